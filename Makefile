@@ -1,0 +1,62 @@
+# Every target does the set-up it needs: Python >= 3.11, make and a package index are enough.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services/booking services/audit services/reconciler deploy/local
+STAMP := .venv/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo test test-containers up down check clean lock format setup
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## create .venv from requirements.lock (every other target does it by itself)
+
+$(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml)
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) is not installed; Python >= 3.11 is needed" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $$($(PYTHON) --version) is too old; Python >= 3.11 is needed (set PYTHON=...)" >&2; exit 2; }
+	@echo "setup: installing the packages of requirements.lock into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=--editable %)
+	@touch $@
+
+demo: $(STAMP) ## a business day through the front doors, then the tables: the main job
+	@$(BIN)/plumbline demo
+
+test: $(STAMP) ## every test that belongs to a commit, on real Kafka and PostgreSQL
+	@$(PYTEST) $(ARGS)
+
+test-containers: $(STAMP) ## integration tests on containers, and a smoke test of the compose stack
+	@INFRA=containers $(PYTEST) tests/integration tests/e2e $(ARGS)
+
+up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
+	@$(BIN)/plumbline up $(if $(DETACH),--detach)
+
+down: $(STAMP) ## stop it; data is kept
+	@$(BIN)/plumbline down
+
+check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no broker
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+	@$(BIN)/squawk services/*/src/*/migrations/*.sql
+	@$(BIN)/python -m contracts.schemas --check
+	@$(PYTEST) -q tests/test_tidy.py tests/contract
+
+format: $(STAMP) ## rewrite the code in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## resolve requirements.lock anew from the pyproject files
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	  --no-emit-package plumbline-contracts --no-emit-package plumbline-chassis --no-emit-package plumbline-pricing \
+	  --python-version 3.11 --group dev $(MEMBERS:%=%/pyproject.toml) --output-file requirements.lock
+
+clean: ## remove var/ and caches
+	@rm -rf var .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
