@@ -1,0 +1,79 @@
+"""What happens to bookings (BK-12). Nothing here names a person: no phone, no e-mail, no message text."""
+
+from typing import Literal
+
+from contracts.money import Money
+from contracts.wire import UtcDatetime, WireModel
+
+BookingStatus = Literal["pending", "confirmed", "in_progress", "completed", "cancelled"]
+PaymentStatus = Literal[
+    "unpaid", "partially_paid", "paid", "overpaid", "partially_refunded", "refunded", "disputed"
+]
+AnomalyKind = Literal[
+    "booking_cancelled", "booking_unknown", "currency_mismatch", "booking_id_missing", "payment_conflict"
+]
+
+
+class BookingCreated(WireModel):
+    """A booking exists, with its price. It is also the first entry of the status history (version 1)."""
+
+    booking_id: str
+    version: int
+    status: BookingStatus
+    service: str
+    starts_at: UtcDatetime
+    ends_at: UtcDatetime
+    total: Money
+    changed_by: str
+    recorded_at: UtcDatetime
+
+
+class BookingStatusChanged(WireModel):
+    """One status transition, as it stands in the booking's history.
+
+    `version` counts the transitions of one booking without gaps (BK-4), creation being 1. The header
+    `ce_sequence` counts everything that happens to the booking.
+    """
+
+    booking_id: str
+    version: int
+    from_status: BookingStatus
+    to_status: BookingStatus
+    changed_by: str
+    reason: str | None
+    metadata: dict[str, str]
+    recorded_at: UtcDatetime
+
+
+class BookingPaymentRecorded(WireModel):
+    """A provider's payment was added to a booking; totals are what the booking now holds (BK-7)."""
+
+    booking_id: str
+    provider: str
+    provider_payment_id: str
+    captured: Money
+    payment_status: PaymentStatus
+    paid_total: Money
+    recorded_at: UtcDatetime
+
+
+class BookingPaymentAnomaly(WireModel):
+    """Money that fits no booking as it should: it changes no status, a person must look (BK-8)."""
+
+    booking_id: str | None
+    kind: AnomalyKind
+    provider: str
+    provider_payment_id: str
+    captured: Money
+    explanation: str
+    recorded_at: UtcDatetime
+
+
+class BookingIdentityConflict(WireModel):
+    """An event id came again with another body. Nothing was applied (BK-10)."""
+
+    source: str
+    event_id: str
+    first_body_sha256: str
+    second_body_sha256: str
+    recorded_at: UtcDatetime

@@ -1,0 +1,50 @@
+"""Which messages travel: event type → model and topic.
+
+Everything that is generated or checked per message (JSON Schemas, examples, AsyncAPI) walks this list.
+Webhook deliveries do not stand here: their value is the provider's own bytes.
+"""
+
+from dataclasses import dataclass
+
+from contracts import bookings, dead_letters, reconciliation, topics, webhooks
+from contracts.topics import TopicCard
+from contracts.wire import WireModel
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCard:
+    """One kind of message: its `ce_type`, its payload and the topic it travels on."""
+
+    type: str
+    model: type[WireModel]
+    topic: TopicCard
+
+
+MESSAGES: tuple[MessageCard, ...] = (
+    MessageCard("webhook.validation.failed", webhooks.WebhookValidationFailed, topics.WEBHOOKS_REJECTED),
+    MessageCard("webhook.refusals-suppressed", webhooks.WebhookRefusalsSuppressed, topics.WEBHOOKS_REJECTED),
+    MessageCard("booking.created", bookings.BookingCreated, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.status-changed", bookings.BookingStatusChanged, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.payment-recorded", bookings.BookingPaymentRecorded, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.payment-anomaly", bookings.BookingPaymentAnomaly, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.identity-conflict", bookings.BookingIdentityConflict, topics.BOOKINGS_EVENTS),
+    MessageCard("reconciliation.run-requested", reconciliation.RunRequested, topics.RECONCILIATION_COMMANDS),
+    MessageCard("reconciliation.run-started", reconciliation.RunStarted, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.run-completed", reconciliation.RunCompleted, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.run-failed", reconciliation.RunFailed, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.drift-detected", reconciliation.DriftDetected, topics.RECONCILIATION_EVENTS),
+    MessageCard(
+        "reconciliation.booking-errored", reconciliation.BookingErrored, topics.RECONCILIATION_EVENTS
+    ),
+    MessageCard(
+        "reconciliation.exception-opened", reconciliation.ExceptionOpened, topics.RECONCILIATION_EVENTS
+    ),
+    MessageCard(
+        "reconciliation.exception-resolved", reconciliation.ExceptionResolved, topics.RECONCILIATION_EVENTS
+    ),
+    MessageCard("dead-letter.set-aside", dead_letters.MessageSetAside, topics.DEAD_LETTERS),
+)
+"""Every message that Plumbline itself writes."""
+
+CARD_BY_MODEL: dict[type[WireModel], MessageCard] = {card.model: card for card in MESSAGES}
+"""A model travels under exactly one type: senders look the type and topic up here."""

@@ -1,0 +1,130 @@
+"""Message metadata: CloudEvents 1.0 in Kafka's binary mode, plus W3C `traceparent`.
+
+Source of the rules: the CloudEvents specification 1.0, its Kafka protocol binding §3.2 (attributes as
+`ce_*` headers, UTF-8, `content-type` for `datacontenttype`), and GW-10.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+Headers = tuple[tuple[str, bytes], ...]
+
+CONTENT_TYPE_JSON = "application/json"
+SPEC_VERSION = "1.0"
+VERIFICATION_HEADER = "plumbline-verification"
+"""On webhook records: "verified", or "unverified" where the flag table lets a delivery pass unsigned."""
+
+
+class MetadataError(ValueError):
+    """The headers do not describe a message; there is no event to apply. Set the record aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMetadata:
+    """Who says what happened, when, to whom.
+
+    Attributes:
+        id: event id, unique within `source` for ever.
+        source: who says so: a service's name, or `/webhooks/<source>`.
+        type: what happened, e.g. "booking.status-changed".
+        time: when it happened, timezone-aware; None where the provider does not say.
+        subject: the thing it happened to, usually a booking id.
+        sequence: the booking's version after the event (BK-12); None where nothing is counted.
+        correlation_id: id of the event that started the chain.
+        causation_id: id of the event that directly caused this one.
+        traceparent: W3C trace context of the producer.
+        content_type: of the value.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: datetime | None = None
+    subject: str | None = None
+    sequence: int | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+    content_type: str = CONTENT_TYPE_JSON
+
+    def to_headers(self) -> Headers:
+        """Kafka headers; attributes without a value are left out."""
+        attributes = {
+            "ce_specversion": SPEC_VERSION,
+            "ce_id": self.id,
+            "ce_source": self.source,
+            "ce_type": self.type,
+            "ce_time": None if self.time is None else format_time(self.time),
+            "ce_subject": self.subject,
+            "ce_sequence": None if self.sequence is None else str(self.sequence),
+            "ce_correlationid": self.correlation_id,
+            "ce_causationid": self.causation_id,
+            "traceparent": self.traceparent,
+            "content-type": self.content_type,
+        }
+        return tuple((name, value.encode()) for name, value in attributes.items() if value is not None)
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds and "Z"."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_metadata(headers: Iterable[tuple[str, bytes | None]]) -> MessageMetadata:
+    """Metadata from a record's headers, whatever bytes they hold.
+
+    Headers that are not ours are not looked at, so bad bytes in them do no harm. Of a repeated name the
+    last counts.
+
+    Raises:
+        MetadataError: id, source or type is missing, or a header of ours is not readable.
+    """
+    raw = dict(headers)
+    return MessageMetadata(
+        id=_required(raw, "ce_id"),
+        source=_required(raw, "ce_source"),
+        type=_required(raw, "ce_type"),
+        time=_time(_text(raw, "ce_time")),
+        subject=_text(raw, "ce_subject"),
+        sequence=_sequence(_text(raw, "ce_sequence")),
+        correlation_id=_text(raw, "ce_correlationid"),
+        causation_id=_text(raw, "ce_causationid"),
+        traceparent=_text(raw, "traceparent"),
+        content_type=_text(raw, "content-type") or CONTENT_TYPE_JSON,
+    )
+
+
+def _text(raw: Mapping[str, bytes | None], name: str) -> str | None:
+    value = raw.get(name)
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise MetadataError(f"header {name} is not UTF-8") from error
+
+
+def _required(raw: Mapping[str, bytes | None], name: str) -> str:
+    value = _text(raw, name)
+    if not value:
+        raise MetadataError(f"header {name} is missing")
+    return value
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise MetadataError("header ce_time is not an RFC 3339 time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _sequence(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits a bigint
+        raise MetadataError("header ce_sequence is not a whole number")
+    return int(text)

@@ -1,0 +1,31 @@
+"""Closed lists of reasons. A reason is a promise to dashboards and runbooks: add, never rename."""
+
+from enum import StrEnum
+
+
+class RefusalReason(StrEnum):
+    """Why the gateway did not take a delivery (GW-7)."""
+
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_MALFORMED = "signature_malformed"
+    SIGNATURE_MISMATCH = "signature_mismatch"
+    TIMESTAMP_OUTSIDE_WINDOW = "timestamp_outside_window"
+    SECRET_NOT_CONFIGURED = "secret_not_configured"  # noqa: S105 - a reason, not a secret
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_NOT_JSON = "body_not_json"
+    BODY_INCOMPLETE = "body_incomplete"
+    EVENT_ID_MISSING = "event_id_missing"
+    CONTENT_ENCODING_UNSUPPORTED = "content_encoding_unsupported"
+    SOURCE_UNKNOWN = "source_unknown"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BROKER_UNAVAILABLE = "broker_unavailable"
+    OVERLOADED = "overloaded"
+    NOT_READY = "not_ready"
+
+
+class SetAsideReason(StrEnum):
+    """Why a consumer set a message aside instead of applying it (ALL-1)."""
+
+    MALFORMED = "malformed"
+    BUG = "bug"
+    BEHIND_ANOTHER = "behind_another"

@@ -1,0 +1,117 @@
+"""Requests to reconcile, and what came of them (REC-1, REC-7)."""
+
+from typing import Literal
+
+from contracts.money import Money
+from contracts.wire import UtcDatetime, WireModel
+
+RunTrigger = Literal["schedule", "api", "cli"]
+Severity = Literal["high", "medium", "low"]
+DriftClass = Literal["engine_drift", "charge_mismatch", "snapshot_corrupt", "all_differ"]
+ExceptionType = Literal[
+    "pricing_drift", "not_charged", "duplicate_charge", "currency_mismatch", "payment_anomaly",
+    "identity_conflict",
+]  # fmt: skip
+
+
+class RunRequested(WireModel):
+    """Command: reconcile. Sent by schedule, API and CLI alike; the run id makes it idempotent.
+
+    `slot` is the scheduled moment, which any number of replicas request once; None for API and CLI.
+    """
+
+    run_id: str
+    trigger: RunTrigger
+    slot: UtcDatetime | None
+    requested_by: str
+    requested_at: UtcDatetime
+
+
+class RunStarted(WireModel):
+    """A run began to read."""
+
+    run_id: str
+    trigger: RunTrigger
+    slot: UtcDatetime | None
+    started_at: UtcDatetime
+
+
+class RunCompleted(WireModel):
+    """A run read everything. Drift found is a success; scanned = clean + drifted + skipped + errored."""
+
+    run_id: str
+    scanned: int
+    clean: int
+    drifted: int
+    skipped: int
+    errored: int
+    finished_at: UtcDatetime
+
+
+class RunFailed(WireModel):
+    """A run could not read everything; what it found until then stands."""
+
+    run_id: str
+    error: str
+    finished_at: UtcDatetime
+
+
+class LineDifference(WireModel):
+    """One line item, in minor units; the differences of all lines add up to the total's (REC-6)."""
+
+    code: str
+    snapshot: int
+    recomputed: int
+    difference: int
+
+
+class DriftDetected(WireModel):
+    """A booking's stored price is not what it should be (REC-4, REC-5).
+
+    snapshot is A, recomputed B, charged C (None: nothing charged yet), all in one currency. drift is
+    B minus A; charge_difference is C minus B. Severity follows the larger of the two.
+    """
+
+    run_id: str
+    booking_id: str
+    drift_class: DriftClass
+    severity: Severity
+    drift: Money
+    charge_difference: Money | None
+    snapshot: Money
+    recomputed: Money
+    charged: Money | None
+    lines: list[LineDifference]
+    detected_at: UtcDatetime
+
+
+class BookingErrored(WireModel):
+    """One booking could not be evaluated; the run went on (REC-12)."""
+
+    run_id: str
+    booking_id: str
+    error: str
+    detected_at: UtcDatetime
+
+
+class ExceptionOpened(WireModel):
+    """Something a person must look at; one open exception per type, booking and fingerprint (REC-8)."""
+
+    exception_id: str
+    exception_type: ExceptionType
+    booking_id: str | None
+    severity: Severity
+    title: str
+    fingerprint: str
+    opened_at: UtcDatetime
+
+
+class ExceptionResolved(WireModel):
+    """An exception was closed: by a person, or by a run that evaluated its booking clean."""
+
+    exception_id: str
+    exception_type: ExceptionType
+    booking_id: str | None
+    resolution: str
+    actor: str
+    resolved_at: UtcDatetime

@@ -1,0 +1,128 @@
+"""Topic cards: everything that must agree about a topic, in one place.
+
+`plumbline topics apply` creates topics from these cards, `plumbline doctor` compares the broker with
+them, and a tidy test refuses a topic name that stands on no card.
+"""
+
+from dataclasses import dataclass
+
+WEBHOOK_TOPIC_PATTERN = r"webhooks\.[a-z0-9-]+\.v1"
+"""Every source's topic, `webhooks.rejected.v1` among them: for consumers that take them all."""
+
+_MESSAGE_BYTES_MAX = 1024 * 1024 + 64 * 1024
+"""A body of 1 MiB and its headers; the gateway's own limit (GW-12) is below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCard:
+    """One topic.
+
+    Attributes:
+        name: without the deployment's TOPIC_PREFIX.
+        purpose: one sentence for whoever finds the topic on a broker.
+        key: what the record key is; records of one key keep their order.
+        partitions: never changed once created, or keys change their partition.
+        retention_hours: None keeps records for ever.
+        producers: service names.
+        consumers: service names; "any" where anybody may read.
+    """
+
+    name: str
+    purpose: str
+    key: str
+    partitions: int
+    retention_hours: int | None
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+
+    def config(self) -> dict[str, str]:
+        """Topic configuration as the broker spells it; retention in milliseconds, -1 for ever."""
+        retention_ms = -1 if self.retention_hours is None else self.retention_hours * 3_600_000
+        return {
+            "retention.ms": str(retention_ms),
+            "cleanup.policy": "delete",
+            "max.message.bytes": str(_MESSAGE_BYTES_MAX),
+        }
+
+
+def webhook_topic(source: str) -> TopicCard:
+    """The card of a configured source's topic, e.g. "stripe" → `webhooks.stripe.v1` (GW-1)."""
+    return TopicCard(
+        name=f"webhooks.{source}.v1",
+        purpose=f"Deliveries from {source}: bytes exactly as received, verified unless marked otherwise.",
+        key="booking id, else the provider's object id, else the event id",
+        partitions=6,
+        retention_hours=30 * 24,
+        producers=("webhook-gateway",),
+        consumers=("booking", "audit"),
+    )
+
+
+WEBHOOKS_STRIPE = webhook_topic("stripe")
+WEBHOOKS_SMS = webhook_topic("sms")
+WEBHOOKS_REJECTED = TopicCard(
+    name="webhooks.rejected.v1",
+    purpose="Refused deliveries: why, from where, digest and size; never the secret, never the body (GW-9).",
+    key="source",
+    partitions=3,
+    retention_hours=30 * 24,
+    producers=("webhook-gateway",),
+    consumers=("audit",),
+)
+BOOKINGS_EVENTS = TopicCard(
+    name="bookings.events.v1",
+    purpose="What happened to bookings, in order per booking; ce_sequence is the booking's version (BK-12).",
+    key="booking id",
+    partitions=6,
+    retention_hours=None,
+    producers=("booking",),
+    consumers=("audit", "reconciler"),
+)
+RECONCILIATION_COMMANDS = TopicCard(
+    name="reconciliation.commands.v1",
+    purpose="Requests to run a reconciliation, from schedule, API and CLI alike (REC-1).",
+    key="run id",
+    partitions=3,
+    retention_hours=7 * 24,
+    producers=("reconciler",),
+    consumers=("reconciler", "audit"),
+)
+RECONCILIATION_EVENTS = TopicCard(
+    name="reconciliation.events.v1",
+    purpose="Runs started, completed and failed; drift found; exceptions and their workflow (REC-7).",
+    key="booking id, or run id",
+    partitions=6,
+    retention_hours=30 * 24,
+    producers=("reconciler",),
+    consumers=("audit",),
+)
+DEAD_LETTERS = TopicCard(
+    name="dead-letters.v1",
+    purpose="Announces messages that a consumer set aside (ALL-1).",
+    key="key of the original message",
+    partitions=3,
+    retention_hours=30 * 24,
+    producers=("booking", "reconciler"),
+    consumers=("audit",),
+)
+AUDIT_CHECKPOINTS = TopicCard(
+    name="audit.checkpoints.v1",
+    purpose="Signed checkpoints of the audit log, for whoever keeps watch (AU-4).",
+    key="log origin",
+    partitions=1,
+    retention_hours=None,
+    producers=("audit",),
+    consumers=("any",),
+)
+
+TOPICS: tuple[TopicCard, ...] = (
+    WEBHOOKS_STRIPE,
+    WEBHOOKS_SMS,
+    WEBHOOKS_REJECTED,
+    BOOKINGS_EVENTS,
+    RECONCILIATION_COMMANDS,
+    RECONCILIATION_EVENTS,
+    DEAD_LETTERS,
+    AUDIT_CHECKPOINTS,
+)
+"""Every topic of a deployment without further sources."""

@@ -1,0 +1,24 @@
+"""The base of every message model, and the rules that all of them keep (design rule 11)."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment; a time without an offset is refused, and whatever offset it has, it is kept in UTC."""
+
+
+class WireModel(BaseModel):
+    """Immutable; unknown fields are ignored, so that a newer producer does not stop an older consumer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_bytes(self) -> bytes:
+        """The record's value: compact JSON in UTF-8."""
+        return self.model_dump_json().encode()
