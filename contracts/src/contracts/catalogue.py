@@ -13,9 +13,9 @@ from contracts.wire import WireModel
 
 @dataclass(frozen=True, slots=True)
 class MessageCard:
-    """One kind of message: its `ce_type`, its payload and the topic it travels on."""
+    """One kind of message: its event type (`ce_type`), its payload and the topic it travels on."""
 
-    type: str
+    event_type: str
     model: type[WireModel]
     topic: TopicCard
 
