@@ -1,0 +1,86 @@
+"""The flag table of GW-8, as one pure function, and what each refusal answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.reasons import RefusalReason
+from webhook_gateway.domain.refused import Refused
+from webhook_gateway.domain.verification import Verified
+
+
+class Verification(StrEnum):
+    """How far an accepted delivery can be trusted: the value of the `plumbline-verification` header."""
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The delivery goes on."""
+
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The delivery ends here.
+
+    Attributes:
+        reason: from the closed list.
+        status: HTTP status. Never 401 for our own fault and never 410 or 3xx: senders drop events or
+            disable the endpoint on these.
+        on_record: whether it is published to `webhooks.rejected.v1` (GW-9).
+    """
+
+    reason: RefusalReason
+    status: int
+    on_record: bool
+
+
+_STATUS: dict[RefusalReason, int] = {
+    RefusalReason.SIGNATURE_MISSING: 401,
+    RefusalReason.SIGNATURE_MALFORMED: 401,
+    RefusalReason.SIGNATURE_MISMATCH: 401,
+    RefusalReason.TIMESTAMP_OUTSIDE_WINDOW: 401,
+    RefusalReason.SECRET_NOT_CONFIGURED: 500,
+    RefusalReason.BODY_TOO_LARGE: 413,
+    RefusalReason.BODY_NOT_JSON: 400,
+    RefusalReason.BODY_INCOMPLETE: 408,
+    RefusalReason.EVENT_ID_MISSING: 400,
+    RefusalReason.CONTENT_ENCODING_UNSUPPORTED: 415,
+    RefusalReason.SOURCE_UNKNOWN: 404,
+    RefusalReason.METHOD_NOT_ALLOWED: 405,
+    RefusalReason.BROKER_UNAVAILABLE: 503,
+    RefusalReason.OVERLOADED: 503,
+    RefusalReason.NOT_READY: 503,
+}
+_STATUS_UNAUTHORIZED = 401
+_STATUS_WITH_FLAG_OFF = 400
+_OUR_OWN_STATE = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED, RefusalReason.NOT_READY}
+"""Says nothing about the delivery, and recording it needs the very broker that is away."""
+
+
+def refuse(reason: RefusalReason, *, validation_enabled: bool) -> Refusal:
+    """What a refusal answers, and whether it goes on record."""
+    status = _STATUS[reason]
+    if status == _STATUS_UNAUTHORIZED and not validation_enabled:
+        status = _STATUS_WITH_FLAG_OFF
+    return Refusal(reason, status, on_record=validation_enabled and reason not in _OUR_OWN_STATE)
+
+
+def judge(
+    verdict: Verified | Refused, *, validation_enabled: bool, always_verified: bool
+) -> Passed | Refusal:
+    """One cell of the table.
+
+    Args:
+        verdict: what the engine found.
+        validation_enabled: ENABLE_WEBHOOK_VALIDATION.
+        always_verified: whether the source is verified even with the flag off, as Stripe is.
+    """
+    if isinstance(verdict, Verified):
+        return Passed(Verification.VERIFIED)
+    if validation_enabled or always_verified:
+        return refuse(verdict.reason, validation_enabled=validation_enabled)
+    return Passed(Verification.UNVERIFIED)

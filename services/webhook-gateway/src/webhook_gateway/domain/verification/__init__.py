@@ -1,0 +1,19 @@
+"""Signature verification as data: a `Scheme` describes how a provider signs, one engine interprets it."""
+
+from webhook_gateway.domain.verification.engine import AcceptedScheme, Verified, verify
+from webhook_gateway.domain.verification.keys import Secret, SecretError, read_secret
+from webhook_gateway.domain.verification.providers import SCHEMES
+from webhook_gateway.domain.verification.scheme import Scheme
+from webhook_gateway.domain.verification.signing import sign
+
+__all__ = [
+    "SCHEMES",
+    "AcceptedScheme",
+    "Scheme",
+    "Secret",
+    "SecretError",
+    "Verified",
+    "read_secret",
+    "sign",
+    "verify",
+]

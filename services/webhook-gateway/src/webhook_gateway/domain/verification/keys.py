@@ -1,0 +1,67 @@
+"""Signing secrets: reading them as providers write them, and showing them without giving them away."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from webhook_gateway.domain.verification.scheme import KeyForm
+
+SECRET_BYTES_MIN = 24
+"""GW-6; also the least that Standard Webhooks allows. Counted after decoding, because that is the key."""
+
+_WHSEC_PREFIX = "whsec_"
+_FINGERPRINT_CHARACTERS = 12
+
+
+class SecretError(ValueError):
+    """The secret cannot be used; the message says why and never contains it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key that may sign deliveries.
+
+    Attributes:
+        key: the HMAC key.
+        ends_at: from this moment on the secret counts no more (rotation, GW-6); None: it has no end.
+    """
+
+    key: bytes = field(repr=False)
+    ends_at: datetime | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether a delivery that arrives now may be signed with it."""
+        return self.ends_at is None or now < self.ends_at
+
+    @property
+    def fingerprint(self) -> str:
+        """Enough to tell two secrets apart, of no use for signing."""
+        return hashlib.sha256(self.key).hexdigest()[:_FINGERPRINT_CHARACTERS]
+
+
+def read_secret(text: str, form: KeyForm, ends_at: datetime | None = None) -> Secret:
+    """A secret as the provider's dashboard shows it.
+
+    Raises:
+        SecretError: it is empty, not in the scheme's form, or its key is shorter than SECRET_BYTES_MIN.
+    """
+    key = _decoded(text.strip(), form)
+    if not key:
+        raise SecretError("is empty")
+    if len(key) < SECRET_BYTES_MIN:
+        raise SecretError(f"holds a key of {len(key)} bytes; at least {SECRET_BYTES_MIN} are needed")
+    return Secret(key, ends_at)
+
+
+def _decoded(text: str, form: KeyForm) -> bytes:
+    if form is KeyForm.TEXT:
+        return text.encode()
+    if form is KeyForm.WHSEC_BASE64:
+        text = text.removeprefix(_WHSEC_PREFIX)
+    padding = "=" * (-len(text) % 4)
+    try:
+        return base64.b64decode(text + padding, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SecretError("is not base64, as this scheme writes its keys") from error

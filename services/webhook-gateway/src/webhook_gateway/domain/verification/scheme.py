@@ -1,0 +1,71 @@
+"""The description of a signature scheme: what stands where, and which bytes were signed.
+
+Two small templates carry most of it. `items` say how the signature header is written
+(`hmac;1;{timestamp};{signature}`), `signed` says which bytes the sender signed
+(`{id}.{timestamp}.{body}`). A new provider of a known family is one more value of this type.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+WINDOW_SECONDS_MAX = 300
+"""Two-sided: older or newer than this and the delivery is refused (GW-5)."""
+
+
+class Encoding(StrEnum):
+    """How a signature is written."""
+
+    HEX = "hex"
+    BASE64 = "base64"
+
+
+class KeyForm(StrEnum):
+    """How the provider's dashboard writes the signing key."""
+
+    TEXT = "text"
+    """The text itself, prefix and all, in UTF-8 (Stripe)."""
+    BASE64 = "base64"
+    """Base64 of the key (OpenPhone)."""
+    WHSEC_BASE64 = "whsec_base64"
+    """Base64 of the key behind `whsec_` (Standard Webhooks)."""
+
+
+class TimestampUnit(StrEnum):
+    """What a signed timestamp counts since 1970."""
+
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How one family of senders signs.
+
+    Attributes:
+        name: as it appears in settings, metrics and `webhook-gateway sources`.
+        signature_header: lower-case header that carries the signatures.
+        items: the forms an item of that header may have. An item of another form is another scheme's and is
+            passed over (Stripe's v0, a later version of Standard Webhooks).
+        separator: between items; empty where the header is one item.
+        signed: the signed bytes, from `{id}`, `{timestamp}`, `{body}` and literal text.
+        encoding: of the signature.
+        digest: of the HMAC, as hashlib names it.
+        key_form: how secrets of this scheme are written.
+        timestamp_unit: of `{timestamp}`; None where the scheme signs no time.
+        timestamp_header: lower-case header of the timestamp, where it does not stand in an item.
+        id_header: lower-case header of the signed message id, where there is one.
+        window_seconds_max: how far the signed time may lie from ours, in both directions.
+    """
+
+    name: str
+    signature_header: str
+    items: tuple[str, ...]
+    signed: str
+    encoding: Encoding
+    key_form: KeyForm
+    separator: str = ""
+    digest: str = "sha256"
+    timestamp_unit: TimestampUnit | None = None
+    timestamp_header: str | None = None
+    id_header: str | None = None
+    window_seconds_max: int = WINDOW_SECONDS_MAX

@@ -1,0 +1,107 @@
+"""A scheme's templates, compiled once: `items` to patterns, `signed` to a list of parts.
+
+Everything here works on bytes: a header that is not ASCII, or not even text, fails to match like any other
+wrong one. All patterns are of bounded length without nested repetition, so matching is linear.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from webhook_gateway.domain.verification.scheme import Encoding, Scheme
+
+HEADER_BYTES_MAX = 4096
+"""No provider writes a signature header of a quarter of this."""
+SIGNATURES_MAX = 16
+"""Each costs a comparison per secret; a provider in the middle of a rotation sends two or three."""
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_TIMESTAMP_PATTERN = rb"(?P<timestamp>[0-9]{1,14})"
+
+
+class MalformedHeaderError(ValueError):
+    """The signature header does not say what its scheme wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    items: tuple[re.Pattern[bytes], ...]
+    signed: tuple[tuple[bytes, str], ...]
+
+
+def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
+    """The signatures of a header, by the timestamp each was made for.
+
+    Args:
+        scheme: how the header is written.
+        value: the header as received.
+        timestamp: from a header of its own; empty where the scheme has none.
+
+    Raises:
+        MalformedHeaderError: too long, no signature, too many, two shared timestamps, or none.
+    """
+    if len(value) > HEADER_BYTES_MAX:
+        raise MalformedHeaderError
+    shared = [timestamp] if timestamp else []
+    found: list[tuple[bytes | None, bytes]] = []
+    for item in value.split(scheme.separator.encode()) if scheme.separator else [value]:
+        fields = _match(_compiled(scheme).items, item)
+        if "signature" in fields:
+            found.append((fields.get("timestamp"), fields["signature"]))
+        elif "timestamp" in fields:
+            shared.append(fields["timestamp"])
+    if not 0 < len(found) <= SIGNATURES_MAX or len(shared) > 1:
+        raise MalformedHeaderError
+    return _grouped(found, shared[0] if shared else None, needed=scheme.timestamp_unit is not None)
+
+
+def compose(scheme: Scheme, parts: Mapping[str, bytes]) -> bytes:
+    """The bytes that a sender signs: literal text and the parts `id`, `timestamp`, `body`."""
+    return b"".join(literal + (parts[name] if name else b"") for literal, name in _compiled(scheme).signed)
+
+
+def _match(patterns: tuple[re.Pattern[bytes], ...], item: bytes) -> dict[str, bytes]:
+    for pattern in patterns:
+        if match := pattern.fullmatch(item):
+            return match.groupdict()
+    return {}
+
+
+def _grouped(
+    found: list[tuple[bytes | None, bytes]], shared: bytes | None, *, needed: bool
+) -> dict[bytes, list[bytes]]:
+    groups: dict[bytes, list[bytes]] = {}
+    for own, signature in found:
+        timestamp = own or shared
+        if timestamp is None and needed:
+            raise MalformedHeaderError
+        groups.setdefault(timestamp or b"", []).append(signature)
+    return groups
+
+
+@cache
+def _compiled(scheme: Scheme) -> _Compiled:
+    named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
+    items = tuple(
+        re.compile(b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item)))
+        for item in scheme.items
+    )
+    return _Compiled(items, tuple(_parts(scheme.signed)))
+
+
+def _parts(template: str) -> list[tuple[bytes, str]]:
+    """`a{x}b` as [("a", "x"), ("b", "")]."""
+    pieces = _FIELD.split(template)
+    return [
+        (pieces[i].encode(), pieces[i + 1] if i + 1 < len(pieces) else "") for i in range(0, len(pieces), 2)
+    ]
+
+
+def _signature_pattern(scheme: Scheme) -> bytes:
+    size = hashlib.new(scheme.digest).digest_size
+    if scheme.encoding is Encoding.HEX:
+        return rb"(?P<signature>[0-9a-f]{%d})" % (2 * size)
+    digits, padding = -(-size * 8 // 6), b"=" * (-size % 3)
+    return rb"(?P<signature>[A-Za-z0-9+/]{%d}%s)" % (digits, padding)
