@@ -1,1 +1,11 @@
-""""""
+"""How a service stands up. No word of any business appears here.
+
+A service is composed in its `main` from these parts:
+
+* `settings`, `logs`, `metrics`, `clock`: what every process has
+* `postgres`, `migrations`, `append_only`: its database
+* `kafka`, `messages`, `consuming`, `inbox`: what comes in
+* `outbox`, `relay`: what goes out
+* `http`, `health`, `auth`, `paging`: how it is asked
+* `lifecycle`: how it starts and stops
+"""

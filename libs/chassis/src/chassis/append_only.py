@@ -1,0 +1,66 @@
+"""Append-only by enforcement, and the proof of it at start-up (BK-5, AU-3, design rule 8)."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from chassis.postgres import Connection, Database
+
+_FORBIDDEN = (
+    'UPDATE {table} SET "{column}" = "{column}"',
+    "DELETE FROM {table}",
+    "TRUNCATE {table}",
+)
+
+_FIRST_COLUMN = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum LIMIT 1
+"""
+
+# tgtype bits: 1 row, 2 before, 8 delete, 16 update, 32 truncate; tgenabled 'A' is ENABLE ALWAYS.
+_GUARDED = """
+SELECT
+    bool_or(tgtype & 27 = 27) AS rows_guarded,
+    bool_or(tgtype & 1 = 0 AND tgtype & 58 = 58) AS statements_guarded
+FROM pg_trigger
+WHERE tgrelid = $1::regclass AND tgenabled = 'A' AND NOT tgisinternal
+"""
+
+
+class NotAppendOnlyError(Exception):
+    """A history could be changed. The service must not run: restore grants and triggers first."""
+
+
+async def assert_append_only(database: Database, tables: Sequence[str]) -> None:
+    """Try each forbidden statement in a transaction that is rolled back, as the service's own role.
+
+    Also looks whether the triggers that bind everyone else, the owner among them, are there and ENABLE
+    ALWAYS: plain ones are bypassed by `session_replication_role = replica`.
+
+    Raises:
+        NotAppendOnlyError: a statement went through, or a trigger is missing.
+    """
+    async with database.connection() as connection:
+        for table in tables:
+            await _assert_guarded(connection, table)
+            column: str = await connection.fetchval(_FIRST_COLUMN, table)
+            for statement in _FORBIDDEN:
+                await _assert_refused(connection, statement.format(table=table, column=column))
+
+
+async def _assert_guarded(connection: Connection, table: str) -> None:
+    row = await connection.fetchrow(_GUARDED, table)
+    if row is None or not (row["rows_guarded"] and row["statements_guarded"]):
+        raise NotAppendOnlyError(f"{table}: the ENABLE ALWAYS triggers that refuse changes are missing")
+
+
+async def _assert_refused(connection: Connection, statement: str) -> None:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        return
+    finally:
+        await transaction.rollback()
+    raise NotAppendOnlyError(f"the database let this through: {statement}")

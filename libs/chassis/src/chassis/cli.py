@@ -1,0 +1,74 @@
+"""The command line that every service has: `serve` and `migrate`, and clear one-line errors.
+
+Exit codes (interface.md): 0 good, 1 the answer is "no", 2 could not do it.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import asyncpg
+import typer
+
+from chassis.lifecycle import Service
+from chassis.logs import configure_logs
+from chassis.migrations import MigrationError, migrate
+from chassis.settings import ServiceSettings, SettingsError, load_settings
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+EXIT_NO = 1
+EXIT_COULD_NOT = 2
+
+
+class CommandError(Exception):
+    """A command could not be done: its message says what is wrong and what to do."""
+
+
+def build_cli(summary: str) -> typer.Typer:
+    """An empty command line; a service adds its commands to it."""
+    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+def add_serve(
+    cli: typer.Typer, name: str, settings_class: type[SettingsT], build: Callable[[SettingsT], Service]
+) -> None:
+    """Add `serve`: read the environment, compose the service, run it until a signal."""
+
+    @cli.command()
+    def serve() -> None:
+        """Run the service until SIGTERM or Ctrl-C."""
+        settings = load_settings(settings_class)
+        configure_logs(name, log_format=settings.log_format, level=settings.log_level)
+        raise typer.Exit(build(settings).serve())
+
+
+def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
+    """Add `migrate`: apply the service's migrations as the owner of its database."""
+    variable = f"{name.upper()}_MIGRATIONS_DSN"
+
+    @cli.command(
+        name="migrate",
+        help=f"Apply what is missing of the database schema. Reads {variable}: a role that may become "
+        f"{name}_owner, never the service's own.",
+    )
+    def run_migrate() -> None:
+        dsn = os.environ.get(variable)
+        if not dsn:
+            raise CommandError(f"{variable} is not set: give the DSN of a role that may become {name}_owner")
+        try:
+            applied = asyncio.run(migrate(dsn, owner=f"{name}_owner", packages=packages))
+        except (MigrationError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+            raise CommandError(f"migrate: {error}") from error
+        typer.echo(f"{name}: {len(applied)} migrations applied" if applied else f"{name}: up to date")
+
+
+def run_cli(cli: typer.Typer) -> None:
+    """Run a command line; what it could not do is one line on standard error and exit code 2."""
+    try:
+        cli()
+    except (CommandError, SettingsError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(EXIT_COULD_NOT)

@@ -1,0 +1,45 @@
+"""The FastStream broker as a part of a service."""
+
+from collections.abc import Sequence
+
+from faststream.kafka import KafkaBroker
+
+from chassis.consuming import Consumer
+from chassis.health import Check
+
+
+class Consumers:
+    """Starts a broker with its subscribers, and stops it after the batch in hand.
+
+    Args:
+        broker: from `chassis.kafka.build_broker`, its consumers subscribed.
+        consumers: whose failures readiness shows.
+    """
+
+    name = "consumers"
+
+    def __init__(self, broker: KafkaBroker, consumers: Sequence[Consumer]) -> None:
+        self._broker = broker
+        self._consumers = consumers
+
+    async def start(self) -> None:
+        """Connect and join the group; raises while no broker answers."""
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self._broker.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, commit it, leave the group."""
+        for consumer in self._consumers:
+            await consumer.drain()
+        await self._broker.stop()
+
+    async def check(self) -> Check:
+        """Bad while a consumer's batch keeps failing."""
+        for consumer in self._consumers:
+            check = await consumer.check()
+            if not check.ok:
+                return check
+        return Check(ok=True)

@@ -1,0 +1,159 @@
+"""HTTP as every service speaks it: problem+json, health, metrics, OpenAPI (ALL-6)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from litestar import Litestar, Request, Response, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
+from litestar.types import ControllerRouterHandler
+
+from chassis.auth import provide_actor
+from chassis.health import Health
+from chassis.kafka import BrokerUnavailableError
+from chassis.logs import get_logger
+from chassis.metrics import CONTENT_TYPE, Metrics
+from chassis.postgres import is_transient
+
+_log = get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_TYPE_PREFIX = "urn:plumbline:problem:"
+RETRY_AFTER_SECONDS = 5
+REQUEST_BYTES_MAX = 1024 * 1024
+
+
+class Problem(HTTPException):
+    """An answer that says what is wrong (RFC 9457).
+
+    Args:
+        status: HTTP status code.
+        kind: stable name; the `type` member is `urn:plumbline:problem:<kind>`.
+        detail: one line for a person: what is wrong and what to do.
+        extra: further members of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail=detail, status_code=status, headers=headers)
+        self.kind = kind
+        self.members = extra
+
+
+def problem_body(
+    status: int, kind: str, detail: str, members: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The JSON object of a problem: stable `type`, its title, and what this occurrence adds."""
+    return {
+        "type": PROBLEM_TYPE_PREFIX + kind,
+        "title": kind.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        **(members or {}),
+    }
+
+
+def _answer(status: int, kind: str, detail: str, members: Any = None, headers: Any = None) -> Response[Any]:
+    return Response(
+        problem_body(status, kind, detail, members),
+        status_code=status,
+        media_type=PROBLEM_JSON,
+        headers=headers,
+    )
+
+
+def _on_problem(_request: Request[Any, Any, Any], error: Problem) -> Response[Any]:
+    return _answer(error.status_code, error.kind, error.detail, error.members, error.headers)
+
+
+_KINDS = {
+    400: "invalid-request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+}
+
+
+def _on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    kind = _KINDS.get(error.status_code, "error")
+    members = {"errors": error.extra} if error.extra else None
+    return _answer(error.status_code, kind, error.detail, members, error.headers)
+
+
+def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    if isinstance(error, BrokerUnavailableError) or is_transient(error):
+        _log.warning(
+            "request could not be served", path=request.url.path, error=f"{type(error).__name__}: {error}"
+        )
+        return _answer(
+            503,
+            "temporarily-unavailable",
+            "a database or broker does not answer; try again",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    _log.error("request failed", path=request.url.path, exc_info=error)
+    return _answer(500, "internal-error", "the service failed; its log has the cause")
+
+
+def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandler]:
+    @get("/health/live", summary="The process is alive", tags=["operations"])
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @get("/health/ready", summary="The service can do its work this moment", tags=["operations"])
+    async def ready() -> Response[Mapping[str, object]]:
+        is_ready, report = await health.report()
+        return Response(report, status_code=200 if is_ready else 503)
+
+    @get("/metrics", summary="Prometheus metrics", tags=["operations"], media_type="text/plain")
+    async def expose() -> Response[bytes]:
+        return Response(metrics.expose(), media_type=CONTENT_TYPE)
+
+    return [live, ready, expose]
+
+
+def build_app(
+    *,
+    title: str,
+    handlers: Sequence[ControllerRouterHandler],
+    health: Health,
+    metrics: Metrics,
+    dependencies: Mapping[str, Provide] | None = None,
+    lifespan: Sequence[Any] = (),
+) -> Litestar:
+    """A service's HTTP application: its own routes and those that every service has.
+
+    Args:
+        title: of the OpenAPI document at `/schema`.
+        handlers: its routes.
+        health: served at `/health/ready`.
+        metrics: served at `/metrics`.
+        dependencies: by parameter name; `actor` is always there.
+        lifespan: context managers that live as long as the application.
+    """
+    return Litestar(
+        route_handlers=[*_operations(health, metrics), *handlers],
+        dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
+        exception_handlers={Problem: _on_problem, HTTPException: _on_http_error, Exception: _on_error},
+        lifespan=list(lifespan),
+        openapi_config=OpenAPIConfig(
+            title=title,
+            version="1",
+            path="/schema",
+            render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin()],
+        ),
+        request_max_body_size=REQUEST_BYTES_MAX,
+        debug=False,
+    )

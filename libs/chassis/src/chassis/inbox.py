@@ -1,0 +1,85 @@
+"""The inbox: an event is applied at most once, in the transaction of its effect (BK-10, design rule 4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis.messages import Message
+from chassis.postgres import Connection
+
+# ORDER BY keeps two replicas from taking the same rows in opposite orders and deadlocking.
+_ADMIT = """
+INSERT INTO inbox (source, event_id, body_sha256)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS incoming (source, event_id, body_sha256)
+ORDER BY source, event_id
+ON CONFLICT (source, event_id) DO NOTHING
+RETURNING source, event_id
+"""
+
+_KNOWN = """
+SELECT source, event_id, body_sha256 FROM inbox
+WHERE (source, event_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+
+Identity = tuple[str, str]
+"""Source and event id: what makes an event itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A message whose identity is known with another body: reported, never applied, never swallowed."""
+
+    message: Message
+    first_body_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the inbox makes of a batch: `fresh` in order of arrival; duplicates only counted."""
+
+    fresh: list[Message]
+    duplicates: int
+    conflicts: list[Conflict]
+
+
+def identity_of(message: Message) -> Identity:
+    """Source and event id, fit for a text column (PostgreSQL refuses U+0000)."""
+    metadata = message.metadata
+    return metadata.source.replace("\0", "\ufffd"), metadata.id.replace("\0", "\ufffd")
+
+
+async def admit(connection: Connection, messages: Sequence[Message]) -> Admission:
+    """Enter messages into the inbox, inside the caller's transaction, in one statement.
+
+    Raises:
+        MalformedMessageError: a message has no identity.
+    """
+    first: dict[Identity, Message] = {}
+    for message in messages:
+        first.setdefault(identity_of(message), message)
+    rows = await connection.fetch(
+        _ADMIT,
+        [source for source, _ in first],
+        [event_id for _, event_id in first],
+        [message.body_sha256 for message in first.values()],
+    )
+    fresh = {(row["source"], row["event_id"]) for row in rows}
+    known = await _known(connection, [identity for identity in first if identity not in fresh])
+    known |= {identity: first[identity].body_sha256 for identity in fresh}
+    repeated = [m for m in messages if not (identity_of(m) in fresh and first[identity_of(m)] is m)]
+    conflicts = [
+        Conflict(m, known[identity_of(m)]) for m in repeated if known[identity_of(m)] != m.body_sha256
+    ]
+    return Admission(
+        fresh=[message for identity, message in first.items() if identity in fresh],
+        duplicates=len(repeated) - len(conflicts),
+        conflicts=conflicts,
+    )
+
+
+async def _known(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, bytes]:
+    if not identities:
+        return {}
+    rows = await connection.fetch(
+        _KNOWN, [source for source, _ in identities], [event_id for _, event_id in identities]
+    )
+    return {(row["source"], row["event_id"]): row["body_sha256"] for row in rows}

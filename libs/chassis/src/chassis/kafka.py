@@ -1,0 +1,243 @@
+"""Kafka: connection, producer and FastStream broker, with every delivery option stated (foundations §3)."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from faststream.middlewares import AckPolicy
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from chassis.health import Check
+from chassis.settings import ServiceSettings
+from contracts.metadata import Headers
+
+REQUEST_MILLISECONDS_MAX = 4_000
+BATCH_BYTES_MAX = 1024 * 1024
+REQUEST_BYTES_MAX = 1024 * 1024 + 64 * 1024
+METADATA_AGE_MILLISECONDS_MAX = 30_000
+CONNECT_SECONDS_MAX = 10.0
+REACHABLE_SECONDS_MAX = 2.0
+STOP_SECONDS_MAX = 5.0
+
+
+class BrokerUnavailableError(ConnectionError):
+    """Kafka did not acknowledge in time. The record may still arrive: answer 5xx and let it come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConnection:
+    """Where the brokers are and how to reach them.
+
+    Attributes:
+        bootstrap: comma-separated `host:port`.
+        topic_prefix: put before every topic name and consumer group of this deployment.
+        options: security options as aiokafka names them.
+    """
+
+    bootstrap: str
+    topic_prefix: str
+    options: Mapping[str, Any]
+
+    @classmethod
+    def from_settings(cls, settings: ServiceSettings) -> "KafkaConnection":
+        """The connection that the environment describes."""
+        password = settings.kafka_sasl_password
+        options: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
+        if settings.kafka_security_protocol.startswith("SASL"):
+            options |= {
+                "sasl_mechanism": settings.kafka_sasl_mechanism or "PLAIN",
+                "sasl_plain_username": settings.kafka_sasl_username,
+                "sasl_plain_password": password.get_secret_value() if password else None,
+            }
+        if settings.kafka_security_protocol.endswith("SSL"):
+            options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
+        return cls(settings.kafka_bootstrap, settings.topic_prefix, options)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """A record to be produced; the topic is named as on its card, without the prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class Producer:
+    """Produces and waits for the broker's ack (`acks=all`).
+
+    Idempotence is off on purpose: with it on, an outage makes sends and stop hang for ever
+    (aio-libs/aiokafka#1017). Order is kept without it; duplicates are the inbox's business.
+    """
+
+    name = "kafka producer"
+
+    def __init__(self, connection: KafkaConnection, *, client_id: str) -> None:
+        self._connection = connection
+        self._client_id = client_id
+        self._producer: Any = None  # aiokafka ships no types
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerUnavailableError: no broker answers.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._connection.bootstrap,
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=False,
+            request_timeout_ms=REQUEST_MILLISECONDS_MAX,
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=REQUEST_BYTES_MAX,
+            linger_ms=0,
+            metadata_max_age_ms=METADATA_AGE_MILLISECONDS_MAX,
+            **self._connection.options,
+        )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                await producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await _close(producer)
+            raise BrokerUnavailableError(
+                f"no broker answers at {self._connection.bootstrap}: {error}"
+            ) from error
+        self._producer = producer
+
+    async def stop(self) -> None:
+        """Send what is buffered, within bounded time, and disconnect."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await _close(producer)
+
+    async def check(self) -> Check:
+        """Whether a broker answers this moment; cached metadata proves nothing."""
+        if self._producer is None:
+            return Check(ok=False, detail="not connected yet")
+        async with asyncio.timeout(REACHABLE_SECONDS_MAX):
+            reachable = await self._producer.client.force_metadata_update()
+        return Check(
+            ok=bool(reachable),
+            detail="" if reachable else f"no broker answers at {self._connection.bootstrap}",
+        )
+
+    async def warm_up(self, topics: Sequence[str]) -> None:
+        """Fetch the topics' metadata now, so that no first delivery waits for it."""
+        producer = self._ready()
+        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            for topic in topics:
+                await producer.partitions_for(self._connection.topic_prefix + topic)
+
+    async def send(self, record: OutgoingRecord, *, ack_seconds_max: float) -> None:
+        """Produce one record and return when the broker has it.
+
+        Raises:
+            BrokerUnavailableError: no ack within `ack_seconds_max`; the record may arrive all the same.
+        """
+        acks = await self.send_all([record], ack_seconds_max=ack_seconds_max)
+        if acks[0] is not None:
+            raise acks[0]
+
+    async def send_all(
+        self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
+    ) -> list[BrokerUnavailableError | None]:
+        """Produce records in order and tell for each whether the broker has it (None) or why not."""
+        deadline = time.monotonic() + ack_seconds_max
+        futures: list[asyncio.Future[Any]] = []
+        failure: BrokerUnavailableError | None = None
+        try:
+            async with asyncio.timeout(ack_seconds_max):
+                producer = self._ready()
+                futures.extend([await self._enqueue(producer, record) for record in records])
+        except (KafkaError, OSError, TimeoutError) as error:
+            failure = _unavailable(error)
+        if futures:
+            await asyncio.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
+        results = [_ack(future) for future in futures]
+        return results + [failure] * (len(records) - len(results))
+
+    async def _enqueue(self, producer: Any, record: OutgoingRecord) -> asyncio.Future[Any]:
+        return await producer.send(
+            self._connection.topic_prefix + record.topic,
+            value=record.value,
+            key=record.key,
+            headers=list(record.headers),
+        )
+
+    def _ready(self) -> Any:
+        if self._producer is None:
+            raise BrokerUnavailableError("the producer is not connected to Kafka yet")
+        return self._producer
+
+
+def _ack(future: asyncio.Future[Any]) -> BrokerUnavailableError | None:
+    if not future.done():
+        future.add_done_callback(_retrieved)
+        return BrokerUnavailableError("Kafka did not acknowledge in time")
+    error = future.exception()
+    return None if error is None else _unavailable(error)
+
+
+def _retrieved(future: asyncio.Future[Any]) -> None:
+    """Take the outcome of a send nobody waits for any more, so that asyncio does not complain about it."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _unavailable(error: BaseException) -> BrokerUnavailableError:
+    if isinstance(error, BrokerUnavailableError):
+        return error
+    reason = "no ack in time" if isinstance(error, TimeoutError) else f"{type(error).__name__} {error}"
+    return BrokerUnavailableError(f"Kafka did not take the record: {reason}")
+
+
+async def _close(producer: Any) -> None:
+    """Stop within bounded time: with the broker away, aiokafka would wait for every buffered record."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError):
+        await producer.client.close()
+
+
+def build_broker(connection: KafkaConnection, *, client_id: str) -> KafkaBroker:
+    """The FastStream broker that a service's consumers hang on. It consumes only: `Producer` sends.
+
+    FastStream's own defaults are at-most-once; `chassis.consuming.Consumer.subscribe` states each
+    delivery option again, because a router's subscriber does not inherit the broker's.
+    """
+    options = dict(connection.options)
+    return KafkaBroker(
+        connection.bootstrap.split(","),
+        client_id=client_id,
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        ack_policy=AckPolicy.MANUAL,
+        apply_types=False,
+        request_timeout_ms=REQUEST_MILLISECONDS_MAX * 3,
+        metadata_max_age_ms=METADATA_AGE_MILLISECONDS_MAX,
+        graceful_timeout=STOP_SECONDS_MAX,
+        logger=None,
+        security=_security(options),
+    )
+
+
+def _security(options: Mapping[str, Any]) -> Any:
+    use_ssl = "ssl_context" in options
+    if "sasl_mechanism" not in options:
+        return BaseSecurity(ssl_context=options["ssl_context"], use_ssl=True) if use_ssl else None
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return kinds[options["sasl_mechanism"]](
+        username=options["sasl_plain_username"],
+        password=options["sasl_plain_password"],
+        ssl_context=options.get("ssl_context"),
+        use_ssl=use_ssl,
+    )

@@ -1,0 +1,172 @@
+"""How a service starts and stops (ALL-2, foundations §3).
+
+HTTP is up at once, so that liveness answers while the parts wait for Kafka and PostgreSQL; readiness tells
+which part is missing. Parts start in order, each tried again with back-off, and stop in reverse, each in
+bounded time. A service that has not started within its limit exits with 1 instead of pretending.
+"""
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from types import FrameType
+
+import uvicorn
+from litestar import Litestar
+
+from chassis.health import Check, Health
+from chassis.logs import get_logger
+from chassis.parts import Part
+from chassis.settings import ServiceSettings
+
+_log = get_logger(__name__)
+
+START_BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Lifecycle:
+    """Drives the parts of one process.
+
+    Args:
+        settings: for the limits of start and stop.
+        parts: in the order in which they start.
+        health: gets one check per part.
+    """
+
+    def __init__(self, settings: ServiceSettings, parts: Sequence[Part], health: Health) -> None:
+        self._start_seconds_max = settings.start_seconds_max
+        self._stop_seconds_max = settings.stop_seconds_max
+        self._parts = parts
+        self._begun: list[Part] = []
+        self._started = False
+        self.failed = asyncio.Event()
+        health.add("started", self._check)
+        for part in parts:
+            health.add(part.name, part.check)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Litestar) -> AsyncGenerator[None]:
+        """Litestar's lifespan: starts the parts beside the HTTP server, stops them after it."""
+        starting = asyncio.create_task(self._start(), name="start")
+        try:
+            yield
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await self._stop()
+
+    async def _start(self) -> None:
+        deadline = time.monotonic() + self._start_seconds_max
+        for part in self._parts:
+            self._begun.append(part)
+            if not await self._start_part(part, deadline):
+                self.failed.set()
+                return
+        # A full collection walks every imported module's objects: set them apart once (foundations §4).
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        self._started = True
+        _log.info("service started", parts=[part.name for part in self._parts])
+
+    async def _start_part(self, part: Part, deadline: float) -> bool:
+        attempts = 0
+        while True:
+            try:
+                await part.start()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again until the limit
+                delay = START_BACK_OFF_SECONDS[min(attempts, len(START_BACK_OFF_SECONDS) - 1)]
+                attempts += 1
+                if time.monotonic() + delay > deadline:
+                    _log.error(
+                        "service did not start", part=part.name, error=f"{type(error).__name__}: {error}"
+                    )
+                    return False
+                _log.warning(
+                    "part did not start",
+                    part=part.name,
+                    error=f"{type(error).__name__}: {error}",
+                    again_in_seconds=delay,
+                )
+                await asyncio.sleep(delay)
+            else:
+                return True
+
+    async def _stop(self) -> None:
+        self._started = False
+        for part in reversed(self._begun):
+            try:
+                async with asyncio.timeout(self._stop_seconds_max):
+                    await part.stop()
+            except Exception as error:  # noqa: BLE001 - one part's failure must not keep the others
+                _log.warning(
+                    "part did not stop cleanly", part=part.name, error=f"{type(error).__name__}: {error}"
+                )
+        _log.info("service stopped")
+
+    async def _check(self) -> Check:
+        return Check(ok=self._started, detail="" if self._started else "starting or stopping")
+
+
+class Service:
+    """A composed service, ready to be run.
+
+    Args:
+        name: console name, e.g. "webhook-gateway".
+        settings: of the service.
+        app: from `chassis.http.build_app`, given the lifecycle's `lifespan`.
+        lifecycle: of its parts.
+        host, port: where to listen.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServiceSettings,
+        app: Litestar,
+        lifecycle: Lifecycle,
+        *,
+        host: str,
+        port: int,
+    ) -> None:
+        self.name = name
+        self._lifecycle = lifecycle
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                http="httptools",
+                loop="asyncio",
+                access_log=False,
+                server_header=False,
+                log_config=None,
+                lifespan="on",
+                timeout_graceful_shutdown=settings.stop_seconds_max,
+                timeout_keep_alive=30,
+            )
+        )
+
+    def serve(self) -> int:
+        """Serve until a signal asks to stop. Returns the exit code: 0, or 1 if it never started."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _already_handled)
+        asyncio.run(self._serve())
+        return 1 if self._lifecycle.failed.is_set() or not self._server.started else 0
+
+    async def _serve(self) -> None:
+        giving_up = asyncio.create_task(self._give_up(), name="give-up")
+        try:
+            await self._server.serve()
+        finally:
+            giving_up.cancel()
+
+    async def _give_up(self) -> None:
+        await self._lifecycle.failed.wait()
+        self._server.should_exit = True
+
+
+def _already_handled(_number: int, _frame: FrameType | None) -> None:
+    """Uvicorn raises a signal again after its graceful stop; by then there is nothing left to do."""

@@ -1,0 +1,55 @@
+"""Structured logs: one JSON object a line on standard output (ALL-5)."""
+
+import logging
+import sys
+
+import structlog
+
+_QUIET = ("aiokafka", "faststream", "uvicorn.access", "asyncio", "httpx", "stamina")
+"""FastStream logs two lines per message, aiokafka about 20 a second while a broker is away."""
+
+
+def configure_logs(service: str, *, log_format: str, level: str) -> None:
+    """Send this process's log lines, those of libraries among them, through one formatter.
+
+    Args:
+        service: stands in every line.
+        log_format: "json" for machines, "console" for people.
+        level: the least level that is written; libraries that chatter are kept to errors.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger; call it with an event name and key-value pairs, never with personal data."""
+    return structlog.stdlib.get_logger(name)

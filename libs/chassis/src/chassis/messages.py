@@ -1,0 +1,103 @@
+"""A message as a consumer sees it, and how headers are kept in a table."""
+
+import hashlib
+from base64 import b64decode, b64encode
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+import msgspec
+from pydantic import ValidationError
+
+from chassis.errors import MalformedMessageError
+from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
+from contracts.wire import WireModel
+
+ModelT = TypeVar("ModelT", bound=WireModel)
+
+
+class Record(Protocol):
+    """What a Kafka client hands over."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+class Message:
+    """One record of a topic: bytes as they are, metadata read when asked for.
+
+    Attributes:
+        topic: name without the deployment's prefix, as on its card.
+        partition, offset: where it stands.
+        key, value: raw bytes; an absent one is empty.
+        headers: raw, in order, absent values empty.
+    """
+
+    def __init__(
+        self, topic: str, partition: int, offset: int, key: bytes, value: bytes, headers: Headers
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.key = key
+        self.value = value
+        self.headers = headers
+
+    @classmethod
+    def from_record(cls, record: Record, *, topic_prefix: str) -> "Message":
+        """Take over a client's record; nothing in it can make this fail."""
+        return cls(
+            topic=record.topic.removeprefix(topic_prefix),
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key or b"",
+            value=record.value or b"",
+            headers=tuple((name, value or b"") for name, value in record.headers),
+        )
+
+    @cached_property
+    def metadata(self) -> MessageMetadata:
+        """CloudEvents attributes.
+
+        Raises:
+            MalformedMessageError: the headers do not describe an event.
+        """
+        try:
+            return read_metadata(self.headers)
+        except MetadataError as error:
+            raise MalformedMessageError(str(error)) from error
+
+    @cached_property
+    def body_sha256(self) -> bytes:
+        """Digest of the value, which tells a duplicate from an identity conflict (BK-10)."""
+        return hashlib.sha256(self.value).digest()
+
+    def payload(self, model: type[ModelT]) -> ModelT:
+        """The value as a message model.
+
+        Raises:
+            MalformedMessageError: the value is not what the contract says.
+        """
+        try:
+            return model.model_validate_json(self.value)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "value"
+            raise MalformedMessageError(f"{model.__name__}: {where}: {first['msg']}") from error
+
+    def __repr__(self) -> str:
+        return f"<Message {self.topic}/{self.partition}@{self.offset}>"
+
+
+def pack_headers(headers: Headers) -> bytes:
+    """Headers as bytes for a table; any bytes survive."""
+    return msgspec.json.encode([[name, b64encode(value).decode()] for name, value in headers])
+
+
+def unpack_headers(packed: bytes) -> Headers:
+    """The headers that `pack_headers` took."""
+    pairs = msgspec.json.decode(packed, type=list[tuple[str, str]])
+    return tuple((name, b64decode(value)) for name, value in pairs)

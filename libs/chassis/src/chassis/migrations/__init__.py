@@ -1,0 +1,151 @@
+"""Numbered SQL files, each applied once, in order, by one process at a time.
+
+Why not a library: see docs/decisions/0001-own-migration-runner.md. A file's name is
+`0003_pre_add_x.sql` (before the code that needs it) or `0004_post_drop_y.sql` (after the code that needed
+it). Each runs in one transaction; a first line `-- no-transaction` runs it statement by statement outside,
+for `CREATE INDEX CONCURRENTLY`. An applied file whose content has changed is refused.
+"""
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+
+from chassis.logs import get_logger
+
+_log = get_logger(__name__)
+
+LOCK_KEY = 7_310_579_006
+LOCK_SECONDS_MAX = 60.0
+_LOCK_POLL_SECONDS = 0.1
+_NAME = re.compile(r"\d{4}_(pre|post)_[a-z0-9_]+\.sql")
+_NO_TRANSACTION = "-- no-transaction"
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS schema_migration (
+    package text NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (package, name)
+)
+"""
+
+
+class MigrationError(Exception):
+    """The database and the files do not agree; nothing further was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: the package it ships in, its name and its text."""
+
+    package: str
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text, by which a later change is noticed."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def find_migrations(packages: Sequence[str]) -> list[Migration]:
+    """The files of each package's `migrations` folder, in the order in which they are applied.
+
+    Raises:
+        MigrationError: a file's name is not of the form above.
+    """
+    found: list[Migration] = []
+    for package in packages:
+        entries = (entry for entry in files(package).joinpath("migrations").iterdir())
+        for entry in sorted((e for e in entries if e.name.endswith(".sql")), key=lambda e: e.name):
+            if not _NAME.fullmatch(entry.name):
+                raise MigrationError(
+                    f"{package}: {entry.name} is not named NNNN_pre_x.sql or NNNN_post_x.sql"
+                )
+            found.append(Migration(package, entry.name, entry.read_text(encoding="utf-8")))
+    return found
+
+
+async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]:
+    """Apply what is missing and return the names applied.
+
+    Args:
+        dsn: a role that may become `owner`; never the service's own role.
+        owner: role without login that owns the schema and everything in it.
+        packages: in order; shared ones first.
+
+    Raises:
+        MigrationError: an applied file has changed, or another process held the lock too long.
+    """
+    migrations = find_migrations(packages)
+    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=600)
+    try:
+        await connection.execute(f'SET ROLE "{owner}"')
+        await _lock(connection)
+        await connection.execute(_LEDGER)
+        return [m.name for m in migrations if await _apply(connection, m)]
+    finally:
+        await connection.close()
+
+
+async def pending_migrations(
+    connection: asyncpg.Connection[asyncpg.Record], packages: Sequence[str]
+) -> list[str]:
+    """Names of files that the database does not have yet; needs SELECT on the ledger."""
+    rows = await connection.fetch("SELECT package, name FROM schema_migration")
+    applied = {(row["package"], row["name"]) for row in rows}
+    return [m.name for m in find_migrations(packages) if (m.package, m.name) not in applied]
+
+
+async def _lock(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Poll for the lock: a replica waiting inside the server would deadlock a concurrent index build."""
+    deadline = time.monotonic() + LOCK_SECONDS_MAX
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+        if time.monotonic() > deadline:
+            raise MigrationError(f"another process has been migrating for {LOCK_SECONDS_MAX:g} s; try again")
+        await asyncio.sleep(_LOCK_POLL_SECONDS)
+
+
+async def _apply(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> bool:
+    applied = await connection.fetchval(
+        "SELECT sha256 FROM schema_migration WHERE package = $1 AND name = $2",
+        migration.package,
+        migration.name,
+    )
+    if applied == migration.sha256:
+        return False
+    if applied is not None:
+        raise MigrationError(
+            f"{migration.package}: {migration.name} was changed after it was applied; add a new file"
+        )
+    if migration.sql.startswith(_NO_TRANSACTION):
+        for statement in _statements(migration.sql):
+            await connection.execute(statement)
+        await _record(connection, migration)
+    else:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await _record(connection, migration)
+    _log.info("migration applied", package=migration.package, name=migration.name)
+    return True
+
+
+def _statements(sql: str) -> list[str]:
+    """Statements of a `-- no-transaction` file, which end with a semicolon at a line's end."""
+    return [part.strip() for part in re.split(r";\s*\n", sql + "\n") if part.strip()]
+
+
+async def _record(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> None:
+    await connection.execute(
+        "INSERT INTO schema_migration (package, name, sha256) VALUES ($1, $2, $3)",
+        migration.package,
+        migration.name,
+        migration.sha256,
+    )

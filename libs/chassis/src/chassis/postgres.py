@@ -1,0 +1,124 @@
+"""PostgreSQL pools with every time-out stated (foundations §5)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from chassis.health import Check
+
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+"""What queries run on: a connection of its own, or one lent by the pool."""
+
+ACQUIRE_SECONDS_MAX = 5.0
+COMMAND_SECONDS_MAX = 30.0
+CONNECT_SECONDS_MAX = 5.0
+
+SERVER_SETTINGS: dict[str, str] = {
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+    "jit": "off",  # our statements are short; compiling them costs more than it saves
+}
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+
+class Database:
+    """A service's pool. It opens without a server and connects on demand, so that a start can wait.
+
+    Args:
+        dsn: connection string of the service's own role.
+        application_name: shown in pg_stat_activity.
+        connections_max: size of the pool.
+    """
+
+    def __init__(self, dsn: str, *, application_name: str, connections_max: int = 10) -> None:
+        self.name = f"postgres:{application_name}"
+        self._dsn = dsn
+        self._application_name = application_name
+        self._connections_max = connections_max
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def start(self) -> None:
+        """Open the pool and prove that the server answers."""
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=0,
+                max_size=self._connections_max,
+                timeout=CONNECT_SECONDS_MAX,
+                command_timeout=COMMAND_SECONDS_MAX,
+                max_inactive_connection_lifetime=60.0,
+                server_settings={**SERVER_SETTINGS, "application_name": self._application_name},
+            )
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    async def stop(self) -> None:
+        """Close the pool; connections still lent are waited for."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def check(self) -> Check:
+        """Whether a connection can be had and answers."""
+        if self._pool is None:
+            return Check(ok=False, detail="not connected yet")
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+        return Check(ok=True)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """One connection, without a transaction."""
+        if self._pool is None:
+            raise DatabaseNotReadyError("the database is not connected yet; try again in a moment")
+        async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation = "read_committed", readonly: bool = False
+    ) -> AsyncGenerator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation=isolation, readonly=readonly),
+        ):
+            yield connection
+
+    async def dedicated(self, **server_settings: str) -> asyncpg.Connection[asyncpg.Record]:
+        """A connection outside the pool, for session locks, which a pooled one loses on release."""
+        return await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=COMMAND_SECONDS_MAX,
+            server_settings={
+                **SERVER_SETTINGS,
+                "application_name": f"{self._application_name}-dedicated",
+                **server_settings,
+            },
+        )
+
+
+class DatabaseNotReadyError(ConnectionError):
+    """The pool is not open yet: the service is still starting."""
+
+
+_TRANSIENT_CLASSES = ("08", "40", "53", "57")
+_TRANSIENT_STATES = ("55P03", "25006")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again can help: the fault lies in connection, load or timing, not in the data.
+
+    SQLSTATE classes 08 (connection), 40 (serialization, deadlock), 53 (resources), 57 (operator
+    intervention: shutdown, time-out), and 55P03 (lock not available), 25006 (read-only after a failover).
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        state: Any = error.sqlstate
+        return isinstance(state, str) and (state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES)
+    return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError)

@@ -1,0 +1,101 @@
+"""Settings from the environment, validated at start (ALL-3).
+
+A field's name in capitals is its variable. Every field can also be given as `<NAME>_FILE`, a path whose
+content is the value (for secrets mounted as files). A missing or wrong variable is one clear line.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment does not say what this service needs: set the variables it names."""
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Values from the files that `<NAME>_FILE` variables point to."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path or field_name.endswith("_file"):
+            return None, field_name, False
+        if os.environ.get(field_name.upper()):
+            raise SettingsError(f"{field_name.upper()} and {variable} are both set: keep one of them")
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{variable}: cannot read {path}: {error}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ServiceSettings(BaseSettings):
+    """What every service reads. A service's own settings inherit from this."""
+
+    model_config = SettingsConfigDict(
+        case_sensitive=False, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    environment: Literal["development", "production"] = "development"
+    kafka_bootstrap: str
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: str | None = None
+    topic_prefix: str = ""
+    auth_mode: Literal["off"] = Field(
+        "off", description="jwt is not built yet; a service that cannot check tokens does not pretend to"
+    )
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    start_seconds_max: int = Field(120, ge=1, le=3600, description="give up when not started by then")
+    stop_seconds_max: int = Field(15, ge=1, le=300, description="a graceful stop takes no longer")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables, then `_FILE` variables; no dotenv file is read behind one's back."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load_settings(settings_class: type[SettingsT]) -> SettingsT:
+    """Read and validate the environment.
+
+    Raises:
+        SettingsError: one line naming every missing or wrong variable, and never a value.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(detail) for detail in error.errors())) from None
+
+
+def _explain(detail: Any) -> str:
+    variable = str(detail["loc"][0]).upper() if detail["loc"] else ""
+    if detail["type"] == "missing":
+        return f"{variable} is not set (set it, or {variable}_FILE)"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{variable}: {message}" if variable else message
