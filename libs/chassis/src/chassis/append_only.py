@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from chassis.health import Check
 from chassis.postgres import Connection, Database
 
 _FORBIDDEN = (
@@ -64,3 +65,35 @@ async def _assert_refused(connection: Connection, statement: str) -> None:
     finally:
         await transaction.rollback()
     raise NotAppendOnlyError(f"the database let this through: {statement}")
+
+
+class AppendOnlyGuard:
+    """A part that lets a service start only when its histories cannot be changed.
+
+    Args:
+        database: of the service, with its own role.
+        tables: the append-only ones.
+    """
+
+    name = "append-only"
+
+    def __init__(self, database: Database, tables: Sequence[str]) -> None:
+        self._database = database
+        self._tables = tables
+        self._proven = False
+
+    async def start(self) -> None:
+        """Run the self-check.
+
+        Raises:
+            NotAppendOnlyError: a history could be changed.
+        """
+        await assert_append_only(self._database, self._tables)
+        self._proven = True
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    async def check(self) -> Check:
+        """Good once the self-check has passed."""
+        return Check(ok=self._proven, detail="" if self._proven else "not proven yet")
