@@ -1,0 +1,23 @@
+"""Which dates are holidays of a rate card, by the maintained calendar of the `holidays` package."""
+
+from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+from pricing.rate_card import HolidayRule
+
+YEARS_CACHED_MAX = 128
+
+
+def holidays_among(dates: Iterable[date], rule: HolidayRule) -> tuple[date, ...]:
+    """Those of the dates that the rule charges as holidays, in order and each once."""
+    return tuple(sorted(day for day in set(dates) if day in _holidays_of_year(rule, day.year)))
+
+
+@lru_cache(maxsize=YEARS_CACHED_MAX)
+def _holidays_of_year(rule: HolidayRule, year: int) -> frozenset[date]:
+    # The weekday that stands in for a holiday has its own name, "… (observed)", for cards that charge it.
+    calendar = holidays.country_holidays(rule.country, years=year, observed=True, language="en_US")
+    return frozenset(day for day in calendar if rule.names.intersection(calendar.get_list(day)))

@@ -1,0 +1,80 @@
+"""All that an engine reads besides the rate card, with nothing left to be asked again later."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pricing.errors import InvalidPriceRequestError, shown
+from pricing.price_requests import Slot
+from pricing.rate_card import Unit
+
+PETS_MAX = 50
+VISITS_MAX = 366
+STAY_DAYS_MAX = 366
+YEAR_MIN = 2000
+# The holiday calendar knows no later year and would silently answer "no holiday".
+YEAR_MAX = 2100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """A request with the time zone and the calendar already asked. Inputs that cannot be priced do not exist.
+
+    Moments are in the business's local time with a fixed offset, so that local dates and exact durations
+    can both be read from them for ever: neither a new edition of the time zone database nor one of the
+    holiday calendar changes a price that was agreed.
+
+    Attributes:
+        time_zone: the zone whose local time this is; the engine does not ask it again.
+        stay: start and end of the booking.
+        visits: in the order given; empty where the booking itself is the one visit.
+        holiday: as in PriceRequest.
+        holiday_dates: where holiday is None, the charged dates that were holidays when this was priced.
+    """
+
+    service: str
+    pets: int
+    time_zone: str
+    stay: Slot
+    visits: tuple[Slot, ...]
+    holiday: bool | None
+    holiday_dates: tuple[date, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.pets <= PETS_MAX:
+            raise InvalidPriceRequestError(f"pets: {shown(self.pets)} is not from 1 to {PETS_MAX}")
+        if len(self.visits) > VISITS_MAX:
+            raise InvalidPriceRequestError(f"visits: {len(self.visits)} are more than {VISITS_MAX}")
+        _check_slot(self.stay, "")
+        for index, visit in enumerate(self.visits):
+            _check_slot(visit, f"visits[{index}].")
+
+    def unit_dates(self, unit: Unit) -> list[date]:
+        """The local date of each visit or night that is charged, one entry for each.
+
+        Nights are the calendar days between the local start and end, at least one (requirements, Pricing);
+        a night belongs to the date on which it begins.
+        """
+        if unit == "visit":
+            return [starts.date() for starts, _ in self.slots]
+        first, last = self.stay[0].date(), self.stay[1].date()
+        return [first + timedelta(days=night) for night in range(max(1, (last - first).days))]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The visits to charge for a service priced by the visit."""
+        return self.visits or (self.stay,)
+
+
+def _check_slot(slot: Slot, where: str) -> None:
+    starts, ends = slot
+    for field, moment in (("starts_at", starts), ("ends_at", ends)):
+        if not YEAR_MIN <= moment.year <= YEAR_MAX:
+            raise InvalidPriceRequestError(
+                f"{where}{field}: the year {moment.year} is not from {YEAR_MIN} to {YEAR_MAX}"
+            )
+    if ends <= starts:
+        raise InvalidPriceRequestError(
+            f"{where}ends_at: {ends.isoformat()} is not after {starts.isoformat()}"
+        )
+    if ends - starts > timedelta(days=STAY_DAYS_MAX):
+        raise InvalidPriceRequestError(f"{where}ends_at: more than {STAY_DAYS_MAX} days after the start")

@@ -1,0 +1,35 @@
+"""No float is near money: not in a literal, not by a name, not by a division."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pricing
+
+MODULES = sorted(Path(pricing.__file__).parent.rglob("*.py"))
+
+
+def float_places(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=float() | complex()) | ast.Name(id="float" | "Decimal" | "round"):
+                yield node.lineno
+            case (ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div())) as division:
+                yield division.lineno
+            case ast.Import() | ast.ImportFrom():
+                names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+                if names & {"math", "decimal", "fractions", "statistics"}:
+                    yield node.lineno
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_module_has_no_float(module: Path) -> None:
+    places = list(float_places(ast.parse(module.read_text(encoding="utf-8"))))
+    assert not places, f"{module.name}: float at lines {places}"
+
+
+@pytest.mark.parametrize("source", ["a = 1.5", "float(1)", "a / 2", "a /= 2", "import math", "round(a)"])
+def test_planted_float_is_found(source: str) -> None:
+    assert list(float_places(ast.parse(source)))
