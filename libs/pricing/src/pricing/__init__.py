@@ -1,5 +1,10 @@
-"""The one pricing engine: rate cards and quotes. Integers only, no clock."""
+"""The one pricing engine: rate cards, quotes, snapshots and their comparison. Integers only, no clock.
 
+A booking takes a `snapshot` of a request and stores it; the reconciler reads it back, computes it again
+with its own card and engine, and compares the two.
+"""
+
+from pricing.comparison import UNEXPLAINED_CODE, LineDifference, agrees, compare
 from pricing.engines import ENGINE_VERSION_CURRENT, price
 from pricing.errors import (
     InvalidPriceRequestError,
@@ -8,26 +13,43 @@ from pricing.errors import (
     UnknownEngineVersionError,
     UnknownRateCardError,
     UnknownServiceError,
+    UnreadableSnapshotError,
 )
 from pricing.price_requests import PriceRequest, Slot
 from pricing.published_cards import current_rate_card, rate_card
 from pricing.quotes import Line, Quote
 from pricing.rate_card import RateCard
+from pricing.snapshot_json import parse_snapshot, to_json_object
+from pricing.snapshots import Override, Snapshot, recompute, snapshot, with_override
+from pricing.strict_json import JsonObject
 
 __all__ = [
     "ENGINE_VERSION_CURRENT",
+    "UNEXPLAINED_CODE",
     "InvalidPriceRequestError",
     "InvalidRateCardError",
+    "JsonObject",
     "Line",
+    "LineDifference",
+    "Override",
     "PriceRequest",
     "PricingError",
     "Quote",
     "RateCard",
     "Slot",
+    "Snapshot",
     "UnknownEngineVersionError",
     "UnknownRateCardError",
     "UnknownServiceError",
+    "UnreadableSnapshotError",
+    "agrees",
+    "compare",
     "current_rate_card",
+    "parse_snapshot",
     "price",
     "rate_card",
+    "recompute",
+    "snapshot",
+    "to_json_object",
+    "with_override",
 ]

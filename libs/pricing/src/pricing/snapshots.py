@@ -1,0 +1,104 @@
+"""A price as it was agreed, with all it takes to compute it again (BK-6, REC-3)."""
+
+from dataclasses import dataclass, replace
+
+from pricing.engines import ENGINE_VERSION_CURRENT, engine
+from pricing.errors import InvalidPriceRequestError, shown
+from pricing.inputs import Inputs
+from pricing.price_requests import PriceRequest
+from pricing.published_cards import rate_card
+from pricing.quotes import AMOUNT_MINOR_UNITS_MAX, Line, Quote
+from pricing.rate_card import RateCard
+from pricing.resolution import resolve
+
+REASON_CHARACTERS_MAX = 1000
+ACTOR_CHARACTERS_MAX = 200
+
+# Stored in snapshots, so as frozen as an engine.
+_OVERRIDE_CODE = "override"
+_OVERRIDE_DESCRIPTION = "Agreed price"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A total that a person set in place of the computed one (BK-3): before and after in minor units."""
+
+    before: int
+    after: int
+    reason: str
+    actor: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.after <= AMOUNT_MINOR_UNITS_MAX:
+            raise InvalidPriceRequestError(
+                f"total: {shown(self.after)} is not from 0 to {AMOUNT_MINOR_UNITS_MAX}"
+            )
+        if not self.reason.strip() or len(self.reason) > REASON_CHARACTERS_MAX:
+            raise InvalidPriceRequestError(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters")
+        if not self.actor.strip() or len(self.actor) > ACTOR_CHARACTERS_MAX:
+            raise InvalidPriceRequestError(f"actor: expected 1 to {ACTOR_CHARACTERS_MAX} characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a booking stores and freezes at confirmation; `lines` and `total` are as stored, right or wrong.
+
+    Amounts are minor units of `currency`. The inputs are what the engine reads (only the zone's name is
+    for people), so one that was damaged changes the recomputed price wherever it matters to the price.
+    """
+
+    engine_version: int
+    card_id: str
+    card_version: str
+    currency: str
+    inputs: Inputs
+    lines: tuple[Line, ...]
+    total: int
+    override: Override | None
+
+
+def snapshot(request: PriceRequest, card: RateCard) -> Snapshot:
+    """The request priced by this card and the current engine, ready to be stored.
+
+    Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
+    """
+    inputs = resolve(request, card)
+    quote = Quote(card.currency, engine(ENGINE_VERSION_CURRENT)(inputs, card))
+    return Snapshot(
+        engine_version=ENGINE_VERSION_CURRENT,
+        card_id=card.id,
+        card_version=card.version,
+        currency=quote.currency,
+        inputs=inputs,
+        lines=quote.lines,
+        total=quote.total,
+        override=None,
+    )
+
+
+def with_override(priced: Snapshot, *, after: int, reason: str, actor: str) -> Snapshot:
+    """The same booking at another total, `after` minor units, set by a person for a reason.
+
+    The breakdown is computed anew and closed with a line `override`, so that it adds up to `after`.
+    InvalidPriceRequestError for a negative total, or a missing reason or actor.
+    """
+    override = Override(before=priced.total, after=after, reason=reason, actor=actor)
+    overridden = replace(priced, override=override)
+    quote = recompute(overridden)
+    return replace(overridden, currency=quote.currency, lines=quote.lines, total=quote.total)
+
+
+def recompute(stored: Snapshot) -> Quote:
+    """The price that this snapshot should hold, by its own card, engine and override.
+
+    Asks neither clock, time zone database nor holiday calendar: the answer is the same for ever.
+    The stored lines and total are not read. An override's total is what was agreed, and so is its
+    recomputed total. Errors: UnknownRateCardError, UnknownEngineVersionError, and UnknownServiceError
+    where the stored service was damaged.
+    """
+    card = rate_card(stored.card_id, stored.card_version)
+    computed = Quote(card.currency, engine(stored.engine_version)(stored.inputs, card))
+    if stored.override is None or stored.override.after == computed.total:
+        return computed
+    agreed = Line.of(_OVERRIDE_CODE, _OVERRIDE_DESCRIPTION, 1, stored.override.after - computed.total)
+    return Quote(card.currency, (*computed.lines, agreed))
