@@ -5,8 +5,13 @@ import sys
 
 import structlog
 
-_QUIET = ("aiokafka", "faststream", "uvicorn.access", "asyncio", "httpx", "stamina")
-"""FastStream logs two lines per message, aiokafka about 20 a second while a broker is away."""
+_LIBRARY_LEVELS = {
+    "aiokafka": logging.CRITICAL,  # about 20 errors a second while a broker is away; readiness tells it once
+    "faststream": logging.ERROR,  # two lines per message
+    "uvicorn": logging.WARNING,
+    "asyncio": logging.ERROR,
+    "httpx": logging.WARNING,
+}
 
 
 def configure_logs(service: str, *, log_format: str, level: str) -> None:
@@ -15,7 +20,7 @@ def configure_logs(service: str, *, log_format: str, level: str) -> None:
     Args:
         service: stands in every line.
         log_format: "json" for machines, "console" for people.
-        level: the least level that is written; libraries that chatter are kept to errors.
+        level: the least level that is written; libraries that chatter have levels of their own.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -39,8 +44,8 @@ def configure_logs(service: str, *, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name, library_level in _LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel(library_level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

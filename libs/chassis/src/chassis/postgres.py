@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis.health import Check
 
-Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+# Strings, because asyncpg's classes take their parameter in type stubs only.
+Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+"""A connection of its own, which keeps what a session has: locks, roles, settings."""
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 """What queries run on: a connection of its own, or one lent by the pool."""
 
 ACQUIRE_SECONDS_MAX = 5.0
@@ -90,7 +94,7 @@ class Database:
         ):
             yield connection
 
-    async def dedicated(self, **server_settings: str) -> asyncpg.Connection[asyncpg.Record]:
+    async def dedicated(self, **server_settings: str) -> Session:
         """A connection outside the pool, for session locks, which a pooled one loses on release."""
         return await asyncpg.connect(
             self._dsn,

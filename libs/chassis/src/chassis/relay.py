@@ -17,7 +17,7 @@ from chassis.messages import unpack_headers
 from chassis.metrics import Metrics
 from chassis.outbox import SHARDS
 from chassis.parts import BackgroundLoop, pause
-from chassis.postgres import Database
+from chassis.postgres import Database, Session
 
 _log = get_logger(__name__)
 
@@ -44,8 +44,6 @@ SELECT id, topic, key, value, headers FROM outbox WHERE shard = ANY($1::integer[
 """
 
 _SENT = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
-
-Session = asyncpg.Connection[asyncpg.Record]
 
 
 class Relay:

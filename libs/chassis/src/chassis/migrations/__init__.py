@@ -17,6 +17,7 @@ from importlib.resources import files
 import asyncpg
 
 from chassis.logs import get_logger
+from chassis.postgres import Session
 
 _log = get_logger(__name__)
 
@@ -95,16 +96,14 @@ async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]
         await connection.close()
 
 
-async def pending_migrations(
-    connection: asyncpg.Connection[asyncpg.Record], packages: Sequence[str]
-) -> list[str]:
+async def pending_migrations(connection: Session, packages: Sequence[str]) -> list[str]:
     """Names of files that the database does not have yet; needs SELECT on the ledger."""
     rows = await connection.fetch("SELECT package, name FROM schema_migration")
     applied = {(row["package"], row["name"]) for row in rows}
     return [m.name for m in find_migrations(packages) if (m.package, m.name) not in applied]
 
 
-async def _lock(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _lock(connection: Session) -> None:
     """Poll for the lock: a replica waiting inside the server would deadlock a concurrent index build."""
     deadline = time.monotonic() + LOCK_SECONDS_MAX
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
@@ -113,7 +112,7 @@ async def _lock(connection: asyncpg.Connection[asyncpg.Record]) -> None:
         await asyncio.sleep(_LOCK_POLL_SECONDS)
 
 
-async def _apply(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> bool:
+async def _apply(connection: Session, migration: Migration) -> bool:
     applied = await connection.fetchval(
         "SELECT sha256 FROM schema_migration WHERE package = $1 AND name = $2",
         migration.package,
@@ -142,7 +141,7 @@ def _statements(sql: str) -> list[str]:
     return [part.strip() for part in re.split(r";\s*\n", sql + "\n") if part.strip()]
 
 
-async def _record(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> None:
+async def _record(connection: Session, migration: Migration) -> None:
     await connection.execute(
         "INSERT INTO schema_migration (package, name, sha256) VALUES ($1, $2, $3)",
         migration.package,
