@@ -1,4 +1,4 @@
-"""Closed lists of reasons. A reason is a promise to dashboards and runbooks: add, never rename."""
+"""Closed lists of reasons. Each is a promise to consumers, dashboards and runbooks: never renamed."""
 
 from enum import StrEnum
 
