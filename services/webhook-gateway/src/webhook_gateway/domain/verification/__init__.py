@@ -1,7 +1,7 @@
 """Signature verification as data: a `Scheme` describes how a provider signs, one engine interprets it."""
 
 from webhook_gateway.domain.verification.engine import AcceptedScheme, Verified, verify
-from webhook_gateway.domain.verification.keys import Secret, SecretError, read_secret
+from webhook_gateway.domain.verification.keys import Secret, SecretError, read_secret, read_secrets
 from webhook_gateway.domain.verification.providers import SCHEMES
 from webhook_gateway.domain.verification.scheme import Scheme
 from webhook_gateway.domain.verification.signing import sign
@@ -14,6 +14,7 @@ __all__ = [
     "SecretError",
     "Verified",
     "read_secret",
+    "read_secrets",
     "sign",
     "verify",
 ]

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from webhook_gateway.domain.verification.scheme import KeyForm
 
@@ -12,6 +12,7 @@ SECRET_BYTES_MIN = 24
 """GW-6; also the least that Standard Webhooks allows. Counted after decoding, because that is the key."""
 
 _WHSEC_PREFIX = "whsec_"
+_UNTIL = ";until="
 _FINGERPRINT_CHARACTERS = 12
 
 
@@ -53,6 +54,28 @@ def read_secret(text: str, form: KeyForm, ends_at: datetime | None = None) -> Se
     if len(key) < SECRET_BYTES_MIN:
         raise SecretError(f"holds a key of {len(key)} bytes; at least {SECRET_BYTES_MIN} are needed")
     return Secret(key, ends_at)
+
+
+def read_secrets(text: str, form: KeyForm) -> tuple[Secret, ...]:
+    """Several secrets, comma-separated; one that shall end is written `<secret>;until=<RFC 3339 time>`.
+
+    Raises:
+        SecretError: one of them cannot be used.
+    """
+    return tuple(_read_with_end(part.strip(), form) for part in text.split(","))
+
+
+def _read_with_end(text: str, form: KeyForm) -> Secret:
+    written, mark, end = text.partition(_UNTIL)
+    if not mark:
+        return read_secret(written, form)
+    try:
+        ends_at = datetime.fromisoformat(end)
+    except ValueError as error:
+        raise SecretError(
+            f'ends at no time: after "{_UNTIL}" comes a time like 2026-12-01T00:00:00Z'
+        ) from error
+    return read_secret(written, form, ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC))
 
 
 def _decoded(text: str, form: KeyForm) -> bytes:

@@ -1,0 +1,138 @@
+"""Command line of the webhook gateway."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, TypedDict
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from chassis import clock
+from chassis.cli import CommandError, add_serve, build_cli, run_cli
+from chassis.settings import load_settings
+from contracts.topics import webhook_topic
+from webhook_gateway.domain.source import Source
+from webhook_gateway.domain.verification import AcceptedScheme, sign
+from webhook_gateway.main import build
+from webhook_gateway.settings import (
+    SECRET_VARIABLES,
+    SERVICE,
+    GatewaySettings,
+    OfflineSettings,
+    configured_sources,
+)
+
+cli = build_cli("Verifies webhooks and publishes them: 200 only after the broker's ack.")
+add_serve(cli, SERVICE, GatewaySettings, build)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class SecretRow(TypedDict):
+    """A loaded secret, without the secret."""
+
+    fingerprint: str
+    ends_at: str | None
+
+
+class SourceRow(TypedDict):
+    """One scheme that one source accepts."""
+
+    source: str
+    topic: str
+    scheme: str
+    header: str
+    variable: str
+    always_verified: bool
+    secrets: list[SecretRow]
+
+
+@cli.command(name="sources")
+def show_sources(as_json: AsJson = False) -> None:
+    """Show the configured sources, the schemes they accept and which secrets are loaded.
+
+    Secrets appear by fingerprint only: the first digits of the key's SHA-256.
+    """
+    sources = configured_sources(load_settings(OfflineSettings)).values()
+    rows = [_row(source, accepted) for source in sources for accepted in source.accepted]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("source", "scheme", "secrets", "flag off", box=SIMPLE)
+    for row in rows:
+        secrets = "\n".join(map(_secret_text, row["secrets"])) or f"none: set {row['variable']}"
+        unsigned = "refused" if row["always_verified"] else "accepted"
+        table.add_row(row["source"], row["scheme"], secrets, f"unsigned {unsigned}")
+    Console().print(table)
+
+
+def _row(source: Source, accepted: AcceptedScheme) -> SourceRow:
+    secrets: list[SecretRow] = [
+        {"fingerprint": each.fingerprint, "ends_at": each.ends_at.isoformat() if each.ends_at else None}
+        for each in accepted.secrets
+    ]
+    return {
+        "source": source.name,
+        "topic": webhook_topic(source.name).name,
+        "scheme": accepted.scheme.name,
+        "header": accepted.scheme.signature_header,
+        "variable": SECRET_VARIABLES[accepted.scheme.name],
+        "always_verified": source.always_verified,
+        "secrets": secrets,
+    }
+
+
+def _secret_text(secret: SecretRow) -> str:
+    return secret["fingerprint"] + (f" until {secret['ends_at']}" if secret["ends_at"] else "")
+
+
+@cli.command(name="sign")
+def sign_delivery(
+    source: Annotated[str, typer.Option(help="A configured source, e.g. stripe.")],
+    body: Annotated[Path, typer.Option(help="File with the exact bytes of the body.")],
+    scheme: Annotated[str | None, typer.Option(help="Which of the source's schemes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the headers of a correct delivery, signed now with the source's first secret.
+
+    Send it with: curl -H @HEADERS --data-binary @BODY URL
+    """
+    accepted = _scheme_to_sign_with(source, scheme)
+    try:
+        content = body.read_bytes()
+    except OSError as error:
+        raise CommandError(f"--body: cannot read {body}: {error.strerror}") from error
+    headers = sign(accepted.scheme, accepted.secrets[0], content, clock.now(), f"msg_{clock.new_id()}")
+    headers["content-type"] = "application/json"
+    if as_json:
+        typer.echo(json.dumps(headers, indent=2))
+    else:
+        typer.echo("\n".join(f"{name}: {value}" for name, value in headers.items()))
+
+
+def _scheme_to_sign_with(source_name: str, scheme_name: str | None) -> AcceptedScheme:
+    sources = configured_sources(load_settings(OfflineSettings))
+    if source_name not in sources:
+        raise CommandError(f"--source: {source_name} is not configured; there are {', '.join(sources)}")
+    offered = sources[source_name].accepted
+    wanted = [each for each in offered if scheme_name in {None, each.scheme.name}]
+    if not wanted:
+        names = ", ".join(each.scheme.name for each in offered)
+        raise CommandError(f"--scheme: {source_name} does not accept {scheme_name}; it accepts {names}")
+    for accepted in wanted:
+        if accepted.secrets:
+            return accepted
+    variables = " or ".join(SECRET_VARIABLES[each.scheme.name] for each in wanted)
+    raise CommandError(f"{source_name} has no secret to sign with: set {variables}")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_cli(cli)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

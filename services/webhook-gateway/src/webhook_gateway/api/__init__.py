@@ -1,0 +1,1 @@
+"""The HTTP edge: one hand-written ASGI route for webhooks, ordinary ones for everything else."""

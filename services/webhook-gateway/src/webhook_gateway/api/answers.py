@@ -1,0 +1,67 @@
+"""What a sender gets to read: `{"received": true}`, or a problem (RFC 9457) with its `reason`."""
+
+from http import HTTPStatus
+
+import msgspec
+from litestar.types import Send
+
+from chassis.http import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from contracts.reasons import RefusalReason
+from webhook_gateway.domain.policy import Refusal
+
+RECEIVED = b'{"received": true}'
+
+DETAILS: dict[RefusalReason, str] = {
+    RefusalReason.SIGNATURE_MISSING: "no signature header of this source's schemes: is this the right URL?",
+    RefusalReason.SIGNATURE_MALFORMED: "a signature header is repeated or not of its scheme's form",
+    RefusalReason.SIGNATURE_MISMATCH: "no secret of ours made this signature: compare them",
+    RefusalReason.TIMESTAMP_OUTSIDE_WINDOW: "signed too long ago or in the future: compare clocks",
+    RefusalReason.SECRET_NOT_CONFIGURED: "we have no signing secret for this; deliver again",
+    RefusalReason.BODY_TOO_LARGE: "the body is larger than this endpoint takes",
+    RefusalReason.BODY_NOT_JSON: "the body is not JSON: UTF-8, well-formed, at most 64 levels deep",
+    RefusalReason.BODY_INCOMPLETE: "the body did not arrive in time; deliver again",
+    RefusalReason.EVENT_ID_MISSING: "the body names no event id, which this source's events always have",
+    RefusalReason.CONTENT_ENCODING_UNSUPPORTED: "send the body as it was signed, without Content-Encoding",
+    RefusalReason.SOURCE_UNKNOWN: "no such source is configured: check the last part of the URL",
+    RefusalReason.METHOD_NOT_ALLOWED: "deliveries are sent with POST",
+    RefusalReason.BROKER_UNAVAILABLE: "the delivery could not be stored; deliver again",
+    RefusalReason.OVERLOADED: "too many deliveries at once; deliver again",
+    RefusalReason.NOT_READY: "the gateway is starting or stopping; deliver again",
+}
+
+
+async def answer_received(send: Send) -> None:
+    """200: the broker has it."""
+    await _answer(send, HTTPStatus.OK, "application/json", RECEIVED, {})
+
+
+async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
+    """A problem whose `reason` is from the closed list.
+
+    Args:
+        send: of the request.
+        refusal: what and which status.
+        close: whether the connection still holds bytes of this request and cannot be used again.
+    """
+    kind = refusal.reason.value.replace("_", "-")
+    body = problem_body(refusal.status, kind, DETAILS[refusal.reason], {"reason": refusal.reason.value})
+    headers: dict[str, str] = {}
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["allow"] = "POST"
+    if close:
+        headers["connection"] = "close"
+    await _answer(send, refusal.status, PROBLEM_JSON, msgspec.json.encode(body), headers)
+
+
+async def _answer(send: Send, status: int, media_type: str, body: bytes, headers: dict[str, str]) -> None:
+    stated = {"content-type": media_type, "content-length": str(len(body)), **headers}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in stated.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})

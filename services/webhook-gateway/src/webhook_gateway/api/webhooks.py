@@ -1,0 +1,171 @@
+"""The webhook route, on bare ASGI: Litestar's request handling would cost as much as everything else here.
+
+Order of work (GW-2): route, method and coding → room → body within limits → handler → answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from chassis import clock
+from contracts.reasons import RefusalReason
+from webhook_gateway.api.answers import answer_received, answer_refusal
+from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, read_body
+from webhook_gateway.domain.client_address import client_address
+from webhook_gateway.domain.policy import Passed, Refusal, refuse
+from webhook_gateway.domain.source import Source
+from webhook_gateway.handlers.deliveries import Delivery, DeliveryHandler
+from webhook_gateway.handlers.observations import SOURCE_UNKNOWN, Observations
+from webhook_gateway.handlers.records import Headers, RefusedRequest
+from webhook_gateway.handlers.refusals import RefusalLog
+
+MOUNTS = ("/webhooks", "/api/webhooks")
+"""A source's name follows. The second is where providers may still send to from before the move (GW-1)."""
+
+OUTCOME_DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process takes on.
+
+    Attributes:
+        body_bytes_max: larger bodies answer 413.
+        body_seconds_max: slower ones 408.
+        in_flight_max: further requests answer 503.
+        proxies_trusted: how many proxies append to X-Forwarded-For.
+    """
+
+    body_bytes_max: int
+    body_seconds_max: int
+    in_flight_max: int
+    proxies_trusted: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a scope says, and nothing of its body."""
+
+    source: str
+    method: str
+    path: str
+    headers: Headers
+    peer: str | None
+
+
+class WebhookEndpoint:
+    """Translates one request into a delivery and the verdict back into an answer.
+
+    Args:
+        sources: by name.
+        handler: takes deliveries.
+        refusals: keeps the record of those not taken.
+        observations: the gateway's metrics.
+        limits: of this process.
+        validation_enabled: ENABLE_WEBHOOK_VALIDATION.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        handler: DeliveryHandler,
+        refusals: RefusalLog,
+        observations: Observations,
+        limits: Limits,
+        *,
+        validation_enabled: bool,
+    ) -> None:
+        self._sources = sources
+        self._handler = handler
+        self._refusals = refusals
+        self._requests = observations.requests
+        self._limits = limits
+        self._validation_enabled = validation_enabled
+        self._in_flight = 0
+        observations.in_flight.set_function(lambda: self._in_flight)
+
+    def route(self) -> ASGIRouteHandler:
+        """The endpoint as Litestar mounts it, for every method: each gets a typed answer."""
+
+        @asgi(list(MOUNTS), is_mount=True, copy_scope=False)
+        async def receive_webhook(scope: Scope, receive: Receive, send: Send) -> None:
+            self._in_flight += 1
+            try:
+                await self._serve(_read_scope(scope), receive, send)
+            finally:
+                self._in_flight -= 1
+
+        return receive_webhook
+
+    async def _serve(self, request: _Request, receive: Receive, send: Send) -> None:
+        source = self._sources.get(request.source)
+        label = source.name if source else SOURCE_UNKNOWN
+        try:
+            outcome, body, close = await self._take(source, request, receive)
+        except ClientDisconnectedError:
+            self._requests.labels(label, OUTCOME_DISCONNECTED).inc()
+            return
+        if isinstance(outcome, Passed):
+            self._requests.labels(label, outcome.verification.value).inc()
+            await answer_received(send)
+            return
+        self._requests.labels(label, outcome.reason.value).inc()
+        self._refusals.note(outcome, self._remembered(label, request, body))
+        await answer_refusal(send, outcome, close=close)
+
+    async def _take(
+        self, source: Source | None, request: _Request, receive: Receive
+    ) -> tuple[Passed | Refusal, bytes, bool]:
+        """The verdict, what was read of the body, and whether the connection has to be closed."""
+        if source is None:
+            return self._refuse(RefusalReason.SOURCE_UNKNOWN), b"", False
+        if reason := self._refused_unread(request):
+            return self._refuse(reason), b"", False
+        limits = self._limits
+        read = await read_body(receive, bytes_max=limits.body_bytes_max, seconds_max=limits.body_seconds_max)
+        if isinstance(read, BodyRefused):
+            return self._refuse(read.reason), read.received, not read.is_drained
+        delivery = Delivery(source, request.headers, read, clock.now())
+        return await self._handler.handle(delivery), read, False
+
+    def _refused_unread(self, request: _Request) -> RefusalReason | None:
+        if request.method != "POST":
+            return RefusalReason.METHOD_NOT_ALLOWED
+        codings = (value for name, value in request.headers if name == b"content-encoding")
+        if any(coding.strip().lower() not in {b"", b"identity"} for coding in codings):
+            return RefusalReason.CONTENT_ENCODING_UNSUPPORTED
+        return RefusalReason.OVERLOADED if self._in_flight > self._limits.in_flight_max else None
+
+    def _remembered(self, source: str, request: _Request, body: bytes) -> RefusedRequest:
+        return RefusedRequest(
+            source=source,
+            path=request.path,
+            remote_address=client_address(
+                request.peer, request.headers, proxies_trusted=self._limits.proxies_trusted
+            ),
+            headers=request.headers,
+            body=body,
+            received_at=clock.now(),
+        )
+
+    def _refuse(self, reason: RefusalReason) -> Refusal:
+        return refuse(reason, validation_enabled=self._validation_enabled)
+
+
+def _read_scope(scope: Any) -> _Request:
+    """A scope as uvicorn fills it, with what Litestar leaves of the path behind the mount: `/stripe/`.
+
+    Litestar takes `/webhooksstripe` for the mount too and leaves `stripe/`; that is nobody's URL.
+    """
+    client, rest = scope["client"], scope["path"]
+    return _Request(
+        source=rest[1:-1] if rest.startswith("/") else "",
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        headers=scope["headers"],
+        peer=client[0] if client else None,
+    )

@@ -1,0 +1,20 @@
+"""Who is calling: the peer of the connection, or what a trusted proxy says about it."""
+
+from collections.abc import Iterable
+
+ADDRESS_CHARACTERS_MAX = 64
+UNKNOWN_ADDRESS = "unknown"
+
+
+def client_address(peer: str | None, headers: Iterable[tuple[bytes, bytes]], *, proxies_trusted: int) -> str:
+    """The address that a refusal is counted under.
+
+    Each trusted proxy appends the address it saw to X-Forwarded-For, so with N of them the N-th from the
+    right is the client; what stands further left was written by the client and is worth nothing.
+    """
+    if proxies_trusted == 0:
+        return peer or UNKNOWN_ADDRESS
+    forwarded = b",".join(value for name, value in headers if name == b"x-forwarded-for")
+    hops = [hop.strip() for hop in forwarded.decode("latin-1").split(",")]
+    seen = hops[-proxies_trusted] if len(hops) >= proxies_trusted else ""
+    return seen[:ADDRESS_CHARACTERS_MAX] if seen.isascii() and seen else peer or UNKNOWN_ADDRESS

@@ -1,0 +1,73 @@
+"""How many refusals are published one by one (GW-9): a flood of forgeries must not flood the log.
+
+Fixed windows per source and address, begun by the first refusal. The first N of a window are published,
+the others counted; when it ends, one summary carries the count. Memory is bounded: beyond a number of
+addresses, further ones share a single budget.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from contracts.reasons import RefusalReason
+
+WINDOW_SECONDS = 60
+ADDRESSES_MAX = 1_000
+OTHER_ADDRESSES = "other"
+"""Stands for every address beyond ADDRESSES_MAX."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """What one window kept out of the log."""
+
+    source: str
+    remote_address: str
+    by_reason: dict[RefusalReason, int]
+    window_started_at: datetime
+
+
+@dataclass(slots=True)
+class _Window:
+    started_at: datetime
+    admitted: int = 0
+    suppressed: Counter[RefusalReason] = field(default_factory=Counter[RefusalReason])
+
+
+class RefusalBudget:
+    """The open windows. It reads no clock: whoever asks says what time it is.
+
+    Args:
+        per_minute_max: refusals published per source, address and window.
+    """
+
+    def __init__(self, per_minute_max: int) -> None:
+        self._per_minute_max = per_minute_max
+        self._windows: dict[tuple[str, str], _Window] = {}
+
+    def admit(self, source: str, remote_address: str, reason: RefusalReason, now: datetime) -> bool:
+        """Whether this refusal is published; if not, it is counted for the summary."""
+        key = (source, remote_address)
+        if key not in self._windows and len(self._windows) >= ADDRESSES_MAX:
+            key = (source, OTHER_ADDRESSES)
+        window = self._windows.setdefault(key, _Window(now))
+        if window.admitted < self._per_minute_max:
+            window.admitted += 1
+            return True
+        window.suppressed[reason] += 1
+        return False
+
+    def close_ended(self, now: datetime) -> list[Suppressed]:
+        """Forget windows that have ended, and tell what they suppressed."""
+        return self._close({k for k, w in self._windows.items() if now - w.started_at >= _WINDOW})
+
+    def close_all(self) -> list[Suppressed]:
+        """The same for every window, at the end of the process."""
+        return self._close(set(self._windows))
+
+    def _close(self, keys: set[tuple[str, str]]) -> list[Suppressed]:
+        closed = [(key, self._windows.pop(key)) for key in sorted(keys)]
+        return [Suppressed(*key, dict(w.suppressed), w.started_at) for key, w in closed if w.suppressed]
+
+
+_WINDOW = timedelta(seconds=WINDOW_SECONDS)

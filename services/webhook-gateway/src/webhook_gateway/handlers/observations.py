@@ -1,0 +1,41 @@
+"""The gateway's metrics. Labels come from configuration and closed lists, never from a request."""
+
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from chassis.metrics import Metrics
+
+SOURCE_UNKNOWN = "unknown"
+"""Label and record key of every source that is not configured: callers must not name our metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What is counted."""
+
+    requests: Counter
+    in_flight: Gauge
+    ack_seconds: Histogram
+    refusals_suppressed: Counter
+    refusals_unpublished: Counter
+    refusals_waiting: Gauge
+
+
+def observe(metrics: Metrics, *, validation_enabled: bool) -> Observations:
+    """The gateway's metrics in a process's registry, the flag's state among them (GW-8)."""
+    metrics.gauge("validation_enabled", "1 while ENABLE_WEBHOOK_VALIDATION is true").set(validation_enabled)
+    return Observations(
+        requests=metrics.counter(
+            "requests", "Requests by source and what became of them", "source", "outcome"
+        ),
+        in_flight=metrics.gauge("requests_in_flight", "Requests being worked on"),
+        ack_seconds=metrics.seconds("ack_seconds", "From sending a record to the broker's ack"),
+        refusals_suppressed=metrics.counter(
+            "refusals_suppressed", "Refusals counted in a summary instead of published one by one", "source"
+        ),
+        refusals_unpublished=metrics.counter(
+            "refusals_unpublished", "Refusals lost to the record because the broker was away for too long"
+        ),
+        refusals_waiting=metrics.gauge("refusals_waiting", "Refusals waiting to be published"),
+    )

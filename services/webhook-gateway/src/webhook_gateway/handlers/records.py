@@ -1,0 +1,116 @@
+"""Kafka records as the contracts describe them: accepted deliveries and refusals (GW-9, GW-10)."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis import clock
+from chassis.kafka import OutgoingRecord
+from contracts.catalogue import CARD_BY_MODEL
+from contracts.metadata import VERIFICATION_HEADER, MessageMetadata
+from contracts.topics import webhook_topic
+from contracts.webhooks import WebhookRefusalsSuppressed, WebhookValidationFailed
+from contracts.wire import WireModel
+from webhook_gateway.domain.identity import Identity
+from webhook_gateway.domain.policy import Refusal, Verification
+from webhook_gateway.domain.refusal_budget import WINDOW_SECONDS, Suppressed
+from webhook_gateway.settings import SERVICE
+
+HEADER_NAMES_MAX = 64
+PATH_CHARACTERS_MAX = 256
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""As ASGI hands them over: lower-case names, values as received."""
+
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """What is remembered of a request that was refused; `body` holds what was read of it."""
+
+    source: str
+    path: str
+    remote_address: str
+    headers: Headers
+    body: bytes
+    received_at: datetime
+
+
+def accepted_record(
+    source: str,
+    identity: Identity,
+    verification: Verification,
+    *,
+    body: bytes,
+    headers: Headers,
+    received_at: datetime,
+) -> OutgoingRecord:
+    """The record of an accepted delivery: the body exactly as received.
+
+    Its subject is the booking or nothing, so that whoever reads it need not guess what kind of id it is.
+    """
+    metadata = MessageMetadata(
+        id=identity.event_id,
+        source=f"/webhooks/{source}",
+        type=f"{source}.{identity.type}",
+        time=identity.occurred_at or received_at,
+        subject=identity.booking_id,
+        correlation_id=identity.event_id,
+        traceparent=_traceparent(headers),
+    )
+    verified = (VERIFICATION_HEADER, verification.value.encode())
+    return OutgoingRecord(
+        topic=webhook_topic(source).name,
+        key=identity.key.encode(),
+        value=body,
+        headers=(*metadata.to_headers(), verified),
+    )
+
+
+def refusal_record(refusal: Refusal, request: RefusedRequest) -> OutgoingRecord:
+    """The record of one refusal; of the body only digest and size, of the headers only names."""
+    names = sorted({name.decode("latin-1") for name, _ in request.headers})
+    failed = WebhookValidationFailed(
+        source=request.source,
+        reason=refusal.reason,
+        path=request.path[:PATH_CHARACTERS_MAX],
+        remote_address=request.remote_address,
+        header_names=names[:HEADER_NAMES_MAX],
+        body_sha256=hashlib.sha256(request.body).hexdigest(),
+        body_bytes=len(request.body),
+        received_at=request.received_at,
+    )
+    return _own_record(failed, request.source, request.received_at)
+
+
+def suppression_record(suppressed: Suppressed, now: datetime) -> OutgoingRecord:
+    """The summary of a window in which more was refused than is published one by one."""
+    summary = WebhookRefusalsSuppressed(
+        source=suppressed.source,
+        remote_address=suppressed.remote_address,
+        suppressed=sum(suppressed.by_reason.values()),
+        by_reason={reason.value: count for reason, count in sorted(suppressed.by_reason.items())},
+        window_started_at=suppressed.window_started_at,
+        window_seconds=WINDOW_SECONDS,
+    )
+    return _own_record(summary, suppressed.source, now)
+
+
+def _own_record(payload: WireModel, source: str, at: datetime) -> OutgoingRecord:
+    card = CARD_BY_MODEL[type(payload)]
+    metadata = MessageMetadata(
+        id=clock.new_id(), source=SERVICE, type=card.event_type, time=at, subject=source
+    )
+    return OutgoingRecord(card.topic.name, source.encode(), payload.to_bytes(), metadata.to_headers())
+
+
+def _traceparent(headers: Headers) -> str:
+    """The sender's trace context if it is well-formed (W3C Trace Context §3.2), else a new one."""
+    given = [value for name, value in headers if name == b"traceparent"]
+    if len(given) == 1 and _TRACEPARENT.fullmatch(given[0]):
+        return given[0].decode()
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

@@ -1,0 +1,108 @@
+"""The composition root: settings in, a service ready to run out."""
+
+from chassis import clock
+from chassis.health import Check, CheckFunction, Health
+from chassis.http import build_app
+from chassis.kafka import KafkaConnection, Producer
+from chassis.lifecycle import Lifecycle, Service
+from chassis.metrics import Metrics
+from contracts.topics import WEBHOOKS_REJECTED, webhook_topic
+from webhook_gateway.api.openapi import describe_webhooks
+from webhook_gateway.api.webhooks import Limits, WebhookEndpoint
+from webhook_gateway.domain.refusal_budget import RefusalBudget
+from webhook_gateway.domain.source import Source
+from webhook_gateway.handlers.deliveries import DeliveryHandler
+from webhook_gateway.handlers.observations import observe
+from webhook_gateway.handlers.refusals import RefusalLog
+from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
+
+
+class _WarmProducer(Producer):
+    """A producer that knows its topics before the first delivery (foundations §3)."""
+
+    def __init__(self, connection: KafkaConnection, topics: list[str]) -> None:
+        super().__init__(connection, client_id=SERVICE)
+        self._topics = topics
+
+    async def start(self) -> None:
+        await super().start()
+        await self.warm_up(self._topics)
+
+
+def build(settings: GatewaySettings) -> Service:
+    """The gateway as `settings` describe it.
+
+    Raises:
+        SettingsError: a secret cannot be used.
+    """
+    sources = configured_sources(settings)
+    metrics, health = Metrics(SERVICE), Health()
+    observations = observe(metrics, validation_enabled=settings.validation_enabled)
+    topics = [*(webhook_topic(name).name for name in sources), WEBHOOKS_REJECTED.name]
+    producer = _WarmProducer(KafkaConnection.from_settings(settings), topics)
+    refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
+    handler = DeliveryHandler(
+        producer,
+        observations,
+        validation_enabled=settings.validation_enabled,
+        ack_seconds_max=settings.gateway_ack_seconds_max,
+    )
+    endpoint = WebhookEndpoint(
+        sources,
+        handler,
+        refusals,
+        observations,
+        _limits(settings),
+        validation_enabled=settings.validation_enabled,
+    )
+    # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
+    lifecycle = Lifecycle(settings, [producer, refusals], health)
+    health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
+    health.add("secrets", _secrets_check(sources))
+    app = build_app(
+        title="Plumbline webhook gateway",
+        handlers=[endpoint.route()],
+        health=health,
+        metrics=metrics,
+        lifespan=[lifecycle.lifespan],
+    )
+    describe_webhooks(app)
+    return Service(
+        SERVICE,
+        settings,
+        app,
+        lifecycle,
+        host=settings.webhook_gateway_host,
+        port=settings.webhook_gateway_port,
+    )
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        body_bytes_max=settings.gateway_body_bytes_max,
+        body_seconds_max=settings.gateway_body_seconds_max,
+        in_flight_max=settings.gateway_in_flight_max,
+        proxies_trusted=settings.gateway_proxies_trusted,
+    )
+
+
+def _flag_check(*, enabled: bool) -> CheckFunction:
+    async def check() -> Check:
+        return Check(ok=True, detail="on" if enabled else "off: SMS and others are accepted unverified")
+
+    return check
+
+
+def _secrets_check(sources: dict[str, Source]) -> CheckFunction:
+    """Tells what is loaded. A missing secret answers 500 on its own source and takes no other one down."""
+
+    async def check() -> Check:
+        now = clock.now()
+        live = [
+            f"{source.name} {each.scheme.name}: {sum(secret.is_live(now) for secret in each.secrets)}"
+            for source in sources.values()
+            for each in source.accepted
+        ]
+        return Check(ok=True, detail=", ".join(live))
+
+    return check

@@ -1,0 +1,103 @@
+"""What the gateway reads from the environment, and the sources it makes of it (GW-6, GW-8)."""
+
+import os
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from chassis.settings import ServiceSettings, SettingsError
+from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY, Source
+from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, SecretError, read_secrets
+
+SERVICE = "webhook-gateway"
+
+_ON = "true"
+"""The only spelling that switches something on (GW-8): a typo must not weaken or silently change anything."""
+
+SECRET_VARIABLES = {
+    "stripe": "STRIPE_WEBHOOK_SECRET",
+    "openphone-legacy": "OPENPHONE_WEBHOOK_SECRET",
+    "standard-webhooks": "QUO_WEBHOOK_SECRET",
+}
+"""Where the secrets of each scheme stand."""
+
+
+class WebhookSettings(ServiceSettings):
+    """What says which sources there are and how strict to be with them."""
+
+    enable_webhook_validation: str = "false"
+    allow_unvalidated_webhooks: str = "false"
+    stripe_webhook_secret: SecretStr | None = None
+    openphone_webhook_secret: SecretStr | None = None
+    quo_webhook_secret: SecretStr | None = None
+
+    @property
+    def validation_enabled(self) -> bool:
+        """ENABLE_WEBHOOK_VALIDATION."""
+        return self.enable_webhook_validation == _ON
+
+
+class OfflineSettings(WebhookSettings):
+    """Enough to list the sources and to sign: no broker is asked for."""
+
+    kafka_bootstrap: str = ""
+
+
+class GatewaySettings(WebhookSettings):
+    """Everything that `webhook-gateway serve` reads."""
+
+    webhook_gateway_host: str = "127.0.0.1"
+    webhook_gateway_port: int = Field(8080, ge=1, le=65535)
+    gateway_ack_seconds_max: int = Field(
+        5, ge=1, le=60, description="then 503: never a 2xx for nothing stored"
+    )
+    gateway_body_bytes_max: int = Field(
+        512 * 1024, ge=1, le=1024 * 1024, description="a record holds no more"
+    )
+    gateway_body_seconds_max: int = Field(
+        10, ge=1, le=300, description="a body that takes longer is given up"
+    )
+    gateway_in_flight_max: int = Field(1000, ge=1, description="deliveries beyond it are answered 503")
+    gateway_refusals_per_minute_max: int = Field(60, ge=1, description="published one by one (GW-9)")
+    gateway_proxies_trusted: int = Field(
+        0, ge=0, le=10, description="how many proxies in front of us append to X-Forwarded-For"
+    )
+
+    @model_validator(mode="after")
+    def _production_is_validated(self) -> Self:
+        open_door = not self.validation_enabled and self.allow_unvalidated_webhooks != _ON
+        if self.environment == "production" and open_door:
+            raise ValueError(
+                "ENABLE_WEBHOOK_VALIDATION is not true although ENVIRONMENT=production:"
+                " set it to true, or ALLOW_UNVALIDATED_WEBHOOKS=true to accept unsigned webhooks on purpose"
+            )
+        return self
+
+
+def configured_sources(settings: WebhookSettings) -> dict[str, Source]:
+    """The sources by name. One without a secret is there all the same: its deliveries answer 500.
+
+    Raises:
+        SettingsError: a secret that is set cannot be used; names the variable, never the value.
+    """
+    stripe = _accept("stripe", settings.stripe_webhook_secret)
+    legacy = _accept("openphone-legacy", settings.openphone_webhook_secret)
+    current = _accept("standard-webhooks", settings.quo_webhook_secret)
+    sources = (
+        Source("stripe", (stripe,), STRIPE_IDENTITY, always_verified=True),
+        Source("sms", (legacy, current), SMS_IDENTITY, always_verified=False),
+    )
+    return {source.name: source for source in sources}
+
+
+def _accept(scheme_name: str, text: SecretStr | None) -> AcceptedScheme:
+    scheme, variable = SCHEMES[scheme_name], SECRET_VARIABLES[scheme_name]
+    if text is None:
+        # Settings pass over empty variables; an empty secret is a mistake and has to be said (GW-6).
+        if variable in os.environ:
+            raise SettingsError(f"{variable} is empty: give it a value, or leave it unset")
+        return AcceptedScheme(scheme, ())
+    try:
+        return AcceptedScheme(scheme, read_secrets(text.get_secret_value(), scheme.key_form))
+    except SecretError as error:
+        raise SettingsError(f"{variable} {error}") from None
