@@ -1,0 +1,189 @@
+"""Three databases, who owns them and who may enter: one implementation for every kind of deployment.
+
+The embedded stack, the tests and `plumbline databases apply` (docker compose, a cluster) all come here.
+For each service there is a database with a schema of the service's name, a role `<service>_owner` that owns
+both and cannot log in, and a login role `<service>` that may only use the schema. What it may do with a
+table is granted by the service's migrations, which run as the owner. Nobody else may connect, with one
+exception on purpose: `reconciler_booking_view` may connect to booking's database, where booking's own
+migration grants it the published view (REC-2).
+
+Roles belong to the whole server, so their names are the same everywhere; databases may be named freely, so
+that several suites can share a server.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from plumbline import dsn, waiting
+from plumbline.failure import StackError
+
+SERVICES = ("booking", "audit", "reconciler")
+"""Services with a database; schema and login role are named like the service."""
+
+VIEWED_SERVICE = "booking"
+LOGIN_ROLES = (*SERVICES, dsn.VIEWER)
+
+DATABASES: Mapping[str, str] = MappingProxyType({service: service for service in SERVICES})
+"""Service → name of its database, where nothing else is wanted."""
+
+_CONNECT_SECONDS_MAX = 10.0
+_COMMAND_SECONDS_MAX = 60.0
+_LOCK_SECONDS_MAX = 60.0
+_LOCK_KEY = 7_310_579_011
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+_CREATE_ROLE = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE "{role}" NOLOGIN; END IF;
+END $$;
+"""
+
+_LET_LOG_IN = """
+ALTER ROLE "{role}" LOGIN PASSWORD {password};
+"""
+
+_READ_ONLY = f"""
+ALTER ROLE "{dsn.VIEWER}" SET default_transaction_read_only = on;
+"""
+
+# The same order of strings on every server, whatever its own locale is.
+_CREATE_DATABASE = """
+CREATE DATABASE "{database}" OWNER "{owner}"
+    TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'
+"""
+
+_CLOSE_DATABASE = """
+ALTER DATABASE "{database}" OWNER TO "{owner}";
+ALTER DATABASE "{database}" SET search_path = "{service}", public;
+ALTER DATABASE "{database}" SET timezone = 'UTC';
+REVOKE ALL ON DATABASE "{database}" FROM PUBLIC, {everybody};
+GRANT CONNECT ON DATABASE "{database}" TO {admitted};
+"""
+
+_SCHEMA = """
+CREATE SCHEMA IF NOT EXISTS "{service}";
+ALTER SCHEMA "{service}" OWNER TO "{owner}";
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON SCHEMA "{service}" FROM PUBLIC, {everybody};
+GRANT USAGE ON SCHEMA "{service}" TO {admitted};
+"""
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+def prefixed(prefix: str) -> dict[str, str]:
+    """Names of a suite's own databases, e.g. `t1_` → `t1_booking`."""
+    return {service: f"{prefix}{service}" for service in SERVICES}
+
+
+def admitted(service: str) -> tuple[str, ...]:
+    """The login roles that may connect to a service's database."""
+    return (service, dsn.VIEWER) if service == VIEWED_SERVICE else (service,)
+
+
+def owner(service: str) -> str:
+    """The role that owns a service's database and all in it, and cannot log in."""
+    return f"{service}_owner"
+
+
+async def provision(
+    admin_dsn: str, passwords: Mapping[str, str], *, databases: Mapping[str, str] = DATABASES
+) -> None:
+    """Make roles, databases and schemas as described above; whatever is there already is brought in line.
+
+    Safe to repeat, and to run several times at once. No data and no table is touched.
+
+    Args:
+        admin_dsn: a superuser's connection to any database of the server.
+        passwords: one for each of `LOGIN_ROLES`.
+        databases: service → name of its database.
+
+    Raises:
+        StackError: the server cannot be reached, or a name is not `[a-z][a-z0-9_]*`.
+    """
+    for name in databases.values():
+        _check_name(name)
+    admin = await connect(admin_dsn)
+    try:
+        await _lock(admin)
+        await _provision_roles(admin, passwords)
+        for service, database in databases.items():
+            await _provision_database(admin, service, database)
+            await _provision_schema(dsn.at_database(admin_dsn, database), service)
+    finally:
+        await admin.close()
+
+
+def connection_strings(
+    admin_dsn: str, passwords: Mapping[str, str], *, databases: Mapping[str, str] = DATABASES
+) -> dict[str, str]:
+    """What the services are started with, by variable: `BOOKING_POSTGRES_DSN` and so on."""
+    return dsn.for_services(admin_dsn, passwords, databases, viewed=VIEWED_SERVICE)
+
+
+async def connect(address: str) -> Connection:
+    """A connection with bounded time; `StackError` names the server, never the password."""
+    try:
+        return await asyncpg.connect(
+            address, timeout=_CONNECT_SECONDS_MAX, command_timeout=_COMMAND_SECONDS_MAX
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        parts = urlsplit(address)
+        where = f"{parts.hostname}:{parts.port or 5432}{parts.path} as {parts.username}"
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise StackError(f"PostgreSQL at {where} cannot be reached: {reason}") from error
+
+
+async def _lock(admin: Connection) -> None:
+    """One provisioning at a time; the lock goes with the connection."""
+
+    async def locked() -> bool:
+        return bool(await admin.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY))
+
+    if not await waiting.until(locked, seconds_max=_LOCK_SECONDS_MAX):
+        raise StackError(
+            f"another provisioning has held its lock for {_LOCK_SECONDS_MAX:.0f} s: try again later"
+        )
+
+
+async def _provision_roles(admin: Connection, passwords: Mapping[str, str]) -> None:
+    for service in SERVICES:
+        await admin.execute(_CREATE_ROLE.format(role=owner(service)))
+    for role in LOGIN_ROLES:
+        password = await admin.fetchval("SELECT quote_literal($1)", passwords[role])
+        await admin.execute(_CREATE_ROLE.format(role=role))
+        await admin.execute(_LET_LOG_IN.format(role=role, password=password))
+    await admin.execute(_READ_ONLY)
+
+
+async def _provision_database(admin: Connection, service: str, database: str) -> None:
+    if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database):
+        await admin.execute(_CREATE_DATABASE.format(database=database, owner=owner(service)))
+    await admin.execute(_CLOSE_DATABASE.format(database=database, **_roles_of(service)))
+
+
+async def _provision_schema(admin_dsn: str, service: str) -> None:
+    connection = await connect(admin_dsn)
+    try:
+        await connection.execute(_SCHEMA.format(**_roles_of(service)))
+    finally:
+        await connection.close()
+
+
+def _roles_of(service: str) -> dict[str, str]:
+    return {
+        "service": service,
+        "owner": owner(service),
+        "admitted": ", ".join(admitted(service)),
+        "everybody": ", ".join(LOGIN_ROLES),
+    }
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise StackError(f"database name {name!r}: use a-z, 0-9 and _ only, a letter first, at most 63")

@@ -1,0 +1,87 @@
+"""Connection strings of PostgreSQL: taken apart, put together, and the variables they travel in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from plumbline.failure import StackError
+
+ADMIN_VARIABLE = "POSTGRES_ADMIN_DSN"
+VIEWER = "reconciler_booking_view"
+VIEWER_VARIABLE = "RECONCILER_BOOKING_VIEW_DSN"
+
+
+def service_variable(service: str) -> str:
+    """E.g. `BOOKING_POSTGRES_DSN`: a service's own database as its own role."""
+    return f"{service.upper()}_POSTGRES_DSN"
+
+
+def migrations_variable(service: str) -> str:
+    """E.g. `BOOKING_MIGRATIONS_DSN`: the same database as somebody who may become its owner."""
+    return f"{service.upper()}_MIGRATIONS_DSN"
+
+
+def at_database(dsn: str, database: str) -> str:
+    """The same server and user, another database."""
+    return urlsplit(dsn)._replace(path=f"/{quote(database)}").geturl()
+
+
+def as_role(dsn: str, role: str, password: str) -> str:
+    """The same server and database, another user."""
+    parts = urlsplit(dsn)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(role, safe='')}:{quote(password, safe='')}@{host}").geturl()
+
+
+def for_services(
+    admin_dsn: str, passwords: Mapping[str, str], databases: Mapping[str, str], *, viewed: str
+) -> dict[str, str]:
+    """Variable → connection string, for every service and the reconciler's view of `viewed`'s database."""
+    strings = {
+        service_variable(service): as_role(at_database(admin_dsn, database), service, passwords[service])
+        for service, database in databases.items()
+    }
+    view = as_role(at_database(admin_dsn, databases[viewed]), VIEWER, passwords[VIEWER])
+    return strings | {VIEWER_VARIABLE: view}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the variables of a deployment say: passwords by login role, database names by service."""
+
+    admin_dsn: str
+    passwords: dict[str, str]
+    databases: dict[str, str]
+
+
+def deployment(environ: Mapping[str, str], services: tuple[str, ...]) -> Deployment:
+    """Read `POSTGRES_ADMIN_DSN` and every service's connection string.
+
+    Roles' names are fixed, since migrations grant to them: a connection string of another role is a
+    `StackError`, as is one that is missing or has no password.
+    """
+    found = {service: _parse(environ, service_variable(service), service) for service in services}
+    view = _parse(environ, VIEWER_VARIABLE, VIEWER)
+    passwords = {service: password for service, (password, _) in found.items()}
+    return Deployment(
+        admin_dsn=_required(environ, ADMIN_VARIABLE),
+        passwords=passwords | {VIEWER: view[0]},
+        databases={service: database for service, (_, database) in found.items()},
+    )
+
+
+def _parse(environ: Mapping[str, str], variable: str, role: str) -> tuple[str, str]:
+    parts = urlsplit(_required(environ, variable))
+    if parts.username != role:
+        raise StackError(f"{variable}: its user must be {role!r}, which the migrations grant to")
+    if not parts.password or not parts.path.strip("/"):
+        raise StackError(f"{variable}: expected postgresql://{role}:PASSWORD@HOST:PORT/DATABASE")
+    return unquote(parts.password), unquote(parts.path.strip("/"))
+
+
+def _required(environ: Mapping[str, str], variable: str) -> str:
+    if value := environ.get(variable):
+        return value
+    raise StackError(
+        f"{variable} is not set: set it to a connection string (postgresql://USER:PASSWORD@HOST/DB)"
+    )

@@ -1,0 +1,120 @@
+"""Kafka's jars: fetched once from a Maven repository, kept in a cache, digests checked at every use."""
+
+import asyncio
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from plumbline import atomic, waiting
+from plumbline.failure import StackError
+from plumbline.kafka_lock import Artifact
+
+MIRROR_VARIABLE = "PLUMBLINE_MAVEN_MIRROR"
+"""Names a Maven repository to fetch from instead of Maven Central."""
+
+_DOWNLOADS_MAX = 6
+_CONNECT_RETRIES_MAX = 2
+_CONNECT_SECONDS_MAX = 8.0
+_SILENCE_SECONDS_MAX = 20.0
+
+Report = Callable[[int, int], None]
+"""Is told the bytes done and the bytes in total, whenever more have come."""
+
+
+def repository_address(environ: Mapping[str, str]) -> str:
+    """The repository to fetch from; jgo knows Maven Central's address, so that it stands in no file here."""
+    if mirror := environ.get(MIRROR_VARIABLE):
+        return mirror.rstrip("/")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a library of jgo's warns about a missing XDG_RUNTIME_DIR on import
+        from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415  (0.3 s, and needed for a first start only)
+    return MAVEN_CENTRAL_URL
+
+
+async def fetch(
+    artifacts: Iterable[Artifact], *, cache: Path, environ: Mapping[str, str], report: Report
+) -> tuple[Path, ...]:
+    """Make every artifact present in `cache` and return their paths.
+
+    A jar counts as present only if its digest matches, so a damaged cache heals. A repository that
+    cannot be reached or hands over other bytes is a `StackError`.
+    """
+    artifacts = tuple(artifacts)
+    await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
+    missing = await asyncio.to_thread(_missing, artifacts, cache)
+    if missing:
+        address = await asyncio.to_thread(repository_address, environ)
+        await _Download(missing, cache, address, report).run()
+    return tuple(cache / artifact.file_name for artifact in artifacts)
+
+
+def _missing(artifacts: Iterable[Artifact], cache: Path) -> list[Artifact]:
+    return [a for a in artifacts if not _is_present(a, cache / a.file_name)]
+
+
+def _is_present(artifact: Artifact, path: Path) -> bool:
+    return path.is_file() and artifact.is_content(path.read_bytes())
+
+
+class _Download:
+    def __init__(self, artifacts: list[Artifact], cache: Path, address: str, report: Report) -> None:
+        self._artifacts = artifacts
+        self._cache = cache
+        self._address = address
+        self._report = report
+        self._bytes_done = 0
+        self._bytes_total = sum(artifact.size for artifact in artifacts)
+        self._slots = asyncio.Semaphore(_DOWNLOADS_MAX)
+
+    async def run(self) -> None:
+        timeout = httpx.Timeout(_SILENCE_SECONDS_MAX, connect=_CONNECT_SECONDS_MAX)
+        transport = httpx.AsyncHTTPTransport(retries=_CONNECT_RETRIES_MAX)
+        async with httpx.AsyncClient(timeout=timeout, transport=transport, follow_redirects=True) as client:
+            await waiting.together(*(self._fetch(client, artifact) for artifact in self._artifacts))
+
+    async def _fetch(self, client: httpx.AsyncClient, artifact: Artifact) -> None:
+        async with self._slots:
+            content = await self._content(client, artifact)
+        if not artifact.is_content(content):
+            raise StackError(
+                f"{artifact.file_name} from {self._host} is not what kafka.lock names (SHA-256 differs):"
+                f" try again, or choose another repository with {MIRROR_VARIABLE}"
+            )
+        await asyncio.to_thread(
+            atomic.write_bytes, self._cache / artifact.file_name, content, mode=atomic.PUBLIC
+        )
+
+    async def _content(self, client: httpx.AsyncClient, artifact: Artifact) -> bytes:
+        url = f"{self._address}/{artifact.repository_path}"
+        try:
+            return await self._stream(client, url, artifact)
+        except httpx.HTTPStatusError as error:
+            raise StackError(
+                f"{self._host} answered {error.response.status_code} for {artifact.file_name}:"
+                f" choose another repository with {MIRROR_VARIABLE}"
+            ) from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise StackError(
+                f"Kafka cannot be downloaded from {self._host} ({error or type(error).__name__}):"
+                f" check the network, or name a repository that can be reached in {MIRROR_VARIABLE}"
+            ) from error
+
+    async def _stream(self, client: httpx.AsyncClient, url: str, artifact: Artifact) -> bytes:
+        """Read at most one byte more than was locked: a wrong answer cannot fill the memory."""
+        content = bytearray()
+        async with client.stream("GET", url) as response:
+            response.raise_for_status()
+            async for chunk in response.aiter_bytes():
+                content += chunk[: artifact.size + 1 - len(content)]
+                if len(content) > artifact.size:
+                    break
+        self._bytes_done += len(content)
+        self._report(self._bytes_done, self._bytes_total)
+        return bytes(content)
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._address).hostname or self._address

@@ -1,0 +1,73 @@
+"""What this state directory has started: written before anything else happens to a new process.
+
+`down` and the next `up` end exactly the processes that stand here, whatever became of who started them.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from plumbline import atomic
+from plumbline.failure import StackError
+from plumbline.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The ledger's content. `detached` is set once a detached start is complete: nobody supervises it."""
+
+    supervisor: Identity | None = None
+    detached: bool = False
+    processes: tuple[Identity, ...] = ()
+
+
+class Ledger:
+    """The file `processes.json` of a state directory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._record = self._read()
+
+    @property
+    def record(self) -> Record:
+        """What is written there."""
+        return self._record
+
+    def begin(self, supervisor: Identity) -> None:
+        """A new start, answered for by `supervisor`; what stood here before must have ended."""
+        self._write(Record(supervisor=supervisor))
+
+    def add(self, process: Identity) -> None:
+        """`process` has been started."""
+        self._write(replace(self._record, processes=(*self._record.processes, process)))
+
+    def remove(self, process: Identity) -> None:
+        """`process` has ended."""
+        remaining = tuple(other for other in self._record.processes if other != process)
+        self._write(replace(self._record, processes=remaining))
+
+    def detach(self) -> None:
+        """The start is complete and its processes live on without their supervisor."""
+        self._write(replace(self._record, supervisor=None, detached=True))
+
+    def clear(self) -> None:
+        """Nothing is running any more."""
+        self._record = Record()
+        self._path.unlink(missing_ok=True)
+
+    def _write(self, record: Record) -> None:
+        self._record = record
+        atomic.write_text(self._path, json.dumps(asdict(record), indent=1), mode=atomic.PRIVATE)
+
+    def _read(self) -> Record:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            supervisor = content["supervisor"] and Identity(**content["supervisor"])
+            processes = tuple(Identity(**process) for process in content["processes"])
+            return Record(supervisor, content["detached"], processes)
+        except FileNotFoundError:
+            return Record()
+        except (ValueError, KeyError, TypeError) as error:
+            raise StackError(
+                f"{self._path} cannot be read ({error}): end the processes it names by hand, then remove it"
+            ) from error

@@ -1,0 +1,209 @@
+"""Child processes: started with their output in a log file, watched, and ended with their descendants."""
+
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from plumbline import identity, waiting
+from plumbline.failure import StackError
+from plumbline.identity import Identity
+from plumbline.ledger import Ledger
+
+READY_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 15.0
+_LOG_BYTES_MAX = 16 * 1024 * 1024
+_LOG_TAIL_LINES = 12
+_PROBE_SECONDS_MAX = 2.0
+_REAP_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this machine to run as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+class Process:
+    """One child process, in a session of its own: a Ctrl-C reaches its supervisor only.
+
+    `environment` is the child's whole environment, `working_directory` the caller's own if None.
+    With a `ledger` the child is on record while it runs.
+    """
+
+    stop_seconds_max = STOP_SECONDS_MAX
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str],
+        log_path: Path,
+        stop_signal: int = signal.SIGTERM,
+        account: Account | None = None,
+        working_directory: Path | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._command = [str(part) for part in command]
+        self._environment = dict(environment)
+        self._stop_signal = stop_signal
+        self._account = account
+        self._working_directory = working_directory
+        self._ledger = ledger
+        self._child: subprocess.Popen[bytes] | None = None
+        self._identity: Identity | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int:
+        """The process id; `StackError` if it was never started."""
+        if self._child is None:
+            raise StackError(f"{self.name} has not been started")
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended, by itself or by us."""
+        return self._child is not None and self._child.poll() is None
+
+    def spawn(self) -> None:
+        """Start it and put it on record; returns at once. `StackError` if it runs already."""
+        if self.running:
+            raise StackError(f"{self.name} is running already (pid {self.pid})")
+        self._make_room_in_log()
+        account = self._account
+        with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
+            self._child = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._working_directory,
+                start_new_session=True,
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
+            )
+        self._identity = Identity.of(self.name, self._child.pid, self._stop_signal)
+        if self._ledger:
+            self._ledger.add(self._identity)
+
+    async def wait_ready(self, ready: waiting.Condition, *, seconds_max: float = READY_SECONDS_MAX) -> None:
+        """Wait until `ready` holds; `StackError` with the end of its log if it exits or takes too long."""
+
+        async def settled() -> bool:
+            return not self.running or await ready()
+
+        in_time = await waiting.until(settled, seconds_max=seconds_max)
+        if not self.running:
+            raise StackError(f"{self.name} ended while starting {self.last_words()}")
+        if not in_time:
+            raise StackError(f"{self.name} was not ready within {seconds_max:.0f} s {self.last_words()}")
+
+    async def finish(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
+        """Wait until it has done its work; `StackError` if it failed or took longer than `seconds_max`."""
+        in_time = await waiting.until(self._ended, seconds_max=seconds_max)
+        await self._end(stop_seconds_max=0)
+        if not in_time:
+            raise StackError(f"{self.name} did not finish within {seconds_max:.0f} s {self.last_words()}")
+        if self._child is not None and self._child.returncode != 0:
+            raise StackError(
+                f"{self.name} failed with exit code {self._child.returncode} {self.last_words()}"
+            )
+
+    async def stop(self) -> None:
+        """End it politely, after `stop_seconds_max` by force; nothing of it is left when this returns."""
+        await self._end(stop_seconds_max=self.stop_seconds_max)
+
+    async def kill(self) -> None:
+        """End it as a crash would (SIGKILL), its descendants too."""
+        await self._end(stop_seconds_max=0)
+
+    def log_of_this_run(self) -> str:
+        """What it has written since it was last started."""
+        with self.log_path.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
+
+    def last_words(self) -> str:
+        """The end of its log, to be put behind an error."""
+        lines = self.log_of_this_run().splitlines()[-_LOG_TAIL_LINES:]
+        tail = "".join(f"\n  | {line}" for line in lines) or " (empty)"
+        return f"(log: {self.log_path}){tail}"
+
+    async def _end(self, *, stop_seconds_max: float) -> None:
+        if self._child is None or self._identity is None:
+            return
+        await identity.end(self._identity, stop_seconds_max=stop_seconds_max)
+        self._child.wait(timeout=_REAP_SECONDS_MAX)
+        if self._ledger:
+            self._ledger.remove(self._identity)
+
+    async def _ended(self) -> bool:
+        return not self.running
+
+    def _make_room_in_log(self) -> None:
+        if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
+            self.log_path.replace(self.log_path.with_suffix(".log.1"))
+
+
+class ServiceProcess(Process):
+    """A process that answers 200 at `ready_url` once it can work; use it with `async with`, or start it."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        log_path: Path,
+        ready_url: str,
+        *,
+        ledger: Ledger | None = None,
+    ) -> None:
+        super().__init__(name, command, environment=environment, log_path=log_path, ledger=ledger)
+        self.ready_url = ready_url
+
+    async def start(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
+        """Start it and wait until it is ready; when that fails nothing of it is left running."""
+        self.spawn()
+        try:
+            async with loopback_client() as client:
+                await self.wait_ready(lambda: answers_ok(client, self.ready_url), seconds_max=seconds_max)
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def loopback_client() -> httpx.AsyncClient:
+    """A client for services on this machine: bounded in time, and no proxy between."""
+    return httpx.AsyncClient(timeout=_PROBE_SECONDS_MAX, trust_env=False)
+
+
+async def answers_ok(client: httpx.AsyncClient, url: str) -> bool:
+    """Whether `url` answers 200 now; a refused or broken connection is a plain no."""
+    try:
+        return (await client.get(url)).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,30 @@
+"""Waiting for a condition, always with a bound."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+_POLL_SECONDS = 0.03
+
+Condition = Callable[[], Awaitable[bool]]
+
+
+async def until(condition: Condition, *, seconds_max: float) -> bool:
+    """Ask again and again; True as soon as `condition` holds, False if it did not within `seconds_max`."""
+    deadline = time.monotonic() + seconds_max
+    while not await condition():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(_POLL_SECONDS)
+    return True
+
+
+async def together(*tasks: Awaitable[object]) -> None:
+    """Run all at the same time; the first failure is raised as it is, once the others have been cancelled."""
+    started = [asyncio.ensure_future(task) for task in tasks]
+    try:
+        await asyncio.gather(*started)
+    finally:
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
