@@ -1,0 +1,101 @@
+"""Fixtures and hooks of the whole suite; tests/harness/README.md tells how to use them."""
+
+import os
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness import Deliver, Infra, Stack, eventually, start_services
+from harness.choice import Choice, ChoiceError, choose
+from harness.logs import LOGS
+from harness.stack import http_client
+from plumbline.services import SERVICES
+
+_ORDER = ("unit", "contract", "integration", "faults", "e2e")
+_READY_SECONDS_MAX = 60.0
+_TESTS = Path(__file__).parent
+
+_choice = pytest.StashKey[Choice]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Cheap tests first; the shuffle within each kind is kept."""
+    items.sort(key=_rank)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Choose where the servers come from, if any test needs them."""
+    if not session.config.option.collectonly and any("infra" in _fixtures(item) for item in session.items):
+        try:
+            session.config.stash[_choice] = choose(os.environ)
+        except ChoiceError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def pytest_report_header() -> str:
+    """What the environment asks for; the choice itself stands below, as soon as it is known."""
+    asked = os.environ.get("INFRA")
+    return f"infra: INFRA={asked}" if asked else "infra: INFRA is unset, chosen when a test needs servers"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_report_collectionfinish(config: pytest.Config) -> str:
+    """Where the servers come from, and why."""
+    return str(config.stash.get(_choice, "infra: none needed"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Only what the services write from here on belongs to this test."""
+    LOGS.turn_page()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failing test shows what the services wrote while it ran."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {name}", text) for name, text in LOGS.written().items()]
+    return report
+
+
+@pytest.fixture(scope="session")
+async def infra(request: pytest.FixtureRequest) -> AsyncGenerator[Infra]:
+    async with request.config.stash[_choice].start() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+async def http() -> AsyncGenerator[httpx.AsyncClient]:
+    async with http_client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def shared_stack(infra: Infra) -> AsyncGenerator[Stack]:
+    async with start_services(infra, *(service.name for service in SERVICES)) as services:
+        yield services
+
+
+@pytest.fixture
+async def stack(shared_stack: Stack) -> Stack:
+    await eventually(shared_stack.ready, seconds=_READY_SECONDS_MAX)
+    return shared_stack
+
+
+@pytest.fixture
+def deliver(stack: Stack) -> Deliver:
+    return stack.deliver
+
+
+def _rank(item: pytest.Item) -> int:
+    kind = item.path.relative_to(_TESTS).parts[0]
+    return _ORDER.index(kind) if kind in _ORDER else -1
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])

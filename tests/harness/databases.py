@@ -1,0 +1,57 @@
+"""A service's database, seen by a test: as superuser, or as somebody who may do less."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from plumbline import dsn
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_COMMAND_SECONDS_MAX = 20.0
+
+
+class TestDatabase:
+    """One connection per call, so that nothing is left broken when the server went away in between.
+
+    `role` logs in as that role, e.g. the service's own.
+    """
+
+    __test__ = False
+
+    def __init__(self, admin_dsn: str, passwords: Mapping[str, str]) -> None:
+        self._admin_dsn = admin_dsn
+        self._passwords = passwords
+
+    def dsn(self, role: str | None = None) -> str:
+        """The connection string of a role, or of the superuser."""
+        return dsn.as_role(self._admin_dsn, role, self._passwords[role]) if role else self._admin_dsn
+
+    @asynccontextmanager
+    async def connect(self, role: str | None = None) -> AsyncGenerator[Connection]:
+        """A session of its own."""
+        connection = await asyncpg.connect(
+            self.dsn(role), timeout=_COMMAND_SECONDS_MAX, command_timeout=_COMMAND_SECONDS_MAX
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def fetch(self, sql: str, *args: Any, role: str | None = None) -> list[asyncpg.Record]:
+        async with self.connect(role) as connection:
+            return await connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any, role: str | None = None) -> asyncpg.Record | None:
+        async with self.connect(role) as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any, role: str | None = None) -> Any:
+        async with self.connect(role) as connection:
+            return await connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any, role: str | None = None) -> str:
+        async with self.connect(role) as connection:
+            return await connection.execute(sql, *args)

@@ -1,0 +1,62 @@
+"""Deliveries to a gateway, as the providers make them."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from chassis import clock
+from harness import signing
+
+Body = bytes | Mapping[str, Any]
+Signer = Callable[[bytes, str, datetime], signing.Headers]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a delivery differs from an ordinary one.
+
+    `headers` are added or put in place of the signer's, None removes one. `at` is when it was signed.
+    """
+
+    secret: str | None = None
+    at: datetime | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    path: str | None = None
+    gateway: str | None = None
+
+
+class Deliver:
+    """Signs and POSTs. `gateway` names the base URL at the time of a delivery."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, secrets: Mapping[str, str], gateway: Callable[[], str]
+    ) -> None:
+        self._http = http
+        self._secrets = secrets
+        self._gateway = gateway
+
+    async def stripe(self, body: Body, **options: Any) -> httpx.Response:
+        """From Stripe. Further arguments: the fields of `Options`."""
+        return await self._send("stripe", signing.stripe, "/webhooks/stripe", body, Options(**options))
+
+    async def sms_legacy(self, body: Body, **options: Any) -> httpx.Response:
+        """From OpenPhone, as its apps still sign."""
+        return await self._send("sms_legacy", signing.sms_legacy, "/webhooks/sms", body, Options(**options))
+
+    async def quo(self, body: Body, **options: Any) -> httpx.Response:
+        """From Quo, as its API signs."""
+        return await self._send("sms", signing.quo, "/webhooks/sms", body, Options(**options))
+
+    async def _send(self, key: str, sign: Signer, path: str, body: Body, options: Options) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        signed = sign(content, options.secret or self._secrets[key], options.at or clock.now())
+        wanted = {"content-type": "application/json", **signed, **options.headers}
+        return await self._http.post(
+            (options.gateway or self._gateway()) + (options.path or path),
+            content=content,
+            headers={name: value for name, value in wanted.items() if value is not None},
+        )

@@ -1,0 +1,108 @@
+"""Databases, topics and secrets under a prefix of their own: what a stack's processes are pointed at."""
+
+import base64
+import os
+import secrets
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+
+from chassis.kafka import KafkaConnection
+from chassis.kafka_admin import apply_topics
+from chassis.migrations import migrate
+from contracts.topics import TOPICS
+from harness.infra import Infra
+from plumbline import credentials, databases, waiting
+
+_READS = {"reconciler": ("booking",)}
+"""A service's start needs the tables of these services too: the published view (REC-2)."""
+
+# One password for all suites, since roles belong to the whole server and suites may share one.
+PASSWORDS = {role: f"for-tests-{role}" for role in databases.LOGIN_ROLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where everything of one stack is. `secrets` are those of the webhooks: stripe, sms_legacy, sms."""
+
+    infra: Infra
+    prefix: str
+    directory: Path
+    secrets: dict[str, str]
+
+    @property
+    def databases(self) -> dict[str, str]:
+        """Service → name of its database."""
+        return databases.prefixed(f"{self.prefix}_")
+
+    @property
+    def topic_prefix(self) -> str:
+        """Put before topics and consumer groups."""
+        return f"{self.prefix}."
+
+    def admin_dsn(self, service: str) -> str:
+        """Connects to a service's database as superuser."""
+        return self.infra.admin_dsn(self.databases[service])
+
+    def environment(self) -> dict[str, str]:
+        """The variables of its processes; of the caller's environment only what finds programs."""
+        return {
+            "PATH": os.environ["PATH"],
+            "KAFKA_BOOTSTRAP": self.infra.kafka_bootstrap,
+            "TOPIC_PREFIX": self.topic_prefix,
+            **databases.connection_strings(self.infra.admin_dsn(), PASSWORDS, databases=self.databases),
+            "STRIPE_WEBHOOK_SECRET": self.secrets["stripe"],
+            "OPENPHONE_WEBHOOK_SECRET": self.secrets["sms_legacy"],
+            "QUO_WEBHOOK_SECRET": self.secrets["sms"],
+            "AUDIT_SIGNING_KEY_FILE": str(self.directory / "audit-signing.key"),
+            "AUDIT_CHECKPOINT_DIR": str(self.directory / "checkpoints"),
+            "AUDIT_LOG_ORIGIN": credentials.LOG_ORIGIN,
+        }
+
+
+@asynccontextmanager
+async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> AsyncGenerator[Deployment]:
+    """Fresh databases and topics; migrated for `services` and what they read, for all if there are none."""
+    deployment = Deployment(infra, f"t{secrets.token_hex(4)}", directory, _draw_secrets())
+    (directory / "checkpoints").mkdir()
+    credentials.ensure_signing_key(directory / "audit-signing.key", {})
+    topics = KafkaConnection(infra.kafka_bootstrap, deployment.topic_prefix, {})
+    await waiting.together(_databases(deployment, set(services)), apply_topics(topics, TOPICS))
+    try:
+        yield deployment
+    finally:
+        if infra.outlives_session:
+            await _remove(deployment)
+
+
+async def _databases(deployment: Deployment, services: set[str]) -> None:
+    await databases.provision(deployment.infra.admin_dsn(), PASSWORDS, databases=deployment.databases)
+    wanted = services.union(*(_READS.get(service, ()) for service in services)) or set(databases.SERVICES)
+    await waiting.together(
+        *(
+            migrate(
+                deployment.admin_dsn(service), owner=databases.owner(service), packages=["chassis", service]
+            )
+            for service in wanted.intersection(databases.SERVICES)
+        )
+    )
+
+
+async def _remove(deployment: Deployment) -> None:
+    admin = await asyncpg.connect(deployment.infra.admin_dsn())
+    for name in deployment.databases.values():
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await admin.close()
+    kafka = AIOKafkaAdminClient(bootstrap_servers=deployment.infra.kafka_bootstrap)
+    await kafka.start()
+    await kafka.delete_topics([deployment.topic_prefix + card.name for card in TOPICS])
+    await kafka.close()
+
+
+def _draw_secrets() -> dict[str, str]:
+    key, legacy_key = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
+    return {"stripe": f"whsec_{secrets.token_hex(32)}", "sms_legacy": legacy_key, "sms": f"whsec_{key}"}

@@ -1,0 +1,49 @@
+"""The servers out of Python wheels, as `make up` starts them."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from harness.infra import Infra
+from harness.ports import free_port
+from plumbline import dsn, waiting
+from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
+from plumbline.postgres import EmbeddedPostgres
+
+
+class EmbeddedInfra:
+    """Both servers below one directory of this session's own."""
+
+    outlives_session = False
+
+    def __init__(self, directory: Path) -> None:
+        self.kafka = EmbeddedKafka(directory / "kafka", free_port(CONTROLLER_PORT_OFFSET + 1))
+        self.postgres = EmbeddedPostgres(directory / "postgres", free_port())
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return self.kafka.bootstrap
+
+    def admin_dsn(self, database: str = "postgres") -> str:
+        return dsn.at_database(self.postgres.admin_dsn, database)
+
+
+@asynccontextmanager
+async def embedded_infra() -> AsyncGenerator[Infra]:
+    """Both running; nothing of them is left afterwards."""
+    directory = _new_directory()
+    infra = EmbeddedInfra(directory)
+    try:
+        await waiting.together(infra.kafka.start(), infra.postgres.start())
+        yield infra
+    finally:
+        await waiting.together(infra.kafka.kill(), infra.postgres.kill())
+        shutil.rmtree(directory)
+
+
+def _new_directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
+    directory.chmod(0o755)  # as root, PostgreSQL runs as somebody else who has to get there
+    return directory

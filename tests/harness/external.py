@@ -1,0 +1,56 @@
+"""Servers that somebody else runs: named by the environment, and not ours to stop."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+import pytest
+
+from harness.infra import Infra
+from plumbline import dsn
+
+KAFKA_VARIABLE = "KAFKA_BOOTSTRAP"
+VARIABLES = (KAFKA_VARIABLE, dsn.ADMIN_VARIABLE)
+
+
+class _SomebodyElses:
+    """A server that a test cannot take away; a test that wants to is skipped."""
+
+    running = True
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def start(self) -> None:
+        self._skip()
+
+    async def stop(self) -> None:
+        self._skip()
+
+    async def kill(self) -> None:
+        self._skip()
+
+    def _skip(self) -> NoReturn:
+        pytest.skip(f"INFRA=external: {self._name} is not ours to stop")
+
+
+class ExternalInfra:
+    """What `KAFKA_BOOTSTRAP` and `POSTGRES_ADMIN_DSN` name."""
+
+    outlives_session = True
+    kafka = _SomebodyElses("Kafka")
+    postgres = _SomebodyElses("PostgreSQL")
+
+    def __init__(self, kafka_bootstrap: str, admin_dsn: str) -> None:
+        self.kafka_bootstrap = kafka_bootstrap
+        self._admin_dsn = admin_dsn
+
+    def admin_dsn(self, database: str = "postgres") -> str:
+        return dsn.at_database(self._admin_dsn, database)
+
+
+@asynccontextmanager
+async def external_infra() -> AsyncGenerator[Infra]:
+    """As the environment names it."""
+    yield ExternalInfra(os.environ[KAFKA_VARIABLE], os.environ[dsn.ADMIN_VARIABLE])

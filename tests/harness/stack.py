@@ -1,0 +1,118 @@
+"""A stack: databases, topics and service processes of one test module, or shared by a session."""
+
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from harness.databases import TestDatabase
+from harness.deliveries import Deliver
+from harness.deployment import PASSWORDS, Deployment, deploy
+from harness.infra import Infra
+from harness.logs import LOGS
+from harness.ports import free_port
+from harness.processes import Finished, Running, run
+from harness.topics import TestTopic
+from plumbline import waiting
+from plumbline.processes import answers_ok, loopback_client
+from plumbline.services import SERVICES, Service
+
+_SERVICES: Mapping[str, Service] = {service.name: service for service in SERVICES}
+_HTTP_SECONDS_MAX = 20.0
+
+Environment = Mapping[str, str]
+
+
+class Stack:
+    """The handle that tests hold; the README tells what each part is for."""
+
+    def __init__(self, deployment: Deployment, http: httpx.AsyncClient, env: Environment) -> None:
+        self._deployment = deployment
+        self._env = env
+        self._running: list[Running] = []
+        self.prefix = deployment.prefix
+        self.secrets = deployment.secrets
+        self.deliver = Deliver(http, deployment.secrets, lambda: self.url("webhook-gateway"))
+
+    def services(self, name: str) -> list[Running]:
+        """The processes of a service, in the order in which they were started."""
+        return [running for running in self._running if running.name == name]
+
+    def url(self, name: str) -> str:
+        """Where a service is reached: its first process that is running."""
+        for running in self.services(name):
+            if running.running:
+                return running.url
+        raise LookupError(
+            f"no {name} is running in this stack: start_services(infra, {name!r}, …) starts one"
+        )
+
+    async def ready(self, *names: str) -> bool:
+        """Whether every running process of the named services, or of all, says that it is ready."""
+        wanted = [r for r in self._running if r.running and (not names or r.name in names)]
+        async with loopback_client() as client:
+            return all([await answers_ok(client, running.ready_url) for running in wanted])
+
+    def environment(self, env: Environment | None = None) -> dict[str, str]:
+        """All variables of a process of this stack, but for host and port."""
+        return {**self._deployment.environment(), **self._env, **(env or {})}
+
+    async def start(self, name: str, env: Environment | None = None, *, ready: bool = True) -> Running:
+        """Start one more process of a service; with `ready` it is when this returns."""
+        service = _SERVICES[name]
+        port = free_port()
+        number = len(self.services(name)) + 1
+        log = self._deployment.directory / f"{self.prefix}-{name}-{number}.log"
+        LOGS.watch(log)
+        variables = {
+            f"{service.variables}_HOST": "127.0.0.1",
+            f"{service.variables}_PORT": str(port),
+            **self.environment(env),
+        }
+        running = Running(name, service.command("serve"), variables, log, f"http://127.0.0.1:{port}")
+        self._running.append(running)
+        if ready:
+            await running.start()
+        else:
+            running.spawn()
+        return running
+
+    async def run(
+        self, name: str, *arguments: str, env: Environment | None = None, stdin: bytes | None = None
+    ) -> Finished:
+        """Run a command of a service to its end, e.g. `run("reconciler", "runs", "--json")`."""
+        command = [sys.executable, "-m", _SERVICES[name].package, *arguments]
+        return await run(command, self.environment(env), stdin=stdin)
+
+    def database(self, service: str) -> TestDatabase:
+        """A service's database."""
+        return TestDatabase(self._deployment.admin_dsn(service), PASSWORDS)
+
+    def topic(self, name: str) -> TestTopic:
+        """A topic, by the name on its card."""
+        deployment = self._deployment
+        return TestTopic(deployment.infra.kafka_bootstrap, deployment.topic_prefix + name)
+
+    async def stop(self) -> None:
+        """End all processes."""
+        await waiting.together(*(running.stop() for running in self._running))
+
+
+@asynccontextmanager
+async def start_services(infra: Infra, *names: str, env: Environment | None = None) -> AsyncGenerator[Stack]:
+    """A stack under a new prefix with the named services ready; none are databases and topics only."""
+    async with AsyncExitStack() as stay:
+        directory = Path(stay.enter_context(tempfile.TemporaryDirectory(prefix="plumbline-stack-")))
+        http = await stay.enter_async_context(http_client())
+        stack = Stack(await stay.enter_async_context(deploy(infra, directory, names)), http, env or {})
+        stay.push_async_callback(stack.stop)
+        await waiting.together(*(stack.start(name) for name in names))
+        yield stack
+
+
+def http_client() -> httpx.AsyncClient:
+    """Bounded in time, and no proxy between."""
+    return httpx.AsyncClient(timeout=_HTTP_SECONDS_MAX, trust_env=False)
