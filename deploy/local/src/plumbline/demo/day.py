@@ -1,0 +1,101 @@
+"""The plan of the day: 40 bookings of all five services and the fate of each. Pure, always the same."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+BOOKINGS = 40
+_FIRST_DAY = datetime(2026, 3, 2, 15, tzinfo=UTC)
+_SERVICES = ("drop-in", "dog-walking", "pet-taxi", "housesitting", "24-7-care")
+_NIGHT_SERVICES = ("housesitting", "24-7-care")
+_CLIENTS = ("Ada", "Bruno", "Chen", "Dora", "Emil", "Fatma", "Goran", "Hana", "Ivo", "Jun")
+_PETS = ("Rex", "Mia", "Tom")
+
+
+class Fate(Enum):
+    """What the day brings to a booking."""
+
+    PAID = "paid in full by Stripe"
+    PAID_TWICE_TOLD = "paid; Stripe delivers the event twice"
+    PAID_THEN_LATE_FAILURE = "paid; an older failure arrives afterwards"
+    COMPLETED = "paid, begun and completed"
+    HALF_PAID = "half paid"
+    CONFIRMED_BY_HAND = "confirmed by the office"
+    CANCELLED = "cancelled"
+    PAID_AFTER_CANCELLATION = "cancelled, and then paid"
+
+
+_FATES: tuple[tuple[Fate, int], ...] = (
+    (Fate.PAID, 17),
+    (Fate.PAID_TWICE_TOLD, 4),
+    (Fate.PAID_THEN_LATE_FAILURE, 2),
+    (Fate.COMPLETED, 6),
+    (Fate.HALF_PAID, 4),
+    (Fate.CONFIRMED_BY_HAND, 4),
+    (Fate.CANCELLED, 2),
+    (Fate.PAID_AFTER_CANCELLATION, 1),
+)
+
+EXPECTED_STATUS = {
+    Fate.PAID: "confirmed",
+    Fate.PAID_TWICE_TOLD: "confirmed",
+    Fate.PAID_THEN_LATE_FAILURE: "confirmed",
+    Fate.COMPLETED: "completed",
+    Fate.HALF_PAID: "pending",
+    Fate.CONFIRMED_BY_HAND: "confirmed",
+    Fate.CANCELLED: "cancelled",
+    Fate.PAID_AFTER_CANCELLATION: "cancelled",
+}
+"""Where each booking must stand in the evening."""
+
+PAID_FATES = frozenset(
+    {
+        Fate.PAID,
+        Fate.PAID_TWICE_TOLD,
+        Fate.PAID_THEN_LATE_FAILURE,
+        Fate.COMPLETED,
+        Fate.HALF_PAID,
+        Fate.PAID_AFTER_CANCELLATION,
+    }
+)
+"""Fates in which money comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBooking:
+    """One booking of the plan: its number, its fate, and the body that `POST /api/bookings` gets."""
+
+    number: int
+    fate: Fate
+    request: dict[str, Any]
+
+
+def plan() -> list[PlannedBooking]:
+    """The bookings of the day, services and fates mixed."""
+    fates = [fate for fate, count in _FATES for _ in range(count)]
+    return [PlannedBooking(number, fate, _request(number)) for number, fate in enumerate(fates)]
+
+
+def _request(number: int) -> dict[str, Any]:
+    service = _SERVICES[number % len(_SERVICES)]
+    starts_at = _FIRST_DAY + timedelta(days=number % 9, minutes=15 * number)
+    long = number % 3 == 0
+    length = (
+        timedelta(days=1 + number % 3)
+        if service in _NIGHT_SERVICES
+        else timedelta(minutes=60 if long else 30)
+    )
+    client = _CLIENTS[number % len(_CLIENTS)]
+    return {
+        "client": {
+            "name": f"{client} {number:02d}",
+            "phone": f"+1312555{number:04d}",
+            "email": f"{client.lower()}{number:02d}@example.com",
+        },
+        "service": service,
+        "starts_at": starts_at.isoformat(),
+        "ends_at": (starts_at + length).isoformat(),
+        "pets": [{"name": _PETS[i], "species": "dog" if i else "cat"} for i in range(1 + number % 3)],
+        "holiday": number % 7 == 0,
+    }

@@ -1,0 +1,120 @@
+"""Runs the day on a stack that is up, shows it, and tells whether it was kept honestly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from plumbline.demo import tables
+from plumbline.demo.corrupt import Corruption, corrupt, history_can_be_changed
+from plumbline.demo.day import Fate, plan
+from plumbline.demo.outcome import Observer, Outcome, problems
+from plumbline.demo.play import Office, PlayedBooking, play_attacks, play_booking, play_messages
+from plumbline.demo.senders import Senders, Sent
+
+REQUEST_SECONDS_MAX = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStack:
+    """What the demo needs to know of a running stack, as `stack.json` has it.
+
+    Attributes:
+        urls: service → base URL.
+        secrets: stripe, sms_legacy, sms.
+        booking_admin_dsn: of database `booking`, a role that may become its owner.
+    """
+
+    urls: Mapping[str, str]
+    secrets: Mapping[str, str]
+    booking_admin_dsn: str
+
+
+async def run_day(stack: DemoStack, console: Console) -> list[str]:
+    """Play the day and print the tables. Returns what is wrong, one line each: empty when all is well."""
+    async with httpx.AsyncClient(timeout=REQUEST_SECONDS_MAX, trust_env=False) as http:
+        senders = Senders(http, stack.urls["webhook-gateway"], dict(stack.secrets))
+        observer = Observer(http, stack.urls)
+        with _progress(console) as progress:
+            bookings = await _play(Office(http, stack.urls["booking"]), senders, progress)
+            waiting = progress.add_task("waiting until every event has its entry", total=1)
+            await observer.settled(senders.sent, bookings)
+            progress.advance(waiting)
+            corrupted, outcome = await _evening(stack, observer, bookings, progress)
+    tables.show(console, senders.sent, bookings, corrupted, outcome)
+    found = problems(senders.sent, bookings, corrupted, outcome)
+    _verdict(console, senders.sent, corrupted, found)
+    return found
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<42}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+async def _play(office: Office, senders: Senders, progress: Progress) -> list[PlayedBooking]:
+    planned = plan()
+    task = progress.add_task("bookings come in", total=len(planned))
+    bookings: list[PlayedBooking] = []
+    for booking in planned:
+        bookings.append(await office.book(booking))
+        progress.advance(task)
+    task = progress.add_task("payments, cancellations, visits", total=len(bookings))
+    for played in bookings:
+        await play_booking(office, senders, played)
+        progress.advance(task)
+    task = progress.add_task("text messages, and somebody who cheats", total=2)
+    await play_messages(senders)
+    progress.advance(task)
+    victim = next(booking for booking in bookings if booking.plan.fate is Fate.HALF_PAID)
+    await play_attacks(senders, victim)
+    progress.advance(task)
+    return bookings
+
+
+async def _evening(
+    stack: DemoStack, observer: Observer, bookings: Sequence[PlayedBooking], progress: Progress
+) -> tuple[Mapping[str, Corruption], Outcome]:
+    task = progress.add_task("prices are falsified, and reconciled", total=3)
+    corrupted = await corrupt(stack.booking_admin_dsn, bookings)
+    progress.advance(task)
+    run = await observer.reconcile()
+    anomalies = sum(b.plan.fate is Fate.PAID_AFTER_CANCELLATION for b in bookings)
+    exceptions = await observer.exceptions(at_least=len(corrupted) + anomalies)
+    progress.advance(task)
+    witness = next(b.booking_id for b in bookings if b.plan.fate is Fate.COMPLETED)
+    history_safe = not await history_can_be_changed(stack.booking_admin_dsn, witness)
+    outcome = Outcome(
+        entries=await observer.entries_with("reconciliation.run-completed"),
+        statuses=await observer.statuses(bookings),
+        history=await observer.history(witness),
+        exceptions=exceptions,
+        run=run,
+        history_safe=history_safe,
+    )
+    progress.advance(task)
+    return corrupted, outcome
+
+
+def _verdict(
+    console: Console, sent: Sequence[Sent], corrupted: Mapping[str, Corruption], found: Sequence[str]
+) -> None:
+    if not found:
+        genuine = len({delivery.event_id for delivery in sent if delivery.genuine})
+        refused = sum(not delivery.genuine for delivery in sent)
+        console.print(
+            f"[bold green]All is well:[/] each of {genuine} genuine events is in the EventLog exactly once; "
+            f"{refused} forged or stale ones were refused and are on record; all {len(corrupted)} falsified "
+            "prices were found, and nothing else was."
+        )
+        return
+    console.print(f"[bold red]{len(found)} things are not as they must be:[/]")
+    for line in found:
+        console.print(f"  {line}", markup=False)

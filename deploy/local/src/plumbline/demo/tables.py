@@ -1,0 +1,121 @@
+"""The tables at the end of the day."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from plumbline.demo.corrupt import Corruption
+from plumbline.demo.outcome import Outcome, entries_by_event
+from plumbline.demo.play import PlayedBooking
+from plumbline.demo.senders import Sent
+
+
+def show(
+    console: Console,
+    sent: Sequence[Sent],
+    bookings: Sequence[PlayedBooking],
+    corrupted: Mapping[str, Corruption],
+    outcome: Outcome,
+) -> None:
+    """Print what came in, where the bookings stand, one history, the EventLog and the exceptions."""
+    for table in (
+        _deliveries(sent, outcome),
+        _bookings(bookings, outcome),
+        _history(outcome),
+        _event_log(outcome),
+        _exceptions(corrupted, outcome),
+    ):
+        console.print(table)
+        console.print()
+
+
+def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", expand=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left")
+    return table
+
+
+def _deliveries(sent: Sequence[Sent], outcome: Outcome) -> Table:
+    numbers = ("sent", "answered", "in EventLog")
+    table = _table("What came in, and what became of it", "delivery", *numbers, "", numbers=numbers)
+    entries = entries_by_event(outcome.entries)
+    for kind in dict.fromkeys(delivery.kind for delivery in sent):
+        same = [delivery for delivery in sent if delivery.kind == kind]
+        answers = " ".join(str(status) for status in sorted({d.status for d in same}))
+        logged = sum(entries[f"/webhooks/{d.source}", d.event_id] for d in same)
+        verdict = "published" if same[0].genuine else "refused, on record"
+        if "again" in kind:
+            verdict = "acknowledged, applied once"
+        table.add_row(kind, str(len(same)), answers, str(logged), verdict)
+    return table
+
+
+def _bookings(bookings: Sequence[PlayedBooking], outcome: Outcome) -> Table:
+    table = _table("Bookings in the evening", "status", "bookings", "what happened", numbers=("bookings",))
+    groups = Counter((outcome.statuses[b.booking_id], b.plan.fate.value) for b in bookings)
+    for (status, fate), count in sorted(groups.items()):
+        table.add_row(status, str(count), fate)
+    return table
+
+
+def _history(outcome: Outcome) -> Table:
+    booking_id = outcome.history["booking_id"]
+    table = _table(f"History of booking {booking_id}", "version", "from", "to", "by", "why", "at")
+    for step in outcome.history["history"]:
+        table.add_row(
+            str(step["version"]),
+            step["from_status"] or "",
+            step["to_status"],
+            step["changed_by"],
+            step["reason"] or "",
+            _time(step["recorded_at"]),
+        )
+    safe = "refused by trigger" if outcome.history_safe else "WENT THROUGH"
+    table.caption = f"an UPDATE of it by the table owner: {safe}"
+    table.caption_justify = "left"
+    return table
+
+
+def _event_log(outcome: Outcome) -> Table:
+    table = _table("EventLog", "event type", "status", "entries", numbers=("entries",))
+    counts = Counter((entry["event_type"], entry["status"]) for entry in outcome.entries)
+    for (event_type, status), count in sorted(counts.items()):
+        table.add_row(event_type, status, str(count))
+    return table
+
+
+def _exceptions(corrupted: Mapping[str, Corruption], outcome: Outcome) -> Table:
+    run = outcome.run
+    table = _table(
+        f"Exceptions after the reconciliation run: {run['scanned']} scanned, {run['clean']} clean, "
+        f"{run['drifted']} drifted, {run['errored']} errored",
+        "severity",
+        "type",
+        "booking",
+        "explanation",
+        "what was done to it",
+    )
+    for item in outcome.exceptions["exceptions"]:
+        done = corrupted.get(item["booking_id"])
+        table.add_row(
+            item["severity"],
+            _kind(item),
+            item["booking_id"][-12:],
+            item["title"],
+            done.name if done else "money came after the cancellation",
+        )
+    return table
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    explanation: Mapping[str, Any] = item.get("explanation") or {}
+    drift_class = item.get("class") or explanation.get("class")
+    return f"{item['type']} ({drift_class})" if drift_class else str(item["type"])
+
+
+def _time(text: str) -> str:
+    return text[11:19]
