@@ -1,0 +1,81 @@
+"""Command line of the audit service."""
+
+import asyncio
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import asyncpg
+import typer
+
+from audit.domain.facts import Status
+from audit.domain.query import Filters, QueryError, filters
+from audit.handlers.reading import export_entries
+from audit.main import build, open_database
+from audit.settings import SERVICE, AuditSettings, ReadingSettings
+from chassis.cli import CommandError, add_migrate, add_serve, build_cli, run_cli
+from chassis.settings import load_settings
+
+cli = build_cli("Keeps the EventLog and the status histories, append-only.")
+add_serve(cli, SERVICE, AuditSettings, build)
+add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
+
+
+@cli.command()
+def export(
+    event_type: Annotated[str | None, typer.Option(help="E.g. booking.status-changed.")] = None,
+    status: Annotated[Status | None, typer.Option(help="What became of it.")] = None,
+    source: Annotated[str | None, typer.Option(help="E.g. stripe, booking.")] = None,
+    booking_id: Annotated[str | None, typer.Option(help="Of this booking.")] = None,
+    recorded_from: Annotated[
+        str | None, typer.Option("--from", help="Recorded then or later, RFC 3339.")
+    ] = None,
+    recorded_to: Annotated[str | None, typer.Option("--to", help="Recorded before, RFC 3339.")] = None,
+) -> None:
+    """Write EventLog entries to standard output, oldest first, one JSON object a line.
+
+    Reads AUDIT_POSTGRES_DSN. Payloads are not exported.
+    """
+    try:
+        wanted = filters(
+            event_type=event_type,
+            status=status,
+            source=source,
+            booking_id=booking_id,
+            event_id=None,
+            recorded_from=_moment("--from", recorded_from),
+            recorded_to=_moment("--to", recorded_to),
+            text=None,
+        )
+        asyncio.run(_export(load_settings(ReadingSettings), wanted))
+    except QueryError as error:
+        raise CommandError(str(error)) from error
+    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        raise CommandError(f"export: {error}") from error
+
+
+async def _export(settings: AuditSettings, wanted: Filters) -> None:
+    database = open_database(settings)
+    try:
+        await database.start()
+        async for lines in export_entries(database, wanted):
+            sys.stdout.buffer.write(lines)
+        sys.stdout.buffer.flush()
+    finally:
+        await database.stop()
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise CommandError(f"{option}: {text!r} is not an RFC 3339 time") from error
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_cli(cli)
+
+
+if __name__ == "__main__":
+    main()

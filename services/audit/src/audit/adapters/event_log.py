@@ -1,0 +1,122 @@
+"""Appending to the EventLog: a batch in one statement, each event once for ever (AU-1, foundations §5)."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from audit.domain.digest import new_salt, payload_digest
+from audit.domain.entries import Entry, Identity
+from chassis.postgres import Connection
+
+_APPEND = """
+WITH incoming AS (
+    SELECT * FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[],
+        $9::timestamptz[], $10::text[], $11::integer[], $12::bigint[], $13::text[], $14::text[],
+        $15::text[], $16::bytea[], $17::bytea[], $18::bytea[]
+    ) WITH ORDINALITY AS row (
+        event_type, status, source, event_id, booking_id, actor, error, metadata,
+        occurred_at, topic, partition, record_offset, correlation_id, causation_id,
+        subject, body, salt, payload_digest, position
+    )
+), entry AS (
+    INSERT INTO event_log (
+        event_type, status, source, event_id, booking_id, actor, error, metadata,
+        occurred_at, topic, partition, record_offset, correlation_id, causation_id, payload_digest
+    )
+    SELECT
+        event_type, status, source, event_id, booking_id, actor, error, metadata,
+        occurred_at, topic, partition, record_offset, correlation_id, causation_id, payload_digest
+    FROM incoming ORDER BY position
+    ON CONFLICT (event_id, source) DO NOTHING
+    RETURNING entry_id, source, event_id
+), payload AS (
+    INSERT INTO event_payload (entry_id, subject, salt, body)
+    SELECT entry_id, subject, salt, body FROM entry JOIN incoming USING (source, event_id)
+)
+SELECT entry_id, source, event_id FROM entry
+"""
+
+_KNOWN = """
+SELECT source, event_id, entry_id, salt, payload_digest
+FROM unnest($1::text[], $2::text[]) AS wanted (source, event_id)
+JOIN event_log USING (source, event_id)
+LEFT JOIN event_payload USING (entry_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An entry that is new in the log, under its number."""
+
+    entry_id: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An entry of the log, as far as it takes to compare a body with its own.
+
+    Attributes:
+        salt: None once the payload is erased: then nothing can be compared any more.
+    """
+
+    entry_id: int
+    salt: bytes | None
+    payload_digest: bytes
+
+
+async def append(connection: Connection, entries: Iterable[Entry]) -> dict[Identity, Appended]:
+    """Append those whose identity is new, in order, inside the caller's transaction.
+
+    Of several with one identity the first is taken; the caller compares the others.
+    """
+    first: dict[Identity, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.identity, entry)
+    if not first:
+        return {}
+    columns = zip(*map(_row, first.values()), strict=True)
+    rows = await connection.fetch(_APPEND, *columns)
+    return {
+        identity: Appended(row["entry_id"], first[identity])
+        for row in rows
+        for identity in [(row["source"], row["event_id"])]
+    }
+
+
+async def known(connection: Connection, identities: Collection[Identity]) -> dict[Identity, Known]:
+    """What the log holds under these identities, seen after whoever else appended them has committed."""
+    if not identities:
+        return {}
+    sources, event_ids = zip(*identities, strict=True)
+    rows = await connection.fetch(_KNOWN, sources, event_ids)
+    return {
+        (row["source"], row["event_id"]): Known(row["entry_id"], row["salt"], row["payload_digest"])
+        for row in rows
+    }
+
+
+def _row(entry: Entry) -> Sequence[object]:
+    salt = new_salt()
+    return (
+        entry.event_type,
+        entry.status,
+        entry.source,
+        entry.event_id,
+        entry.booking_id,
+        entry.actor,
+        entry.error,
+        msgspec.json.encode(entry.metadata).decode(),
+        entry.occurred_at,
+        entry.origin.topic,
+        entry.origin.partition,
+        entry.origin.offset,
+        entry.correlation_id,
+        entry.causation_id,
+        entry.subject,
+        entry.body,
+        salt,
+        payload_digest(salt, entry.body),
+    )

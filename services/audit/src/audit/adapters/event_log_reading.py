@@ -1,0 +1,106 @@
+"""Reading the EventLog: filters become conditions that the indexes serve, pages follow a key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+
+from audit.domain.query import Filters, Position
+from chassis.postgres import Connection
+
+Order = Literal["newest first", "oldest first"]
+
+_SELECT = """
+SELECT
+    entry_id, event_type, status, source, event_id, booking_id, actor, error, metadata, occurred_at,
+    recorded_at, topic, partition, record_offset, correlation_id, causation_id, payload_digest
+FROM event_log
+"""
+
+_ONE = f"{_SELECT} WHERE entry_id = $1"
+
+_CONDITIONS = {
+    "event_type": "event_type = ${}",
+    "status": "status = ${}",
+    "source": "source = ${}",
+    "booking_id": "booking_id = ${}",
+    "event_id": "event_id = ${}",
+    "recorded_from": "recorded_at >= ${}",
+    "recorded_to": "recorded_at < ${}",
+    "text": "strpos(lower(concat_ws(' ', event_type, source, event_id, booking_id, actor, error,"
+    " correlation_id, causation_id)), lower(${})) > 0",
+}
+"""By name of the filter; one that is not given makes no condition, so that the planner sees what is asked."""
+
+_AFTER: dict[Order, str] = {
+    "newest first": "(recorded_at, entry_id) < (${}, ${})",
+    "oldest first": "(recorded_at, entry_id) > (${}, ${})",
+}
+_ORDER: dict[Order, str] = {
+    "newest first": "ORDER BY recorded_at DESC, entry_id DESC",
+    "oldest first": "ORDER BY recorded_at, entry_id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as it stands in the log; `metadata` is JSON text, `payload_digest` binds the payload."""
+
+    entry_id: int
+    event_type: str
+    status: str
+    source: str
+    event_id: str
+    booking_id: str | None
+    actor: str | None
+    error: str | None
+    metadata: str
+    occurred_at: datetime | None
+    recorded_at: datetime
+    topic: str
+    partition: int
+    record_offset: int
+    correlation_id: str | None
+    causation_id: str | None
+    payload_digest: bytes
+
+    @property
+    def position(self) -> Position:
+        """Where the next page goes on."""
+        return Position(self.recorded_at, self.entry_id)
+
+
+async def page_of_entries(
+    connection: Connection, filters: Filters, *, after: Position | None, rows_max: int, order: Order
+) -> list[StoredEntry]:
+    """At most `rows_max` entries that come after a position, in order."""
+    arguments: list[object] = []
+    conditions: list[str] = []
+    for name, condition in _CONDITIONS.items():
+        value = getattr(filters, name)
+        if value is not None:
+            arguments.append(value)
+            conditions.append(condition.format(len(arguments)))
+    if after is not None:
+        arguments += [after.recorded_at, after.entry_id]
+        conditions.append(_AFTER[order].format(len(arguments) - 1, len(arguments)))
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    arguments.append(rows_max)
+    query = f"{_SELECT} {where} {_ORDER[order]} LIMIT ${len(arguments)}"
+    return [_entry(row) for row in await connection.fetch(query, *arguments)]
+
+
+async def entry_by_id(connection: Connection, entry_id: int) -> StoredEntry | None:
+    """One entry, or None."""
+    row = await connection.fetchrow(_ONE, entry_id)
+    return None if row is None else _entry(row)
+
+
+async def database_time(connection: Connection) -> datetime:
+    """The clock by which entries are recorded."""
+    return await connection.fetchval("SELECT clock_timestamp()")
+
+
+def _entry(row: asyncpg.Record) -> StoredEntry:
+    return StoredEntry(**dict(row))

@@ -1,0 +1,149 @@
+"""HTTP: the EventLog, its entries, and status histories (AU-5)."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from litestar import Request, Response, get
+from litestar.exceptions import ValidationException
+from litestar.params import Parameter
+from litestar.response import Stream
+from litestar.types import ControllerRouterHandler
+
+from audit.domain.facts import Status
+from audit.domain.query import Filters, Position, QueryError, filters
+from audit.domain.storable import booking_identifier
+from audit.handlers.items import EntryItem, TransitionItem, entry_item
+from audit.handlers.reading import booking_history, export_entries, find_entry, list_entries
+from chassis.http import Problem
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.postgres import Database
+
+NDJSON = "application/x-ndjson"
+PARAMETERS = frozenset(
+    (
+        "event_type",
+        "status",
+        "source",
+        "booking_id",
+        "event_id",
+        "from",
+        "to",
+        "q",
+        "limit",
+        "cursor",
+        "format",
+    )
+)
+
+Text = Annotated[str | None, Parameter(max_length=500)]
+From = Annotated[datetime | None, Parameter(query="from", description="recorded then or later")]
+To = Annotated[datetime | None, Parameter(query="to", description="recorded before")]
+Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
+Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before")]
+Format = Annotated[str | None, Parameter(query="format", pattern="^(json|ndjson)$")]
+AnyRequest = Request[Any, Any, Any]
+
+
+class EntryPage(TypedDict):
+    """Entries, newest first."""
+
+    items: list[EntryItem]
+    next_cursor: str | None
+
+
+class EntryDetail(EntryItem):
+    """An entry with what binds it to its payload: SHA-256(salt ‖ body), in hexadecimal."""
+
+    payload_digest: str
+
+
+class BookingHistory(TypedDict):
+    """Oldest first, up to the first gap; `missing_versions` is there where later transitions wait."""
+
+    booking_id: str
+    history: list[TransitionItem]
+    missing_versions: NotRequired[list[int]]
+
+
+def routes(database: Database) -> Sequence[ControllerRouterHandler]:
+    """The service's routes over its database."""
+
+    @get("/api/event-log", summary="EventLog entries, newest first, or all of them as NDJSON", tags=["log"])
+    async def event_log(  # noqa: PLR0917 - one parameter per filter (interface.md)
+        request: AnyRequest,
+        event_type: Text = None,
+        status: Status | None = None,
+        source: Text = None,
+        booking_id: Text = None,
+        event_id: Text = None,
+        recorded_from: From = None,
+        recorded_to: To = None,
+        q: Text = None,
+        limit: Limit = PAGE_ROWS_DEFAULT,
+        cursor: Cursor = None,
+        format_: Format = None,
+    ) -> Response[EntryPage] | Stream:
+        _refuse_unknown(request)
+        with _answered_as_400():
+            wanted = filters(
+                event_type=event_type,
+                status=status,
+                source=source,
+                booking_id=booking_id,
+                event_id=event_id,
+                recorded_from=recorded_from,
+                recorded_to=recorded_to,
+                text=q,
+            )
+            after = _position(cursor)
+        if format_ == "ndjson" or (format_ is None and NDJSON in request.headers.get("accept", "")):
+            return Stream(export_entries(database, wanted), media_type=NDJSON)
+        return Response(await _entry_page(database, wanted, after, limit))
+
+    @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"])
+    async def event_log_entry(entry_id: int) -> EntryDetail:
+        entry = await find_entry(database, entry_id)
+        if entry is None:
+            raise Problem(404, "not-found", f"the log has no entry {entry_id}")
+        return {**entry_item(entry), "payload_digest": entry.payload_digest.hex()}
+
+    @get("/api/bookings/{booking_id:str}/history", summary="A booking's status history", tags=["bookings"])
+    async def status_history(booking_id: str) -> BookingHistory:
+        found = await booking_history(database, booking_identifier(booking_id))
+        if found is None:
+            raise Problem(404, "not-found", "the log knows of no booking with this id")
+        answer: BookingHistory = {"booking_id": booking_identifier(booking_id), "history": found.transitions}
+        if found.missing_versions:
+            answer["missing_versions"] = found.missing_versions
+        return answer
+
+    return [event_log, event_log_entry, status_history]
+
+
+async def _entry_page(database: Database, wanted: Filters, after: Position | None, limit: int) -> EntryPage:
+    entries = await list_entries(database, wanted, after=after, rows_max=limit + 1)
+    shown = page(entries, limit=limit, key=lambda entry: entry.position.to_key())
+    return {"items": [entry_item(entry) for entry in shown["items"]], "next_cursor": shown["next_cursor"]}
+
+
+def _refuse_unknown(request: AnyRequest) -> None:
+    """A misspelt filter would answer with more than was asked for, and nobody would notice."""
+    unknown = sorted(request.query_params.keys() - PARAMETERS)
+    if unknown:
+        known = ", ".join(sorted(PARAMETERS))
+        raise ValidationException(f"no parameter is called {unknown[0]!r}; there are {known}")
+
+
+def _position(cursor: str | None) -> Position | None:
+    key = decode_cursor(cursor, (int, int))
+    return None if key is None else Position.from_key(*key)
+
+
+@contextmanager
+def _answered_as_400() -> Generator[None]:
+    try:
+        yield
+    except QueryError as error:
+        raise ValidationException(str(error)) from error

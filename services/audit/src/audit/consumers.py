@@ -1,0 +1,82 @@
+"""Every topic into the log (AU-1). Whatever a record holds, it is recorded and its offset passes."""
+
+import re
+from collections.abc import Sequence
+
+from audit.handlers.appending import Outcome, append_entries, append_messages
+from audit.handlers.messages import unreadable
+from audit.settings import SERVICE
+from chassis.consuming import Consumer
+from chassis.logs import get_logger
+from chassis.messages import Message
+from chassis.metrics import Metrics
+from chassis.postgres import Connection, Database
+from contracts.reasons import SetAsideReason
+from contracts.topics import TOPICS, WEBHOOK_TOPIC_PATTERN
+
+_log = get_logger(__name__)
+
+TOPIC_PATTERN = "(?:{})".format(
+    "|".join([WEBHOOK_TOPIC_PATTERN, *(re.escape(card.name) for card in TOPICS if SERVICE in card.consumers)])
+)
+"""Topics whose card names audit as a consumer, and those of webhook sources that configuration adds."""
+
+
+class EventLogConsumer:
+    """Appends batches, and the fact that a record could not be appended as what it is.
+
+    Args:
+        metrics: `audit_entries_total`, `audit_duplicates_total`, `audit_conflicts_total`.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._entries = metrics.counter("entries", "EventLog entries appended", "status")
+        self._duplicates = metrics.counter("duplicates", "Messages that added nothing: known events")
+        self._conflicts = metrics.counter(
+            "conflicts", "Known event ids with another body, versions told differently"
+        )
+
+    async def append(self, connection: Connection, messages: Sequence[Message]) -> None:
+        """Append a batch, inside the transaction that the consuming shell commits."""
+        self._observe(await append_messages(connection, messages))
+
+    async def waiting_lines(
+        self, connection: Connection, messages: Sequence[Message]
+    ) -> set[tuple[str, bytes]]:
+        """None, ever: no message waits behind another here, the log takes them all."""
+        del connection, messages
+        return set()
+
+    async def set_aside(
+        self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
+    ) -> None:
+        """Record that a message could not be recorded as what it is; its bytes are kept.
+
+        Only the error's class is told: its text may quote the message (AU-6).
+        """
+        kind = error.partition(":")[0]
+        entry = unreadable(message, f"{reason.value} after {attempts} attempts: {kind}")
+        self._observe(await append_entries(connection, [entry]))
+
+    def _observe(self, outcome: Outcome) -> None:
+        for entry in outcome.entries:
+            self._entries.labels(entry.status).inc()
+        self._duplicates.inc(outcome.duplicates)
+        self._conflicts.inc(outcome.conflicts)
+        if outcome.conflicts:
+            _log.error("messages contradict the log", conflicts=outcome.conflicts)
+        if outcome.waiting:
+            _log.warning("status histories wait for a missing version", bookings=outcome.waiting)
+
+
+def build_consumer(database: Database, metrics: Metrics, *, topic_prefix: str) -> Consumer:
+    """The service's only consumer, not yet subscribed."""
+    log = EventLogConsumer(metrics)
+    return Consumer(
+        SERVICE,
+        database=database,
+        apply=log.append,
+        set_aside=log,
+        topic_prefix=topic_prefix,
+        metrics=metrics,
+    )

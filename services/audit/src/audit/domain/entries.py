@@ -1,0 +1,167 @@
+"""EventLog entries: exactly one for whatever record a topic holds (AU-1). Nothing here can fail."""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from audit.domain.events import AUDIT, Event, Origin, PayloadError, source_name
+from audit.domain.facts import Facts, Status, error_text, facts_of
+from audit.domain.history import Transition, transition_of
+from audit.domain.storable import identifier
+
+UNREADABLE = "message.unreadable"
+IDENTITY_CONFLICT = "message.identity-conflict"
+HISTORY_CONFLICT = "status-history.conflict"
+
+Identity = tuple[str, str]
+"""Source and event id: what makes an event itself, for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry to be appended, and the payload that stands apart from it (AU-6).
+
+    Attributes:
+        occurred_at: when it happened by its sender's word; None where the sender does not say.
+        subject: whom or what the payload is about; a later erasure finds it by this.
+        body: the payload's bytes, whole.
+        transition: what the event adds to a status history, if anything.
+    """
+
+    event_type: str
+    status: Status
+    source: str
+    event_id: str
+    booking_id: str | None
+    actor: str | None
+    error: str | None
+    occurred_at: datetime | None
+    origin: Origin
+    correlation_id: str | None
+    causation_id: str | None
+    subject: str | None
+    body: bytes
+    metadata: dict[str, object] = field(default_factory=dict[str, object])
+    transition: Transition | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Source and event id."""
+        return self.source, self.event_id
+
+
+def entry_of(event: Event, origin: Origin) -> Entry:
+    """The entry of an event. A payload that is not what its contract says is itself worth recording."""
+    facts, transition = facts_of(event), None
+    try:
+        transition = transition_of(event)
+    except PayloadError as error:
+        facts = replace(facts, status="failed", error=error_text(str(error)))
+    return _entry(event, origin, facts, transition)
+
+
+def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | None) -> Entry:
+    sequence = {} if event.sequence is None else {"sequence": event.sequence}
+    return Entry(
+        event_type=identifier(event.type),
+        status=facts.status,
+        source=identifier(source_name(event.source)),
+        event_id=identifier(event.id),
+        booking_id=facts.booking_id,
+        actor=facts.actor,
+        error=facts.error,
+        occurred_at=_in_utc(event.time),
+        origin=origin,
+        correlation_id=identifier(event.correlation_id) if event.correlation_id else None,
+        causation_id=identifier(event.causation_id) if event.causation_id else None,
+        subject=facts.booking_id or (identifier(event.subject) if event.subject else None),
+        body=event.body,
+        metadata={**facts.metadata, **sequence, "body_bytes": len(event.body)},
+        transition=transition,
+    )
+
+
+def unreadable_entry(
+    origin: Origin, *, error: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
+) -> Entry:
+    """The entry of a record that describes no event; its payload is the whole record, as JSON with base64.
+
+    The record's place is its identity: read again, it adds nothing.
+    """
+    record = {
+        "key": _base64(key),
+        "headers": [[name, _base64(content)] for name, content in headers],
+        "value": _base64(value),
+    }
+    return Entry(
+        event_type=UNREADABLE,
+        status="failed",
+        source=AUDIT,
+        event_id=identifier(f"{origin.topic}/{origin.partition}/{origin.offset}"),
+        booking_id=None,
+        actor=None,
+        error=error_text(error),
+        occurred_at=None,
+        origin=origin,
+        correlation_id=None,
+        causation_id=None,
+        subject=None,
+        body=json.dumps(record).encode(),
+        metadata={"body_bytes": len(value)},
+    )
+
+
+def identity_conflict(second: Entry, *, first_entry_id: int, body_digest: bytes) -> Entry:
+    """The entry that reports a known event id with another body. The body is kept; nothing else changes.
+
+    Args:
+        second: what came under the known identity.
+        first_entry_id: the entry that has it.
+        body_digest: of the second body, salted like the first; the same body again adds nothing.
+    """
+    return replace(
+        _report(second, IDENTITY_CONFLICT, error="an event id came again with another body"),
+        event_id=body_digest.hex(),
+        metadata={**_told(second), "first_entry_id": first_entry_id},
+    )
+
+
+def history_conflict(second: Entry, *, version: int, first_entry_id: int) -> Entry:
+    """The entry that reports a second, different transition under one booking and version."""
+    return replace(
+        _report(second, HISTORY_CONFLICT, error="a version of a status history came again, different"),
+        event_id=identifier(f"{HISTORY_CONFLICT}/{second.source}/{second.event_id}"),
+        metadata={**_told(second), "version": version, "first_entry_id": first_entry_id},
+    )
+
+
+def _report(cause: Entry, event_type: str, *, error: str) -> Entry:
+    return replace(
+        cause,
+        event_type=event_type,
+        status="failed",
+        source=AUDIT,
+        actor=None,
+        error=error,
+        correlation_id=cause.correlation_id or cause.event_id,
+        causation_id=cause.event_id,
+        transition=None,
+    )
+
+
+def _told(entry: Entry) -> dict[str, object]:
+    return {"source": entry.source, "event_id": entry.event_id, "event_type": entry.event_type}
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """UTC, or None for a moment at the calendar's edge that UTC cannot express."""
+    try:
+        return moment.astimezone(UTC) if moment else None
+    except OverflowError:
+        return None
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode()

@@ -1,0 +1,102 @@
+"""What may be asked of the EventLog."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from audit.domain.events import source_name
+from audit.domain.facts import Status
+from audit.domain.storable import booking_identifier, identifier, storable
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_BIGINT_MAX = 2**63 - 1
+
+
+class QueryError(ValueError):
+    """The question cannot be answered as it stands: the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which entries are meant: all that agree with every filter given.
+
+    Attributes:
+        recorded_from, recorded_to: by this service's database clock, which no sender can set; from is
+            included, to is not.
+        text: part of a type, an id, an actor or an error, in any case of letters. Payloads are not searched.
+    """
+
+    event_type: str | None = None
+    status: Status | None = None
+    source: str | None = None
+    booking_id: str | None = None
+    event_id: str | None = None
+    recorded_from: datetime | None = None
+    recorded_to: datetime | None = None
+    text: str | None = None
+
+
+def filters(
+    *,
+    event_type: str | None,
+    status: Status | None,
+    source: str | None,
+    booking_id: str | None,
+    event_id: str | None,
+    recorded_from: datetime | None,
+    recorded_to: datetime | None,
+    text: str | None,
+) -> Filters:
+    """The filters as entries spell what they look for: `/webhooks/stripe` means "stripe".
+
+    Raises:
+        QueryError: a time has no offset.
+    """
+    return Filters(
+        event_type=identifier(event_type) if event_type else None,
+        status=status,
+        source=identifier(source_name(source)) if source else None,
+        booking_id=booking_identifier(booking_id) if booking_id else None,
+        event_id=identifier(event_id) if event_id else None,
+        recorded_from=_moment("from", recorded_from),
+        recorded_to=_moment("to", recorded_to),
+        text=storable(text) if text else None,
+    )
+
+
+def _moment(name: str, moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise QueryError(f'{name}: a time needs its offset; add "Z" for UTC')
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise QueryError(f"{name}: no such time in UTC") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an entry stands in the order in which the log is read."""
+
+    recorded_at: datetime
+    entry_id: int
+
+    def to_key(self) -> tuple[int, int]:
+        """Microseconds since 1970 and the entry's number, for a cursor."""
+        return (self.recorded_at - _EPOCH) // _MICROSECOND, self.entry_id
+
+    @classmethod
+    def from_key(cls, microseconds: int, entry_id: int) -> "Position":
+        """The position that `to_key` told.
+
+        Raises:
+            QueryError: no entry can stand there.
+        """
+        try:
+            recorded_at = _EPOCH + microseconds * _MICROSECOND
+        except OverflowError as error:
+            raise QueryError("cursor: not one that this list gave out; leave it away to begin") from error
+        if not 0 < entry_id <= _BIGINT_MAX:
+            raise QueryError("cursor: not one that this list gave out; leave it away to begin")
+        return cls(recorded_at, entry_id)

@@ -1,0 +1,1 @@
+"""Use cases of the audit service: appending what topics hold, and reading it back."""

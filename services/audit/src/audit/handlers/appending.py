@@ -1,0 +1,116 @@
+"""Appending a batch: entries, what contradicts entries, and the status history (AU-1, AU-2)."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from audit.adapters import event_log, status_history
+from audit.adapters.event_log import Appended
+from audit.adapters.status_history import Place, Recorded
+from audit.domain.digest import payload_digest
+from audit.domain.entries import Entry, Identity, history_conflict, identity_conflict
+from audit.domain.history import Transition
+from audit.handlers.messages import read_entry
+from chassis.messages import Message
+from chassis.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch added.
+
+    Attributes:
+        entries: new ones, reports of conflicts among them.
+        conflicts: reports of a known event id with another body, or of a version told differently.
+        duplicates: messages that added nothing.
+        waiting: bookings of this batch whose history waits for a missing version.
+    """
+
+    entries: list[Entry]
+    conflicts: int
+    duplicates: int
+    waiting: list[str]
+
+
+async def append_messages(connection: Connection, messages: Sequence[Message]) -> Outcome:
+    """Append one entry per message that is new, inside the caller's transaction."""
+    return await append_entries(connection, [read_entry(message) for message in messages])
+
+
+async def append_entries(connection: Connection, entries: Sequence[Entry]) -> Outcome:
+    """Append entries whose identity is new, and report those that contradict what is there."""
+    fresh = await event_log.append(connection, entries)
+    repeated = [entry for entry in entries if not _is_fresh(entry, fresh)]
+    conflicts = await _identity_conflicts(connection, repeated)
+    transitions = _transitions(fresh.values())
+    disputes = await _append_history(connection, transitions)
+    reported = await event_log.append(connection, [*conflicts, *disputes])
+    bookings = {recorded.transition.booking_id for recorded, _ in transitions}
+    return Outcome(
+        entries=[added.entry for added in (*fresh.values(), *reported.values())],
+        conflicts=len(reported),
+        duplicates=len(repeated) - len(conflicts),
+        waiting=await status_history.with_gap(connection, bookings) if bookings else [],
+    )
+
+
+def _is_fresh(entry: Entry, fresh: dict[Identity, Appended]) -> bool:
+    return entry.identity in fresh and fresh[entry.identity].entry is entry
+
+
+async def _identity_conflicts(connection: Connection, repeated: Sequence[Entry]) -> list[Entry]:
+    """Reports for those whose body is not the one that the log has under their identity (BK-10)."""
+    known = await event_log.known(connection, {entry.identity for entry in repeated})
+    reports: list[Entry] = []
+    for entry in repeated:
+        first = known[entry.identity]
+        if first.salt is None:
+            continue  # erased: nobody can tell any more
+        digest = payload_digest(first.salt, entry.body)
+        if digest != first.payload_digest:
+            reports.append(identity_conflict(entry, first_entry_id=first.entry_id, body_digest=digest))
+    return reports
+
+
+_Told = tuple[Recorded, Entry]
+"""A transition, and the entry that tells of it."""
+
+
+def _transitions(appended: Iterable[Appended]) -> list[_Told]:
+    return [
+        (Recorded(each.entry_id, each.entry.transition, is_erased=False), each.entry)
+        for each in appended
+        if each.entry.transition is not None
+    ]
+
+
+async def _append_history(connection: Connection, transitions: Collection[_Told]) -> list[Entry]:
+    """Append transitions to their histories; returns reports for versions that were told differently."""
+    if not transitions:
+        return []
+    first: dict[Place, _Told] = {}
+    for told in transitions:
+        first.setdefault(_place(told[0].transition), told)
+    taken = await status_history.append(connection, [recorded for recorded, _ in first.values()])
+    late = [told for told in transitions if not _stands(told, first, taken)]
+    known = await status_history.known(connection, [_place(recorded.transition) for recorded, _ in late])
+    return [
+        history_conflict(entry, version=recorded.transition.version, first_entry_id=known[place].entry_id)
+        for recorded, entry in late
+        for place in [_place(recorded.transition)]
+        if _contradicts(known[place], recorded.transition)
+    ]
+
+
+def _stands(told: _Told, first: dict[Place, _Told], taken: set[Place]) -> bool:
+    place = _place(told[0].transition)
+    return place in taken and first[place] is told
+
+
+def _contradicts(first: Recorded, second: Transition) -> bool:
+    if first.is_erased:
+        second = replace(second, reason=None, metadata={})
+    return first.transition != second
+
+
+def _place(transition: Transition) -> Place:
+    return transition.booking_id, transition.version

@@ -1,0 +1,43 @@
+"""From a record to an entry. Every record becomes one, whatever bytes it holds."""
+
+from audit.domain.entries import Entry, entry_of, unreadable_entry
+from audit.domain.events import AUDIT, Event, Origin
+from chassis.errors import MalformedMessageError
+from chassis.messages import Message
+from contracts.metadata import VERIFICATION_HEADER
+
+_VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
+
+
+def read_entry(message: Message) -> Entry:
+    """The entry of a message, or of the fact that it cannot be read."""
+    try:
+        metadata = message.metadata
+    except MalformedMessageError as error:
+        return unreadable(message, str(error))
+    if metadata.source == AUDIT:
+        return unreadable(message, f"a message claims to come from {AUDIT}, which sends none of these")
+    event = Event(
+        id=metadata.id,
+        source=metadata.source,
+        type=metadata.type,
+        time=metadata.time,
+        subject=metadata.subject,
+        sequence=metadata.sequence,
+        correlation_id=metadata.correlation_id,
+        causation_id=metadata.causation_id,
+        verification=_VERIFICATIONS.get(dict(message.headers).get(VERIFICATION_HEADER, b"")),
+        body=message.value,
+    )
+    return entry_of(event, _origin(message))
+
+
+def unreadable(message: Message, error: str) -> Entry:
+    """The entry of a record that is no event, or that could not be recorded as one."""
+    return unreadable_entry(
+        _origin(message), error=error, key=message.key, value=message.value, headers=message.headers
+    )
+
+
+def _origin(message: Message) -> Origin:
+    return Origin(message.topic, message.partition, message.offset)

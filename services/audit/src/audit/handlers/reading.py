@@ -1,0 +1,82 @@
+"""Asking the EventLog and the status histories."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from audit.adapters import event_log_reading, status_history
+from audit.adapters.event_log_reading import StoredEntry
+from audit.domain.history import gap_free, missing_versions
+from audit.domain.query import Filters, Position
+from audit.handlers.items import TransitionItem, entry_item, transition_item
+from chassis.postgres import Database
+
+EXPORT_PAGE_ROWS = 1000
+_BIGINT_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A booking's status history.
+
+    Attributes:
+        transitions: without a gap, by version.
+        missing_versions: what later transitions, already here, wait for.
+    """
+
+    transitions: list[TransitionItem]
+    missing_versions: list[int]
+
+
+async def list_entries(
+    database: Database, filters: Filters, *, after: Position | None, rows_max: int
+) -> list[StoredEntry]:
+    """Entries, newest first."""
+    async with database.connection() as connection:
+        return await event_log_reading.page_of_entries(
+            connection, filters, after=after, rows_max=rows_max, order="newest first"
+        )
+
+
+async def find_entry(database: Database, entry_id: int) -> StoredEntry | None:
+    """One entry, or None."""
+    if not 0 < entry_id <= _BIGINT_MAX:
+        return None
+    async with database.connection() as connection:
+        return await event_log_reading.entry_by_id(connection, entry_id)
+
+
+async def export_entries(database: Database, filters: Filters) -> AsyncGenerator[bytes]:
+    """Entries as they were when the export began, oldest first: one line of JSON each (NDJSON).
+
+    Reads page by page, so that neither memory nor a long transaction grows with the log.
+    """
+    async with database.connection() as connection:
+        began_at = await event_log_reading.database_time(connection)
+    until = min(began_at, filters.recorded_to) if filters.recorded_to else began_at
+    bounded = replace(filters, recorded_to=until)
+    after: Position | None = None
+    while True:
+        async with database.connection() as connection:
+            entries = await event_log_reading.page_of_entries(
+                connection, bounded, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
+            )
+        if entries:
+            yield b"".join(msgspec.json.encode(entry_item(entry)) + b"\n" for entry in entries)
+            after = entries[-1].position
+        if len(entries) < EXPORT_PAGE_ROWS:
+            return
+
+
+async def booking_history(database: Database, booking_id: str) -> History | None:
+    """A booking's history up to its first gap; None where nothing is known of the booking."""
+    async with database.connection() as connection:
+        recorded = await status_history.of_booking(connection, booking_id)
+    if not recorded:
+        return None
+    versions = [each.transition.version for each in recorded]
+    return History(
+        transitions=[transition_item(each) for each in recorded[: gap_free(versions)]],
+        missing_versions=missing_versions(versions),
+    )

@@ -1,0 +1,39 @@
+"""The composition root: settings in, a service ready to run out."""
+
+from audit.api import routes
+from audit.consumers import TOPIC_PATTERN, build_consumer
+from audit.settings import SERVICE, AuditSettings
+from chassis.append_only import AppendOnlyGuard
+from chassis.faststream_part import Consumers
+from chassis.health import Health
+from chassis.http import build_app
+from chassis.kafka import KafkaConnection, build_broker
+from chassis.lifecycle import Lifecycle, Service
+from chassis.metrics import Metrics
+from chassis.postgres import Database
+
+APPEND_ONLY_TABLES = ("event_log", "event_payload", "status_history")
+
+
+def open_database(settings: AuditSettings) -> Database:
+    """The service's database, with its own role."""
+    return Database(settings.audit_postgres_dsn.get_secret_value(), application_name=SERVICE)
+
+
+def build(settings: AuditSettings) -> Service:
+    """The audit service as `settings` describe it."""
+    metrics, health = Metrics(SERVICE), Health()
+    database = open_database(settings)
+    broker = build_broker(KafkaConnection.from_settings(settings), client_id=SERVICE)
+    consumer = build_consumer(database, metrics, topic_prefix=settings.topic_prefix)
+    consumer.subscribe(broker, pattern=TOPIC_PATTERN)
+    guard = AppendOnlyGuard(database, APPEND_ONLY_TABLES)
+    lifecycle = Lifecycle(settings, [database, guard, Consumers(broker, [consumer])], health)
+    app = build_app(
+        title="Plumbline audit",
+        handlers=routes(database),
+        health=health,
+        metrics=metrics,
+        lifespan=[lifecycle.lifespan],
+    )
+    return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)

@@ -1,0 +1,21 @@
+"""What the audit service reads from the environment."""
+
+from pydantic import Field, SecretStr
+
+from chassis.settings import ServiceSettings
+
+SERVICE = "audit"
+
+
+class AuditSettings(ServiceSettings):
+    """Everything that `audit serve` reads."""
+
+    audit_postgres_dsn: SecretStr
+    audit_host: str = "127.0.0.1"
+    audit_port: int = Field(8082, ge=1, le=65535)
+
+
+class ReadingSettings(AuditSettings):
+    """What is needed to read the log: its database, no broker."""
+
+    kafka_bootstrap: str = ""

@@ -1,0 +1,108 @@
+"""Whatever bytes a record holds, it becomes one entry that PostgreSQL can store."""
+
+import json
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from audit.domain.digest import SALT_BYTES, new_salt, payload_digest
+from audit.domain.entries import Entry
+from audit.domain.facts import RULES
+from audit.domain.storable import identifier, storable
+from audit.handlers.messages import read_entry
+from chassis.messages import Message
+from contracts.metadata import Headers
+
+OURS = ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_sequence", "ce_correlationid",
+        "ce_causationid", "traceparent", "content-type", "plumbline-verification"]  # fmt: skip
+TEXTS = st.text(st.characters(), max_size=40)
+VALUES = st.one_of(
+    st.binary(max_size=20),
+    TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.sampled_from(
+        [*(name.encode() for name in RULES), b"booking", b"audit", b"/webhooks/stripe",
+         b"2026-11-23T12:00:00Z", b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00",
+         b"12", b"x" * 5000]
+    ),
+)  # fmt: skip
+HEADERS = st.lists(st.tuples(st.one_of(st.sampled_from(OURS), TEXTS), VALUES), max_size=14).map(tuple)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+MEMBERS = sorted(
+    {name for rule in RULES.values() for name in (rule.actor, rule.error, *rule.metadata) if name}
+)
+PAYLOADS = st.dictionaries(
+    st.sampled_from([*MEMBERS, "booking_id", "recorded_at", "to_status", "metadata"]), JSON, max_size=8
+).map(lambda payload: json.dumps(payload).encode())
+
+
+def assert_storable(entry: Entry) -> None:
+    texts = [entry.event_type, entry.status, entry.source, entry.event_id, entry.booking_id, entry.actor,
+             entry.error, entry.correlation_id, entry.causation_id, entry.subject]  # fmt: skip
+    if entry.transition:
+        told = entry.transition
+        texts += [told.booking_id, told.from_status, told.to_status, told.changed_by, told.reason]
+        texts += [*told.metadata, *told.metadata.values()]
+        assert 1 <= told.version < 2**63
+    for text in texts:
+        if text is not None:
+            assert "\0" not in text
+            text.encode()  # no half surrogate pair
+    assert all(len(text) <= 500 for text in texts[:10] if text)
+    written = json.dumps(entry.metadata, allow_nan=False)
+    assert "\\u0000" not in written
+    written.encode()
+    assert entry.occurred_at is None or entry.occurred_at.utcoffset() is not None
+
+
+@settings(max_examples=500)
+@given(HEADERS, st.one_of(st.binary(max_size=200), PAYLOADS), st.binary(max_size=20))
+@example((), b"", b"")
+def test_any_record_becomes_one_storable_entry(headers: Headers, value: bytes, key: bytes) -> None:
+    message = Message("webhooks.sms.v1", 0, 7, key, value, headers)
+    entry = read_entry(message)
+    assert_storable(entry)
+    assert entry == read_entry(message), "the same record gives the same entry, so that it is known again"
+    assert entry.event_type == "message.unreadable" or entry.body == value
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(sorted(RULES)), PAYLOADS)
+def test_any_payload_of_a_known_type_becomes_a_storable_entry(event_type: str, value: bytes) -> None:
+    headers = (("ce_id", b"1"), ("ce_source", b"booking"), ("ce_type", event_type.encode()))
+    entry = read_entry(Message("bookings.events.v1", 0, 7, b"", value, headers))
+    assert_storable(entry)
+    assert entry.event_type == event_type
+
+
+def test_message_that_claims_to_come_from_audit_is_not_believed() -> None:
+    headers = (("ce_id", b"1"), ("ce_source", b"audit"), ("ce_type", b"log.erased"))
+    assert (
+        read_entry(Message("bookings.events.v1", 0, 7, b"", b"{}", headers)).event_type
+        == "message.unreadable"
+    )
+
+
+@given(TEXTS)
+def test_storable_text_changes_nothing_but_what_postgres_refuses(text: str) -> None:
+    fit = storable(text)
+    assert storable(fit) == fit
+    if "\0" not in text and not any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        assert fit == text
+
+
+@given(st.text(st.characters(), max_size=2000))
+def test_identifier_is_bounded_and_stable(text: str) -> None:
+    assert len(identifier(text)) <= 255
+    assert identifier(identifier(text)) == identifier(text)
+
+
+@given(st.binary(max_size=100))
+def test_digest_says_nothing_without_its_salt(body: bytes) -> None:
+    one, other = new_salt(), new_salt()
+    assert len(one) == SALT_BYTES
+    assert payload_digest(one, body) == payload_digest(one, body)
+    assert payload_digest(one, body) != payload_digest(other, body)
