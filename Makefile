@@ -44,7 +44,7 @@ check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
-	@$(BIN)/squawk services/*/src/*/migrations/*.sql
+	@$(BIN)/squawk libs/chassis/src/chassis/migrations/*.sql services/*/src/*/migrations/*.sql
 	@$(BIN)/python -m contracts.schemas --check
 	@$(PYTEST) -q tests/test_tidy.py tests/contract
 

@@ -23,6 +23,9 @@ _log = get_logger(__name__)
 
 LOCK_KEY = 7_310_579_006
 LOCK_SECONDS_MAX = 60.0
+LOCK_WAIT_SECONDS_MAX = 10
+"""A table lock that is not to be had soon would block every query behind it: fail and try again later."""
+STATEMENT_SECONDS_MAX = 600
 _LOCK_POLL_SECONDS = 0.1
 _NAME = re.compile(r"\d{4}_(pre|post)_[a-z0-9_]+\.sql")
 _NO_TRANSACTION = "-- no-transaction"
@@ -86,7 +89,16 @@ async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]
         MigrationError: an applied file has changed, or another process held the lock too long.
     """
     migrations = find_migrations(packages)
-    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=600)
+    connection = await asyncpg.connect(
+        dsn,
+        timeout=10,
+        command_timeout=STATEMENT_SECONDS_MAX,
+        server_settings={
+            "application_name": f"migrate-{owner}",
+            "lock_timeout": f"{LOCK_WAIT_SECONDS_MAX}s",
+            "statement_timeout": f"{STATEMENT_SECONDS_MAX}s",
+        },
+    )
     try:
         await connection.execute(f'SET ROLE "{owner}"')
         await _lock(connection)
