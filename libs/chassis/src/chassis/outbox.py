@@ -35,7 +35,7 @@ class OutgoingEvent:
         payload: its model decides event type and topic (`contracts.catalogue`).
         key: records of one key keep their order.
         source: the service's name.
-        subject: usually the booking's id.
+        subject: the id of the thing it happened to.
         sequence: version of the subject after the event; None where nothing is counted.
         correlation_id, causation_id: from the message that caused it.
         traceparent: W3C trace context to continue.
@@ -86,7 +86,7 @@ def to_record(event: OutgoingEvent) -> OutgoingRecord:
 async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
     """Write events into the outbox inside the caller's transaction, in one statement, in order.
 
-    Lock what the key stands for (its booking) first: rows of one key must get their ids in the order in
+    Lock the row that the key stands for first: rows of one key must get their ids in the order in
     which their transactions commit.
     """
     if not events:

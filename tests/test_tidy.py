@@ -1,0 +1,182 @@
+"""House rules that a machine keeps (design.md §6 and §7). No broker, no database."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.catalogue import MESSAGES
+from contracts.topics import TOPICS
+
+ROOT = Path(__file__).parents[1]
+SOURCE_ROOTS = ("contracts/src", "libs/chassis/src", "libs/pricing/src", "services", "deploy/local/src")
+MODULE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+TEST_LINES_MAX = 500
+DOMAIN_WORDS = re.compile(r"\b(booking|stripe|sms|openphone|quo|price|pricing|payment)s?\b", re.IGNORECASE)
+REFUSED_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "manager", "managers", "misc"}
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+MONEY = re.compile(r"amount|price|total|cent|money|charge|drift|refund|captur", re.IGNORECASE)
+MACHINE_PATH = re.compile(r"/(?:work|farm|root|tmp|home)/[a-z]")
+INDEX_ADDRESS = re.compile(
+    r"https?://[^\s\"')]*(?:pypi|pythonhosted|maven|npmjs|crates\.io|goproxy)", re.IGNORECASE
+)
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """Files that git tracks or would track, so that a new file is looked at before its first commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    paths = [ROOT / name for name in listed]
+    return [path for path in paths if path.is_file() and (not suffixes or path.suffix in suffixes)]
+
+
+def sources() -> list[Path]:
+    roots = [ROOT / root for root in SOURCE_ROOTS]
+    return [path for path in tracked(".py") if any(path.is_relative_to(root) for root in roots)]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_modules_stay_small() -> None:
+    long = {name(p): n for p in sources() if (n := len(p.read_text().splitlines())) > MODULE_LINES_MAX}
+    assert long == {}
+
+
+def test_test_files_stay_small() -> None:
+    paths = [p for p in tracked(".py") if p.is_relative_to(ROOT / "tests")]
+    long = {name(p): n for p in paths if (n := len(p.read_text().splitlines())) > TEST_LINES_MAX}
+    assert long == {}
+
+
+def test_functions_stay_small() -> None:
+    long = [
+        f"{name(path)}:{node.lineno} {node.name}: {length(node)} lines"
+        for path in sources()
+        for node in functions(ast.parse(path.read_text()))
+        if length(node) > FUNCTION_LINES_MAX
+    ]
+    assert long == []
+
+
+def test_no_room_for_odds_and_ends() -> None:
+    allowed = {"libs/chassis/src/chassis/consuming/core.py"}
+    parts = [(name(p), {*p.relative_to(ROOT).with_suffix("").parts}) for p in sources()]
+    assert [path for path, words in parts if words & REFUSED_NAMES and path not in allowed] == []
+
+
+def test_chassis_speaks_of_no_business() -> None:
+    found = [
+        f"{name(path)}:{number}: {line.strip()}"
+        for path in sources()
+        if path.is_relative_to(ROOT / "libs/chassis")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if DOMAIN_WORDS.search(line)
+    ]
+    assert found == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    found = [
+        f"{name(path)}:{number}"
+        for path in sources()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if UNFINISHED.search(line)
+    ]
+    assert found == []
+
+
+def test_every_silenced_check_says_why() -> None:
+    bare = re.compile(r"#\s*(noqa|type:\s*ignore|pyright:\s*ignore)(?!.*\s(-|\()\s?\w)")
+    found = [
+        f"{name(path)}:{number}: {line.strip()}"
+        for path in sources()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if bare.search(line)
+    ]
+    assert found == []
+
+
+def test_no_float_near_money() -> None:
+    """Float literals, float() and true division are refused wherever the function speaks of money."""
+    rooms = ("contracts/src", "libs/pricing/src", "services/booking/src", "services/reconciler/src")
+    found: list[str] = []
+    for path in (p for p in sources() if any(p.is_relative_to(ROOT / room) for room in rooms)):
+        for node in functions(ast.parse(path.read_text())):
+            if not MONEY.search(ast.unparse(node)):
+                continue
+            found += [f"{name(path)}:{bad.lineno}" for bad in ast.walk(node) if _is_float(bad)]
+    assert found == []
+
+
+def _is_float(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return type(node.value) is float
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "float"
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and not _is_path(node)
+
+
+def _is_path(node: ast.BinOp) -> bool:
+    return isinstance(node.right, ast.Constant) and isinstance(node.right.value, str)
+
+
+def test_every_topic_named_in_code_is_on_a_card() -> None:
+    cards = {card.name for card in TOPICS}
+    pattern = re.compile(r'"((?:webhooks|bookings|reconciliation|audit|dead-letters)[a-z.-]*\.v\d+)"')
+    found = [
+        f"{name(path)}: {topic}"
+        for path in sources()
+        for topic in pattern.findall(path.read_text())
+        if topic not in cards
+    ]
+    assert found == []
+
+
+def test_cards_are_consistent() -> None:
+    assert len({card.name for card in TOPICS}) == len(TOPICS)
+    assert all(card.partitions >= 1 and card.producers and card.consumers for card in TOPICS)
+    assert {message.topic for message in MESSAGES} <= set(TOPICS)
+    assert len({message.event_type for message in MESSAGES}) == len(MESSAGES)
+    assert len({message.model for message in MESSAGES}) == len(MESSAGES)
+
+
+@pytest.mark.parametrize("service", ["booking", "audit", "reconciler"])
+def test_append_only_tables_have_always_triggers_and_no_grant_to_change_them(service: str) -> None:
+    package = ROOT / f"services/{service}/src/{service}"
+    sql = "\n".join(path.read_text() for path in sorted(package.glob("migrations/*.sql")))
+    triggers = re.findall(r"CREATE TRIGGER (\w+)[^;]*? ON (\w+)[^;]*EXECUTE FUNCTION refuse_change", sql)
+    assert triggers, f"{service} has no append-only table"
+    for trigger, table in triggers:
+        assert f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger};" in sql
+        grants = re.findall(rf"GRANT ([^;]*?) ON (?:TABLE )?{table} TO {service};", sql)
+        assert not [g for g in grants if re.search("UPDATE|DELETE|TRUNCATE|ALL", g)]
+
+
+def test_no_address_or_path_of_one_machine_in_any_file() -> None:
+    found = [
+        f"{name(path)}:{number}"
+        for path in tracked()
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
+        if MACHINE_PATH.search(line) or INDEX_ADDRESS.search(line)
+    ]
+    assert found == []
