@@ -1,0 +1,162 @@
+"""Command line of the reconciler."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, run_cli
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from chassis.postgres import Database
+from chassis.settings import load_settings
+from reconciler.adapters.exception_list import Filter
+from reconciler.adapters.failures import DATABASE_ERRORS
+from reconciler.adapters.run_list import RunView
+from reconciler.api.shapes import exception_item, run_item
+from reconciler.domain.classify import SEVERITIES
+from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
+from reconciler.handlers import lookups
+from reconciler.handlers.requests import request_run
+from reconciler.handlers.waiting import NotQueuedError, wait_for_run
+from reconciler.main import build, open_database
+from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
+
+ACTOR = "cli"
+
+ResultT = TypeVar("ResultT")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
+Limit = Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX, help="How many at most.")]
+
+cli = build_cli("Compares every stored price with a fresh computation and with what was charged.")
+add_serve(cli, SERVICE, ReconcilerSettings, build)
+add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
+
+
+@cli.command()
+def run(
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
+    fail_on_drift: Annotated[
+        bool, typer.Option("--fail-on-drift", help="Wait, and exit with 1 if drift was found.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a run, which a running service then does. Reads RECONCILER_POSTGRES_DSN."""
+    ended = wait or fail_on_drift
+    found = _ask(lambda database: _request(database, wait=ended))
+    _print(run_item(found), _run_table([found]), as_json=as_json)
+    if found.status == "failed":
+        raise CommandError(f"run {found.id} failed: {found.error}")
+    if fail_on_drift and found.drifted:
+        raise typer.Exit(EXIT_NO)
+
+
+@cli.command()
+def runs(*, limit: Limit = PAGE_ROWS_DEFAULT, as_json: AsJson = False) -> None:
+    """List runs, newest first. Reads RECONCILER_POSTGRES_DSN."""
+    found = _ask(lambda database: lookups.runs(database, before=None, rows_max=limit))
+    _print({"items": [run_item(entry) for entry in found]}, _run_table(found), as_json=as_json)
+
+
+@cli.command()
+def exceptions(
+    *,
+    kind: Annotated[str | None, typer.Option("--type", help="E.g. pricing_drift.")] = None,
+    status: Annotated[str | None, typer.Option(help="open, acknowledged or resolved.")] = None,
+    severity: Annotated[str | None, typer.Option(help="high, medium or low.")] = None,
+    limit: Limit = PAGE_ROWS_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """List what a person must look at, high first, then oldest. Reads RECONCILER_POSTGRES_DSN."""
+    wanted = Filter(
+        type=_chosen("--type", kind, EXCEPTION_TYPES),
+        status=_chosen("--status", status, EXCEPTION_STATUSES),
+        severity=_chosen("--severity", severity, SEVERITIES),
+    )
+    found = _ask(lambda database: lookups.exceptions(database, wanted, after=None, rows_max=limit))
+    summary = {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity}
+    _print(
+        {"exceptions": [exception_item(row) for row in found.rows], "summary": summary},
+        _exception_table(found),
+        as_json=as_json,
+    )
+
+
+def _chosen(option: str, value: str | None, allowed: Sequence[str]) -> str | None:
+    if value is not None and value not in allowed:
+        raise CommandError(f"{option} {value}: choose one of {', '.join(allowed)}")
+    return value
+
+
+async def _request(database: Database, *, wait: bool) -> RunView:
+    requested = await request_run(database, trigger="cli", requested_by=ACTOR)
+    return await wait_for_run(database, requested.id) if wait else requested
+
+
+def _ask(question: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
+    """Put a question to the database; what stands in the way is one line."""
+    settings = load_settings(OfflineSettings)
+
+    async def answer() -> ResultT:
+        database = open_database(settings)
+        try:
+            await database.start()
+            return await question(database)
+        finally:
+            await database.stop()
+
+    try:
+        return asyncio.run(answer())
+    except NotQueuedError as error:
+        raise CommandError(str(error)) from error
+    except DATABASE_ERRORS as error:
+        raise CommandError(f"RECONCILER_POSTGRES_DSN: {type(error).__name__}: {error}") from error
+
+
+def _print(data: Any, table: Table, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
+        sys.stdout.flush()
+    else:
+        Console().print(table)
+
+
+def _run_table(found: Sequence[RunView]) -> Table:
+    table = Table("run", "status", "trigger", "requested", box=SIMPLE)
+    counts = ("scanned", "clean", "drifted", "skipped", "errored")
+    for name in counts:
+        table.add_column(name, justify="right")
+    for entry in found:
+        requested = f"{entry.requested_at:%Y-%m-%d %H:%M:%S}Z"
+        table.add_row(
+            entry.id,
+            entry.status,
+            entry.trigger,
+            requested,
+            *(str(getattr(entry, name)) for name in counts),
+        )
+    return table
+
+
+def _exception_table(found: lookups.WorkList) -> Table:
+    table = Table("severity", "type", "status", "booking", "seen", "title", box=SIMPLE)
+    for row in found.rows:
+        kind = f"{row.type} ({row.drift_class})" if row.drift_class else row.type
+        table.add_row(row.severity, kind, row.status, row.booking_id or "", str(row.occurrences), row.title)
+    table.caption = f"{found.total} in all"
+    return table
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_cli(cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""PostgreSQL: the reconciler's own tables, and the booking service's published view."""

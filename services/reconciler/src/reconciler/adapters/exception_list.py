@@ -1,0 +1,144 @@
+"""Exceptions as people look at them: high first, then oldest first (REC-10)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from chassis.postgres import Connection
+
+_COLUMNS = """
+    id, type, drift_class, severity, severity_rank, status, booking_id, title, explanation, occurrences,
+    revision, assignee, first_seen_at, last_seen_at, resolved_at, resolution
+"""
+
+_FILTER = """
+    ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR status = $2)
+    AND ($3::text IS NULL OR severity = $3)
+"""
+
+_LIST = f"""
+SELECT {_COLUMNS} FROM exception
+WHERE {_FILTER} AND ($4::bigint IS NULL OR (severity_rank, first_seen_at, id) > ($4, $5, $6))
+ORDER BY severity_rank, first_seen_at, id
+LIMIT $7
+"""  # noqa: S608 - a constant
+
+_COUNT = f"SELECT type, severity, count(*) FROM exception WHERE {_FILTER} GROUP BY type, severity"  # noqa: S608 - a constant
+
+_GET = f"SELECT {_COLUMNS} FROM exception WHERE id = $1"  # noqa: S608 - a constant
+
+_EVENTS = """
+SELECT kind, revision, actor, reason, run_id, explanation, recorded_at
+FROM exception_event WHERE exception_id = $1 ORDER BY id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list; None lists all."""
+
+    type: str | None = None
+    status: str | None = None
+    severity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended, in the order of the list."""
+
+    severity_rank: int
+    first_seen_at: datetime
+    exception_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRow:
+    """One exception; `explanation` is the JSON that `reconciler.domain.sightings` makes."""
+
+    id: str
+    type: str
+    drift_class: str | None
+    severity: str
+    status: str
+    booking_id: str | None
+    title: str
+    explanation: dict[str, Any]
+    occurrences: int
+    revision: int
+    assignee: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionStep:
+    """One entry of an exception's history; the explanation is as it was then."""
+
+    kind: str
+    revision: int
+    actor: str
+    reason: str
+    run_id: str | None
+    explanation: dict[str, Any]
+    recorded_at: datetime
+
+
+async def work_list(
+    connection: Connection, wanted: Filter, *, after: Position | None, rows_max: int
+) -> Sequence[ExceptionRow]:
+    """The next exceptions in order of work."""
+    position = (
+        (None, None, None)
+        if after is None
+        else (after.severity_rank, after.first_seen_at, UUID(after.exception_id))
+    )
+    rows = await connection.fetch(_LIST, wanted.type, wanted.status, wanted.severity, *position, rows_max)
+    return [_row(row) for row in rows]
+
+
+async def counts(connection: Connection, wanted: Filter) -> Sequence[tuple[str, str, int]]:
+    """How many there are by type and severity, on all pages together."""
+    rows = await connection.fetch(_COUNT, wanted.type, wanted.status, wanted.severity)
+    return [(row["type"], row["severity"], row["count"]) for row in rows]
+
+
+async def get(
+    connection: Connection, exception_id: str
+) -> tuple[ExceptionRow, Sequence[ExceptionStep]] | None:
+    """One exception with its history, oldest first; None if there is none of this id."""
+    row = await connection.fetchrow(_GET, UUID(exception_id))
+    if row is None:
+        return None
+    steps = await connection.fetch(_EVENTS, UUID(exception_id))
+    return _row(row), [_step(step) for step in steps]
+
+
+def _row(row: asyncpg.Record) -> ExceptionRow:
+    exact = {"id", "explanation", "position"}
+    columns = {name: row[name] for name in ExceptionRow.__slots__ if name not in exact}
+    return ExceptionRow(
+        id=str(row["id"]),
+        explanation=json.loads(row["explanation"]),
+        position=Position(row["severity_rank"], row["first_seen_at"], str(row["id"])),
+        **columns,
+    )
+
+
+def _step(row: asyncpg.Record) -> ExceptionStep:
+    return ExceptionStep(
+        kind=row["kind"],
+        revision=row["revision"],
+        actor=row["actor"],
+        reason=row["reason"],
+        run_id=None if row["run_id"] is None else str(row["run_id"]),
+        explanation=json.loads(row["explanation"]),
+        recorded_at=row["recorded_at"],
+    )

@@ -1,0 +1,82 @@
+"""Runs as people look at them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from chassis.postgres import Connection
+
+_COLUMNS = """
+    id, status, trigger, slot, requested_by, requested_at, queued_at, started_at, finished_at,
+    scanned, clean, drifted, skipped, errored, error,
+    (SELECT coalesce(array_agg(s ORDER BY currency), '{}') FROM run_sum AS s WHERE run_id = run.id) AS sums
+"""
+
+_GET = f"SELECT {_COLUMNS} FROM run WHERE id = $1"  # noqa: S608 - a constant
+
+_LIST = f"""
+SELECT {_COLUMNS} FROM run
+WHERE $1::timestamptz IS NULL OR (requested_at, id) < ($1, $2)
+ORDER BY requested_at DESC, id DESC
+LIMIT $3
+"""  # noqa: S608 - a constant
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Amounts of all bookings evaluated in one currency, in minor units; drift = recomputed - snapshot."""
+
+    snapshot: int
+    recomputed: int
+    charged: int
+    drift: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run. scanned = clean + drifted + skipped + errored; one that found drift has completed (REC-7)."""
+
+    id: str
+    status: str
+    trigger: str
+    slot: datetime | None
+    requested_by: str
+    requested_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    scanned: int
+    clean: int
+    drifted: int
+    skipped: int
+    errored: int
+    sums: Mapping[str, Sums]
+    error: str | None
+
+
+async def get(connection: Connection, run_id: str) -> RunView | None:
+    """One run; None if there is none of this id."""
+    row = await connection.fetchrow(_GET, UUID(run_id))
+    return None if row is None else _view(row)
+
+
+async def newest(
+    connection: Connection, *, before: tuple[datetime, str] | None, rows_max: int
+) -> Sequence[RunView]:
+    """Runs, newest request first; `before` is request time and id of the last one of the page before."""
+    requested_at, run_id = before or (None, None)
+    rows = await connection.fetch(_LIST, requested_at, None if run_id is None else UUID(run_id), rows_max)
+    return [_view(row) for row in rows]
+
+
+def _view(row: asyncpg.Record) -> RunView:
+    columns = {name: row[name] for name in RunView.__slots__ if name not in {"id", "sums"}}
+    return RunView(id=str(row["id"]), sums={s["currency"]: _sums(s) for s in row["sums"]}, **columns)
+
+
+def _sums(row: asyncpg.Record) -> Sums:
+    snapshot, recomputed, charged = (int(row[name]) for name in ("snapshot", "recomputed", "charged"))
+    return Sums(snapshot, recomputed, charged, recomputed - snapshot)

@@ -1,0 +1,62 @@
+"""The exception queue over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get
+from litestar.params import Parameter
+
+from chassis.http import Problem
+from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.postgres import Database
+from reconciler.adapters.exception_list import ExceptionRow, Filter, Position
+from reconciler.api.parameters import Cursor, Limit, chosen, place
+from reconciler.api.shapes import ExceptionDetail, ExceptionPage, exception_item, step_item
+from reconciler.domain.classify import SEVERITIES
+from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
+from reconciler.handlers import lookups
+
+Type = Annotated[str | None, Parameter(query="type")]
+
+
+@get("/api/exceptions", summary="What a person must look at, high first, then oldest first")
+async def list_exceptions(
+    database: Database,
+    kind: Type = None,
+    status: str | None = None,
+    severity: str | None = None,
+    limit: Limit = PAGE_ROWS_DEFAULT,
+    cursor: Cursor = None,
+) -> ExceptionPage:
+    """Without a `status`, resolved exceptions are listed too. The summary counts all pages."""
+    wanted = Filter(
+        type=chosen("type", kind, EXCEPTION_TYPES),
+        status=chosen("status", status, EXCEPTION_STATUSES),
+        severity=chosen("severity", severity, SEVERITIES),
+    )
+    found = await lookups.exceptions(database, wanted, after=_position(cursor), rows_max=limit + 1)
+    rows = page(found.rows, limit=limit, key=_key)
+    return {
+        "exceptions": [exception_item(row) for row in rows["items"]],
+        "summary": {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity},
+        "next_cursor": rows["next_cursor"],
+    }
+
+
+@get("/api/exceptions/{exception_id:uuid}", summary="One exception and what happened to it")
+async def get_exception(database: Database, exception_id: UUID) -> ExceptionDetail:
+    """The exception as in the list, and its history, oldest first."""
+    found = await lookups.exception(database, str(exception_id))
+    if found is None:
+        raise Problem(404, "exception-not-found", f"there is no exception {exception_id}")
+    row, steps = found
+    return {**exception_item(row), "history": [step_item(step) for step in steps]}
+
+
+def _key(row: ExceptionRow) -> tuple[int, str, str]:
+    return row.position.severity_rank, row.position.first_seen_at.isoformat(), row.position.exception_id
+
+
+def _position(cursor: str | None) -> Position | None:
+    key = decode_cursor(cursor, (int, str, str))
+    return None if key is None else Position(key[0], *place(key[1], key[2]))

@@ -1,0 +1,42 @@
+"""What both lists take."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar.exceptions import ValidationException
+from litestar.params import Parameter
+
+from chassis.http import Problem
+from chassis.paging import PAGE_ROWS_MAX
+
+Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
+Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before")]
+
+
+def chosen(name: str, value: str | None, allowed: Sequence[str]) -> str | None:
+    """A filter's value, None where it filters nothing.
+
+    Raises:
+        Problem: 400 with the list of values that there are.
+    """
+    if value and value not in allowed:
+        detail = f"{name}: {value[:80]!a} is unknown, choose one of {', '.join(allowed)}"
+        raise Problem(400, "invalid-request", detail, allowed=list(allowed))
+    return value or None
+
+
+def place(requested_at: str, identifier: str) -> tuple[datetime, str]:
+    """Time and id out of a cursor.
+
+    Raises:
+        ValidationException: they are none (answered as 400).
+    """
+    try:
+        moment, checked = datetime.fromisoformat(requested_at), UUID(identifier)
+    except ValueError as error:
+        raise ValidationException("cursor: not one that this list gave out") from error
+    if moment.tzinfo is None:
+        raise ValidationException("cursor: not one that this list gave out")
+    return moment, str(checked)

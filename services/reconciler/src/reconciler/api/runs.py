@@ -1,0 +1,50 @@
+"""Runs over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, post
+from litestar.params import Parameter
+
+from chassis.http import Problem
+from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.postgres import Database
+from reconciler.api.parameters import Cursor, Limit, place
+from reconciler.api.shapes import RunItem, RunPage, run_item
+from reconciler.handlers import lookups
+from reconciler.handlers.requests import request_run
+
+IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
+
+IdempotencyKey = Annotated[
+    str | None, Parameter(header="Idempotency-Key", max_length=IDEMPOTENCY_KEY_CHARACTERS_MAX)
+]
+
+
+@post("/api/reconciliation/runs", status_code=202, summary="Ask for a run; it starts soon")
+async def post_run(database: Database, actor: str, idempotency_key: IdempotencyKey = None) -> RunItem:
+    """The run as requested. The same Idempotency-Key answers with the same run, as it is now."""
+    run = await request_run(database, trigger="api", requested_by=actor, idempotency_key=idempotency_key)
+    return run_item(run)
+
+
+@get("/api/reconciliation/runs", summary="Runs, newest first")
+async def list_runs(database: Database, limit: Limit = PAGE_ROWS_DEFAULT, cursor: Cursor = None) -> RunPage:
+    """Every run that was asked for, by schedule, API or command line."""
+    position = decode_cursor(cursor, (str, str))
+    before = None if position is None else place(*position)
+    rows = page(
+        await lookups.runs(database, before=before, rows_max=limit + 1),
+        limit=limit,
+        key=lambda run: (run.requested_at.isoformat(), run.id),
+    )
+    return {"items": [run_item(run) for run in rows["items"]], "next_cursor": rows["next_cursor"]}
+
+
+@get("/api/reconciliation/runs/{run_id:uuid}", summary="One run: its counts and sums")
+async def get_run(database: Database, run_id: UUID) -> RunItem:
+    """Counts grow while the run goes on, page by page."""
+    run = await lookups.run(database, str(run_id))
+    if run is None:
+        raise Problem(404, "run-not-found", f"there is no run {run_id}")
+    return run_item(run)

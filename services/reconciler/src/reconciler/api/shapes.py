@@ -1,0 +1,118 @@
+"""Runs and exceptions as the outside sees them (interface.md); the command line prints the same."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypedDict, cast
+
+from reconciler.adapters.exception_list import ExceptionRow, ExceptionStep
+from reconciler.adapters.run_list import RunView
+
+ExceptionItem = TypedDict(
+    "ExceptionItem",
+    {
+        "id": str,
+        "type": str,
+        "class": str | None,
+        "severity": str,
+        "status": str,
+        "booking_id": str | None,
+        "title": str,
+        "explanation": dict[str, Any],
+        "occurrences": int,
+        "revision": int,
+        "assignee": str | None,
+        "first_seen_at": datetime,
+        "last_seen_at": datetime,
+        "resolved_at": datetime | None,
+        "resolution": str | None,
+    },
+)
+"""`class` is that of a pricing drift, else null; `explanation` has lines and totals in minor units."""
+
+
+class ExceptionStepItem(TypedDict):
+    """One entry of an exception's history; the explanation is as it was then."""
+
+    kind: str
+    revision: int
+    actor: str
+    reason: str
+    run_id: str | None
+    explanation: dict[str, Any]
+    recorded_at: datetime
+
+
+class ExceptionDetail(ExceptionItem):
+    """An exception and what happened to it, oldest first."""
+
+    history: list[ExceptionStepItem]
+
+
+class Summary(TypedDict):
+    """Counts of all that the filter lets through, not of one page."""
+
+    total: int
+    by_type: dict[str, int]
+    by_severity: dict[str, int]
+
+
+class ExceptionPage(TypedDict):
+    """Exceptions, high first, then oldest first."""
+
+    exceptions: list[ExceptionItem]
+    summary: Summary
+    next_cursor: str | None
+
+
+class SumsItem(TypedDict):
+    """Amounts of all bookings evaluated in one currency, in minor units; drift = recomputed - snapshot."""
+
+    snapshot: int
+    recomputed: int
+    charged: int
+    drift: int
+
+
+class RunItem(TypedDict):
+    """A run. scanned = clean + drifted + skipped + errored; one that found drift has completed."""
+
+    id: str
+    status: str
+    trigger: str
+    slot: datetime | None
+    requested_by: str
+    requested_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    scanned: int
+    clean: int
+    drifted: int
+    skipped: int
+    errored: int
+    sums: dict[str, SumsItem]
+    error: str | None
+
+
+class RunPage(TypedDict):
+    """Runs, newest request first."""
+
+    items: list[RunItem]
+    next_cursor: str | None
+
+
+def run_item(run: RunView) -> RunItem:
+    """A run's JSON."""
+    return cast("RunItem", asdict(run))
+
+
+def exception_item(row: ExceptionRow) -> ExceptionItem:
+    """An exception's JSON."""
+    columns = asdict(row)
+    del columns["position"]
+    return cast("ExceptionItem", {**columns, "class": columns.pop("drift_class")})
+
+
+def step_item(step: ExceptionStep) -> ExceptionStepItem:
+    """The JSON of an entry of an exception's history."""
+    return cast("ExceptionStepItem", asdict(step))

@@ -1,0 +1,27 @@
+"""The topics that the reconciler reads: its own commands, and what happens to bookings."""
+
+from faststream.kafka import KafkaBroker
+
+from chassis.consuming import Consumer
+from chassis.dead_letters import DeadLetters
+from chassis.metrics import Metrics
+from chassis.postgres import Database
+from contracts.topics import BOOKINGS_EVENTS, RECONCILIATION_COMMANDS
+from reconciler.handlers import messages
+from reconciler.settings import SERVICE
+
+
+def build_consumer(
+    broker: KafkaBroker, database: Database, metrics: Metrics, *, topic_prefix: str
+) -> Consumer:
+    """The one member of the consumer group that this process is."""
+    consumer = Consumer(
+        SERVICE,
+        database=database,
+        apply=messages.apply,
+        set_aside=DeadLetters(SERVICE),
+        topic_prefix=topic_prefix,
+        metrics=metrics,
+    )
+    consumer.subscribe(broker, RECONCILIATION_COMMANDS.name, BOOKINGS_EVENTS.name)
+    return consumer

@@ -1,0 +1,1 @@
+"""Decisions of the reconciler: pure functions, no clock, no I/O."""

@@ -1,0 +1,49 @@
+"""The three-way comparison of REC-5 and the severity of REC-4, on bare numbers of minor units."""
+
+from typing import Literal
+
+DriftClass = Literal["engine_drift", "charge_mismatch", "snapshot_corrupt", "all_differ"]
+Severity = Literal["high", "medium", "low"]
+
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+"""Most urgent first."""
+
+HIGH_ABOVE_MINOR_UNITS = 1000
+MEDIUM_ABOVE_MINOR_UNITS = 100
+
+
+def severity_of(size: int) -> Severity:
+    """High above 10.00, medium above 1.00, else low; `size` in minor units, its sign does not matter."""
+    if abs(size) > HIGH_ABOVE_MINOR_UNITS:
+        return "high"
+    return "medium" if abs(size) > MEDIUM_ABOVE_MINOR_UNITS else "low"
+
+
+def drift_class(
+    stored: int, recomputed: int, charged: int | None, *, coherent: bool, drift_min: int
+) -> DriftClass | None:
+    """Which of the three figures stands alone; None if they agree.
+
+    Two amounts agree when they are less than `drift_min` apart. With nothing charged there is no third
+    figure, and the stored price's own coherence decides: stored figures that contradict one another were
+    changed after the engine wrote them.
+
+    Args:
+        stored: A, of the snapshot.
+        recomputed: B.
+        charged: C, captured minus refunded; None where nothing was charged, or not in this currency.
+        coherent: whether all stored figures agree among themselves.
+        drift_min: least difference in minor units that counts.
+    """
+
+    def differ(one: int, other: int) -> bool:
+        return abs(one - other) >= drift_min
+
+    price_drifted = differ(stored, recomputed)
+    if charged is None:
+        return None if not price_drifted else "engine_drift" if coherent else "snapshot_corrupt"
+    if not price_drifted:
+        return "charge_mismatch" if differ(recomputed, charged) else None
+    if not differ(stored, charged):
+        return "engine_drift"
+    return "all_differ" if differ(recomputed, charged) else "snapshot_corrupt"

@@ -1,0 +1,95 @@
+"""How a stored price differs from the recomputed one, down to every amount it holds (REC-4, REC-6)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from pricing import Line, LineDifference, Quote, Snapshot, compare
+
+STORED_TOTAL_CODE = "stored_total"
+"""The line that stands for what the stored total has beyond the snapshot's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceComparison:
+    """Stored against recomputed, in minor units of one currency.
+
+    A booking stores its total more than once: in its own row, in the snapshot, and as the sum of the
+    snapshot's lines. `stored` (A) is the one that is furthest from the recomputed one, so that damage to
+    any of them shows.
+
+    Attributes:
+        stored: A.
+        recomputed: B.
+        coherent: whether the stored figures agree among themselves.
+        lines: their differences add up to recomputed - stored.
+        damage: size of the largest difference in any amount of a line; it may leave the totals as they are.
+        remarks: what the differences alone do not show, one sentence each.
+    """
+
+    stored: int
+    recomputed: int
+    coherent: bool
+    lines: tuple[LineDifference, ...]
+    damage: int
+    remarks: tuple[str, ...]
+
+
+def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> PriceComparison:
+    """Compare what is stored with the recomputed price; both are in the same currency."""
+    sum_of_lines = sum(line.amount for line in snapshot.lines)
+    totals = (booking_total, snapshot.total, sum_of_lines)
+    stored = max(totals, key=lambda total: abs(quote.total - total))
+    deviations = list(_deviations(snapshot.lines, quote.lines))
+    return PriceComparison(
+        stored=stored,
+        recomputed=quote.total,
+        coherent=len(set(totals)) == 1 and all(_adds_up(line) for line in snapshot.lines),
+        lines=_lines_adding_up(stored, snapshot, quote),
+        damage=max((size for size, _ in deviations), default=0),
+        remarks=(*_remarks_on_totals(*totals), *(remark for _, remark in deviations)),
+    )
+
+
+def _lines_adding_up(stored: int, snapshot: Snapshot, quote: Quote) -> tuple[LineDifference, ...]:
+    """`compare` explains the snapshot's total; what A has beyond it is one line more."""
+    lines = compare(snapshot, quote)
+    beyond = stored - snapshot.total
+    return (*lines, LineDifference(STORED_TOTAL_CODE, beyond, 0, -beyond)) if beyond else lines
+
+
+def _remarks_on_totals(booking_total: int, snapshot_total: int, sum_of_lines: int) -> Iterator[str]:
+    if booking_total != snapshot_total:
+        yield f"the booking's total is {booking_total}, its snapshot's {snapshot_total}"
+    if snapshot_total != sum_of_lines:
+        yield f"the snapshot's total is {snapshot_total}, its lines add up to {sum_of_lines}"
+
+
+def _deviations(stored: Sequence[Line], recomputed: Sequence[Line]) -> Iterator[tuple[int, str]]:
+    """Size and wording of each line's largest wrong amount; the n-th line of a code against the n-th."""
+    before, after = _by_code(stored), _by_code(recomputed)
+    for code in before | after:
+        for line, right in zip_longest(before[code], after[code], fillvalue=Line.of(code, "", 0, 0)):
+            size = max(
+                abs(line.amount - right.amount),
+                abs(line.unit_amount - right.unit_amount),
+                abs(line.quantity * line.unit_amount - right.amount),
+            )
+            if size:
+                yield size, f"line {code}: stored {_shown(line)}, recomputed {_shown(right)}"
+
+
+def _by_code(lines: Sequence[Line]) -> defaultdict[str, list[Line]]:
+    grouped: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        grouped[line.code].append(line)
+    return grouped
+
+
+def _adds_up(line: Line) -> bool:
+    return line.quantity * line.unit_amount == line.amount
+
+
+def _shown(line: Line) -> str:
+    return f"{line.quantity} x {line.unit_amount} = {line.amount}"

@@ -1,0 +1,127 @@
+"""What enters the exception queue: something seen, with an identity and a difference (REC-8)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from contracts.money import Money
+from reconciler.domain.classify import DriftClass, Severity, severity_of
+from reconciler.domain.findings import FINDING_TYPES, Finding, FindingType
+
+ExceptionType = FindingType | Literal["payment_anomaly", "identity_conflict"]
+
+EXCEPTION_TYPES: tuple[ExceptionType, ...] = (*FINDING_TYPES, "payment_anomaly", "identity_conflict")
+"""Found by runs, or reported by the booking service."""
+
+EXCEPTION_STATUSES = ("open", "acknowledged", "resolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Seen now; the queue decides whether it is new, seen before, or changed.
+
+    Attributes:
+        fingerprint: digest of what makes it the same problem as one seen before. Amounts are no part of
+            it, so that a changed difference is a revision and not a second exception.
+        explanation: JSON for a person: `lines`, `totals` (A, B, C in minor units) and what else there is.
+    """
+
+    type: ExceptionType
+    booking_id: str | None
+    drift_class: DriftClass | None
+    severity: Severity
+    title: str
+    fingerprint: str
+    explanation: Mapping[str, Any]
+
+    @property
+    def difference(self) -> str:
+        """Digest of all that is shown; another one makes a new revision."""
+        return _digest([self.severity, self.drift_class, self.title, self.explanation])
+
+
+def sighting_of_finding(finding: Finding) -> Sighting:
+    """A run sees at most one problem of a type per booking, so type and booking are the identity."""
+    return Sighting(
+        type=finding.type,
+        booking_id=finding.booking_id,
+        drift_class=finding.drift_class,
+        severity=finding.severity,
+        title=finding.title,
+        fingerprint=_digest([finding.type, finding.booking_id]),
+        explanation={
+            "currency": finding.currency,
+            "totals": _totals(finding.snapshot, finding.recomputed, finding.charged),
+            "drift": finding.drift,
+            "charge_difference": finding.charge_difference,
+            "lines": [
+                {
+                    "code": line.code,
+                    "snapshot": line.snapshot_amount,
+                    "recomputed": line.recomputed_amount,
+                    "difference": line.difference,
+                }
+                for line in finding.lines
+            ],
+            "remarks": list(finding.remarks),
+        },
+    )
+
+
+def payment_anomaly(
+    *, booking_id: str | None, kind: str, provider: str, payment_id: str, captured: Money, explanation: str
+) -> Sighting:
+    """Money that fits no booking as it should (BK-8); the provider's payment is the identity."""
+    return Sighting(
+        type="payment_anomaly",
+        booking_id=None if booking_id is None else storable(booking_id),
+        drift_class=None,
+        severity=severity_of(captured.amount),
+        title=storable(f"{captured} from {provider}: {kind.replace('_', ' ')}"),
+        fingerprint=_digest(["payment_anomaly", kind, provider, payment_id]),
+        explanation={
+            "currency": storable(captured.currency),
+            "totals": _totals(None, None, captured.amount),
+            "lines": [],
+            "kind": kind,
+            "provider": storable(provider),
+            "provider_payment_id": storable(payment_id),
+            "remarks": [storable(explanation)],
+        },
+    )
+
+
+def identity_conflict(*, source: str, event_id: str, first_sha256: str, second_sha256: str) -> Sighting:
+    """An event id that came with two bodies (BK-10): nobody knows what is at stake, so severity is high."""
+    return Sighting(
+        type="identity_conflict",
+        booking_id=None,
+        drift_class=None,
+        severity="high",
+        title=storable(f"Event {event_id} of {source} came again with another body"),
+        fingerprint=_digest(["identity_conflict", source, event_id, second_sha256]),
+        explanation={
+            "totals": _totals(None, None, None),
+            "lines": [],
+            "source": storable(source),
+            "event_id": storable(event_id),
+            "first_body_sha256": storable(first_sha256),
+            "second_body_sha256": storable(second_sha256),
+            "remarks": ["nothing of the second body was applied"],
+        },
+    )
+
+
+def storable(text: str) -> str:
+    """The text as PostgreSQL takes it: U+0000 and lone surrogates replaced by U+FFFD (GW-12)."""
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _totals(snapshot: int | None, recomputed: int | None, charged: int | None) -> dict[str, int | None]:
+    return {"snapshot": snapshot, "recomputed": recomputed, "charged": charged}
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

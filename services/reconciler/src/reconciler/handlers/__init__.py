@@ -1,0 +1,1 @@
+"""Use cases: one function per message, request or page, one transaction each."""

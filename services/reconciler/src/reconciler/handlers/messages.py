@@ -1,0 +1,100 @@
+"""What arrives on Kafka: commands to run, and what the booking service reports for a person to see."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from chassis import clock, inbox
+from chassis.errors import MalformedMessageError
+from chassis.inbox import Conflict
+from chassis.messages import Message
+from chassis.postgres import Connection
+from contracts.bookings import BookingIdentityConflict, BookingPaymentAnomaly
+from contracts.catalogue import CARD_BY_MODEL
+from contracts.reconciliation import RunRequested
+from reconciler.adapters import runs
+from reconciler.domain.runs import Request
+from reconciler.domain.sightings import identity_conflict, payment_anomaly, storable
+from reconciler.handlers.queue import enter_reported
+
+
+async def apply(connection: Connection, messages: Sequence[Message]) -> None:
+    """Apply a batch, each event at most once (through the inbox), in the caller's transaction.
+
+    Events that do not concern the reconciler are passed over before the inbox, which they would only fill.
+
+    Raises:
+        MalformedMessageError: a message can never be decoded.
+    """
+    ours = [message for message in messages if message.metadata.type in _HANDLERS]
+    admission = await inbox.admit(connection, ours)
+    for message in admission.fresh:
+        await _HANDLERS[message.metadata.type](connection, message, clock.now())
+    for conflict in admission.conflicts:
+        await _report_conflict(connection, conflict, clock.now())
+
+
+async def _queue_run(connection: Connection, message: Message, now: datetime) -> None:
+    """The run may start; executing it is the job of `reconciler.jobs`, for it may take minutes."""
+    command = message.payload(RunRequested)
+    _check(command)
+    request = Request(
+        run_id=command.run_id,
+        trigger=command.trigger,
+        slot=command.slot,
+        requested_by=storable(command.requested_by),
+        requested_at=command.requested_at,
+    )
+    await runs.queue(connection, request, queued_at=now)
+
+
+def _check(command: RunRequested) -> None:
+    try:
+        UUID(command.run_id)
+    except ValueError as error:
+        raise MalformedMessageError("RunRequested: run_id: not a UUID") from error
+    if (command.trigger == "schedule") != (command.slot is not None):
+        raise MalformedMessageError("RunRequested: slot: a scheduled run has one, no other has")
+
+
+async def _enter_payment_anomaly(connection: Connection, message: Message, now: datetime) -> None:
+    event = message.payload(BookingPaymentAnomaly)
+    sighting = payment_anomaly(
+        booking_id=event.booking_id,
+        kind=event.kind,
+        provider=event.provider,
+        payment_id=event.provider_payment_id,
+        captured=event.captured,
+        explanation=event.explanation,
+    )
+    await enter_reported(connection, sighting, cause=message.metadata, now=now)
+
+
+async def _enter_identity_conflict(connection: Connection, message: Message, now: datetime) -> None:
+    event = message.payload(BookingIdentityConflict)
+    sighting = identity_conflict(
+        source=event.source,
+        event_id=event.event_id,
+        first_sha256=event.first_body_sha256,
+        second_sha256=event.second_body_sha256,
+    )
+    await enter_reported(connection, sighting, cause=message.metadata, now=now)
+
+
+async def _report_conflict(connection: Connection, conflict: Conflict, now: datetime) -> None:
+    """A message to ourselves came again with another body: the same kind of case as booking's."""
+    source, event_id = inbox.identity_of(conflict.message)
+    sighting = identity_conflict(
+        source=source,
+        event_id=event_id,
+        first_sha256=conflict.first_body_sha256.hex(),
+        second_sha256=conflict.message.body_sha256.hex(),
+    )
+    await enter_reported(connection, sighting, cause=conflict.message.metadata, now=now)
+
+
+_HANDLERS: Mapping[str, Callable[[Connection, Message, datetime], Awaitable[None]]] = {
+    CARD_BY_MODEL[RunRequested].event_type: _queue_run,
+    CARD_BY_MODEL[BookingPaymentAnomaly].event_type: _enter_payment_anomaly,
+    CARD_BY_MODEL[BookingIdentityConflict].event_type: _enter_identity_conflict,
+}

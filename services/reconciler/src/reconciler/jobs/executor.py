@@ -1,0 +1,121 @@
+"""Works off queued runs, one at a time in the whole deployment.
+
+One process owns the work, by a session advisory lock on a connection of its own. When it dies, the lock
+goes with the connection and another process resumes the run where its last committed page ended (REC-11);
+when it only falls silent, the server ends its session.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from chassis.health import Check
+from chassis.logs import get_logger
+from chassis.metrics import Metrics
+from chassis.parts import BackgroundLoop, pause
+from chassis.postgres import Connection, Database
+from reconciler.adapters.booking_view import PAGE_ROWS_MAX
+from reconciler.domain.evaluate import Rules
+from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
+from reconciler.domain.tallies import Tally
+from reconciler.handlers import execution
+
+_log = get_logger(__name__)
+
+POLL_SECONDS = 0.25
+SILENT_SECONDS_MAX = 30
+"""The server ends a silent executor's session after this long: more than reading a page
+(READ_SECONDS_MAX) and evaluating it take, the longest wait between two of its statements."""
+
+LOCK_KEY = 7_310_579_012
+
+_TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+
+
+class RunExecutor:
+    """Takes runs from the queue until stopped.
+
+    Args:
+        database: the reconciler's own.
+        bookings: booking's database as the SELECT-only role.
+        rules: what counts as a difference.
+        metrics: `bookings_checked_total` by outcome, `runs_completed_total`.
+        page_rows_max: bookings per transaction.
+        attempts_max: at one page, before the run is given up.
+    """
+
+    name = "executor"
+
+    def __init__(
+        self,
+        database: Database,
+        bookings: Database,
+        rules: Rules,
+        metrics: Metrics,
+        *,
+        page_rows_max: int = PAGE_ROWS_MAX,
+        attempts_max: int = ATTEMPTS_MAX,
+    ) -> None:
+        self._database = database
+        self._bookings = bookings
+        self._rules = rules
+        self._page_rows_max = page_rows_max
+        self._attempts_max = attempts_max
+        self._checked = metrics.counter("bookings_checked", "Bookings evaluated by runs", "outcome")
+        self._completed = metrics.counter("runs_completed", "Runs that read every booking")
+        self._loop = BackgroundLoop(self.name, self._run)
+        self._is_owner = False
+
+    async def start(self) -> None:
+        """Begin; connecting is the loop's business."""
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """Finish the page in hand; whoever comes next resumes the run."""
+        await self._loop.stop()
+
+    async def check(self) -> Check:
+        """Good while runs get on; says whether this replica works on them or stands by."""
+        check = await self._loop.check()
+        return check if not check.ok else Check(ok=True, detail="owner" if self._is_owner else "standby")
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        session = await self._database.dedicated(idle_session_timeout=f"{SILENT_SECONDS_MAX}s")
+        try:
+            while not stopping.is_set():
+                if not self._is_owner:
+                    self._is_owner = await session.fetchval(_TRY_LOCK, LOCK_KEY)
+                run = await self._next_run(session) if self._is_owner else None
+                if run is not None:
+                    await self._work_off(session, run, stopping)
+                    continue
+                self._loop.recovered()
+                await pause(stopping, POLL_SECONDS)
+        finally:
+            self._is_owner = False
+            session.terminate()
+
+    async def _next_run(self, session: Connection) -> ActiveRun | None:
+        return await execution.take_up_run(session, attempts_max=self._attempts_max)
+
+    async def _work_off(self, session: Connection, run: ActiveRun, stopping: asyncio.Event) -> None:
+        _log.info("run taken up", run_id=run.run_id, after=run.after_booking_id, attempts=run.attempts)
+        while not stopping.is_set():
+            try:
+                page = await execution.work_page(
+                    session, self._bookings, run, self._rules, rows_max=self._page_rows_max
+                )
+            except Exception as error:
+                await execution.note_failure(session, run, error)
+                raise
+            self._loop.recovered()
+            if page is None:
+                self._completed.inc()
+                _log.info("run completed", run_id=run.run_id)
+                return
+            reached, counts = page
+            run = replace(run, after_booking_id=reached)
+            self._count(counts)
+
+    def _count(self, counts: Tally) -> None:
+        for outcome in ("clean", "drifted", "skipped", "errored"):
+            self._checked.labels(outcome).inc(getattr(counts, outcome))

@@ -1,0 +1,60 @@
+"""Fires the slots of the schedule (REC-1). Every replica does: the database lets one of them win."""
+
+import asyncio
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from chassis import clock
+from chassis.health import Check
+from chassis.logs import get_logger
+from chassis.parts import BackgroundLoop, pause
+from chassis.postgres import Database
+from reconciler.handlers.requests import request_due_run
+
+_log = get_logger(__name__)
+
+POLL_SECONDS = 1.0
+
+
+class Scheduler:
+    """Looks once a second whether a slot is due.
+
+    Args:
+        database: of the reconciler.
+        cron: in wall-clock time of `zone`.
+        zone: the business's.
+    """
+
+    name = "scheduler"
+
+    def __init__(self, database: Database, cron: str, zone: ZoneInfo) -> None:
+        self._database = database
+        self._cron = cron
+        self._zone = zone
+        self._loop = BackgroundLoop(self.name, self._run)
+        self._checked_until: datetime | None = None
+
+    async def start(self) -> None:
+        """Begin; connecting is the loop's business."""
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """Finish the look in hand."""
+        await self._loop.stop()
+
+    async def check(self) -> Check:
+        """Good while slots can be fired."""
+        return await self._loop.check()
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            now = clock.now()
+            slot = await request_due_run(
+                self._database, self._cron, self._zone, checked_until=self._checked_until, now=now
+            )
+            if slot is not None:
+                _log.info("slot due", slot=slot.isoformat())
+            # A clock that was set back must not fire what was fired: the slots' ids see to the rest.
+            self._checked_until = max(now, self._checked_until or now)
+            self._loop.recovered()
+            await pause(stopping, POLL_SECONDS)

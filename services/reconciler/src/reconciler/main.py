@@ -1,0 +1,67 @@
+"""The composition root: settings in, a service ready to run out."""
+
+from litestar.di import Provide
+
+from chassis.append_only import AppendOnlyGuard
+from chassis.faststream_part import Consumers
+from chassis.health import Health
+from chassis.http import build_app
+from chassis.kafka import KafkaConnection, Producer, build_broker
+from chassis.lifecycle import Lifecycle, Service
+from chassis.metrics import Metrics
+from chassis.parts import Part
+from chassis.postgres import Database
+from chassis.relay import Relay
+from reconciler.api import ROUTES
+from reconciler.consumers import build_consumer
+from reconciler.jobs import RunExecutor, Scheduler
+from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
+
+APPEND_ONLY_TABLES = ("exception_event",)
+VIEW_CONNECTIONS_MAX = 2
+
+
+def open_database(settings: ReconcilerSettings | OfflineSettings) -> Database:
+    """The service's database, with its own role."""
+    return Database(settings.reconciler_postgres_dsn.get_secret_value(), application_name=SERVICE)
+
+
+def build(settings: ReconcilerSettings) -> Service:
+    """The reconciler as `settings` describe it."""
+    metrics, health = Metrics(SERVICE), Health()
+    database = open_database(settings)
+    lifecycle = Lifecycle(settings, _parts(settings, database, metrics), health)
+    app = build_app(
+        title="Plumbline reconciler",
+        handlers=ROUTES,
+        health=health,
+        metrics=metrics,
+        dependencies={"database": Provide(lambda: database, sync_to_thread=False)},
+        lifespan=[lifecycle.lifespan],
+    )
+    return Service(
+        SERVICE, settings, app, lifecycle, host=settings.reconciler_host, port=settings.reconciler_port
+    )
+
+
+def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -> list[Part]:
+    """In the order in which they start."""
+    kafka = KafkaConnection.from_settings(settings)
+    producer = Producer(kafka, client_id=SERVICE)
+    broker = build_broker(kafka, client_id=SERVICE)
+    consumer = build_consumer(broker, database, metrics, topic_prefix=settings.topic_prefix)
+    bookings = Database(
+        settings.reconciler_booking_view_dsn.get_secret_value(),
+        application_name=f"{SERVICE}-booking-view",
+        connections_max=VIEW_CONNECTIONS_MAX,
+    )
+    return [
+        database,
+        AppendOnlyGuard(database, APPEND_ONLY_TABLES),
+        bookings,
+        producer,
+        Relay(database, producer, metrics),
+        Consumers(broker, [consumer]),
+        RunExecutor(database, bookings, settings.rules, metrics),
+        Scheduler(database, settings.reconciler_cron, settings.zone),
+    ]

@@ -1,0 +1,51 @@
+"""What the reconciler reads from the environment."""
+
+from datetime import timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from chassis.settings import ServiceSettings
+from reconciler.domain.evaluate import Rules
+from reconciler.domain.schedule import check_cron
+
+SERVICE = "reconciler"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone; write one such as America/Chicago") from error
+    return name
+
+
+class ReconcilerSettings(ServiceSettings):
+    """Everything that `reconciler serve` reads."""
+
+    reconciler_host: str = "127.0.0.1"
+    reconciler_port: int = Field(8083, ge=1, le=65535)
+    reconciler_postgres_dsn: SecretStr
+    reconciler_booking_view_dsn: SecretStr
+    business_time_zone: Annotated[str, AfterValidator(_known_zone)] = "America/Chicago"
+    reconciler_cron: Annotated[str, AfterValidator(check_cron)] = "0 2 * * *"
+    reconciler_drift_cents_min: int = Field(2, ge=1, description="flagged from this size on (REC-4)")
+    reconciler_grace_hours: int = Field(24, ge=0, le=24 * 365, description="time for a first charge (REC-5)")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the schedule's clock hangs."""
+        return ZoneInfo(self.business_time_zone)
+
+    @property
+    def rules(self) -> Rules:
+        """What counts as a difference."""
+        return Rules(self.reconciler_drift_cents_min, timedelta(hours=self.reconciler_grace_hours))
+
+
+class OfflineSettings(ServiceSettings):
+    """Enough for the commands that only look at the reconciler's own database."""
+
+    kafka_bootstrap: str = ""
+    reconciler_postgres_dsn: SecretStr
