@@ -51,14 +51,14 @@ def accepted_record(
 ) -> OutgoingRecord:
     """The record of an accepted delivery: the body exactly as received.
 
-    Its subject is the booking or nothing, so that whoever reads it need not guess what kind of id it is.
+    Its subject is the booking's id (a UUID) or else the provider's object.
     """
     metadata = MessageMetadata(
         id=identity.event_id,
         source=f"/webhooks/{source}",
         type=f"{source}.{identity.type}",
         time=identity.occurred_at or received_at,
-        subject=identity.booking_id,
+        subject=identity.booking_id or identity.object_id,
         correlation_id=identity.event_id,
         traceparent=_traceparent(headers),
     )

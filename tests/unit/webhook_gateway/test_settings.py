@@ -1,0 +1,111 @@
+"""What the environment may say, and how the gateway refuses to start (GW-6, GW-8)."""
+
+import pytest
+
+from chassis.settings import SettingsError, load_settings
+from webhook_gateway.settings import GatewaySettings, WebhookSettings, configured_sources
+
+STRIPE_SECRET = "whsec_abcdefghijklmnopqrstuvwxyz012345"
+LEGACY_SECRET = "R2ZLM2o0bFhBNVpyUnU2NG9mYXQ1MHNyR3pvSUhIVVg="
+QUO_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VARIABLES = ("STRIPE_WEBHOOK_SECRET", "OPENPHONE_WEBHOOK_SECRET", "QUO_WEBHOOK_SECRET")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    names = (*VARIABLES, "ENVIRONMENT", "ENABLE_WEBHOOK_VALIDATION", "ALLOW_UNVALIDATED_WEBHOOKS")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "broker:9092")
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("value", "enabled"),
+    [
+        ("true", True),
+        ("True", False),
+        ("TRUE", False),
+        ("1", False),
+        ("yes", False),
+        (" true", False),
+        ("", False),
+    ],
+)
+def test_only_the_exact_string_true_turns_validation_on(
+    environment: pytest.MonkeyPatch, value: str, enabled: bool
+) -> None:
+    environment.setenv("ENABLE_WEBHOOK_VALIDATION", value)
+    assert load_settings(GatewaySettings).validation_enabled is enabled
+
+
+def test_validation_is_off_by_default() -> None:
+    assert load_settings(GatewaySettings).validation_enabled is False
+
+
+def test_production_without_validation_refuses_to_start_and_says_what_to_set(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("ENVIRONMENT", "production")
+    with pytest.raises(SettingsError, match=r"ENABLE_WEBHOOK_VALIDATION.*ALLOW_UNVALIDATED_WEBHOOKS=true"):
+        load_settings(GatewaySettings)
+    environment.setenv("ALLOW_UNVALIDATED_WEBHOOKS", "yes")
+    with pytest.raises(SettingsError):
+        load_settings(GatewaySettings)
+
+
+@pytest.mark.parametrize("name", ["ENABLE_WEBHOOK_VALIDATION", "ALLOW_UNVALIDATED_WEBHOOKS"])
+def test_production_starts_validated_or_unvalidated_on_purpose(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    environment.setenv("ENVIRONMENT", "production")
+    environment.setenv(name, "true")
+    assert load_settings(GatewaySettings).environment == "production"
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("value", ["", " ", "short", "whsec_", f"{STRIPE_SECRET},", "AAAA"])
+def test_unusable_secret_names_its_variable_and_never_its_value(
+    environment: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    environment.setenv(variable, value)
+    with pytest.raises(SettingsError, match=variable) as refusal:
+        configured_sources(load_settings(GatewaySettings))
+    assert not value.strip() or value not in str(refusal.value)
+
+
+def test_missing_secrets_are_no_failure_and_sources_are_there() -> None:
+    sources = configured_sources(load_settings(GatewaySettings))
+    assert set(sources) == {"stripe", "sms"}
+    assert not any(accepted.secrets for source in sources.values() for accepted in source.accepted)
+    assert sources["stripe"].always_verified
+    assert not sources["sms"].always_verified
+
+
+def test_several_secrets_with_an_end_are_read(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv(
+        "STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET};until=2026-12-01T00:00:00Z, {STRIPE_SECRET}2"
+    )
+    first, second = configured_sources(load_settings(GatewaySettings))["stripe"].accepted[0].secrets
+    assert (first.key.decode(), second.key.decode()) == (STRIPE_SECRET, STRIPE_SECRET + "2")
+    assert first.ends_at is not None
+    assert first.ends_at.isoformat() == "2026-12-01T00:00:00+00:00"
+    assert second.ends_at is None
+
+
+def test_end_that_is_no_time_is_refused(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET};until=tomorrow")
+    with pytest.raises(SettingsError, match=r"STRIPE_WEBHOOK_SECRET.*until"):
+        configured_sources(load_settings(GatewaySettings))
+
+
+def test_each_generation_of_openphone_has_its_variable(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("OPENPHONE_WEBHOOK_SECRET", LEGACY_SECRET)
+    environment.setenv("QUO_WEBHOOK_SECRET", QUO_SECRET)
+    settings: WebhookSettings = load_settings(GatewaySettings)
+    accepted = configured_sources(settings)["sms"].accepted
+    assert [(each.scheme.name, len(each.secrets)) for each in accepted] == [
+        ("openphone-legacy", 1),
+        ("standard-webhooks", 1),
+    ]
+    assert QUO_SECRET not in repr(settings)
