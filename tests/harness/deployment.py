@@ -67,9 +67,9 @@ class Deployment:
 @asynccontextmanager
 async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> AsyncGenerator[Deployment]:
     """Fresh databases and topics; migrated for `services` and what they read, for all if there are none."""
-    deployment = Deployment(infra, f"t{secrets.token_hex(4)}", directory, _draw_secrets())
+    deployment = Deployment(infra, f"t{secrets.token_hex(4)}", directory, draw_secrets())
     (directory / "checkpoints").mkdir()
-    credentials.ensure_signing_key(directory / "audit-signing.key", {})
+    credentials.ensure_signing_key(directory / "audit-signing.key")
     topics = KafkaConnection(infra.kafka_bootstrap, deployment.topic_prefix, {})
     await waiting.together(_databases(deployment, set(services)), apply_topics(topics, TOPICS))
     try:
@@ -103,6 +103,7 @@ async def _remove(deployment: Deployment) -> None:
     await kafka.close()
 
 
-def _draw_secrets() -> dict[str, str]:
+def draw_secrets() -> dict[str, str]:
+    """Webhook secrets in the providers' forms."""
     key, legacy_key = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
     return {"stripe": f"whsec_{secrets.token_hex(32)}", "sms_legacy": legacy_key, "sms": f"whsec_{key}"}

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline.processes import ServiceProcess
+from plumbline.service_process import ServiceProcess
 
-_COMMAND_SECONDS_MAX = 60.0
+COMMAND_SECONDS_MAX = 60.0
 
 
 class Running(ServiceProcess):
@@ -35,7 +35,11 @@ class Finished:
 
 
 async def run(
-    command: Sequence[str], environment: Mapping[str, str], *, stdin: bytes | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: bytes | None = None,
+    seconds_max: float = COMMAND_SECONDS_MAX,
 ) -> Finished:
     """Run a command to its end, in bounded time."""
     done = await asyncio.to_thread(
@@ -44,7 +48,7 @@ async def run(
         env=dict(environment),
         input=stdin,
         capture_output=True,
-        timeout=_COMMAND_SECONDS_MAX,
+        timeout=seconds_max,
         check=False,
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -17,7 +17,7 @@ from harness.ports import free_port
 from harness.processes import Finished, Running, run
 from harness.topics import TestTopic
 from plumbline import waiting
-from plumbline.processes import answers_ok, loopback_client
+from plumbline.service_process import answers_ok, loopback_client
 from plumbline.services import SERVICES, Service
 
 _SERVICES: Mapping[str, Service] = {service.name: service for service in SERVICES}
