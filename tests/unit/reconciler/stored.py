@@ -1,0 +1,63 @@
+"""Bookings as the view shows them, priced by the real engine."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pricing import PriceRequest, current_rate_card, snapshot, to_json_object
+from reconciler.domain.bookings import StoredBooking
+from reconciler.domain.evaluate import Evaluation, Rules, evaluate
+
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+RULES = Rules(drift_min=2, grace=timedelta(hours=24))
+PRICE = 13200
+
+_DAY = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
+_VISITS = ((0, 30), (120, 60), (300, 30))
+
+
+def request(**fields: Any) -> PriceRequest:
+    """Drop-ins of 30, 60 and 30 minutes, three pets, holiday: 132.00 (requirements, Pricing)."""
+    visits = tuple(
+        (_DAY + timedelta(minutes=at), _DAY + timedelta(minutes=at + long)) for at, long in _VISITS
+    )
+    defaults = {
+        "service": "drop-in",
+        "starts_at": visits[0][0],
+        "ends_at": visits[-1][1],
+        "visits": visits,
+        "pets": 3,
+        "holiday": True,
+    }
+    return PriceRequest(**{**defaults, **fields})
+
+
+def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredBooking:
+    """A booking confirmed two days ago and paid in full, its fields replaced."""
+    priced = snapshot(price_request or request(), current_rate_card())
+    paid = StoredBooking(
+        booking_id="01920000-0000-7000-8000-000000000001",
+        currency=priced.currency,
+        total=priced.total,
+        pricing=json.dumps(to_json_object(priced)),
+        captured=priced.total,
+        refunded=0,
+        charge_count=1,
+        payment_currencies=(priced.currency,),
+        due_at=NOW - timedelta(days=2),
+    )
+    return replace(paid, **fields)
+
+
+def damaged(stored: StoredBooking, damage: Callable[[dict[str, Any]], None]) -> StoredBooking:
+    """The booking with its snapshot's JSON changed in place."""
+    assert stored.pricing is not None
+    pricing = json.loads(stored.pricing)
+    damage(pricing)
+    return replace(stored, pricing=json.dumps(pricing))
+
+
+def evaluated(stored: StoredBooking, rules: Rules = RULES) -> Evaluation:
+    return evaluate(stored, rules, as_of=NOW)

@@ -1,0 +1,220 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pricing import PricingError
+from reconciler.domain.classify import DriftClass, Severity, drift_class, severity_of
+from reconciler.domain.evaluate import Rules
+from unit.reconciler.stored import NOW, PRICE, RULES, booking, damaged, evaluated, request
+
+HOUR = timedelta(hours=1)
+
+
+def only_finding(**fields: Any) -> Any:
+    findings = evaluated(booking(**fields)).findings
+    assert len(findings) == 1, findings
+    return findings[0]
+
+
+def test_booking_paid_as_priced_is_clean() -> None:
+    evaluation = evaluated(booking())
+    assert evaluation.outcome == "clean"
+    assert evaluation.findings == ()
+    assert evaluation.amounts is not None
+    assert (evaluation.amounts.snapshot, evaluation.amounts.recomputed) == (PRICE, PRICE)
+    assert evaluation.amounts.charged == PRICE
+
+
+def test_booking_without_snapshot_is_skipped() -> None:
+    evaluation = evaluated(booking(pricing=None))
+    assert (evaluation.outcome, evaluation.findings, evaluation.amounts) == ("skipped", (), None)
+
+
+@pytest.mark.parametrize(
+    ("stored", "recomputed", "charged", "expected"),
+    [
+        (100, 100, 100, None),
+        (100, 101, 100, None),
+        (101, 100, 100, None),
+        (100, 102, 100, "engine_drift"),
+        (100, 100, 102, "charge_mismatch"),
+        (100, 100, 98, "charge_mismatch"),
+        (100, 100, 101, None),
+        (102, 100, 100, "snapshot_corrupt"),
+        (98, 100, 100, "snapshot_corrupt"),
+        (100, 200, 300, "all_differ"),
+        (100, 200, 0, "all_differ"),
+        (0, 0, 0, None),
+    ],
+)
+def test_three_figures_name_the_one_that_stands_alone(
+    stored: int, recomputed: int, charged: int, expected: DriftClass | None
+) -> None:
+    assert drift_class(stored, recomputed, charged, coherent=True, drift_min=2) == expected
+
+
+@pytest.mark.parametrize(("coherent", "expected"), [(True, "engine_drift"), (False, "snapshot_corrupt")])
+def test_nothing_charged_leaves_the_decision_to_coherence(coherent: bool, expected: DriftClass) -> None:
+    assert drift_class(100, 200, None, coherent=coherent, drift_min=2) == expected
+    assert drift_class(100, 101, None, coherent=coherent, drift_min=2) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "severity"),
+    [
+        (2, "low"),
+        (100, "low"),
+        (101, "medium"),
+        (1000, "medium"),
+        (1001, "high"),
+        (-1001, "high"),
+        (-100, "low"),
+    ],
+)
+def test_severity_begins_above_its_bound(size: int, severity: Severity) -> None:
+    assert severity_of(size) == severity
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_one_cent_is_no_drift(difference: int) -> None:
+    assert evaluated(booking(total=PRICE + difference)).outcome == "clean"
+    assert evaluated(booking(captured=PRICE + difference)).outcome == "clean"
+
+
+@pytest.mark.parametrize("difference", [-1001, -2, 2, 101, 1001])
+def test_wrong_stored_total_is_a_corrupt_snapshot(difference: int) -> None:
+    finding = only_finding(total=PRICE + difference)
+    assert (finding.type, finding.drift_class) == ("pricing_drift", "snapshot_corrupt")
+    assert finding.drift == -difference
+    assert finding.severity == severity_of(difference)
+    assert sum(line.difference for line in finding.lines) == finding.drift
+
+
+def test_threshold_is_configurable() -> None:
+    strict = Rules(drift_min=1, grace=RULES.grace)
+    assert evaluated(booking(total=PRICE + 1), strict).outcome == "drifted"
+    lax = Rules(drift_min=500, grace=RULES.grace)
+    assert evaluated(booking(total=PRICE + 499), lax).outcome == "clean"
+
+
+def test_changed_input_that_was_charged_as_stored_is_engine_drift() -> None:
+    def four_pets(pricing: dict[str, Any]) -> None:
+        pricing["inputs"]["pets"] = 4
+
+    findings = evaluated(damaged(booking(), four_pets)).findings
+    assert [finding.drift_class for finding in findings] == ["engine_drift"]
+    assert findings[0].drift == 1500
+    assert sum(line.difference for line in findings[0].lines) == 1500
+
+
+@pytest.mark.parametrize("captured", [PRICE - 500, PRICE + 500, 0])
+def test_charge_that_is_not_the_price_is_a_charge_mismatch(captured: int) -> None:
+    finding = only_finding(captured=captured)
+    assert (finding.type, finding.drift_class) == ("pricing_drift", "charge_mismatch")
+    assert (finding.drift, finding.charge_difference) == (0, captured - PRICE)
+
+
+def test_refund_counts_against_what_was_charged() -> None:
+    finding = only_finding(captured=PRICE, refunded=PRICE)
+    assert (finding.drift_class, finding.charged) == ("charge_mismatch", 0)
+    assert evaluated(booking(captured=2 * PRICE, refunded=PRICE, charge_count=2)).outcome == "clean"
+
+
+@pytest.mark.parametrize(("since_due", "found"), [(24 * HOUR, []), (24.01 * HOUR, ["not_charged"])])
+def test_first_charge_has_the_grace_time(since_due: timedelta, found: list[str]) -> None:
+    unpaid = booking(captured=0, charge_count=0, payment_currencies=(), due_at=NOW - since_due)
+    evaluation = evaluated(unpaid)
+    assert [finding.type for finding in evaluation.findings] == found
+    assert all(finding.severity == "high" and finding.charged is None for finding in evaluation.findings)
+
+
+def test_free_booking_needs_no_charge() -> None:
+    def given_away(pricing: dict[str, Any]) -> None:
+        pricing["override"] = {"before": PRICE, "after": 0, "reason": "gift", "actor": "system"}
+        pricing["line_items"].append(
+            {
+                "code": "override",
+                "description": "Agreed price",
+                "quantity": 1,
+                "unit_amount": -PRICE,
+                "amount": -PRICE,
+            }
+        )
+        pricing["total"] = 0
+
+    free = damaged(booking(total=0, captured=0, charge_count=0, payment_currencies=()), given_away)
+    assert evaluated(free).outcome == "clean"
+
+
+def test_unpaid_booking_with_corrupt_price_is_found_within_the_grace_time() -> None:
+    unpaid = booking(total=PRICE + 900, captured=0, charge_count=0, payment_currencies=(), due_at=NOW - HOUR)
+    assert [finding.drift_class for finding in evaluated(unpaid).findings] == ["snapshot_corrupt"]
+
+
+def test_price_paid_twice_is_a_duplicate_charge_and_no_second_finding() -> None:
+    finding = only_finding(captured=2 * PRICE, charge_count=2)
+    assert (finding.type, finding.severity, finding.charge_difference) == ("duplicate_charge", "high", PRICE)
+
+
+def test_surplus_of_less_than_a_price_is_a_charge_mismatch() -> None:
+    assert only_finding(captured=PRICE + 5000, charge_count=2).drift_class == "charge_mismatch"
+    assert only_finding(captured=2 * PRICE, charge_count=1).drift_class == "charge_mismatch"
+
+
+def test_price_paid_in_two_parts_is_clean() -> None:
+    assert evaluated(booking(charge_count=2)).outcome == "clean"
+
+
+def test_duplicate_charge_of_a_corrupt_price_is_both() -> None:
+    evaluation = evaluated(booking(total=PRICE + 700, captured=2 * PRICE, charge_count=2))
+    assert [finding.type for finding in evaluation.findings] == ["duplicate_charge", "pricing_drift"]
+
+
+def test_payment_in_another_currency_is_a_currency_mismatch() -> None:
+    finding = only_finding(captured=0, payment_currencies=("EUR",))
+    assert (finding.type, finding.charged) == ("currency_mismatch", None)
+    assert "EUR" in finding.remarks[0]
+
+
+def test_own_payment_beside_a_foreign_one_is_still_compared() -> None:
+    both = booking(captured=PRICE - 300, charge_count=2, payment_currencies=("EUR", "USD"))
+    assert [finding.type for finding in evaluated(both).findings] == ["currency_mismatch", "pricing_drift"]
+
+
+@pytest.mark.parametrize("where", ["booking", "snapshot"])
+def test_changed_currency_is_a_currency_mismatch(where: str) -> None:
+    def to_euro(pricing: dict[str, Any]) -> None:
+        pricing["currency"] = "EUR"
+
+    stored = booking(currency="EUR") if where == "booking" else damaged(booking(), to_euro)
+    evaluation = evaluated(stored)
+    assert [finding.type for finding in evaluation.findings] == ["currency_mismatch"]
+    assert evaluation.amounts is None
+
+
+@pytest.mark.parametrize("pricing", ["{}", "[]", '{"engine_version": 1}', "null", '"x"'])
+def test_unreadable_snapshot_raises(pricing: str) -> None:
+    with pytest.raises(PricingError):
+        evaluated(booking(pricing=pricing))
+
+
+def test_unknown_rate_card_raises() -> None:
+    def another_card(pricing: dict[str, Any]) -> None:
+        pricing["rate_card"]["version"] = "1999-01"
+
+    with pytest.raises(PricingError):
+        evaluated(damaged(booking(), another_card))
+
+
+def test_title_says_the_amounts() -> None:
+    assert (
+        only_finding(total=15000).title
+        == "Stored price 150.00 USD, recomputed 132.00 USD, charged 132.00 USD"
+    )
+    assert only_finding(captured=5000).title == "Price 132.00 USD, charged 50.00 USD"
+
+
+def test_every_service_priced_by_the_engine_is_clean() -> None:
+    for service in ("drop-in", "dog-walking", "pet-taxi", "housesitting", "24-7-care"):
+        assert evaluated(booking(request(service=service))).outcome == "clean"
