@@ -248,10 +248,19 @@ class Raw:
 
     async def run(self, edge: Edge) -> None:
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
-            "method": "POST", "path": "/webhooks/stripe", "raw_path": b"/webhooks/stripe",
-            "query_string": b"", "root_path": "", "headers": [(b"host", b"gateway")], "state": {},
-            "client": ("127.0.0.1", 1), "server": ("gateway", 80),
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": "POST",
+            "path": "/webhooks/stripe",
+            "raw_path": b"/webhooks/stripe",
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"host", b"gateway")],
+            "state": {},
+            "client": ("127.0.0.1", 1),
+            "server": ("gateway", 80),
         }
         await edge.app(scope, self.receive, self.send)
 
