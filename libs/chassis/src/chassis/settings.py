@@ -5,12 +5,14 @@ content is the value (for secrets mounted as files). A missing or wrong variable
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnparsableError
 
 
 class SettingsError(Exception):
@@ -29,7 +31,7 @@ class _FileSource(PydanticBaseSettingsSource):
         if os.environ.get(field_name.upper()):
             raise SettingsError(f"{field_name.upper()} and {variable} are both set: keep one of them")
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+            return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{variable}: cannot read {path}: {error}") from error
 
@@ -91,6 +93,14 @@ def load_settings(settings_class: type[SettingsT]) -> SettingsT:
         return settings_class()
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(detail) for detail in error.errors())) from None
+    except UnparsableError as error:
+        raise SettingsError(_unparsable(error)) from None
+
+
+def _unparsable(error: UnparsableError) -> str:
+    """A list or table is read as JSON; the library's message names the field, and not the value."""
+    field = re.search(r'field "(\w+)"', str(error))
+    return f"{field[1].upper()}: not valid JSON" if field else str(error)
 
 
 def _explain(detail: Any) -> str:

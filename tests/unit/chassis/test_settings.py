@@ -1,0 +1,144 @@
+"""A missing or wrong variable is one clear line that names it, and never tells a secret (ALL-3)."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import Field, SecretStr
+
+from chassis.settings import ServiceSettings, SettingsError, load_settings
+
+SECRET_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cc", "Zs"))
+
+each_example_sets_its_own = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class Sample(ServiceSettings):
+    token: SecretStr
+    attempts_max: int = Field(3, ge=1, le=9)
+    numbers: list[int] = Field(default_factory=list[int])
+
+
+@pytest.fixture(autouse=True)
+def _only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Sample.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def set_variables(**variables: Any) -> None:
+        for name, value in {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "TOKEN": "t", **variables}.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, str(value))
+
+    return set_variables
+
+
+def refusal() -> str:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(Sample)
+    text = str(refused.value)
+    assert "\n" not in text
+    return text
+
+
+def test_all_given_loads(environment: Callable[..., None]) -> None:
+    environment(ATTEMPTS_MAX="4", TOPIC_PREFIX="t1.")
+    loaded = load_settings(Sample)
+    assert (loaded.kafka_bootstrap, loaded.attempts_max, loaded.topic_prefix) == ("127.0.0.1:1", 4, "t1.")
+    assert loaded.token.get_secret_value() == "t"
+
+
+def test_several_missing_are_all_named_in_one_line(environment: Callable[..., None]) -> None:
+    environment(KAFKA_BOOTSTRAP=None, TOKEN=None)
+    text = refusal()
+    assert "KAFKA_BOOTSTRAP is not set (set it, or KAFKA_BOOTSTRAP_FILE)" in text
+    assert "TOKEN is not set" in text
+
+
+def test_empty_variable_counts_as_missing(environment: Callable[..., None]) -> None:
+    environment(TOKEN="")
+    assert "TOKEN is not set" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ATTEMPTS_MAX", "ten-thousand"),
+        ("ATTEMPTS_MAX", "4711"),
+        ("LOG_LEVEL", "LOUD-4711"),
+        ("ENVIRONMENT", "Production-4711"),
+        ("START_SECONDS_MAX", "-4711"),
+        ("AUTH_MODE", "jwt"),
+        ("NUMBERS", "[4711,"),
+        ("NUMBERS", "ten-thousand"),
+    ],
+)
+def test_wrong_value_names_the_variable_and_not_the_value(
+    environment: Callable[..., None], variable: str, value: str
+) -> None:
+    environment(**{variable: value})
+    text = refusal()
+    assert variable in text
+    assert value not in text
+
+
+def test_file_gives_the_value_without_its_line_end(environment: Callable[..., None], tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("from-a-file\n", encoding="utf-8")
+    environment(TOKEN=None, TOKEN_FILE=file)
+    assert load_settings(Sample).token.get_secret_value() == "from-a-file"
+
+
+def test_value_and_file_together_are_refused(environment: Callable[..., None], tmp_path: Path) -> None:
+    environment(TOKEN="value-4711", TOKEN_FILE=tmp_path / "token")
+    text = refusal()
+    assert text == "TOKEN and TOKEN_FILE are both set: keep one of them"
+
+
+def test_empty_file_counts_as_missing(environment: Callable[..., None], tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(" \n", encoding="utf-8")
+    environment(TOKEN=None, TOKEN_FILE=file)
+    assert "TOKEN is not set" in refusal()
+
+
+@pytest.mark.parametrize("kind", ["absent", "a folder", "not UTF-8"])
+def test_unreadable_file_names_variable_and_path(
+    environment: Callable[..., None], tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "token"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "not UTF-8":
+        path.write_bytes(b"se\xffcret-4711")
+    environment(TOKEN=None, TOKEN_FILE=path)
+    text = refusal()
+    assert text.startswith(f"TOKEN_FILE: cannot read {path}: ")
+    assert "4711" not in text
+
+
+@each_example_sets_its_own
+@given(secret=st.text(SECRET_CHARACTERS, min_size=8))
+def test_whatever_the_secret_no_error_tells_it(environment: Callable[..., None], secret: str) -> None:
+    environment(TOKEN=secret, ATTEMPTS_MAX=secret, LOG_LEVEL=secret, NUMBERS=secret, KAFKA_BOOTSTRAP="")
+    text = refusal()
+    assert secret not in text
+
+
+@each_example_sets_its_own
+@given(secret=st.text(SECRET_CHARACTERS, min_size=1))
+def test_whatever_the_secret_it_is_not_in_the_settings_repr(
+    environment: Callable[..., None], secret: str
+) -> None:
+    environment(TOKEN=f"4711{secret}")
+    loaded = load_settings(Sample)
+    assert loaded.token.get_secret_value() == f"4711{secret}"
+    assert f"4711{secret}" not in repr(loaded)
