@@ -87,9 +87,16 @@ class Message:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "value"
             raise MalformedMessageError(f"{model.__name__}: {where}: {first['msg']}") from error
+        except OverflowError as error:  # a time that has no place in the calendar once it is in UTC
+            raise MalformedMessageError(f"{model.__name__}: {error}") from error
 
     def __repr__(self) -> str:
         return f"<Message {self.topic}/{self.partition}@{self.offset}>"
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for what no text column takes: U+0000 and lone surrogates (GW-12)."""
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def pack_headers(headers: Headers) -> bytes:

@@ -21,7 +21,7 @@ from chassis.dead_letters import Line
 from chassis.errors import classify
 from chassis.health import Check
 from chassis.logs import get_logger
-from chassis.messages import Message
+from chassis.messages import Message, storable
 from chassis.metrics import Metrics
 from chassis.postgres import Connection, Database
 from contracts.reasons import SetAsideReason
@@ -164,7 +164,7 @@ class Consumer:
             except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
                 attempts += 1
                 action = after_failure(classify(error), messages=len(batch), attempts=attempts)
-                self._failure = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
+                self._failure = _describe(error)
             else:
                 return
             match action:
@@ -217,7 +217,7 @@ class Consumer:
                     )
             except Exception as failure:  # noqa: BLE001 - not kept means not passed: it stays in hand
                 tries += 1
-                self._failure = f"cannot set a message aside: {type(failure).__name__}: {failure}"
+                self._failure = f"cannot set a message aside: {_describe(failure)}"
                 await self._wait(min(0.1 * 2**tries, 5.0), give_back_at)
             else:
                 self._count([message], "set_aside")
@@ -254,6 +254,11 @@ class Consumer:
     def _count(self, messages: Sequence[Message], outcome: str) -> None:
         for message in messages:
             self._handled.labels(message.topic, outcome).inc()
+
+
+def _describe(error: Exception) -> str:
+    """Fit to be kept in a table: a message can put any character into the error it causes."""
+    return storable(f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX])
 
 
 class _DrainOnRevoke(ConsumerRebalanceListener):
