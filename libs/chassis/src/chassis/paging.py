@@ -1,15 +1,19 @@
 """Cursor paging: a page ends where the next begins, however many rows are added meanwhile."""
 
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from litestar.exceptions import ValidationException
+
+from chassis.messages import storable
 
 PAGE_ROWS_DEFAULT = 50
 PAGE_ROWS_MAX = 500
+
+_BIGINT = range(-(2**63), 2**63)
+_NOT_OURS = "cursor: not one that this list gave out; leave it away to begin"
 
 RowT = TypeVar("RowT")
 KeyPart = str | int
@@ -17,7 +21,7 @@ KeyPart = str | int
 
 def encode_cursor(key: Sequence[KeyPart]) -> str:
     """A position in a sorted list as opaque text."""
-    return urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
+    return urlsafe_b64encode(msgspec.json.encode(list(key))).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, kinds: Sequence[type[KeyPart]]) -> tuple[Any, ...] | None:
@@ -29,14 +33,20 @@ def decode_cursor(cursor: str | None, kinds: Sequence[type[KeyPart]]) -> tuple[A
     if not cursor:
         return None
     try:
-        key = json.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
-    except (ValueError, Base64Error, RecursionError) as error:
-        raise ValidationException(
-            "cursor: not one that this list gave out; leave it away to begin"
-        ) from error
-    if not isinstance(key, list) or [type(part) for part in key] != list(kinds):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON from outside
-        raise ValidationException("cursor: not one that this list gave out; leave it away to begin")
-    return tuple(key)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON, checked above
+        raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        key = msgspec.json.decode(raw, type=list[KeyPart])
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
+        raise ValidationException(_NOT_OURS) from error
+    if [type(part) for part in key] != list(kinds) or not all(_comparable(part) for part in key):
+        raise ValidationException(_NOT_OURS)
+    return tuple(key)
+
+
+def _comparable(part: KeyPart) -> bool:
+    """Whether PostgreSQL can hold it; a forged cursor must not become an error of the database."""
+    if isinstance(part, int):
+        return part in _BIGINT
+    return storable(part) == part
 
 
 def page(rows: Sequence[RowT], *, limit: int, key: Callable[[RowT], Sequence[KeyPart]]) -> dict[str, Any]:
