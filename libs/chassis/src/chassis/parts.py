@@ -75,8 +75,8 @@ class BackgroundLoop:
             try:
                 await self._run(self._stopping)
             except Exception as error:  # noqa: BLE001 - a loop outlives whatever one round raises
-                delay = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
                 failures = failures + 1 if self._failure else 1
+                delay = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
                 self._failure = f"{type(error).__name__}: {error}"
                 _log.warning("loop failed", loop=self.name, error=self._failure, again_in_seconds=delay)
                 await pause(self._stopping, delay)
