@@ -3,7 +3,6 @@
 import base64
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,12 +48,10 @@ def load(path: Path) -> Credentials:
         ) from error
 
 
-def ensure_signing_key(path: Path, environ: Mapping[str, str]) -> str:
-    """Make the audit log's key at the first start; returns its verifier key."""
+def ensure_signing_key(path: Path, name: str = LOG_ORIGIN) -> None:
+    """Make the audit log's key at the first start."""
     if not path.exists():
-        name = environ.get("AUDIT_LOG_ORIGIN") or LOG_ORIGIN
         atomic.write_text(path, signed_note.new_private_key(name) + "\n", mode=atomic.PRIVATE)
-    return signed_note.verifier_key(path.read_text(encoding="utf-8"))
 
 
 def _draw() -> Credentials:

@@ -126,6 +126,13 @@ def connection_strings(
     return dsn.for_services(admin_dsn, passwords, databases, viewed=VIEWED_SERVICE)
 
 
+def migration_string(
+    admin_dsn: str, service: str, *, databases: Mapping[str, str] = DATABASES
+) -> dict[str, str]:
+    """What `migrate` of one service is run with, by variable."""
+    return {dsn.migrations_variable(service): dsn.at_database(admin_dsn, databases[service])}
+
+
 async def connect(address: str) -> Connection:
     """A connection with bounded time; `StackError` names the server, never the password."""
     try:

@@ -50,6 +50,11 @@ class Ledger:
         """The start is complete and its processes live on without their supervisor."""
         self._write(replace(self._record, supervisor=None, detached=True))
 
+    def close(self) -> None:
+        """A supervisor is done. What is still on record could not be ended, and stays for the next one."""
+        if not self._record.processes:
+            self.clear()
+
     def clear(self) -> None:
         """Nothing is running any more."""
         self._record = Record()

@@ -6,13 +6,12 @@ import secrets
 import shutil
 import signal
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from plumbline import atomic, postgres_binaries, postgres_directory, waiting
 from plumbline.failure import StackError
 from plumbline.ledger import Ledger
 from plumbline.processes import Account, Process
+from plumbline.server import Server
 
 ADMINISTRATOR = "postgres"
 
@@ -29,24 +28,23 @@ _ORPHANS_SECONDS_MAX = 10.0
 _PASSWORD_FILE = "superuser-password"  # noqa: S105  (a file's name)
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Server):
     """A server that keeps everything in `directory` and listens on 127.0.0.1:`port`.
 
-    Data outlive `stop` and `kill`; `start` goes on with them, and recovers what a crash of the machine left.
     As root the data belong to an unprivileged account; where it cannot reach `directory`, they stand in the
-    machine's state directory instead. Use it with `async with`, or start and stop.
+    machine's state directory instead.
     """
 
     def __init__(
         self, directory: Path, port: int, *, log_path: Path | None = None, ledger: Ledger | None = None
     ) -> None:
+        super().__init__("postgres")
         self._directory = directory.absolute()
         self._port = port
         self._log_path = log_path or self._directory / "postgres.log"
         self._ledger = ledger
         self._runner: Account | None = None
         self._home = self._directory
-        self._server: Process | None = None
 
     @property
     def admin_dsn(self) -> str:
@@ -54,23 +52,8 @@ class EmbeddedPostgres:
         password = (self._directory / _PASSWORD_FILE).read_text(encoding="utf-8")
         return f"postgresql://{ADMINISTRATOR}:{password}@127.0.0.1:{self._port}/postgres"
 
-    @property
-    def pid(self) -> int:
-        """The postmaster's process id; `StackError` if it was never started."""
-        if self._server is None:
-            raise StackError("postgres has not been started")
-        return self._server.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the postmaster is there."""
-        return self._server is not None and self._server.running
-
     async def start(self) -> None:
-        """Start the server and wait until it takes connections; makes a new, empty one at first.
-
-        `StackError` says what stands in the way; nothing is left running then.
-        """
+        """As `Server.start`; recovers what a crash, of the server or of the machine, has left."""
         self._runner = postgres_binaries.account()
         programs = await asyncio.to_thread(postgres_binaries.directory, self._runner)
         await asyncio.to_thread(self._prepare)
@@ -80,42 +63,20 @@ class EmbeddedPostgres:
         postgres_directory.discard_stale_pid_file(self._data)
         settings = {"port": str(self._port), **_SETTINGS}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self._server = server = self._process(
+        # SIGINT is PostgreSQL's "fast" stop: clients are sent away, nothing needs recovery.
+        server = self._process = self._prepared(
             "postgres", [programs / "postgres", "-D", self._data, *options], stop_signal=signal.SIGINT
         )
-        server.spawn()
-        try:
-            await server.wait_ready(self._is_ready)
-        except BaseException:
-            await server.kill()
-            raise
 
-    async def stop(self) -> None:
-        """Stop in an orderly way ("fast": clients are sent away, nothing needs recovery)."""
-        if self._server:
-            await self._server.stop()
+        async def is_ready() -> bool:
+            file = postgres_directory.pid_file(self._data)
+            return file is not None and file.pid == server.pid and file.status == "ready"
 
-    async def kill(self) -> None:
-        """End the server as a crash would, its workers too; the next start recovers."""
-        if self._server:
-            await self._server.kill()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
+        await server.launch(is_ready)
 
     @property
     def _data(self) -> Path:
         return self._home / "data"
-
-    async def _is_ready(self) -> bool:
-        file = postgres_directory.pid_file(self._data)
-        return file is not None and file.pid == self.pid and file.status == "ready"
 
     async def _without_orphans(self) -> bool:
         """Workers of a postmaster that was killed see its death and go by themselves."""
@@ -140,15 +101,11 @@ class EmbeddedPostgres:
         handed_over = self._home / ".initdb-password"
         atomic.write_text(handed_over, password, mode=atomic.PRIVATE)
         self._give(handed_over)
-        initdb = self._process(
+        initdb = self._prepared(
             "postgres-initdb", [programs / "initdb", *_initdb_options(unfinished, handed_over)]
         )
-        initdb.spawn()
         try:
-            await initdb.finish(seconds_max=_INITDB_SECONDS_MAX)
-        except BaseException:
-            await initdb.kill()
-            raise
+            await initdb.run(seconds_max=_INITDB_SECONDS_MAX)
         finally:
             handed_over.unlink()
         atomic.write_text(self._directory / _PASSWORD_FILE, password, mode=atomic.PRIVATE)
@@ -158,7 +115,9 @@ class EmbeddedPostgres:
         if self._runner:
             os.chown(path, self._runner.uid, self._runner.gid)
 
-    def _process(self, name: str, command: list[str | Path], *, stop_signal: int = signal.SIGTERM) -> Process:
+    def _prepared(
+        self, name: str, command: list[str | Path], *, stop_signal: int = signal.SIGTERM
+    ) -> Process:
         return Process(
             name,
             command,

@@ -5,10 +5,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import httpx
 
 from plumbline import identity, waiting
 from plumbline.failure import StackError
@@ -18,8 +14,8 @@ from plumbline.ledger import Ledger
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 15.0
 _LOG_BYTES_MAX = 16 * 1024 * 1024
-_LOG_TAIL_LINES = 12
-_PROBE_SECONDS_MAX = 2.0
+_LOG_TAIL_LINES = 10
+_LOG_LINE_CHARACTERS = 240
 _REAP_SECONDS_MAX = 5.0
 
 
@@ -101,28 +97,30 @@ class Process:
         if self._ledger:
             self._ledger.add(self._identity)
 
-    async def wait_ready(self, ready: waiting.Condition, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-        """Wait until `ready` holds; `StackError` with the end of its log if it exits or takes too long."""
+    async def launch(self, ready: waiting.Condition, *, seconds_max: float = READY_SECONDS_MAX) -> None:
+        """Start it and wait until `ready` holds.
 
-        async def settled() -> bool:
-            return not self.running or await ready()
+        If it exits or takes too long, that is a `StackError` with the end of its log, and nothing of it is
+        left running.
+        """
+        self.spawn()
+        try:
+            await self._wait(ready, seconds_max)
+        except BaseException:
+            await self.kill()
+            raise
 
-        in_time = await waiting.until(settled, seconds_max=seconds_max)
-        if not self.running:
-            raise StackError(f"{self.name} ended while starting {self.last_words()}")
-        if not in_time:
-            raise StackError(f"{self.name} was not ready within {seconds_max:.0f} s {self.last_words()}")
-
-    async def finish(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-        """Wait until it has done its work; `StackError` if it failed or took longer than `seconds_max`."""
-        in_time = await waiting.until(self._ended, seconds_max=seconds_max)
-        await self._end(stop_seconds_max=0)
+    async def run(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
+        """Start it and wait until it has done its work; `StackError` with the end of its log if it fails."""
+        self.spawn()
+        try:
+            in_time = await waiting.until(self._ended, seconds_max=seconds_max)
+        finally:
+            await self.kill()
         if not in_time:
             raise StackError(f"{self.name} did not finish within {seconds_max:.0f} s {self.last_words()}")
-        if self._child is not None and self._child.returncode != 0:
-            raise StackError(
-                f"{self.name} failed with exit code {self._child.returncode} {self.last_words()}"
-            )
+        if code := self._child and self._child.returncode:
+            raise StackError(f"{self.name} failed with exit code {code} {self.last_words()}")
 
     async def stop(self) -> None:
         """End it politely, after `stop_seconds_max` by force; nothing of it is left when this returns."""
@@ -141,8 +139,18 @@ class Process:
     def last_words(self) -> str:
         """The end of its log, to be put behind an error."""
         lines = self.log_of_this_run().splitlines()[-_LOG_TAIL_LINES:]
-        tail = "".join(f"\n  | {line}" for line in lines) or " (empty)"
+        tail = "".join(f"\n  | {line[:_LOG_LINE_CHARACTERS]}" for line in lines) or " (empty)"
         return f"(log: {self.log_path}){tail}"
+
+    async def _wait(self, ready: waiting.Condition, seconds_max: float) -> None:
+        async def settled() -> bool:
+            return not self.running or await ready()
+
+        in_time = await waiting.until(settled, seconds_max=seconds_max)
+        if not self.running:
+            raise StackError(f"{self.name} ended while starting {self.last_words()}")
+        if not in_time:
+            raise StackError(f"{self.name} was not ready within {seconds_max:.0f} s {self.last_words()}")
 
     async def _end(self, *, stop_seconds_max: float) -> None:
         if self._child is None or self._identity is None:
@@ -158,52 +166,3 @@ class Process:
     def _make_room_in_log(self) -> None:
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
-
-
-class ServiceProcess(Process):
-    """A process that answers 200 at `ready_url` once it can work; use it with `async with`, or start it."""
-
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str | Path],
-        environment: Mapping[str, str],
-        log_path: Path,
-        ready_url: str,
-        *,
-        ledger: Ledger | None = None,
-    ) -> None:
-        super().__init__(name, command, environment=environment, log_path=log_path, ledger=ledger)
-        self.ready_url = ready_url
-
-    async def start(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-        """Start it and wait until it is ready; when that fails nothing of it is left running."""
-        self.spawn()
-        try:
-            async with loopback_client() as client:
-                await self.wait_ready(lambda: answers_ok(client, self.ready_url), seconds_max=seconds_max)
-        except BaseException:
-            await self.kill()
-            raise
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-
-def loopback_client() -> httpx.AsyncClient:
-    """A client for services on this machine: bounded in time, and no proxy between."""
-    return httpx.AsyncClient(timeout=_PROBE_SECONDS_MAX, trust_env=False)
-
-
-async def answers_ok(client: httpx.AsyncClient, url: str) -> bool:
-    """Whether `url` answers 200 now; a refused or broken connection is a plain no."""
-    try:
-        return (await client.get(url)).is_success
-    except httpx.TransportError:
-        return False

@@ -1,9 +1,7 @@
 """The four services, as data: what the stack needs to know to migrate, start and reach each of them."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from plumbline.place import HOST, Place
 
@@ -41,23 +39,3 @@ SERVICES: tuple[Service, ...] = (
     Service("audit", "audit", 2, has_database=True),
     Service("reconciler", "reconciler", 3, has_database=True),
 )
-
-
-def environment(
-    caller: Mapping[str, str], *, fixed: Mapping[str, str], defaults: Mapping[str, str]
-) -> dict[str, str]:
-    """The environment of a service: `fixed` beats the caller's variables, which beat `defaults`.
-
-    A `NAME_FILE` of the caller speaks for `NAME`: it goes with a fixed one, and replaces a default.
-    """
-    passed_on = {name: value for name, value in caller.items() if name.removesuffix("_FILE") not in fixed}
-    unspoken = {name: value for name, value in defaults.items() if not caller.get(f"{name}_FILE")}
-    return {**unspoken, **passed_on, **fixed}
-
-
-def effective_secret(environ: Mapping[str, str], name: str) -> str:
-    """The secret that a test delivery can be signed with: of several, separated by commas, the first."""
-    written = environ.get(name, "")
-    if not written and (path := environ.get(f"{name}_FILE")):
-        written = Path(path).read_text(encoding="utf-8")
-    return written.split(",")[0].strip()

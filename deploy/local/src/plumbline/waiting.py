@@ -19,6 +19,13 @@ async def until(condition: Condition, *, seconds_max: float) -> bool:
     return True
 
 
+async def all_ended(*tasks: Awaitable[object]) -> None:
+    """Run all at the same time and to the end, whatever happens to one; then the first failure is raised."""
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
 async def together(*tasks: Awaitable[object]) -> None:
     """Run all at the same time; the first failure is raised as it is, once the others have been cancelled."""
     started = [asyncio.ensure_future(task) for task in tasks]

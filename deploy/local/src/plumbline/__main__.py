@@ -1,0 +1,116 @@
+"""The command line `plumbline`.
+
+Exit codes (interface.md): 0 good, 1 the answer is "no", 2 could not do it.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from plumbline import deployment, place, status
+from plumbline import up as stack_command
+from plumbline.failure import StackError
+
+EXIT_NO = 1
+EXIT_COULD_NOT = 2
+
+_HELP = """The whole of Plumbline on one machine: a real Kafka, a real PostgreSQL and the four services.
+
+Begin with "plumbline up": it starts everything, shows how it is, and stops it on Ctrl-C.
+
+Data, logs and stack.json (addresses, passwords, webhook secrets) stand in $PLUMBLINE_STATE (default: var).
+Ports begin at $PLUMBLINE_PORT_BASE (default: 8080): gateway, booking, audit and reconciler from +0 on,
+Kafka at +10, PostgreSQL at +11, Kafka's quorum at +12.
+Other variables, e.g. ENABLE_WEBHOOK_VALIDATION=true, reach the services.
+
+Exit codes: 0 good, 1 the answer is "no" (not ready, something wrong), 2 could not do it.
+"""
+
+cli = typer.Typer(
+    name="plumbline", help=_HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+topics = typer.Typer(help="The topics of a Kafka, from their cards.", no_args_is_help=True)
+databases = typer.Typer(help="The databases and roles of a PostgreSQL.", no_args_is_help=True)
+cli.add_typer(topics, name="topics")
+cli.add_typer(databases, name="databases")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs instead of a table.")]
+
+
+@cli.command()
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return as soon as everything is ready; stop it with `down`.")
+    ] = False,
+) -> None:
+    """Start everything. Exits with 0 also where `--detach` finds a stack that runs and is ready."""
+    here, console = place.from_environment(os.environ), Console()
+    try:
+        good = asyncio.run(stack_command.up(here, detach=detach, environ=os.environ, console=console))
+    except stack_command.AlreadyRunningError:
+        if not (detach and status.is_ready(asyncio.run(status.survey(here)))):
+            raise
+        good = True
+    if detach:
+        console.print(f"ready; addresses and secrets stand in {here.stack_file}", highlight=False)
+    raise typer.Exit(0 if good else EXIT_NO)
+
+
+@cli.command()
+def down() -> None:
+    """Stop everything that was started from this state directory, also after a crash. Data are kept."""
+    stopped = asyncio.run(stack_command.down(place.from_environment(os.environ)))
+    typer.echo("stopped; data are kept" if stopped else "nothing was running")
+
+
+@cli.command(name="status")
+def show_status(as_json: AsJson = False) -> None:
+    """Show every part: ready or not, where, and how much memory. Exits with 1 if not all are ready."""
+    parts = asyncio.run(status.survey(place.from_environment(os.environ)))
+    if as_json:
+        typer.echo(json.dumps([part.as_json() for part in parts], indent=2))
+    elif parts:
+        Console().print(status.table(parts))
+    else:
+        typer.echo("nothing is running; start it with `plumbline up`")
+    raise typer.Exit(0 if status.is_ready(parts) else EXIT_NO)
+
+
+@topics.command(name="apply")
+def apply_topics(
+    replication_factor: Annotated[int, typer.Option(help="Copies of each partition; 3 in production.")] = 1,
+) -> None:
+    """Create the topics that are missing.
+
+    Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL and what belongs to it, and TOPIC_PREFIX.
+    """
+    created = asyncio.run(deployment.apply_topics(replication_factor))
+    typer.echo(f"created {', '.join(created)}" if created else "all topics exist")
+
+
+@databases.command(name="apply")
+def apply_databases() -> None:
+    """Make roles, databases and schemas, or bring them in line; safe to repeat.
+
+    Reads POSTGRES_ADMIN_DSN (a superuser) and BOOKING_POSTGRES_DSN, AUDIT_POSTGRES_DSN,
+    RECONCILER_POSTGRES_DSN and RECONCILER_BOOKING_VIEW_DSN, whose passwords and database names it takes.
+    """
+    typer.echo(f"in line: {', '.join(asyncio.run(deployment.apply_databases(os.environ)))}")
+
+
+def main() -> None:
+    """Run a command; what it could not do is one line on standard error and exit code 2."""
+    try:
+        cli()
+    except (StackError, OSError) as error:
+        sys.stderr.write(f"plumbline: {error}\n")
+        sys.exit(EXIT_COULD_NOT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""`stack.json`: what the outside may know of a stack that is ready (interface.md). Holds secrets: 0600."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plumbline import atomic, dsn, environment, signed_note
+from plumbline.failure import StackError
+from plumbline.place import HOST, Place
+from plumbline.services import Service
+
+Content = dict[str, Any]
+
+_DSN_SUFFIX = "_POSTGRES_DSN"
+
+
+def describe(
+    place: Place,
+    running: tuple[Service, ...],
+    *,
+    pids: Mapping[str, int],
+    admin_dsn: str,
+    environ: Mapping[str, str],
+) -> Content:
+    """The content, with what the services were really given in `environ`."""
+    strings = {name: value for name, value in environ.items() if name.endswith(_DSN_SUFFIX)}
+    return {
+        "urls": {service.name: service.url(place) for service in running},
+        "kafka_bootstrap": f"{HOST}:{place.kafka_port}",
+        "postgres": {
+            "admin_dsn": admin_dsn,
+            **{f"{name.removesuffix(_DSN_SUFFIX).lower()}_dsn": value for name, value in strings.items()},
+            "reconciler_booking_view_dsn": environ[dsn.VIEWER_VARIABLE],
+        },
+        "secrets": {
+            "stripe": environment.secret(environ, "STRIPE_WEBHOOK_SECRET"),
+            "sms_legacy": environment.secret(environ, "OPENPHONE_WEBHOOK_SECRET"),
+            "sms": environment.secret(environ, "QUO_WEBHOOK_SECRET"),
+        },
+        "pids": dict(pids),
+        "logs": {name: str(place.log(name)) for name in pids},
+        "checkpoints": environ["AUDIT_CHECKPOINT_DIR"],
+        "audit_public_key": signed_note.verifier_key(environment.secret(environ, "AUDIT_SIGNING_KEY")),
+    }
+
+
+def write(path: Path, content: Content) -> None:
+    """Put it there in one step."""
+    atomic.write_text(path, json.dumps(content, indent=2) + "\n", mode=atomic.PRIVATE)
+
+
+def read(path: Path) -> Content | None:
+    """What stands there; None if no stack is ready."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StackError(
+            f"{path} cannot be read ({error}): run `plumbline down`, then `plumbline up`"
+        ) from error

@@ -1,0 +1,154 @@
+"""`plumbline up` and `plumbline down`: who may start, who supervises, and that nothing is left behind."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.live import Live
+
+from plumbline import identity, recovery, status
+from plumbline.display import StartDisplay
+from plumbline.failure import StackError
+from plumbline.identity import Identity
+from plumbline.ledger import Ledger
+from plumbline.place import Place
+from plumbline.recovery import Situation, StateLockedError
+from plumbline.services import SERVICES, Service
+from plumbline.stack import Stack
+
+_REFRESH_SECONDS = 1.0
+_SUPERVISOR_SECONDS_MAX = 60.0
+
+
+class AlreadyRunningError(StackError):
+    """A stack runs from this state directory: use it, or stop it with `plumbline down`."""
+
+
+async def up(
+    place: Place,
+    *,
+    detach: bool,
+    environ: Mapping[str, str],
+    console: Console,
+    members: tuple[Service, ...] = SERVICES,
+) -> bool:
+    """Start everything. Detached: return once it is ready; else supervise it until a signal comes.
+
+    True if all went well; False if a part died under supervision.
+
+    Raises:
+        AlreadyRunningError: and nothing was touched.
+        StackError: it could not be started, and nothing of it is left running.
+    """
+    try:
+        with recovery.exclusive(place.lock):
+            ledger = await _clean_ledger(place, console)
+            stopping = _stop_signals()
+            display = StartDisplay(console)
+            stack = Stack(place, environ=environ, ledger=ledger, observer=display, members=members)
+            with display:
+                await _start(stack, ledger, stopping)
+            if detach:
+                ledger.detach()
+                return True
+            return await _supervise(stack, place, ledger, stopping, console)
+    except StateLockedError as error:
+        supervisor = Ledger(place.ledger).record.supervisor
+        if supervisor is None or not supervisor.alive:
+            raise
+        raise AlreadyRunningError(_already_running(place, f"pid {supervisor.pid}")) from error
+
+
+async def down(place: Place) -> bool:
+    """Stop what runs from this state directory; False if nothing did. Data are kept."""
+    if not place.ledger.exists():
+        return False
+    supervisor = Ledger(place.ledger).record.supervisor
+    if supervisor is not None:
+        await identity.end(supervisor, stop_seconds_max=_SUPERVISOR_SECONDS_MAX)
+    with recovery.exclusive(place.lock):
+        ledger = Ledger(place.ledger)
+        await recovery.end_all(ledger.record)
+        _forget(place, ledger)
+    return True
+
+
+async def _clean_ledger(place: Place, console: Console) -> Ledger:
+    """The ledger, once everything is ended that a crash has left."""
+    ledger = Ledger(place.ledger)
+    match recovery.judge(ledger.record, lambda process: process.alive):
+        case Situation.RUNNING:
+            raise AlreadyRunningError(_already_running(place, "detached"))
+        case Situation.LEFTOVERS:
+            console.print("ending what an earlier stack has left behind", highlight=False)
+            await recovery.end_all(ledger.record)
+            _forget(place, ledger)
+        case Situation.CLEAN:
+            pass
+    return ledger
+
+
+def _already_running(place: Place, how: str) -> str:
+    return f"a stack runs from {place.state} already ({how}): use it, or stop it with `plumbline down`"
+
+
+def _forget(place: Place, ledger: Ledger) -> None:
+    place.stack_file.unlink(missing_ok=True)
+    ledger.clear()
+
+
+def _stop_signals() -> asyncio.Event:
+    """Is set by Ctrl-C, SIGTERM or a closed terminal, from now on; more of them change nothing."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _start(stack: Stack, ledger: Ledger, stopping: asyncio.Event) -> None:
+    ledger.begin(Identity.of("plumbline", os.getpid()))
+    start, stop = asyncio.ensure_future(stack.start()), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+        start.cancel()  # which changes nothing if it is done
+        await start
+    except asyncio.CancelledError as error:
+        ledger.close()
+        raise StackError("stopped before everything was ready; nothing is left running") from error
+    except BaseException:
+        ledger.close()
+        raise
+    finally:
+        stop.cancel()
+
+
+async def _supervise(
+    stack: Stack, place: Place, ledger: Ledger, stopping: asyncio.Event, console: Console
+) -> bool:
+    """Show how everything is until a stop signal comes; then stop it."""
+    dead: set[str] = set()
+    try:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while not stopping.is_set():
+                parts = await status.survey(place)
+                for part in parts:
+                    if part.state == status.GONE and part.name not in dead:
+                        dead.add(part.name)
+                        words = f"{part.name} has ended {stack.last_words(part.name)}"
+                        console.print(words, style="red", markup=False, highlight=False)
+                if console.is_terminal:
+                    live.update(status.table(parts), refresh=True)
+                await _pause(stopping)
+        console.print("stopping", highlight=False)
+    finally:
+        await stack.stop()
+        ledger.close()
+    return not dead
+
+
+async def _pause(stopping: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), timeout=_REFRESH_SECONDS)
