@@ -155,5 +155,6 @@ def build_app(
             render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin()],
         ),
         request_max_body_size=REQUEST_BYTES_MAX,
+        logging_config=None,  # Litestar's own would replace what chassis.logs set up
         debug=False,
     )
