@@ -1,0 +1,53 @@
+"""The statuses of a booking and the table of allowed transitions (BK-1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Status(StrEnum):
+    """Where a booking stands; `completed` and `cancelled` are final."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: Mapping[Status, tuple[Status, ...]] = MappingProxyType(
+    {
+        Status.PENDING: (Status.CONFIRMED, Status.CANCELLED),
+        Status.CONFIRMED: (Status.PENDING, Status.IN_PROGRESS, Status.COMPLETED, Status.CANCELLED),
+        Status.IN_PROGRESS: (Status.COMPLETED, Status.CANCELLED),
+        Status.COMPLETED: (),
+        Status.CANCELLED: (),
+    }
+)
+
+OPERATOR_TRANSITIONS = frozenset({(Status.CONFIRMED, Status.PENDING)})
+"""Transitions that a person may make, and no event may cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes a booking.
+
+    Attributes:
+        name: kept as `changed_by` (BK-4): a user id, `system`, `stripe` or `sms:<person>`.
+        is_operator: a person of the business, not an event from a provider.
+    """
+
+    name: str
+    is_operator: bool
+
+
+STRIPE = Actor("stripe", is_operator=False)
+
+
+def allowed_transitions(status: Status, actor: Actor) -> tuple[Status, ...]:
+    """The statuses that this actor may change a booking of this status to."""
+    return tuple(
+        to for to in TRANSITIONS[status] if actor.is_operator or (status, to) not in OPERATOR_TRANSITIONS
+    )
