@@ -1,0 +1,1 @@
+"""What booking reads and writes: its tables, and the events of providers."""

@@ -1,0 +1,39 @@
+"""The table `identity_conflict`: other bodies under a known event id, each reported once (BK-10)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chassis.inbox import Conflict, identity_of
+from chassis.postgres import Connection
+
+_INSERT = """
+INSERT INTO identity_conflict (source, event_id, body_sha256)
+SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS row (source, event_id, body_sha256)
+ORDER BY source, event_id, body_sha256
+ON CONFLICT DO NOTHING
+RETURNING source, event_id, body_sha256, recorded_at
+"""
+
+ConflictKey = tuple[str, str, bytes]
+"""Source, event id, and the digest of the body that was not applied."""
+
+
+def key_of(conflict: Conflict) -> ConflictKey:
+    """What makes a conflict itself, however often Kafka delivers it."""
+    return *identity_of(conflict.message), conflict.message.body_sha256
+
+
+async def insert_conflicts(
+    connection: Connection, conflicts: Sequence[Conflict]
+) -> dict[ConflictKey, datetime]:
+    """Write those that are new; answers when each of them was recorded."""
+    if not conflicts:
+        return {}
+    keys = [key_of(conflict) for conflict in conflicts]
+    rows = await connection.fetch(
+        _INSERT,
+        [source for source, _, _ in keys],
+        [event_id for _, event_id, _ in keys],
+        [digest for _, _, digest in keys],
+    )
+    return {(row["source"], row["event_id"], row["body_sha256"]): row["recorded_at"] for row in rows}

@@ -1,0 +1,74 @@
+"""The append-only table `status_transition`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from booking.domain.booking import Transition
+from booking.domain.statuses import Status
+from chassis.postgres import Connection
+from contracts.ids import BookingId
+
+TABLE = "status_transition"
+
+_APPEND = """
+INSERT INTO status_transition (booking_id, version, from_status, to_status, changed_by, reason, metadata)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
+RETURNING booking_id, version, recorded_at
+"""
+
+_HISTORY = """
+SELECT transition_id, version, from_status, to_status, changed_by, reason, metadata, recorded_at
+FROM status_transition WHERE booking_id = $1 ORDER BY version
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One row of a booking's status history, as stored (BK-4)."""
+
+    id: str
+    from_status: Status | None
+    to_status: Status
+    changed_by: str
+    reason: str | None
+    metadata: dict[str, str]
+    version: int
+    recorded_at: datetime
+
+
+async def append_transitions(
+    connection: Connection, transitions: Sequence[Transition]
+) -> dict[tuple[BookingId, int], datetime]:
+    """Write transitions; answers when each was recorded, by booking and version, by the database's clock."""
+    if not transitions:
+        return {}
+    rows = await connection.fetch(
+        _APPEND,
+        [transition.booking_id for transition in transitions],
+        [transition.version for transition in transitions],
+        [transition.from_status for transition in transitions],
+        [transition.to_status.value for transition in transitions],
+        [transition.changed_by for transition in transitions],
+        [transition.reason for transition in transitions],
+        [json.dumps(dict(transition.metadata)) for transition in transitions],
+    )
+    return {(BookingId(str(row["booking_id"])), row["version"]): row["recorded_at"] for row in rows}
+
+
+async def read_history(connection: Connection, booking_id: BookingId) -> list[HistoryEntry]:
+    """A booking's status history, oldest first; empty for a booking that there is not."""
+    return [
+        HistoryEntry(
+            id=str(row["transition_id"]),
+            from_status=None if row["from_status"] is None else Status(row["from_status"]),
+            to_status=Status(row["to_status"]),
+            changed_by=row["changed_by"],
+            reason=row["reason"],
+            metadata=json.loads(row["metadata"]),
+            version=row["version"],
+            recorded_at=row["recorded_at"],
+        )
+        for row in await connection.fetch(_HISTORY, booking_id)
+    ]

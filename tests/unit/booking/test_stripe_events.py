@@ -1,0 +1,162 @@
+"""Reading Stripe's events: whatever is sent, a payment or one kind of error, never a traceback (GW-12)."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, parse_payment
+from booking.domain.payments import Payment
+from chassis.errors import MalformedMessageError
+from contracts.money import Money
+
+BOOKING = "0198c5a0-0000-7000-8000-000000000001"
+
+
+def intent(**members: Any) -> dict[str, Any]:
+    return {
+        "id": "pi_1",
+        "object": "payment_intent",
+        "amount": 13200,
+        "amount_received": 13200,
+        "currency": "usd",
+        "metadata": {"booking_id": BOOKING},
+        **members,
+    }
+
+
+def event(found: Any) -> bytes:
+    return json.dumps({"id": "evt_1", "data": {"object": found}}).encode()
+
+
+def parse(value: bytes) -> Payment:
+    return parse_payment(value, event_id="evt_1")
+
+
+def test_payment_is_read() -> None:
+    assert parse(event(intent())) == Payment(
+        provider="stripe",
+        payment_id="pi_1",
+        booking_reference=BOOKING,
+        captured=Money(13200, "USD"),
+        event_id="evt_1",
+    )
+
+
+def test_received_amount_counts_and_not_the_one_asked_for() -> None:
+    assert parse(event(intent(amount_received=5000))).captured.amount == 5000
+    assert parse(event(intent(amount_received=None))).captured.amount == 13200
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reference"),
+    [
+        ({"booking_id": BOOKING}, BOOKING),
+        ({"bookingId": BOOKING}, BOOKING),
+        ({"booking_id": "", "bookingId": BOOKING}, BOOKING),
+        ({"booking_id": BOOKING.upper()}, BOOKING),
+        ({"booking_id": f" {BOOKING}\n"}, BOOKING),
+        ({"booking_id": "B-17"}, "B-17"),
+        ({"booking_id": "B\0\ud800"}, "B\ufffd\ufffd"),
+        ({"booking_id": "{" + BOOKING + "}"}, "{" + BOOKING + "}"),
+        ({"booking_id": 17}, None),
+        ({}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_booking_is_named_by_the_metadata(metadata: Any, reference: str | None) -> None:
+    assert parse(event(intent(metadata=metadata))).booking_reference == reference
+
+
+def test_overlong_reference_gives_way_to_its_digest() -> None:
+    reference = parse(event(intent(metadata={"booking_id": "x" * 500}))).booking_reference
+    assert reference is not None
+    assert len(reference) <= 255
+    assert reference.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"id": None},
+        {"id": ""},
+        {"id": 7},
+        {"amount_received": "13200"},
+        {"amount_received": 132.0},
+        {"amount_received": True},
+        {"amount_received": -1},
+        {"amount_received": AMOUNT_MINOR_UNITS_MAX + 1},
+        {"amount_received": 2**63},
+        {"amount_received": None, "amount": None},
+        {"currency": None},
+        {"currency": "us"},
+        {"currency": "usdd"},
+        {"currency": "u1d"},
+        {"currency": "üsd"},
+    ],
+    ids=str,
+)
+def test_unusable_payment_is_malformed(members: dict[str, Any]) -> None:
+    with pytest.raises(MalformedMessageError):
+        parse(event(intent(**members)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b'{"data": []}',
+        b'{"data": {"object": 1}}',
+        b"\xff\xfe",
+        b'{"data": {"object": {"amount_received": NaN}}}',
+        b"[" * 100_000,
+        b'{"data": {"object": {"amount_received": ' + b"9" * 10_000 + b"}}}",
+    ],
+    ids=lambda value: value[:40],
+)
+def test_what_is_no_payment_is_malformed(value: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        parse(value)
+
+
+def test_last_of_a_repeated_name_counts() -> None:
+    value = event(intent()).replace(
+        b'"amount_received": 13200', b'"amount_received": 1, "amount_received": 2'
+    )
+    assert parse(value).captured.amount == 2
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3)
+    ),
+    max_leaves=8,
+)
+members = st.sampled_from(["id", "amount", "amount_received", "currency", "metadata"])
+
+
+@given(st.dictionaries(members, json_values))
+def test_any_member_gives_a_payment_or_a_malformed_message(changed: dict[str, Any]) -> None:
+    try:
+        payment = parse(event(intent(**changed)))
+    except MalformedMessageError:
+        return
+    assert 0 <= payment.captured.amount <= AMOUNT_MINOR_UNITS_MAX
+    for text in (payment.payment_id, payment.booking_reference or ""):
+        assert "\0" not in text
+        text.encode()
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_malformed_message(value: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        parse(value)
