@@ -1,0 +1,87 @@
+"""Domain events as the messages that `bookings.events.v1` carries (BK-12)."""
+
+from datetime import datetime
+
+from booking.domain.booking import Booking, Transition
+from booking.domain.details import Details
+from booking.domain.payments import PaymentAnomaly, PaymentEvent, PaymentRecorded
+from chassis.outbox import OutgoingEvent
+from contracts.bookings import (
+    BookingCreated,
+    BookingPaymentAnomaly,
+    BookingPaymentRecorded,
+    BookingStatusChanged,
+)
+from contracts.wire import WireModel
+
+SOURCE = "booking"
+
+
+def creation(booking: Booking, details: Details, created: Transition, recorded_at: datetime) -> OutgoingEvent:
+    """`booking.created`; of the client it says nothing."""
+    payload = BookingCreated(
+        booking_id=booking.id,
+        version=created.version,
+        status=created.to_status.value,
+        service=details.service,
+        starts_at=details.starts_at,
+        ends_at=details.ends_at,
+        total=booking.total,
+        changed_by=created.changed_by,
+        recorded_at=recorded_at,
+    )
+    return _outgoing(payload, booking.id, booking.version)
+
+
+def announcement(event: PaymentEvent, recorded_at: datetime) -> OutgoingEvent:
+    """The message of one event. Its sequence is the booking's version after it: one message per version."""
+    match event:
+        case Transition():
+            return _outgoing(_status_changed(event, recorded_at), event.booking_id, event.sequence)
+        case PaymentRecorded():
+            return _outgoing(_payment_recorded(event, recorded_at), event.booking_id, event.sequence)
+        case PaymentAnomaly():
+            key = event.payment.booking_reference or event.payment.payment_id
+            return _outgoing(_payment_anomaly(event, recorded_at), key, event.sequence)
+
+
+def _outgoing(payload: WireModel, key: str, sequence: int | None) -> OutgoingEvent:
+    return OutgoingEvent(payload=payload, key=key, source=SOURCE, subject=key, sequence=sequence)
+
+
+def _status_changed(transition: Transition, recorded_at: datetime) -> BookingStatusChanged:
+    assert transition.from_status is not None, "creation is announced by booking.created"
+    return BookingStatusChanged(
+        booking_id=transition.booking_id,
+        version=transition.version,
+        from_status=transition.from_status.value,
+        to_status=transition.to_status.value,
+        changed_by=transition.changed_by,
+        reason=transition.reason,
+        metadata=dict(transition.metadata),
+        recorded_at=recorded_at,
+    )
+
+
+def _payment_recorded(event: PaymentRecorded, recorded_at: datetime) -> BookingPaymentRecorded:
+    return BookingPaymentRecorded(
+        booking_id=event.booking_id,
+        provider=event.payment.provider,
+        provider_payment_id=event.payment.payment_id,
+        captured=event.payment.captured,
+        payment_status=event.payment_status.value,
+        paid_total=event.paid_total,
+        recorded_at=recorded_at,
+    )
+
+
+def _payment_anomaly(event: PaymentAnomaly, recorded_at: datetime) -> BookingPaymentAnomaly:
+    return BookingPaymentAnomaly(
+        booking_id=event.payment.booking_reference,
+        kind=event.kind.value,
+        provider=event.payment.provider,
+        provider_payment_id=event.payment.payment_id,
+        captured=event.payment.captured,
+        explanation=event.explanation,
+        recorded_at=recorded_at,
+    )
