@@ -1,0 +1,43 @@
+"""Command line of booking."""
+
+from typing import Annotated
+
+import typer
+
+from booking.main import NAME, Duty, build
+from booking.settings import BookingSettings
+from chassis.cli import CommandError, add_migrate, build_cli, run_cli
+from chassis.logs import configure_logs
+from chassis.settings import load_settings
+
+_ALL = ",".join(Duty)
+
+cli = build_cli("Bookings: status history, payments, prices.")
+add_migrate(cli, NAME, packages=["chassis", "booking"])
+
+
+@cli.command()
+def serve(
+    only: Annotated[str, typer.Option(help="what this process does, separated by commas")] = _ALL,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C."""
+    duties = _duties(only)
+    settings = load_settings(BookingSettings)
+    configure_logs(NAME, log_format=settings.log_format, level=settings.log_level)
+    raise typer.Exit(build(settings, duties).serve())
+
+
+def _duties(only: str) -> list[Duty]:
+    try:
+        return [Duty(name.strip()) for name in only.split(",")]
+    except ValueError:
+        raise CommandError(f"--only {only}: choose from {_ALL}") from None
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_cli(cli)
+
+
+if __name__ == "__main__":
+    main()

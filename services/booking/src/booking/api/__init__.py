@@ -1,0 +1,5 @@
+"""The HTTP edge: `/api/bookings` (interface.md). Translates a request, calls a handler, translates back."""
+
+from booking.api.routes import ROUTES
+
+__all__ = ["ROUTES"]

@@ -1,0 +1,114 @@
+"""What callers send: checked, cleaned and turned into the domain's values."""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+
+from booking.domain.details import Client, Details, Pet, Visit
+from booking.domain.text import storable
+
+NAME_CHARACTERS_MAX = 200
+EMAIL_CHARACTERS_MAX = 254
+NOTES_CHARACTERS_MAX = 4000
+REASON_CHARACTERS_MAX = 1000
+PHONE_CHARACTERS_MAX = 32
+PETS_MAX = 50
+VISITS_MAX = 366
+
+_PHONE_SEPARATORS = re.compile(r"[ ().\-/]")
+_PHONE = re.compile(r"\+?[0-9]{7,15}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def _phone(text: str) -> str:
+    """Digits, with "+" if it was given one: no country is guessed for a number that names none."""
+    number = _PHONE_SEPARATORS.sub("", text)
+    if not _PHONE.fullmatch(number):
+        raise ValueError("expected 7 to 15 digits, such as +1 312 555 0100")
+    return number
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.fullmatch(text):
+        raise ValueError("expected an address such as name@example.com")
+    return text
+
+
+def _text_only(value: object) -> object:
+    """A number is no time: seconds or milliseconds, nobody could tell."""
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("expected an RFC 3339 time such as 2026-03-08T15:00:00Z")
+
+
+Text = Annotated[str, AfterValidator(storable)]
+Name = Annotated[Text, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
+
+
+class _Body(BaseModel):
+    """A field that nobody knows is a mistake of the caller's, and one about a price would be dear."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class NewClient(_Body):
+    """Whom the booking is for."""
+
+    name: Name
+    phone: Annotated[str, Field(max_length=PHONE_CHARACTERS_MAX), AfterValidator(_phone)]
+    email: Annotated[Text, Field(max_length=EMAIL_CHARACTERS_MAX), AfterValidator(_email)] | None = None
+
+
+class NewPet(_Body):
+    """An animal to be looked after."""
+
+    name: Name
+    species: Name
+
+
+class NewVisit(_Body):
+    """One appointment."""
+
+    starts_at: Moment
+    ends_at: Moment
+
+
+class NewBooking(_Body):
+    """Body of `POST /api/bookings`."""
+
+    client: NewClient
+    service: Name
+    starts_at: Moment
+    ends_at: Moment
+    pets: Annotated[list[NewPet], Field(min_length=1, max_length=PETS_MAX)]
+    visits: Annotated[list[NewVisit], Field(max_length=VISITS_MAX)] = []
+    notes: Annotated[Text, Field(max_length=NOTES_CHARACTERS_MAX)] | None = None
+    holiday: StrictBool | None = None
+
+    def details(self) -> Details:
+        """The request in the domain's words."""
+        return Details(
+            client=Client(self.client.name, self.client.phone, self.client.email),
+            service=self.service,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            pets=tuple(Pet(pet.name, pet.species) for pet in self.pets),
+            visits=tuple(Visit(visit.starts_at, visit.ends_at) for visit in self.visits),
+            notes=self.notes,
+            holiday=self.holiday,
+        )
+
+    def sha256(self) -> bytes:
+        """Digest of what is asked for, whatever the spacing and order of the JSON it came in."""
+        return hashlib.sha256(self.model_dump_json().encode()).digest()
+
+
+class BookingChange(_Body):
+    """Body of `PATCH /api/bookings/{id}`. The status is checked by the route, which lists the known ones."""
+
+    status: str | None = None
+    reason: Annotated[Text, Field(max_length=REASON_CHARACTERS_MAX)] | None = None

@@ -1,0 +1,80 @@
+"""Refusals as problem+json (ALL-6, BK-2): each says in one line what is wrong and what to do."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import ValidationException
+
+from booking.domain.booking import IllegalTransitionError
+from booking.domain.statuses import Status
+from booking.handlers.changes import StaleVersionError
+from booking.handlers.creation import KeyReusedError
+from chassis.http import PROBLEM_JSON, Problem, problem_body
+from pricing import InvalidPriceRequestError, UnknownServiceError
+
+AnyRequest = Request[Any, Any, Any]
+Answer = Response[dict[str, Any]]
+
+
+def unknown_booking(text: str) -> Problem:
+    """404. Whatever the caller wrote instead of an id names no booking either."""
+    return Problem(404, "unknown-booking", f"there is no booking {ascii(text)[:80]}")
+
+
+def unknown_status(text: str) -> Problem:
+    """400, with the list (BK-2)."""
+    known = [status.value for status in Status]
+    detail = f"status: {ascii(text)[:80]} is unknown, choose one of {', '.join(known)}"
+    return Problem(400, "unknown-status", detail, statuses=known)
+
+
+def _answer(status: int, kind: str, detail: str, members: Mapping[str, Any] | None = None) -> Answer:
+    return Response(problem_body(status, kind, detail, members), status_code=status, media_type=PROBLEM_JSON)
+
+
+def _on_illegal_transition(_request: AnyRequest, error: IllegalTransitionError) -> Answer:
+    members = {"from": error.from_status, "to": error.to_status, "allowed_transitions": list(error.allowed)}
+    return _answer(409, "illegal-transition", str(error), members)
+
+
+def _on_stale_version(_request: AnyRequest, error: StaleVersionError) -> Answer:
+    return _answer(412, "stale-version", str(error), {"version": error.version})
+
+
+def _on_key_reused(_request: AnyRequest, _error: KeyReusedError) -> Answer:
+    detail = "Idempotency-Key: used for another request before; take a new key for a new request"
+    return _answer(409, "idempotency-key-reused", detail)
+
+
+def _on_unknown_service(_request: AnyRequest, error: UnknownServiceError) -> Answer:
+    return _answer(400, "unknown-service", str(error), {"services": list(error.known)})
+
+
+def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> Answer:
+    return _answer(400, "invalid-request", str(error))
+
+
+def _on_invalid(_request: AnyRequest, error: ValidationException) -> Answer:
+    """Every field that is wrong, and the first one in the line for a person."""
+    found: list[Any] = error.extra if isinstance(error.extra, list) else []
+    errors = [{"field": item.get("key", "body"), "message": item["message"]} for item in found]
+    detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
+    return _answer(400, "invalid-request", detail, {"errors": errors} if errors else None)
+
+
+def _on_unreadable(_request: AnyRequest, error: Exception) -> Answer:
+    """A request's body is all that is decoded here: not UTF-8, or nested beyond any sense."""
+    return _answer(400, "invalid-request", f"body: not a JSON object in UTF-8 ({type(error).__name__})")
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Answer]] = {
+    IllegalTransitionError: _on_illegal_transition,
+    StaleVersionError: _on_stale_version,
+    KeyReusedError: _on_key_reused,
+    UnknownServiceError: _on_unknown_service,
+    InvalidPriceRequestError: _on_unpriceable,
+    ValidationException: _on_invalid,
+    UnicodeDecodeError: _on_unreadable,
+    RecursionError: _on_unreadable,
+}

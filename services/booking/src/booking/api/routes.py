@@ -1,0 +1,159 @@
+"""The routes."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from litestar import Response, Router, get, patch, post
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.types import ControllerRouterHandler
+
+from booking.api.answers import BookingAnswer, booking_answer, entity_tag
+from booking.api.bodies import BookingChange, NewBooking
+from booking.api.conditions import checked_idempotency_key, versions_wanted
+from booking.api.problems import EXCEPTION_HANDLERS, unknown_booking, unknown_status
+from booking.domain.booking import parse_booking_id
+from booking.domain.details import BookingRecord
+from booking.domain.funds import PaymentStatus
+from booking.domain.statuses import Actor, Status
+from booking.handlers import reading
+from booking.handlers.changes import StatusChange, change_booking_status
+from booking.handlers.creation import Request, create_booking
+from chassis.http import Problem
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.postgres import Database
+from contracts.ids import BookingId
+
+PATH = "/api/bookings"
+
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
+
+
+@post("/", summary="Make a booking")
+async def create(
+    data: NewBooking,
+    database: Database,
+    time_zone: str,
+    actor: str,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
+) -> Response[BookingAnswer]:
+    """Priced by the current rate card. The same key and body get the same answer again."""
+    request = Request(
+        data.details(), _operator(actor), checked_idempotency_key(idempotency_key), data.sha256()
+    )
+    record = await create_booking(database, request, time_zone=time_zone)
+    return _answer(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
+
+
+@get("/", summary="List bookings, newest first")
+async def list_bookings(
+    database: Database,
+    status: Status | None = None,
+    payment_status: PaymentStatus | None = None,
+    service: str | None = None,
+    limit: Limit = PAGE_ROWS_DEFAULT,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """One page; `next_cursor` leads to the next."""
+    wanted = reading.Filter(
+        status=status, payment_status=payment_status, service=service, before=_position(cursor)
+    )
+    records = await reading.read_bookings(database, wanted, rows_max=limit + 1)
+    return page([booking_answer(record) for record in records], limit=limit, key=lambda item: [item.id])
+
+
+@get("/{booking_id:str}", summary="One booking")
+async def read(booking_id: str, database: Database) -> Response[BookingAnswer]:
+    """With its version as ETag."""
+    record = await reading.read_booking(database, _known_form(booking_id))
+    if record is None:
+        raise unknown_booking(booking_id)
+    return _answer(record)
+
+
+@patch("/{booking_id:str}", summary="Change a booking's status")
+async def change(
+    booking_id: str,
+    data: BookingChange,
+    database: Database,
+    actor: str,
+    if_match: Annotated[str | None, HeaderParameter(name="If-Match")] = None,
+) -> Response[BookingAnswer]:
+    """By the transition table. The status that it has already is no change."""
+    wish = StatusChange(_status(data.status), data.reason, _operator(actor), versions_wanted(if_match))
+    record = await change_booking_status(database, _known_form(booking_id), wish)
+    if record is None:
+        raise unknown_booking(booking_id)
+    return _answer(record)
+
+
+@get("/{booking_id:str}/status-history", summary="A booking's status history, oldest first")
+async def status_history(booking_id: str, database: Database) -> dict[str, Any]:
+    """Each transition with who, when and why."""
+    history = await reading.read_status_history(database, _known_form(booking_id))
+    if history is None:
+        raise unknown_booking(booking_id)
+    return {"booking_id": _known_form(booking_id), "history": history}
+
+
+@get("/{booking_id:str}/payments", summary="A booking's payments, oldest first")
+async def payments(
+    booking_id: str, database: Database, limit: Limit = PAGE_ROWS_DEFAULT, cursor: str | None = None
+) -> dict[str, Any]:
+    """Those with an anomaly are shown, and do not count for the booking."""
+    rows = await reading.read_booking_payments(
+        database, _known_form(booking_id), after=_position(cursor), rows_max=limit + 1
+    )
+    if rows is None:
+        raise unknown_booking(booking_id)
+    return page(rows, limit=limit, key=lambda item: [item.id])
+
+
+def _operator(actor: str) -> Actor:
+    """Whoever may write here is a person of the business."""
+    return Actor(actor, is_operator=True)
+
+
+def _known_form(booking_id: str) -> BookingId:
+    parsed = parse_booking_id(booking_id)
+    if parsed is None:
+        raise unknown_booking(booking_id)
+    return parsed
+
+
+def _status(text: str | None) -> Status:
+    if text is None:
+        raise Problem(400, "invalid-request", "status: missing, there is nothing to change")
+    try:
+        return Status(text)
+    except ValueError:
+        raise unknown_status(text) from None
+
+
+def _position(cursor: str | None) -> BookingId | None:
+    """The id at which the page before ended; bookings and payments are both in order of their ids."""
+    key = decode_cursor(cursor, [str])
+    if key is None:
+        return None
+    position = parse_booking_id(key[0])
+    if position is None:
+        raise Problem(
+            400, "invalid-request", "cursor: not one that this list gave out; leave it away to begin"
+        )
+    return position
+
+
+def _answer(
+    record: BookingRecord, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response[BookingAnswer]:
+    tag = {"ETag": entity_tag(record.booking)}
+    return Response(booking_answer(record), status_code=status, headers=tag | (headers or {}))
+
+
+ROUTES: Sequence[ControllerRouterHandler] = (
+    Router(
+        path=PATH,
+        route_handlers=[create, list_bookings, read, change, status_history, payments],
+        exception_handlers=EXCEPTION_HANDLERS,
+        tags=["bookings"],
+    ),
+)

@@ -1,0 +1,27 @@
+"""Which topics booking listens to."""
+
+from booking.handlers.intake import apply
+from chassis.consuming import Consumer
+from chassis.dead_letters import DeadLetters
+from chassis.faststream_part import Consumers
+from chassis.kafka import KafkaConnection, build_broker
+from chassis.metrics import Metrics
+from chassis.postgres import Database
+from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
+
+
+def build_consumers(
+    name: str, database: Database, connection: KafkaConnection, metrics: Metrics
+) -> Consumers:
+    """One member of the service's group, which takes the deliveries of Stripe and of the SMS provider."""
+    broker = build_broker(connection, client_id=name)
+    consumer = Consumer(
+        name,
+        database=database,
+        apply=apply,
+        set_aside=DeadLetters(name),
+        topic_prefix=connection.topic_prefix,
+        metrics=metrics,
+    )
+    consumer.subscribe(broker, WEBHOOKS_STRIPE.name, WEBHOOKS_SMS.name)
+    return Consumers(broker, [consumer])

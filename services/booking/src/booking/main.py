@@ -1,0 +1,56 @@
+"""The composition root: the only place that knows all parts."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from litestar.di import Provide
+
+from booking.adapters.transitions import TABLE
+from booking.api import ROUTES
+from booking.consumers import build_consumers
+from booking.settings import BookingSettings
+from chassis.append_only import AppendOnlyGuard
+from chassis.health import Health
+from chassis.http import build_app
+from chassis.kafka import KafkaConnection, Producer
+from chassis.lifecycle import Lifecycle, Service
+from chassis.metrics import Metrics
+from chassis.parts import Part
+from chassis.postgres import Database
+from chassis.relay import Relay
+
+NAME = "booking"
+
+
+class Duty(StrEnum):
+    """What a process of this service does; health and metrics are served always."""
+
+    API = "api"
+    CONSUMERS = "consumers"
+    RELAY = "relay"
+
+
+def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Service:
+    """The service, composed and not yet started."""
+    metrics, health = Metrics(NAME), Health()
+    database = Database(settings.booking_postgres_dsn.get_secret_value(), application_name=NAME)
+    parts: list[Part] = [database, AppendOnlyGuard(database, [TABLE])]
+    kafka = KafkaConnection.from_settings(settings)
+    if Duty.RELAY in duties:
+        producer = Producer(kafka, client_id=NAME)
+        parts += [producer, Relay(database, producer, metrics)]
+    if Duty.CONSUMERS in duties:
+        parts.append(build_consumers(NAME, database, kafka, metrics))
+    lifecycle = Lifecycle(settings, parts, health)
+    app = build_app(
+        title="Plumbline booking",
+        handlers=ROUTES if Duty.API in duties else (),
+        health=health,
+        metrics=metrics,
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "time_zone": Provide(lambda: settings.business_time_zone, sync_to_thread=False),
+        },
+        lifespan=[lifecycle.lifespan],
+    )
+    return Service(NAME, settings, app, lifecycle, host=settings.booking_host, port=settings.booking_port)

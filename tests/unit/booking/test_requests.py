@@ -1,0 +1,118 @@
+"""What callers send: bodies, If-Match and Idempotency-Key."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from booking.api.bodies import NewBooking
+from booking.api.conditions import checked_idempotency_key, versions_wanted
+from booking.domain.booking import parse_booking_id
+from booking.domain.details import quote
+from booking.domain.text import storable
+from chassis import clock
+from chassis.http import Problem
+
+
+def body(**members: Any) -> dict[str, Any]:
+    return {
+        "client": {"name": "Ada", "phone": "+1 (312) 555-0100"},
+        "service": "drop-in",
+        "starts_at": "2026-11-24T15:00:00Z",
+        "ends_at": "2026-11-24T15:30:00Z",
+        "pets": [{"name": "Rex", "species": "dog"}],
+        **members,
+    }
+
+
+def test_body_becomes_details_and_a_price() -> None:
+    details = NewBooking.model_validate(body()).details()
+    assert details.client.phone == "+13125550100"
+    assert details.starts_at == datetime(2026, 11, 24, 15, tzinfo=UTC)
+    assert quote(details, time_zone="America/Chicago").total == 2000
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"client": {"name": "", "phone": "5550100"}}, ("client", "name")),
+        ({"client": {"name": "Ada", "phone": "call me"}}, ("client", "phone")),
+        ({"client": {"name": "Ada", "phone": "555010"}}, ("client", "phone")),
+        ({"client": {"name": "Ada", "phone": "5550100", "email": "ada"}}, ("client", "email")),
+        ({"starts_at": "2026-11-24T15:00:00"}, ("starts_at",)),
+        ({"starts_at": 1700000000}, ("starts_at",)),
+        ({"ends_at": "tomorrow"}, ("ends_at",)),
+        ({"pets": []}, ("pets",)),
+        ({"pets": [{"name": "Rex"}]}, ("pets", 0, "species")),
+        ({"visits": [{"starts_at": "2026-11-24T15:00:00Z"}]}, ("visits", 0, "ends_at")),
+        ({"holiday": "yes"}, ("holiday",)),
+        ({"holyday": True}, ("holyday",)),
+    ],
+    ids=str,
+)
+def test_wrong_field_is_named(members: dict[str, Any], field: tuple[str | int, ...]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        NewBooking.model_validate(body(**members))
+    assert field in [error["loc"][: len(field)] for error in refused.value.errors()]
+
+
+def test_digest_sees_meaning_and_not_spelling() -> None:
+    first = NewBooking.model_validate(body())
+    assert first.sha256() == NewBooking.model_validate(dict(reversed(body(notes=None).items()))).sha256()
+    assert first.sha256() != NewBooking.model_validate(body(notes="ring twice")).sha256()
+
+
+@pytest.mark.parametrize(
+    ("header", "versions"),
+    [
+        (None, None),
+        ("*", None),
+        (' "3" ', {3}),
+        ('"3", "4"', {3, 4}),
+        ('W/"3"', set()),
+        ('"03"', set()),
+        ('"abc"', set()),
+        ('"3", W/"4"', {3}),
+    ],
+)
+def test_if_match_names_versions(header: str | None, versions: set[int] | None) -> None:
+    assert versions_wanted(header) == versions
+
+
+@pytest.mark.parametrize("header", ["3", "", '"3', '"3" "4"', '"3",', "W/3", '"a b"', "'3'", '"3", *'])
+def test_malformed_if_match_is_refused(header: str) -> None:
+    with pytest.raises(Problem) as refused:
+        versions_wanted(header)
+    assert refused.value.status_code == 400
+
+
+@given(st.text())
+def test_any_if_match_is_read_or_refused(header: str) -> None:
+    try:
+        versions_wanted(header)
+    except Problem:
+        return
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "ключ", "a\tb"])
+def test_malformed_idempotency_key_is_refused(key: str) -> None:
+    with pytest.raises(Problem):
+        checked_idempotency_key(key)
+
+
+def test_booking_id_is_canonical_or_none() -> None:
+    new = clock.new_id()
+    assert parse_booking_id(new.upper()) == new
+    for other in ("", "17", f"{{{new}}}", f"urn:uuid:{new}", new.replace("-", ""), f"{new} ", "é" * 36):
+        assert parse_booking_id(other) is None
+
+
+@given(st.text(alphabet=st.characters(codec=None) | st.just("\0") | st.sampled_from("\ud800\udfff")))
+def test_storable_text_has_what_postgres_takes(text: str) -> None:
+    stored = storable(text)
+    assert len(stored) == len(text)
+    assert "\0" not in stored
+    stored.encode()
