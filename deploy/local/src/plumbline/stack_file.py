@@ -28,6 +28,7 @@ def describe(
     return {
         "urls": {service.name: service.url(place) for service in running},
         "kafka_bootstrap": f"{HOST}:{place.kafka_port}",
+        "topic_prefix": environ.get("TOPIC_PREFIX", ""),
         "postgres": {
             "admin_dsn": admin_dsn,
             **{f"{name.removesuffix(_DSN_SUFFIX).lower()}_dsn": value for name, value in strings.items()},

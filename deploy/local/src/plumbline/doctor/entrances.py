@@ -1,0 +1,116 @@
+"""Checks of who may do what in PostgreSQL, against what `plumbline.databases` promises."""
+
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from plumbline import databases, dsn
+from plumbline.databases import Connection
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+from plumbline.failure import StackError
+
+APPLY = "run `plumbline databases apply`"
+
+_ROLE = """
+SELECT rolcanlogin AS can_login,
+       rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication AS is_mighty
+FROM pg_roles WHERE rolname = $1
+"""
+
+_OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+
+_WHO_MAY_CONNECT = """
+SELECT coalesce(array_agg(role ORDER BY role), '{}')
+FROM unnest($1::text[]) AS role WHERE has_database_privilege(role, current_database(), 'CONNECT')
+"""
+
+# Whatever the viewer may do beyond reading the one view.
+_VIEWER_EXCESS = """
+SELECT c.relname || ': ' || p.privilege
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = $2
+CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p (privilege)
+WHERE c.relkind IN ('r', 'p', 'v', 'm') AND has_table_privilege($1, c.oid, p.privilege)
+  AND NOT (c.relname = 'reconciliation_v1' AND p.privilege = 'SELECT')
+"""
+
+_VIEW_READABLE = """
+SELECT coalesce(has_table_privilege($1, to_regclass($2), 'SELECT'), false)
+"""
+
+
+async def roles(patient: Patient) -> list[Finding]:
+    """Owners cannot log in, logins have no powers over the server."""
+    try:
+        admin = await databases.connect(patient.admin_dsn)
+    except StackError as error:
+        return [Finding("postgres", str(error))]
+    try:
+        wanted = {databases.owner(service): False for service in databases.SERVICES}
+        wanted |= dict.fromkeys(databases.LOGIN_ROLES, True)
+        return [Finding("postgres"), *[await _role(admin, name, login) for name, login in wanted.items()]]
+    finally:
+        await admin.close()
+
+
+async def entrances(patient: Patient, service: str) -> list[Finding]:
+    """A service's role gets into its database, and nobody gets in who should not."""
+    database = urlsplit(patient.strings[service]).path.strip("/")
+    subject = f"database {database}"
+    try:
+        own = await databases.connect(patient.strings[service])
+        await own.close()
+        admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+    except StackError as error:
+        return [Finding(subject, f"{error}: {APPLY}")]
+    try:
+        return [Finding(subject, await _door(admin, service))]
+    finally:
+        await admin.close()
+
+
+async def viewer(patient: Patient) -> list[Finding]:
+    """The reconciler reads booking's published view, and can do nothing else there (REC-2)."""
+    subject = f"role {dsn.VIEWER} reads booking.reconciliation_v1 only"
+    string = patient.strings[dsn.VIEWER]
+    try:
+        connection = await databases.connect(string)
+    except StackError as error:
+        return [Finding(subject, f"{error}: {APPLY}")]
+    try:
+        view = f"{databases.VIEWED_SERVICE}.reconciliation_v1"
+        if not await connection.fetchval(_VIEW_READABLE, dsn.VIEWER, view):
+            return [Finding(subject, "may not read it, or it is missing: run `python -m booking migrate`")]
+        excess = await connection.fetch(_VIEWER_EXCESS, dsn.VIEWER, databases.VIEWED_SERVICE)
+        rights = ", ".join(row[0] for row in excess)
+        return [Finding(subject, f"has more rights, revoke them ({rights})" if rights else "")]
+    except asyncpg.PostgresError as error:
+        return [Finding(subject, f"could not be checked: {error}")]
+    finally:
+        await connection.close()
+
+
+async def _role(admin: Connection, name: str, login: bool) -> Finding:
+    row = await admin.fetchrow(_ROLE, name)
+    if row is None:
+        return Finding(f"role {name}", f"does not exist: {APPLY}")
+    if row["is_mighty"]:
+        return Finding(f"role {name}", "has powers over the server: ALTER ROLE … NOSUPERUSER and so on")
+    if row["can_login"] != login:
+        return Finding(
+            f"role {name}", "can log in: ALTER ROLE … NOLOGIN" if not login else f"cannot log in: {APPLY}"
+        )
+    return Finding(f"role {name}")
+
+
+async def _door(admin: Connection, service: str) -> str:
+    owner = await admin.fetchval(_OWNER)
+    if owner != databases.owner(service):
+        return f"belongs to {owner}, not to {databases.owner(service)}: {APPLY}"
+    inside = await admin.fetchval(_WHO_MAY_CONNECT, list(databases.LOGIN_ROLES))
+    if inside != sorted(databases.admitted(service)):
+        return (
+            f"lets in {', '.join(inside) or 'nobody'}, not {', '.join(databases.admitted(service))}: {APPLY}"
+        )
+    return ""

@@ -1,0 +1,96 @@
+"""Checks of the schema: migrations are applied, and no history can be changed by anybody."""
+
+import importlib.util
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from chassis.append_only import NotAppendOnlyError, assert_append_only
+from chassis.migrations import pending_migrations
+from chassis.postgres import Database
+from plumbline import databases, dsn
+from plumbline.databases import Connection
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+from plumbline.failure import StackError
+
+APPEND_ONLY = {
+    "booking": ("status_transition",),
+    "audit": ("event_log", "status_history"),
+    "reconciler": ("exception_event",),
+}
+"""Tables whose rows stay as they are for ever (BK-5, AU-3, REC-9)."""
+
+# As the owner, and in the mode in which ordinary triggers are asleep.
+_AS_OWNER = """
+SET LOCAL session_replication_role = replica;
+SET LOCAL ROLE "{owner}";
+DELETE FROM "{service}"."{table}";
+"""
+
+
+async def migrations(patient: Patient, service: str) -> list[Finding]:
+    """Every migration of the installed version is applied."""
+    subject = f"migrations of {service}"
+    if importlib.util.find_spec(service) is None:
+        return [Finding(subject, f"{service} is not installed here, so they cannot be compared")]
+    try:
+        connection = await databases.connect(patient.strings[service])
+    except StackError as error:
+        return [Finding(subject, str(error))]
+    try:
+        pending = await pending_migrations(connection, ["chassis", service])
+    except asyncpg.PostgresError:
+        pending = ["all of them"]
+    finally:
+        await connection.close()
+    return [
+        Finding(
+            subject,
+            f"not applied: {', '.join(pending)}; run `python -m {service} migrate`" if pending else "",
+        )
+    ]
+
+
+async def append_only(patient: Patient, service: str) -> list[Finding]:
+    """Changing a history is refused to the service's role, and by trigger to the owner."""
+    return [await _table(patient, service, table) for table in APPEND_ONLY[service]]
+
+
+async def _table(patient: Patient, service: str, table: str) -> Finding:
+    subject = f"{service}.{table} is append-only"
+    own = Database(patient.strings[service], application_name="plumbline-doctor", connections_max=1)
+    try:
+        await own.start()
+        await assert_append_only(own, [table])
+        return Finding(subject, await _refused_to_owner(patient, service, table))
+    except (NotAppendOnlyError, StackError) as error:
+        return Finding(subject, f"{error}: run `python -m {service} migrate`, look into the grants")
+    except (asyncpg.PostgresError, OSError) as error:
+        return Finding(subject, f"could not be checked: {error}")
+    finally:
+        await own.stop()
+
+
+async def _refused_to_owner(patient: Patient, service: str, table: str) -> str:
+    database = urlsplit(patient.strings[service]).path.strip("/")
+    admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+    try:
+        return await _attempt(
+            admin, _AS_OWNER.format(owner=databases.owner(service), service=service, table=table)
+        )
+    finally:
+        await admin.close()
+
+
+async def _attempt(admin: Connection, statements: str) -> str:
+    """Try to delete everything in a transaction that is never committed."""
+    transaction = admin.transaction()
+    await transaction.start()
+    try:
+        await admin.execute(statements)
+    except asyncpg.InsufficientPrivilegeError:
+        return ""
+    finally:
+        await transaction.rollback()
+    return "the owner could delete from it: its ENABLE ALWAYS triggers are missing; restore them"

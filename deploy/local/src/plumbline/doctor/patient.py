@@ -1,0 +1,53 @@
+"""What is examined: the stack of this state directory, or the deployment that the environment names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.kafka import KafkaConnection
+from plumbline import databases, deployment, dsn, stack_file
+from plumbline.failure import StackError
+from plumbline.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Addresses of everything: connection strings by login role, base URLs by service."""
+
+    kafka: KafkaConnection
+    admin_dsn: str
+    strings: Mapping[str, str]
+    urls: Mapping[str, str]
+
+
+def find(place: Place, environ: Mapping[str, str]) -> Patient:
+    """The stack that runs from `place`; without one, what the environment's variables say.
+
+    `StackError` if there is neither.
+    """
+    content = stack_file.read(place.stack_file)
+    if content is not None:
+        return _from_stack(content)
+    if dsn.ADMIN_VARIABLE not in environ:
+        raise StackError(
+            f"nothing runs from {place.state}: start it with `plumbline up`, or name a deployment in"
+            f" {dsn.ADMIN_VARIABLE}, KAFKA_BOOTSTRAP and the services' *_POSTGRES_DSN"
+        )
+    dsn.deployment(environ, databases.SERVICES)  # says what is missing
+    strings = {service: environ[dsn.service_variable(service)] for service in databases.SERVICES}
+    return Patient(
+        kafka=deployment.kafka_connection(),
+        admin_dsn=environ[dsn.ADMIN_VARIABLE],
+        strings={**strings, dsn.VIEWER: environ[dsn.VIEWER_VARIABLE]},
+        urls={},
+    )
+
+
+def _from_stack(content: stack_file.Content) -> Patient:
+    postgres: dict[str, str] = content["postgres"]
+    security = {"security_protocol": "PLAINTEXT"}
+    return Patient(
+        kafka=KafkaConnection(content["kafka_bootstrap"], content.get("topic_prefix", ""), security),
+        admin_dsn=postgres["admin_dsn"],
+        strings={role: postgres[f"{role}_dsn"] for role in databases.LOGIN_ROLES},
+        urls=content["urls"],
+    )
