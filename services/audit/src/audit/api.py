@@ -7,7 +7,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import Request, Response, get
 from litestar.exceptions import ValidationException
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -37,12 +37,12 @@ PARAMETERS = frozenset(
     )
 )
 
-Text = Annotated[str | None, Parameter(max_length=500)]
-From = Annotated[datetime | None, Parameter(query="from", description="recorded then or later")]
-To = Annotated[datetime | None, Parameter(query="to", description="recorded before")]
-Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
-Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before")]
-Format = Annotated[str | None, Parameter(query="format", pattern="^(json|ndjson)$")]
+Text = Annotated[str | None, QueryParameter(max_length=500)]
+From = Annotated[datetime | None, QueryParameter(name="from", description="recorded then or later")]
+To = Annotated[datetime | None, QueryParameter(name="to", description="recorded before")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
+Format = Annotated[str | None, QueryParameter(name="format", pattern="^(json|ndjson)$")]
 AnyRequest = Request[Any, Any, Any]
 
 

@@ -82,6 +82,8 @@ async def page_of_entries(
         if value is not None:
             arguments.append(value)
             conditions.append(condition.format(len(arguments)))
+    if filters.status not in {None, "success"}:
+        conditions.append("status <> 'success'")  # the index's own condition: lets a cached plan use it
     if after is not None:
         arguments += [after.recorded_at, after.entry_id]
         conditions.append(_AFTER[order].format(len(arguments) - 1, len(arguments)))

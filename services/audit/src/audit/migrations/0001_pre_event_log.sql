@@ -4,8 +4,8 @@
 -- Sealing (AU-4) will number the entries in a table of its own: this one is never updated. entry_id says
 -- nothing about the order of commits, so a sealer looks for entries without a leaf, and never for "id > last".
 CREATE TABLE event_log (
-    entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     occurred_at timestamptz,
     event_type text NOT NULL,
     status text NOT NULL CHECK (status IN ('success', 'failed', 'skipped', 'pending')),
