@@ -103,6 +103,8 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
             "a database or broker does not answer; try again",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
+    if isinstance(error, RecursionError):  # the decoder's, at about a thousand levels of nesting
+        return _answer(400, "invalid-request", "the body is nested too deeply")
     _log.error("request failed", path=request.url.path, exc_info=error)
     return _answer(500, "internal-error", "the service failed; its log has the cause")
 

@@ -1,0 +1,40 @@
+"""Prometheus text: names begin with the service's, and two services live side by side."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from chassis.metrics import Metrics
+
+
+def exposed(metrics: Metrics) -> dict[str, float]:
+    return {
+        sample.name + str(dict(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics.expose().decode())
+        for sample in family.samples
+    }
+
+
+def test_names_begin_with_the_service_and_end_in_their_unit() -> None:
+    metrics = Metrics("webhook-gateway")
+    metrics.counter("messages_handled", "Messages", "topic", "outcome").labels("a", "applied").inc(3)
+    metrics.gauge("shards_owned", "Shards").set(16)
+    metrics.seconds("batch_seconds", "Duration").observe(0.3)
+    found = exposed(metrics)
+    labels = "{'outcome': 'applied', 'topic': 'a'}"
+    assert found["webhook_gateway_messages_handled_total" + labels] == 3
+    assert found["webhook_gateway_shards_owned{}"] == 16
+    assert found["webhook_gateway_batch_seconds_sum{}"] == 0.3
+    assert found["webhook_gateway_batch_seconds_bucket{'le': '0.25'}"] == 0
+    assert found["webhook_gateway_batch_seconds_bucket{'le': '0.5'}"] == 1
+
+
+def test_two_services_in_one_process_do_not_clash() -> None:
+    one, two = Metrics("one"), Metrics("two")
+    one.counter("outbox_published", "Rows").inc()
+    two.counter("outbox_published", "Rows")
+    assert exposed(one)["one_outbox_published_total{}"] == 1
+    assert exposed(two)["two_outbox_published_total{}"] == 0
+    assert not any(name.startswith("one_") for name in exposed(two))
+
+
+def test_process_itself_is_measured() -> None:
+    assert exposed(Metrics("one"))["process_resident_memory_bytes{}"] > 0
