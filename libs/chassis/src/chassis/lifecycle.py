@@ -41,6 +41,7 @@ class Lifecycle:
         self._parts = parts
         self._begun: list[Part] = []
         self._started = False
+        self._obstacle = "starting"
         self.failed = asyncio.Event()
         health.add("started", self._check)
         for part in parts:
@@ -79,23 +80,19 @@ class Lifecycle:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again until the limit
                 delay = START_BACK_OFF_SECONDS[min(attempts, len(START_BACK_OFF_SECONDS) - 1)]
                 attempts += 1
+                reason = f"{type(error).__name__}: {error}"
+                self._obstacle = f"starting; {part.name}: {reason}"
                 if time.monotonic() + delay > deadline:
-                    _log.error(
-                        "service did not start", part=part.name, error=f"{type(error).__name__}: {error}"
-                    )
+                    _log.error("service did not start", part=part.name, error=reason)
                     return False
-                _log.warning(
-                    "part did not start",
-                    part=part.name,
-                    error=f"{type(error).__name__}: {error}",
-                    again_in_seconds=delay,
-                )
+                _log.warning("part did not start", part=part.name, error=reason, again_in_seconds=delay)
                 await asyncio.sleep(delay)
             else:
                 return True
 
     async def _stop(self) -> None:
         self._started = False
+        self._obstacle = "stopping"
         for part in reversed(self._begun):
             try:
                 async with asyncio.timeout(self._stop_seconds_max):
@@ -107,7 +104,7 @@ class Lifecycle:
         _log.info("service stopped")
 
     async def _check(self) -> Check:
-        return Check(ok=self._started, detail="" if self._started else "starting or stopping")
+        return Check(ok=self._started, detail="" if self._started else self._obstacle)
 
 
 class Service:

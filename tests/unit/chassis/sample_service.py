@@ -1,0 +1,48 @@
+"""A service with one part that starts as the environment says, for tests that watch a whole process."""
+
+import os
+import sys
+
+from litestar import get
+
+from chassis.health import Check, Health
+from chassis.http import build_app
+from chassis.lifecycle import Lifecycle, Service
+from chassis.logs import configure_logs
+from chassis.metrics import Metrics
+from chassis.settings import ServiceSettings, load_settings
+
+
+class SlowStarter:
+    """Starts when the environment lets it."""
+
+    name = "starter"
+
+    async def start(self) -> None:
+        if os.environ["STARTER"] == "never":
+            raise ConnectionRefusedError("no such server")
+
+    async def stop(self) -> None:
+        sys.stdout.write("starter stopped\n")
+
+    async def check(self) -> Check:
+        return Check(ok=True)
+
+
+@get("/fails")
+async def fails() -> None:
+    raise RuntimeError("secret-4711")
+
+
+def build(settings: ServiceSettings) -> Service:
+    metrics, health = Metrics("sample"), Health()
+    lifecycle = Lifecycle(settings, [SlowStarter()], health)
+    app = build_app(
+        title="sample", handlers=[fails], health=health, metrics=metrics, lifespan=[lifecycle.lifespan]
+    )
+    return Service("sample", settings, app, lifecycle, host="127.0.0.1", port=int(os.environ["PORT"]))
+
+
+if __name__ == "__main__":
+    configure_logs("sample", log_format="json", level="INFO")
+    sys.exit(build(load_settings(ServiceSettings)).serve())
