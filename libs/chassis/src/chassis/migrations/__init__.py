@@ -137,7 +137,7 @@ async def _apply(connection: Session, migration: Migration) -> bool:
             f"{migration.package}: {migration.name} was changed after it was applied; add a new file"
         )
     if migration.sql.startswith(_NO_TRANSACTION):
-        for statement in _statements(migration.sql):
+        for statement in statements(migration.sql):
             await connection.execute(statement)
         await _record(connection, migration)
     else:
@@ -148,7 +148,7 @@ async def _apply(connection: Session, migration: Migration) -> bool:
     return True
 
 
-def _statements(sql: str) -> list[str]:
+def statements(sql: str) -> list[str]:
     """Statements of a `-- no-transaction` file, which end with a semicolon at a line's end."""
     return [part.strip() for part in re.split(r";\s*\n", sql + "\n") if part.strip()]
 
