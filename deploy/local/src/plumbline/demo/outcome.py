@@ -131,7 +131,7 @@ EventKey = tuple[str, str]
 
 def accepted(sent: Iterable[Sent]) -> set[EventKey]:
     """Source and id of every provider event that was answered with 200."""
-    return {(f"/webhooks/{d.source}", d.event_id) for d in sent if d.status == HTTPStatus.OK}
+    return {(d.source, d.event_id) for d in sent if d.status == HTTPStatus.OK}
 
 
 def entries_by_event(entries: Iterable[Json]) -> Counter[EventKey]:
@@ -175,9 +175,7 @@ def _delivery_problems(sent: Sequence[Sent], entries: Sequence[Json]) -> list[st
     ]
     refused = [d for d in sent if d.status != HTTPStatus.OK]
     found += [
-        f"{d.event_id} was refused and is in the EventLog"
-        for d in refused
-        if counts[f"/webhooks/{d.source}", d.event_id]
+        f"{d.event_id} was refused and is in the EventLog" for d in refused if counts[d.source, d.event_id]
     ]
     if counts_of_type(counts, _REFUSED) != len(refused):
         found.append(f"{len(refused)} refusals, {counts_of_type(counts, _REFUSED)} {_REFUSED} entries")

@@ -46,7 +46,7 @@ def _deliveries(sent: Sequence[Sent], outcome: Outcome) -> Table:
     for kind in dict.fromkeys(delivery.kind for delivery in sent):
         same = [delivery for delivery in sent if delivery.kind == kind]
         answers = " ".join(str(status) for status in sorted({d.status for d in same}))
-        logged = sum(entries[f"/webhooks/{d.source}", d.event_id] for d in same)
+        logged = sum(entries[d.source, d.event_id] for d in same)
         verdict = "published" if same[0].genuine else "refused, on record"
         if "again" in kind:
             verdict = "acknowledged, applied once"
