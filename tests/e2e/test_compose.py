@@ -30,7 +30,7 @@ async def test_signed_webhook_reaches_the_event_log(compose: ComposeStack) -> No
     event_id = await deliver_payment(compose)
     entry = await eventually(lambda: find_entry(compose, event_id), seconds=30)
     assert entry["event_type"] == "stripe.payment_intent.succeeded"
-    assert entry["source"] == "/webhooks/stripe"
+    assert entry["source"] == "stripe"
 
 
 async def test_forged_webhook_is_refused(compose: ComposeStack) -> None:
