@@ -1,5 +1,7 @@
 """Exactly one entry per event, whatever happens to the consumers: crash, replay, rebalance (F26)."""
 
+import base64
+import json
 from collections.abc import AsyncGenerator
 from functools import partial
 
@@ -131,3 +133,28 @@ async def test_database_killed_under_load_loses_and_doubles_nothing(
     await eventually(partial(holds, audit_stack, 4000), seconds=60)
     assert await recorded_ids(audit_stack) == ids(first + second)
     await eventually(lambda: audit_stack.ready("audit"), seconds=30)
+
+
+async def test_message_that_cannot_be_recorded_costs_only_itself_and_is_kept(
+    audit: AuditApi, audit_stack: Stack
+) -> None:
+    """A missing right stands for any fault of ours that one kind of message runs into."""
+    database = audit_stack.database("audit")
+    await database.execute("REVOKE INSERT ON audit.status_history FROM audit")
+    booking_id = clock.new_id()
+    broken, key = created(booking_id), b"k"
+    others = [webhook(b"{}", key=key) for _ in range(20)]
+    records = [*others[:10], Record(broken.value, key, broken.headers), *others[10:]]
+    placed = (await audit.recorded(BOOKINGS, *records))[10]
+
+    entry = await audit.entry(event_id=f"{BOOKINGS}/{placed.partition}/{placed.offset}")
+    assert entry["event_type"] == "message.unreadable"
+    assert entry["error"] == "bug after 3 attempts: InsufficientPrivilegeError"
+    kept = await database.fetchval("SELECT body FROM event_payload WHERE entry_id = $1", entry["entry_id"])
+    assert base64.b64decode(json.loads(kept)["value"]) == broken.value
+    assert set(ids(others)) <= set(await recorded_ids(audit_stack))
+
+    await database.execute("GRANT INSERT ON audit.status_history TO audit")
+    await audit.recorded(BOOKINGS, broken)  # the fault is gone, and the message comes once more
+    history = (await audit.get(f"/api/bookings/{booking_id}/history")).json()["history"]
+    assert [transition["version"] for transition in history] == [1]

@@ -271,6 +271,29 @@ async def test_version_with_another_reason_is_a_contradiction_too(audit: AuditAp
     await audit.entry(event_type="status-history.conflict", booking_id=booking_id)
 
 
+async def test_erased_payload_leaves_the_entry_and_contradicts_nothing(
+    audit: AuditApi, audit_stack: Stack
+) -> None:
+    booking_id = clock.new_id()
+    first = changed(booking_id, 1, "pending", "confirmed", reason="Anna paid")
+    again = changed(booking_id, 1, "pending", "confirmed", reason="Anna paid")
+    await audit.recorded(BOOKINGS, first)
+    entry = await audit.entry(event_id=first.header("ce_id"))
+    await audit_stack.database("audit").execute(
+        f"ALTER TABLE event_payload DISABLE TRIGGER USER;"
+        f"DELETE FROM event_payload WHERE entry_id = {entry['entry_id']};"
+        f"ALTER TABLE event_payload ENABLE ALWAYS TRIGGER event_payload_rows;"
+        f"ALTER TABLE event_payload ENABLE ALWAYS TRIGGER event_payload_statements"
+    )
+
+    await audit.recorded(BOOKINGS, first, again, webhook(b"other", event_id=first.header("ce_id"), key=b"k"))
+    assert await audit.entries(booking_id=booking_id, status="failed") == []
+    history = (await audit.get(f"/api/bookings/{booking_id}/history")).json()["history"]
+    assert [(each["to_status"], each["reason"], each["metadata"]) for each in history] == [
+        ("confirmed", None, {})
+    ]
+
+
 async def test_history_of_a_booking_nobody_heard_of_is_404(audit: AuditApi) -> None:
     response = await audit.get(f"/api/bookings/{clock.new_id()}/history")
     assert response.status_code == 404
