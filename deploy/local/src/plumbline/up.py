@@ -101,9 +101,12 @@ def _forget(place: Place, ledger: Ledger) -> None:
 
 
 def _stop_signals() -> asyncio.Event:
-    """Is set by Ctrl-C, SIGTERM or a closed terminal, from now on; more of them change nothing."""
+    """Is set by Ctrl-C, SIGTERM or a closed terminal (unless under nohup), once and for all."""
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     return stopping
 

@@ -1,0 +1,153 @@
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from harness.ports import free_port
+from plumbline import jars
+from plumbline.failure import StackError
+from plumbline.kafka_lock import Artifact
+
+ARTIFACTS = tuple(
+    Artifact("org.example", name, "1", hashlib.sha256(name.encode() * 1000).hexdigest(), len(name) * 1000)
+    for name in ("one", "two", "three")
+)
+CONTENT = {artifact.repository_path: artifact.artifact.encode() * 1000 for artifact in ARTIFACTS}
+
+
+class Repository:
+    """A Maven repository on loopback; what it answers may be changed."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.content = dict(CONTENT)
+        self.cut_short = False
+        self.asked: list[str] = []
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        path = head.split()[1].decode().removeprefix("/repo/")
+        self.asked.append(path)
+        body = self.content.get(path)
+        status = "404 Not Found" if body is None else "200 OK"
+        body = body or b""
+        writer.write(
+            f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
+        )
+        writer.write(body[: len(body) // 2] if self.cut_short else body)
+        try:
+            await writer.drain()
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def repository() -> AsyncGenerator[Repository]:
+    port = free_port()
+    here = Repository(f"http://127.0.0.1:{port}/repo")
+    async with await asyncio.start_server(here.answer, "127.0.0.1", port):
+        yield here
+
+
+async def fetch(
+    cache: Path, address: str, report: jars.Report = lambda _done, _total: None
+) -> tuple[Path, ...]:
+    environ = {jars.MIRROR_VARIABLE: address}
+    return await jars.fetch(ARTIFACTS, cache=cache, environ=environ, report=report)
+
+
+def files(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.iterdir())
+
+
+async def test_missing_jars_are_fetched_and_progress_ends_at_the_total(
+    repository: Repository, tmp_path: Path
+) -> None:
+    steps: list[tuple[int, int]] = []
+
+    paths = await fetch(
+        tmp_path / "cache", repository.address + "/", lambda done, total: steps.append((done, total))
+    )
+
+    assert [path.read_bytes() for path in paths] == list(CONTENT.values())
+    assert files(tmp_path / "cache") == ["one-1.jar", "three-1.jar", "two-1.jar"]
+    assert steps[-1] == (11_000, 11_000)
+
+
+async def test_jars_in_the_cache_are_not_fetched_again(repository: Repository, tmp_path: Path) -> None:
+    await fetch(tmp_path, repository.address)
+    repository.asked.clear()
+
+    await fetch(tmp_path, repository.address)
+
+    assert repository.asked == []
+
+
+async def test_damaged_jar_in_the_cache_is_fetched_again(repository: Repository, tmp_path: Path) -> None:
+    one, *_ = await fetch(tmp_path, repository.address)
+    one.write_bytes(b"x" * 3000)
+    repository.asked.clear()
+
+    await fetch(tmp_path, repository.address)
+
+    assert repository.asked == ["org/example/one/1/one-1.jar"]
+    assert one.read_bytes() == b"one" * 1000
+
+
+async def test_other_bytes_of_the_same_length_are_refused_and_not_kept(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.content["org/example/two/1/two-1.jar"] = b"owt" * 1000
+
+    with pytest.raises(StackError, match=r"two-1\.jar .*SHA-256 differs") as refusal:
+        await fetch(tmp_path, repository.address)
+
+    assert "two-1.jar" not in files(tmp_path)
+    assert not [name for name in files(tmp_path) if name.startswith(".")]
+    assert "\n" not in str(refusal.value)
+
+
+async def test_endless_answer_is_cut_off_and_refused(repository: Repository, tmp_path: Path) -> None:
+    repository.content["org/example/two/1/two-1.jar"] = b"two" * 1_000_000
+
+    with pytest.raises(StackError, match=r"two-1\.jar"):
+        await fetch(tmp_path, repository.address)
+
+
+async def test_connection_cut_in_the_middle_is_one_clear_line(repository: Repository, tmp_path: Path) -> None:
+    repository.cut_short = True
+
+    with pytest.raises(StackError, match=r"cannot be downloaded from 127\.0\.0\.1") as refusal:
+        await fetch(tmp_path, repository.address)
+
+    assert files(tmp_path) == []
+    assert jars.MIRROR_VARIABLE in str(refusal.value)
+
+
+async def test_missing_artifact_names_status_and_file(repository: Repository, tmp_path: Path) -> None:
+    del repository.content["org/example/three/1/three-1.jar"]
+
+    with pytest.raises(StackError, match=r"answered 404 for three-1\.jar"):
+        await fetch(tmp_path, repository.address)
+
+
+async def test_repository_away_names_host_and_variable_but_no_password(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"127\.0\.0\.1.*PLUMBLINE_MAVEN_MIRROR") as refusal:
+        await fetch(tmp_path, f"http://user:hidden@127.0.0.1:{free_port()}")
+
+    assert "hidden" not in str(refusal.value)
+
+
+async def test_address_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="PLUMBLINE_MAVEN_MIRROR"):
+        await fetch(tmp_path, "no address")
+
+
+def test_without_a_mirror_it_is_maven_central() -> None:
+    assert jars.repository_address({}).startswith("https://repo")
+    assert (
+        jars.repository_address({jars.MIRROR_VARIABLE: "https://mirror.example/m2/"})
+        == "https://mirror.example/m2"
+    )
