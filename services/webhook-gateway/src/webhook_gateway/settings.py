@@ -3,7 +3,7 @@
 import os
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from chassis.settings import ServiceSettings, SettingsError
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY, Source
@@ -30,6 +30,14 @@ class WebhookSettings(ServiceSettings):
     stripe_webhook_secret: SecretStr | None = None
     openphone_webhook_secret: SecretStr | None = None
     quo_webhook_secret: SecretStr | None = None
+    webhook_sources_file: str | None = None
+
+    @field_validator("webhook_sources_file")
+    @classmethod
+    def _no_source_is_passed_over(cls, path: str | None) -> str | None:
+        if path is not None:
+            raise ValueError("this version knows stripe and sms only; unset it")
+        return path
 
     @property
     def validation_enabled(self) -> bool:
