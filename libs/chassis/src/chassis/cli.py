@@ -29,7 +29,13 @@ class CommandError(Exception):
 
 def build_cli(summary: str) -> typer.Typer:
     """An empty command line; a service adds its commands to it."""
-    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    return typer.Typer(
+        help=summary,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
 
 
 def add_serve(

@@ -156,7 +156,9 @@ class Producer:
         try:
             async with asyncio.timeout(ack_seconds_max):
                 producer = self._ready()
-                futures.extend([await self._enqueue(producer, record) for record in records])
+                for record in records:
+                    # One by one: what was handed over before a failure is still awaited below.
+                    futures.append(await self._enqueue(producer, record))  # noqa: PERF401 - see above
         except (KafkaError, OSError, TimeoutError) as error:
             failure = _unavailable(error)
         if futures:
@@ -182,6 +184,8 @@ def _ack(future: asyncio.Future[Any]) -> BrokerUnavailableError | None:
     if not future.done():
         future.add_done_callback(_retrieved)
         return BrokerUnavailableError("Kafka did not acknowledge in time")
+    if future.cancelled():
+        return BrokerUnavailableError("the producer was stopped before Kafka acknowledged")
     error = future.exception()
     return None if error is None else _unavailable(error)
 
