@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import asyncpg
 import typer
 
 from chassis.lifecycle import Service
 from chassis.logs import configure_logs
 from chassis.migrations import MigrationError, migrate
+from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -66,7 +66,7 @@ def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
             raise CommandError(f"{variable} is not set: give the DSN of a role that may become {name}_owner")
         try:
             applied = asyncio.run(migrate(dsn, owner=f"{name}_owner", packages=packages))
-        except (MigrationError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+        except (MigrationError, *DATABASE_ERRORS) as error:
             raise CommandError(f"migrate: {error}") from error
         typer.echo(f"{name}: {len(applied)} migrations applied" if applied else f"{name}: up to date")
 

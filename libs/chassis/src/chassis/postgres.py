@@ -112,6 +112,9 @@ class DatabaseNotReadyError(ConnectionError):
     """The pool is not open yet: the service is still starting."""
 
 
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What a query can raise: for command lines, which say it in one line."""
+
 _TRANSIENT_CLASSES = ("08", "40", "53", "57")
 _TRANSIENT_STATES = ("55P03", "25006", "25P03", "25P04")
 
