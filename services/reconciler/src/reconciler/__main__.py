@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, run_cli
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
@@ -28,6 +28,8 @@ from reconciler.main import build, open_database
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 ACTOR = "cli"
+PIPED_CHARACTERS = 200
+"""Width of a table that is not written to a terminal, which would tell its own."""
 
 ResultT = TypeVar("ResultT")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
@@ -124,11 +126,11 @@ def _print(data: Any, table: Table, *, as_json: bool) -> None:
         sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
         sys.stdout.flush()
     else:
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
 
 
 def _run_table(found: Sequence[RunView]) -> Table:
-    table = Table("run", "status", "trigger", "requested", box=SIMPLE)
+    table = Table(Column("run", no_wrap=True), "status", "trigger", "requested", box=SIMPLE)
     counts = ("scanned", "clean", "drifted", "skipped", "errored")
     for name in counts:
         table.add_column(name, justify="right")
@@ -145,7 +147,8 @@ def _run_table(found: Sequence[RunView]) -> Table:
 
 
 def _exception_table(found: lookups.WorkList) -> Table:
-    table = Table("severity", "type", "status", "booking", "seen", "title", box=SIMPLE)
+    booking = Column("booking", no_wrap=True)
+    table = Table("severity", "type", "status", booking, "seen", "title", box=SIMPLE)
     for row in found.rows:
         kind = f"{row.type} ({row.drift_class})" if row.drift_class else row.type
         table.add_row(row.severity, kind, row.status, row.booking_id or "", str(row.occurrences), row.title)

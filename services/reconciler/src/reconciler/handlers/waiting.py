@@ -9,7 +9,7 @@ from reconciler.adapters import run_list
 from reconciler.adapters.run_list import RunView
 
 POLL_SECONDS = 0.2
-QUEUED_SECONDS_MAX = 30.0
+QUEUED_SECONDS_MAX = 15.0
 """The command goes to Kafka and back in well under a second where a service is running."""
 
 _ENDED = ("completed", "failed", "cancelled")

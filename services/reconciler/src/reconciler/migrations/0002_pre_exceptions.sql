@@ -33,7 +33,7 @@ CREATE INDEX exception_work_order ON exception (severity_rank, first_seen_at, id
 
 -- What happened to an exception, with actor and reason, for ever (REC-9).
 CREATE TABLE exception_event (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid PRIMARY KEY DEFAULT uuidv7(),
     exception_id uuid NOT NULL REFERENCES exception (id) ON DELETE RESTRICT,
     kind text NOT NULL CHECK (kind IN ('opened', 'revised', 'resolved')),
     revision bigint NOT NULL,

@@ -1,0 +1,128 @@
+"""Bookings put into booking's own tables behind its back, and what the reconciler makes of them."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from chassis.clock import new_id
+from harness import Record, Stack, eventually
+from pricing import PriceRequest, current_rate_card, snapshot, to_json_object
+
+PRICE = 13200
+RUN_SECONDS_MAX = 60.0
+
+_BOOKING = """
+INSERT INTO booking.booking (
+    booking_id, status, payment_status, version, transitions, service, starts_at, ends_at, currency, total,
+    captured, pricing, client_name, client_phone, pets, visits, request_sha256, created_at, confirmed_at
+)
+SELECT
+    id, $2, 'paid', 2, 2, 'drop-in', $3, $4, $5, $6,
+    $6, $7::jsonb, 'A', '+13125550100', '[]', '[]', '\\x00', $8, $8
+FROM unnest($1::uuid[]) AS id
+"""
+
+_PAYMENT = """
+INSERT INTO booking.payment (booking_id, provider, provider_payment_id, event_id, captured, currency)
+SELECT id, 'stripe', 'pi_' || id || $2, 'evt_' || id || $2, $3, $4 FROM unnest($1::uuid[]) AS id
+"""
+
+
+async def insert_bookings(
+    stack: Stack, count: int = 1, *, status: str = "confirmed", paid: bool = True
+) -> list[str]:
+    """Bookings priced at 132.00 by the real engine, confirmed two days ago; their ids in order."""
+    ids = sorted(new_id() for _ in range(count))
+    starts = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
+    ends = starts + timedelta(minutes=330)
+    slots = [(0, 30), (120, 60), (300, 30)]
+    visits = tuple(
+        (starts + timedelta(minutes=at), starts + timedelta(minutes=at + long)) for at, long in slots
+    )
+    priced = snapshot(
+        PriceRequest(service="drop-in", starts_at=starts, ends_at=ends, visits=visits, pets=3, holiday=True),
+        current_rate_card(),
+    )
+    assert priced.total == PRICE
+    pricing = json.dumps(to_json_object(priced))
+    due = datetime.now(UTC) - timedelta(days=2)  # noqa: TID251 - the service's own clock is now as well
+    database = stack.database("booking")
+    await database.execute(_BOOKING, ids, status, starts, ends, "USD", PRICE, pricing, due)
+    if paid:
+        await pay(stack, ids)
+    return ids
+
+
+async def pay(
+    stack: Stack, ids: Sequence[str], *, captured: int = PRICE, currency: str = "USD", number: int = 1
+) -> None:
+    """One payment for each booking."""
+    await stack.database("booking").execute(_PAYMENT, ids, f"_{number}", captured, currency)
+
+
+async def corrupt(stack: Stack, booking_id: str, change: str, *values: Any) -> None:
+    """Change a booking behind the service's back, e.g. `total = $2`."""
+    await stack.database("booking").execute(
+        f"UPDATE booking.booking SET {change} WHERE booking_id = $1", booking_id, *values
+    )
+
+
+async def request_run(stack: Stack, http: httpx.AsyncClient, **headers: str) -> dict[str, Any]:
+    """Ask for a run over HTTP."""
+    response = await http.post(f"{stack.url('reconciler')}/api/reconciliation/runs", headers=headers)
+    assert response.status_code == 202, response.text
+    return response.json()
+
+
+async def ended_run(stack: Stack, http: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
+    """The run once it has ended."""
+
+    async def look() -> dict[str, Any] | None:
+        response = await http.get(f"{stack.url('reconciler')}/api/reconciliation/runs/{run_id}")
+        run = response.json()
+        return run if run["status"] in {"completed", "failed"} else None
+
+    run = await eventually(look, seconds=RUN_SECONDS_MAX, what=f"run {run_id} has ended")
+    assert run is not None
+    return run
+
+
+async def completed_run(stack: Stack, http: httpx.AsyncClient) -> dict[str, Any]:
+    """A run from request to end."""
+    run = await ended_run(stack, http, (await request_run(stack, http))["id"])
+    assert run["status"] == "completed", run
+    assert run["scanned"] == run["clean"] + run["drifted"] + run["skipped"] + run["errored"]
+    return run
+
+
+async def exceptions_of(
+    stack: Stack, http: httpx.AsyncClient, ids: Sequence[str], **filters: str
+) -> dict[str, list[dict[str, Any]]]:
+    """The exceptions of these bookings, by booking, in the order of the list; all pages of it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    cursor: dict[str, str] = {}
+    while True:
+        response = await http.get(
+            f"{stack.url('reconciler')}/api/exceptions", params={"limit": 500, **filters, **cursor}
+        )
+        assert response.status_code == 200, response.text
+        for item in response.json()["exceptions"]:
+            if item["booking_id"] in ids:
+                found.setdefault(item["booking_id"], []).append(item)
+        if response.json()["next_cursor"] is None:
+            return found
+        cursor = {"cursor": response.json()["next_cursor"]}
+
+
+async def events_about(stack: Stack, key: str) -> list[Record]:
+    """What stands on the events' topic under a key now."""
+    records = await stack.topic("reconciliation.events.v1").records()
+    return [record for record in records if record.key == key.encode()]
+
+
+def types(records: Sequence[Record]) -> list[str | None]:
+    """What happened, in order."""
+    return [record.header("ce_type") for record in records]
