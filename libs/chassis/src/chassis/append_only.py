@@ -13,18 +13,29 @@ _FORBIDDEN = (
     "TRUNCATE {table}",
 )
 
+# One that a statement may name: a generated column is refused before anybody looks at grants.
 _FIRST_COLUMN = """
 SELECT attname FROM pg_attribute
-WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum LIMIT 1
+WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attidentity <> 'a' AND attgenerated = ''
+ORDER BY attnum LIMIT 1
+"""
+
+_GRANTED = """
+SELECT string_agg(privilege, ', ') FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
+WHERE has_table_privilege($1::regclass, privilege)
+    OR privilege = 'UPDATE' AND has_any_column_privilege($1::regclass, privilege)
 """
 
 # tgtype bits: 1 row, 2 before, 8 delete, 16 update, 32 truncate; tgenabled 'A' is ENABLE ALWAYS.
-_GUARDED = """
+# tgqual and tgattr: a trigger with a condition, or on some columns, lets the rest through.
+# The function's name is a rule of the house: refuse_change, or refuse_change_of_… where it lets a role through.
+_GUARDED = r"""
 SELECT
     bool_or(tgtype & 27 = 27) AS rows_guarded,
     bool_or(tgtype & 1 = 0 AND tgtype & 58 = 58) AS statements_guarded
-FROM pg_trigger
+FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE tgrelid = $1::regclass AND tgenabled = 'A' AND NOT tgisinternal
+    AND proname LIKE 'refuse\_change%' AND tgqual IS NULL AND tgattr::text = ''
 """
 
 
@@ -35,15 +46,17 @@ class NotAppendOnlyError(Exception):
 async def assert_append_only(database: Database, tables: Sequence[str]) -> None:
     """Try each forbidden statement in a transaction that is rolled back, as the service's own role.
 
-    Also looks whether the triggers that bind everyone else, the owner among them, are there and ENABLE
-    ALWAYS: plain ones are bypassed by `session_replication_role = replica`.
+    Also looks whether this role was granted any of them, and whether the triggers that bind everyone else,
+    the owner among them, are there and ENABLE ALWAYS: plain ones are bypassed by
+    `session_replication_role = replica`.
 
     Raises:
-        NotAppendOnlyError: a statement went through, or a trigger is missing.
+        NotAppendOnlyError: a statement went through or is granted, or a trigger is missing.
     """
     async with database.connection() as connection:
         for table in tables:
             await _assert_guarded(connection, table)
+            await _assert_not_granted(connection, table)
             column: str = await connection.fetchval(_FIRST_COLUMN, table)
             for statement in _FORBIDDEN:
                 await _assert_refused(connection, statement.format(table=table, column=column))
@@ -53,6 +66,12 @@ async def _assert_guarded(connection: Connection, table: str) -> None:
     row = await connection.fetchrow(_GUARDED, table)
     if row is None or not (row["rows_guarded"] and row["statements_guarded"]):
         raise NotAppendOnlyError(f"{table}: the ENABLE ALWAYS triggers that refuse changes are missing")
+
+
+async def _assert_not_granted(connection: Connection, table: str) -> None:
+    granted = await connection.fetchval(_GRANTED, table)
+    if granted is not None:
+        raise NotAppendOnlyError(f"{table}: the service's role has been granted {granted}: revoke it")
 
 
 async def _assert_refused(connection: Connection, statement: str) -> None:
