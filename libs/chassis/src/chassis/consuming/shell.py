@@ -150,7 +150,7 @@ class Consumer:
         self._draining = True
         try:
             async with asyncio.timeout(DRAIN_SECONDS_MAX), self._in_hand:
-                return
+                self._failure = None  # what kept failing was given back: its next member tells
         except TimeoutError:
             _log.warning("batch still in hand while its partitions go", seconds=DRAIN_SECONDS_MAX)
         finally:

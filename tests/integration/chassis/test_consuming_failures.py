@@ -1,0 +1,188 @@
+"""What fails costs only itself: poison waits aside, an absent database costs patience (design rule 6)."""
+
+import asyncpg
+import pytest
+
+from chassis.consuming import shell
+from chassis.consuming.core import BUG_ATTEMPTS_MAX
+from chassis.messages import Message, unpack_headers
+from contracts.dead_letters import MessageSetAside
+from contracts.metadata import read_metadata
+from harness import Infra, down, eventually
+from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
+
+
+class Trouble:
+    """Fails on the named events, until told to stop."""
+
+    def __init__(self, error: Exception, *event_ids: str) -> None:
+        self._error = error
+        self._event_ids = event_ids
+        self.over = False
+        self.failed = 0
+
+    async def __call__(self, message: Message) -> None:
+        if not self.over and message.metadata.id in self._event_ids:
+            self.failed += 1
+            raise self._error
+
+
+def serialization_failure() -> asyncpg.PostgresError:
+    return asyncpg.SerializationError("could not serialize access due to concurrent update")
+
+
+async def test_poison_is_set_aside_its_key_waits_in_order_and_others_flow(ground: Ground) -> None:
+    sent = [record(f"{key}:{number}", key=key) for number in range(5) for key in ("sick", "well", "fine")]
+    await ground.topic.publish_all(sent)
+    async with Member(ground, before=Trouble(ValueError("poison"), "sick:1")).running():
+
+        async def judged(count: int) -> bool:
+            return len(await ground.effects()) + len(await ground.set_aside()) == count
+
+        await eventually(lambda: judged(15), seconds=20)
+        # What comes later of that key waits too, in a transaction of its own.
+        await ground.topic.publish_all([record("sick:5", key="sick"), record("well:5", key="well")])
+        await eventually(lambda: judged(17))
+        ends = await ground.ends()
+
+        async def committed() -> bool:
+            return await ground.committed() == ends
+
+        await eventually(committed)
+    applied = await ground.effects()
+    assert [e for e in applied if e.startswith("sick")] == ["sick:0"]
+    assert [e for e in applied if e.startswith("well")] == [f"well:{number}" for number in range(6)]
+    assert [e for e in applied if e.startswith("fine")] == [f"fine:{number}" for number in range(5)]
+    rows = await ground.set_aside()
+    waiting = [read_metadata(unpack_headers(row["headers"])).id for row in rows]
+    assert waiting == [f"sick:{number}" for number in range(1, 6)]
+    assert [(row["reason"], row["attempts"]) for row in rows] == [
+        ("bug", BUG_ATTEMPTS_MAX),
+        *[("behind_another", 0)] * 4,
+    ]
+    assert {(row["consumer"], row["topic"], row["key"], row["status"]) for row in rows} == {
+        (SERVICE, TOPIC, b"sick", "waiting")
+    }
+    assert rows[0]["error"] == "ValueError: poison"
+
+
+async def test_set_aside_is_announced_in_the_same_transaction_once(ground: Ground) -> None:
+    await ground.topic.publish_all([record("e1", key="sick")])
+    async with Member(ground, before=Trouble(ValueError("poison"), "e1")).running():
+
+        async def announced() -> bool:
+            return await ground.outbox_rows() == 1
+
+        await eventually(announced, seconds=20)
+    row = await ground.sql.fetchrow("SELECT topic, key, value, headers FROM outbox")
+    assert row is not None
+    said = MessageSetAside.model_validate_json(row["value"])
+    (kept,) = await ground.set_aside()
+    assert (row["topic"], row["key"]) == ("dead-letters.v1", b"sick")
+    assert read_metadata(unpack_headers(row["headers"])).type == "dead-letter.set-aside"
+    assert said.dead_letter_id == str(kept["dead_letter_id"])
+    assert (said.topic, said.partition, said.offset) == (TOPIC, kept["partition"], kept["record_offset"])
+    assert (said.event_id, said.reason, said.attempts) == ("e1", "bug", BUG_ATTEMPTS_MAX)
+
+
+async def test_error_text_that_no_column_takes_is_kept_all_the_same(ground: Ground) -> None:
+    error = ValueError("half an emoji \ud83d and a \0")
+    await ground.topic.publish_all([record("e1", key="sick"), record("e2", key="well")])
+    async with Member(ground, before=Trouble(error, "e1")).running():
+
+        async def judged() -> bool:
+            return await ground.effects() == ["e2"] and len(await ground.set_aside()) == 1
+
+        await eventually(judged, seconds=20)
+    (row,) = await ground.set_aside()
+    assert row["error"] == "ValueError: half an emoji \ufffd and a \ufffd"
+
+
+async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: Ground) -> None:
+    trouble = Trouble(serialization_failure(), "e1")
+    await ground.topic.publish_all([record(f"e{number}") for number in range(5)])
+    async with Member(ground, before=trouble).running() as member:
+        await eventually(lambda: trouble.failed > BUG_ATTEMPTS_MAX + 2, seconds=20)
+        check = await member.consumer.check()
+        assert not check.ok
+        assert "could not serialize access" in check.detail
+        assert await ground.committed() == {}
+        trouble.over = True
+
+        async def applied() -> bool:
+            return await ground.effects() == [f"e{number}" for number in range(5)]
+
+        await eventually(applied, seconds=20)
+
+        async def good_again() -> bool:
+            return (await member.consumer.check()).ok
+
+        await eventually(good_again)
+    assert await ground.set_aside() == []
+
+
+async def test_batch_given_back_comes_again_whole(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "IN_HAND_SECONDS_MAX", 0.2)
+    trouble = Trouble(serialization_failure(), "k0:1", "k1:2")
+    sent = [record(f"k{key}:{number}", key=f"k{key}") for number in range(4) for key in range(3)]
+    await ground.topic.publish_all(sent)
+    async with Member(ground, before=trouble).running() as member:
+        await eventually(lambda: trouble.failed > 12, seconds=30)
+        assert not (await member.consumer.check()).ok
+        trouble.over = True
+        ends = await ground.ends()
+
+        async def committed() -> bool:
+            return await ground.committed() == ends
+
+        await eventually(committed, seconds=20)
+    applied = await ground.effects()
+    for key in range(3):
+        mine = [event_id for event_id in applied if event_id.startswith(f"k{key}")]
+        assert mine == [f"k{key}:{number}" for number in range(4)]
+    assert await ground.set_aside() == []
+
+
+async def test_database_away_is_waited_for_and_readiness_says_so(ground: Ground, infra: Infra) -> None:
+    async with Member(ground).running() as member:
+        await ground.topic.publish_all([record("e0")])
+
+        async def applied(count: int) -> bool:
+            return len(await ground.effects()) == count
+
+        await eventually(lambda: applied(1), seconds=20)
+        async with down(infra.postgres, how="kill"):
+            await ground.topic.publish_all([record(f"e{number}") for number in range(1, 20)])
+
+            async def says_so() -> bool:
+                return not (await member.consumer.check()).ok
+
+            await eventually(says_so, seconds=20)
+        await eventually(lambda: applied(20), seconds=40)
+
+        async def good_again() -> bool:
+            return (await member.consumer.check()).ok
+
+        await eventually(good_again)
+    assert await ground.effects() == [f"e{number}" for number in range(20)]
+    assert await ground.set_aside() == []
+
+
+async def test_message_that_cannot_be_set_aside_stays_in_hand(ground: Ground) -> None:
+    """Not kept means not passed: the offset waits until the dead letter is written."""
+    await ground.sql.execute(f'REVOKE INSERT ON dead_letter FROM "{ground.role}"')
+    await ground.topic.publish_all([record("e1", key="sick"), record("e2", key="sick")])
+    async with Member(ground, before=Trouble(ValueError("poison"), "e1")).running() as member:
+
+        async def stuck() -> bool:
+            return "cannot set a message aside" in (await member.consumer.check()).detail
+
+        await eventually(stuck, seconds=20)
+        assert await ground.committed() == {}
+        await ground.sql.execute(f'GRANT INSERT ON dead_letter TO "{ground.role}"')
+
+        async def kept() -> bool:
+            return len(await ground.set_aside()) == 2
+
+        await eventually(kept, seconds=20)
+    assert await ground.effects() == []
