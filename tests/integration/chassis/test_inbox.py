@@ -1,0 +1,115 @@
+"""The inbox: an event is admitted once, however often and wherever it comes (BK-10, design rule 4)."""
+
+import asyncio
+
+import pytest
+
+from chassis import inbox
+from chassis.errors import MalformedMessageError
+from chassis.messages import Message
+from chassis.postgres import Database
+from contracts.metadata import MessageMetadata
+from harness import eventually
+from integration.chassis.ground import Ground
+
+
+def message(event_id: str, value: bytes = b"{}", *, source: str = "s") -> Message:
+    headers = MessageMetadata(id=event_id, source=source, type="t").to_headers()
+    return Message("topic", 0, 0, b"k", value, headers)
+
+
+def ids(messages: list[Message]) -> list[str]:
+    return [found.metadata.id for found in messages]
+
+
+async def test_duplicates_in_one_batch_are_admitted_once_in_order(database: Database) -> None:
+    async with database.transaction() as connection:
+        admission = await inbox.admit(connection, [message(i) for i in ("b", "a", "b", "c", "a")])
+    assert ids(admission.fresh) == ["b", "a", "c"]
+    assert admission.duplicates == 2
+    assert admission.conflicts == []
+
+
+async def test_duplicates_across_batches_are_not_admitted(database: Database) -> None:
+    async with database.transaction() as connection:
+        await inbox.admit(connection, [message("a"), message("b")])
+    async with database.transaction() as connection:
+        admission = await inbox.admit(connection, [message("b"), message("c"), message("a")])
+    assert (ids(admission.fresh), admission.duplicates) == (["c"], 2)
+
+
+async def test_same_id_of_another_source_is_another_event(database: Database) -> None:
+    async with database.transaction() as connection:
+        admission = await inbox.admit(connection, [message("a"), message("a", source="other")])
+    assert len(admission.fresh) == 2
+
+
+async def test_rolled_back_admission_never_happened(database: Database) -> None:
+    async def admit_and_fail() -> None:
+        async with database.transaction() as connection:
+            await inbox.admit(connection, [message("a")])
+            raise RuntimeError("effect failed")
+
+    with pytest.raises(RuntimeError, match="effect failed"):
+        await admit_and_fail()
+    async with database.transaction() as connection:
+        assert ids((await inbox.admit(connection, [message("a")])).fresh) == ["a"]
+
+
+async def test_other_body_under_the_same_id_is_a_conflict_and_not_admitted(database: Database) -> None:
+    first, second = message("a", b"1"), message("a", b"2")
+    async with database.transaction() as connection:
+        within = await inbox.admit(connection, [first, second, message("a", b"1")])
+    assert within.fresh == [first]
+    assert within.duplicates == 1
+    assert [(c.message, c.first_body_sha256) for c in within.conflicts] == [(second, first.body_sha256)]
+    async with database.transaction() as connection:
+        later = await inbox.admit(connection, [message("a", b"3"), message("b")])
+    assert ids(later.fresh) == ["b"]
+    assert [c.first_body_sha256 for c in later.conflicts] == [first.body_sha256]
+
+
+async def test_replicas_at_the_same_time_admit_once(database: Database, place: Ground) -> None:
+    """The second waits for the first to commit, and then has a duplicate."""
+    entered = asyncio.Event()
+
+    async def second() -> inbox.Admission:
+        async with database.transaction() as connection:
+            entered.set()
+            return await inbox.admit(connection, [message("a"), message("b")])
+
+    async def waits() -> bool:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
+        return await place.sql.fetchval(waiting, place.name) == 1
+
+    async with database.transaction() as connection:
+        assert len((await inbox.admit(connection, [message("a")])).fresh) == 1
+        running = asyncio.create_task(second())
+        await entered.wait()
+        await eventually(waits)
+    admission = await running
+    assert (ids(admission.fresh), admission.duplicates) == (["b"], 1)
+
+
+async def test_many_replicas_with_overlapping_batches_admit_each_event_once(database: Database) -> None:
+    """In opposite orders too: without one order of locking they would deadlock."""
+
+    async def replica(number: int) -> list[str]:
+        batch = [message(f"e{event:03}") for event in range(100)]
+        async with database.transaction() as connection:
+            return ids((await inbox.admit(connection, batch if number % 2 else batch[::-1])).fresh)
+
+    admitted = await asyncio.gather(*(replica(number) for number in range(10)))
+    assert sorted(event for replica in admitted for event in replica) == [f"e{n:03}" for n in range(100)]
+
+
+async def test_identity_with_what_no_column_takes_is_admitted_once(database: Database) -> None:
+    for expected in (1, 0):
+        async with database.transaction() as connection:
+            assert len((await inbox.admit(connection, [message("a\0b", source="s\0")])).fresh) == expected
+
+
+async def test_message_without_identity_is_malformed(database: Database) -> None:
+    with pytest.raises(MalformedMessageError, match="ce_id"):
+        async with database.transaction() as connection:
+            await inbox.admit(connection, [Message("t", 0, 0, b"", b"", ())])
