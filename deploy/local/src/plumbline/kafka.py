@@ -63,8 +63,7 @@ class EmbeddedKafka(Server):
         """Where clients connect, as `host:port`."""
         return f"127.0.0.1:{self._port}"
 
-    async def start(self) -> None:
-        """As `Server.start`; a directory without data is formatted with a cluster id of its own."""
+    async def _start(self) -> None:
         class_path = await self._fetch()
         await asyncio.to_thread(self._prepare)
         if not (self._data / _META).is_file():

@@ -52,8 +52,7 @@ class EmbeddedPostgres(Server):
         password = (self._directory / _PASSWORD_FILE).read_text(encoding="utf-8")
         return f"postgresql://{ADMINISTRATOR}:{password}@127.0.0.1:{self._port}/postgres"
 
-    async def start(self) -> None:
-        """As `Server.start`; recovers what a crash, of the server or of the machine, has left."""
+    async def _start(self) -> None:
         self._runner = postgres_binaries.account()
         programs = await asyncio.to_thread(postgres_binaries.directory, self._runner)
         await asyncio.to_thread(self._prepare)

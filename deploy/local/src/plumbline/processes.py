@@ -75,8 +75,7 @@ class Process:
 
     def spawn(self) -> None:
         """Start it and put it on record; returns at once. `StackError` if it runs already."""
-        if self.running:
-            raise StackError(f"{self.name} is running already (pid {self.pid})")
+        self.retire()
         self._make_room_in_log()
         account = self._account
         with self.log_path.open("ab") as log:
@@ -122,6 +121,13 @@ class Process:
         if code := self._child and self._child.returncode:
             raise StackError(f"{self.name} failed with exit code {code} {self.last_words()}")
 
+    def retire(self) -> None:
+        """Take it off the record if it has ended, by itself or by another's hand; `StackError` if it runs."""
+        if self.running:
+            raise StackError(f"{self.name} is running already (pid {self.pid})")
+        if self._ledger and self._identity:
+            self._ledger.remove(self._identity)
+
     async def stop(self) -> None:
         """End it politely, after `stop_seconds_max` by force; nothing of it is left when this returns."""
         await self._end(stop_seconds_max=self.stop_seconds_max)
@@ -157,8 +163,7 @@ class Process:
             return
         await identity.end(self._identity, stop_seconds_max=stop_seconds_max)
         self._child.wait(timeout=_REAP_SECONDS_MAX)
-        if self._ledger:
-            self._ledger.remove(self._identity)
+        self.retire()
 
     async def _ended(self) -> bool:
         return not self.running

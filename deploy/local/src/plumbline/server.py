@@ -32,12 +32,18 @@ class Server(ABC):
         """Whether its process is there."""
         return self._process is not None and self._process.running
 
-    @abstractmethod
     async def start(self) -> None:
         """Start it and wait until it takes requests; what it needs is made or fetched at first.
 
         `StackError` says what stands in the way; nothing is left running then.
         """
+        if self._process:
+            self._process.retire()
+        await self._start()
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Put the new process into `_process` and launch it."""
 
     async def stop(self) -> None:
         """Stop in an orderly way, so that the next start needs no recovery."""

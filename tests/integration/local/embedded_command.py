@@ -1,0 +1,29 @@
+"""`plumbline up` with services of a few lines each: `embedded_command.py [--detach] SERVICE…`."""
+
+import asyncio
+import os
+import sys
+
+from rich.console import Console
+
+from plumbline import place
+from plumbline.failure import StackError
+from plumbline.services import Service
+from plumbline.up import up
+
+names = [word for word in sys.argv[1:] if not word.startswith("--")]
+members = tuple(Service(name, name, number, has_database=False) for number, name in enumerate(names))
+try:
+    good = asyncio.run(
+        up(
+            place.from_environment(os.environ),
+            detach="--detach" in sys.argv,
+            environ=os.environ,
+            console=Console(),
+            members=members,
+        )
+    )
+except StackError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(2)
+sys.exit(0 if good else 1)

@@ -1,0 +1,257 @@
+"""Nothing is left behind, whatever ends a stack. Services of a few lines, a real Kafka and PostgreSQL."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from harness import eventually
+from harness.ports import free_port
+from plumbline.ledger import Ledger
+from plumbline.place import Place
+
+COMMAND = Path(__file__).with_name("embedded_command.py")
+TINY = (Path(__file__).parents[2] / "unit/local/tiny_service.py").read_text()
+START_SECONDS_MAX = 60.0
+
+
+class Machine:
+    """A state directory, its ports, and the commands that are run on them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.place = Place(directory / "var", free_port(13))
+        self.packages = directory / "packages"
+        self.environment = {
+            **os.environ,
+            "PLUMBLINE_STATE": str(self.place.state),
+            "PLUMBLINE_PORT_BASE": str(self.place.port_base),
+            "PYTHONPATH": str(self.packages),
+        }
+        self._running: list[Process] = []
+
+    def add_service(self, name: str, source: str = TINY) -> None:
+        package = self.packages / name
+        package.mkdir(parents=True)
+        port = f'sys.argv[1] = __import__("os").environ["{name.upper()}_PORT"]'
+        (package / "__main__.py").write_text(
+            source.replace("if __name__", f"{port}\nif __name__").replace(
+                'if "ignore-sigterm"', f'{port}\nif "ignore-sigterm"'
+            )
+        )
+
+    async def spawn(self, *command: str | Path) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *map(str, command), env=self.environment, stdout=PIPE, stderr=STDOUT
+        )
+        self._running.append(process)
+        return process
+
+    async def run(self, *command: str | Path) -> tuple[int | None, str]:
+        process = await self.spawn(*command)
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    async def plumbline(self, *arguments: str) -> tuple[int | None, str]:
+        return await self.run("-m", "plumbline", *arguments)
+
+    async def is_ready(self) -> dict[str, Any]:
+        await eventually(self.place.stack_file.exists, seconds=START_SECONDS_MAX)
+        return json.loads(self.place.stack_file.read_text())
+
+    async def clean_up(self) -> None:
+        for process in self._running:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        await self.plumbline("down")
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncGenerator[Machine]:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    here = Machine(tmp_path)
+    yield here
+    await here.clean_up()
+
+
+def alive(pids: dict[str, int]) -> list[str]:
+    return [name for name, pid in pids.items() if psutil.pid_exists(pid) and not _is_zombie(pid)]
+
+
+def _is_zombie(pid: int) -> bool:
+    """Of processes whose parent was killed, until whoever adopted them looks."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def test_stack_outlives_its_detached_start_and_ends_completely(machine: Machine) -> None:
+    machine.add_service("tiny")
+    code, output = await machine.run(COMMAND, "--detach", "tiny")
+    assert code == 0, output
+    content = await machine.is_ready()
+
+    assert sorted(alive(content["pids"])) == ["kafka", "postgres", "tiny"]
+    assert stat.S_IMODE(machine.place.stack_file.stat().st_mode) == 0o600
+    assert content["urls"]["tiny"] == f"http://127.0.0.1:{machine.place.port_base}"
+    assert (await machine.plumbline("status"))[0] == 0
+    code, output = await machine.plumbline("up")
+    assert (code, "already" in output) == (2, True)
+    assert (await machine.plumbline("up", "--detach"))[0] == 0
+
+    os.kill(content["pids"]["tiny"], signal.SIGSTOP)
+    assert (await machine.plumbline("status"))[0] == 1
+    assert (await machine.plumbline("up", "--detach"))[0] == 2
+    os.kill(content["pids"]["tiny"], signal.SIGCONT)
+
+    assert (await machine.plumbline("down"))[0] == 0
+    assert alive(content["pids"]) == []
+    assert not machine.place.stack_file.exists()
+    assert (await machine.plumbline("status"))[0] == 1
+    assert await machine.plumbline("down") == (0, "nothing was running\n")
+
+
+async def test_leftovers_of_a_killed_supervisor_are_ended_by_the_next_start_and_data_are_kept(
+    machine: Machine,
+) -> None:
+    machine.add_service("tiny")
+    supervisor = await machine.spawn(COMMAND, "tiny")
+    first = await machine.is_ready()
+    machine.place.stack_file.rename(machine.place.state / "first.json")
+    supervisor.kill()
+    await supervisor.wait()
+    assert sorted(alive(first["pids"])) == ["kafka", "postgres", "tiny"]
+
+    code, output = await machine.run(COMMAND, "--detach", "tiny")
+
+    assert code == 0, output
+    assert "left behind" in output
+    assert alive(first["pids"]) == []
+    second = await machine.is_ready()
+    assert (second["secrets"], second["postgres"]) == (first["secrets"], first["postgres"])
+
+
+async def test_leftovers_of_a_killed_supervisor_are_ended_by_down(machine: Machine) -> None:
+    machine.add_service("tiny")
+    supervisor = await machine.spawn(COMMAND, "tiny")
+    content = await machine.is_ready()
+    supervisor.kill()
+    await supervisor.wait()
+
+    assert (await machine.plumbline("down"))[0] == 0
+
+    assert alive(content["pids"]) == []
+
+
+async def test_death_of_a_service_is_reported_and_ctrl_c_ends_the_rest(machine: Machine) -> None:
+    machine.add_service("tiny")
+    machine.add_service("other")
+    supervisor = await machine.spawn(COMMAND, "tiny", "other")
+    content = await machine.is_ready()
+    code, output = await machine.plumbline("up", "--detach")
+    assert code == 0, output
+
+    os.kill(content["pids"]["tiny"], signal.SIGKILL)
+    assert supervisor.stdout is not None
+    said = ""
+    while "tiny has ended" not in said:
+        said += (await supervisor.stdout.readline()).decode()
+    assert sorted(alive(content["pids"])) == ["kafka", "other", "postgres"]
+    supervisor.send_signal(signal.SIGINT)
+    said += (await supervisor.communicate())[0].decode()
+
+    assert supervisor.returncode == 1
+    assert "| tiny service started" in said
+    assert alive(content["pids"]) == []
+    assert not machine.place.stack_file.exists()
+
+
+async def test_down_ends_a_supervised_stack_too(machine: Machine) -> None:
+    machine.add_service("tiny")
+    supervisor = await machine.spawn(COMMAND, "tiny")
+    content = await machine.is_ready()
+
+    assert (await machine.plumbline("down"))[0] == 0
+
+    assert alive(content["pids"]) == []
+    await supervisor.communicate()
+    assert supervisor.returncode == 0
+
+
+async def test_sigterm_in_the_middle_of_a_start_leaves_nothing(machine: Machine) -> None:
+    machine.add_service("tiny")
+    supervisor = await machine.spawn(COMMAND, "tiny")
+
+    def started() -> dict[str, int]:
+        return {process.name: process.pid for process in Ledger(machine.place.ledger).record.processes}
+
+    await eventually(lambda: "kafka" in started() and "postgres" in started(), seconds=START_SECONDS_MAX)
+    pids = started()
+    supervisor.terminate()
+    output = (await supervisor.communicate())[0].decode()
+
+    assert supervisor.returncode == 2
+    assert "stopped before everything was ready" in output
+    assert alive(pids) == []
+    assert not machine.place.ledger.exists()
+
+
+async def test_service_that_cannot_start_ends_the_start_and_leaves_nothing(machine: Machine) -> None:
+    machine.add_service("tiny")
+    machine.add_service("broken", "raise SystemExit('no such colour')")
+    pids: dict[str, int] = {}
+    supervisor = await machine.spawn(COMMAND, "--detach", "tiny", "broken")
+
+    def seen() -> bool:
+        pids.update({p.name: p.pid for p in Ledger(machine.place.ledger).record.processes})
+        return supervisor.returncode is not None
+
+    await eventually(seen, seconds=START_SECONDS_MAX)
+    assert supervisor.stdout is not None
+    output = (await supervisor.stdout.read()).decode()
+
+    assert supervisor.returncode == 2
+    assert "broken ended while starting" in output
+    assert "no such colour" in output
+    assert {"kafka", "postgres"} <= set(pids)
+    assert alive(pids) == []
+    assert not machine.place.stack_file.exists()
+
+
+async def test_busy_port_is_named_before_anything_is_started(machine: Machine) -> None:
+    machine.add_service("tiny")
+    with socket.create_server(("127.0.0.1", machine.place.kafka_port)):
+        code, output = await machine.run(COMMAND, "tiny")
+
+    assert code == 2
+    assert f"{machine.place.kafka_port} (kafka) by" in output
+    assert not machine.place.kafka.exists()
+    assert not machine.place.ledger.exists()
+
+
+async def test_whole_system_starts_is_healthy_and_stops(machine: Machine) -> None:
+    code, output = await machine.plumbline("up", "--detach")
+    assert code == 0, output
+    content = await machine.is_ready()
+
+    assert sorted(content["urls"]) == ["audit", "booking", "reconciler", "webhook-gateway"]
+    code, output = await machine.plumbline("doctor", "--json")
+    assert [finding for finding in json.loads(output) if not finding["good"]] == []
+    assert code == 0
+    code, output = await machine.plumbline("status", "--json")
+    assert {part["state"] for part in json.loads(output)} == {"ready"}
+
+    assert (await machine.plumbline("down"))[0] == 0
+    assert alive(content["pids"]) == []
