@@ -11,6 +11,13 @@ from chassis import clock
 from harness import Infra, Stack, eventually, start_services
 from integration.booking_calls import WORKED_TOTAL, BookingApi, payload, payment_record, webhook_record
 
+_PAYMENT_OF_ANOTHER_REPLICA = """
+INSERT INTO payment
+    (booking_id, booking_reference, provider, provider_payment_id, event_id, captured, currency)
+VALUES ($1::uuid, $1::text, 'stripe', $2, 'evt', 13200, 'USD')
+"""
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
+
 
 @pytest.fixture(scope="module")
 async def booking_stack(infra: Infra) -> AsyncGenerator[Stack]:
@@ -102,6 +109,22 @@ async def test_payment_that_names_two_bookings_is_counted_once(api: BookingApi) 
     await eventually(both_seen)
     statuses = [(await api.read(booking["id"]))["status"] for booking in (one, other)]
     assert sorted(statuses) == ["confirmed", "pending"]
+
+
+async def test_payment_being_written_by_another_replica_is_waited_for(api: BookingApi) -> None:
+    one, other = await api.create(), await api.create()
+    name = f"pi_{clock.new_id()}"
+    database = api.stack.database("booking")
+    async with database.connect("booking") as replica:
+        transaction = replica.transaction()
+        await transaction.start()
+        await replica.execute(_PAYMENT_OF_ANOTHER_REPLICA, one["id"], name)
+        await api.publish(payment_record(other["id"], payment_id=name))
+        await eventually(lambda: database.fetchval(_WAITING, replica.get_server_pid()))
+        await transaction.commit()
+    event = (await api.events(other["id"], 2))[-1]
+    assert payload(event)["kind"] == "payment_conflict"
+    assert (await api.read(other["id"]))["payment_status"] == "unpaid"
 
 
 async def test_payments_add_up_and_overpayment_shows(api: BookingApi) -> None:
