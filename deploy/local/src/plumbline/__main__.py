@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ from rich.console import Console
 
 from plumbline import deployment, place, status
 from plumbline import up as stack_command
+from plumbline.demo.command import demo, demo_console
+from plumbline.doctor import examination, patient
 from plumbline.failure import StackError
 
 EXIT_NO = 1
@@ -21,7 +24,8 @@ EXIT_COULD_NOT = 2
 
 _HELP = """The whole of Plumbline on one machine: a real Kafka, a real PostgreSQL and the four services.
 
-Begin with "plumbline up": it starts everything, shows how it is, and stops it on Ctrl-C.
+Begin with "plumbline demo": it plays a business day on a fresh stack and shows what became of it.
+"plumbline up" starts everything, shows how it is, and stops it on Ctrl-C.
 
 Data, logs and stack.json (addresses, passwords, webhook secrets) stand in $PLUMBLINE_STATE (default: var).
 Ports begin at $PLUMBLINE_PORT_BASE (default: 8080): gateway, booking, audit and reconciler from +0 on,
@@ -79,6 +83,31 @@ def show_status(as_json: AsJson = False) -> None:
     else:
         typer.echo("nothing is running; start it with `plumbline up`")
     raise typer.Exit(0 if status.is_ready(parts) else EXIT_NO)
+
+
+@cli.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check broker, topics, roles, grants, migrations, the append-only property and the services.
+
+    Looks at the stack of this state directory; without one, at the deployment that KAFKA_BOOTSTRAP,
+    POSTGRES_ADMIN_DSN and the services' connection strings name. Exits with 1 if anything is wrong.
+    """
+    found = asyncio.run(examination.examine(patient.find(place.from_environment(os.environ), os.environ)))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in found], indent=2))
+    else:
+        typer.echo("\n".join(finding.line for finding in found))
+    raise typer.Exit(0 if all(finding.good for finding in found) else EXIT_NO)
+
+
+@cli.command(name="demo")
+def play_demo() -> None:
+    """Play a business day on a fresh stack, show and check what became of it. Exits with 1 if it is wrong.
+
+    About 40 bookings, signed Stripe events and messages, forged and stale ones among them, then a few stored
+    prices are falsified and reconciled. A stack that runs already is left alone.
+    """
+    raise typer.Exit(0 if asyncio.run(demo(os.environ, demo_console())) else EXIT_NO)
 
 
 @topics.command(name="apply")
