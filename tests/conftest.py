@@ -1,8 +1,11 @@
 """Fixtures and hooks of the whole suite; tests/harness/README.md tells how to use them."""
 
 import os
+import signal
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -18,6 +21,11 @@ _READY_SECONDS_MAX = 60.0
 _TESTS = Path(__file__).parent
 
 _choice = pytest.StashKey[Choice]()
+
+
+def pytest_sessionstart() -> None:
+    """Let a suite that is asked to end take its servers with it, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, _end)
 
 
 @pytest.hookimpl(trylast=True)
@@ -90,6 +98,10 @@ async def stack(shared_stack: Stack) -> Stack:
 @pytest.fixture
 def deliver(stack: Stack) -> Deliver:
     return stack.deliver
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    pytest.exit("SIGTERM", returncode=128 + signal.SIGTERM)
 
 
 def _rank(item: pytest.Item) -> int:
