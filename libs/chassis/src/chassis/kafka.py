@@ -149,30 +149,38 @@ class Producer:
     async def send_all(
         self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
     ) -> list[BrokerUnavailableError | None]:
-        """Produce records in order and tell for each whether the broker has it (None) or why not."""
+        """Produce records in order and tell for each whether the broker has it (None) or why not.
+
+        A record that cannot even be handed over (too large) fails alone, and with it the later ones of its
+        key, so that none of them overtakes it.
+        """
         deadline = time.monotonic() + ack_seconds_max
-        futures: list[asyncio.Future[Any]] = []
-        failure: BrokerUnavailableError | None = None
+        outcomes: list[asyncio.Future[Any] | BrokerUnavailableError] = []
+        refused: dict[bytes, BrokerUnavailableError] = {}
         try:
             async with asyncio.timeout(ack_seconds_max):
-                producer = self._ready()
                 for record in records:
-                    # One by one: what was handed over before a failure is still awaited below.
-                    futures.append(await self._enqueue(producer, record))  # noqa: PERF401 - see above
-        except (KafkaError, OSError, TimeoutError) as error:
-            failure = _unavailable(error)
+                    outcome = refused.get(record.key) or await self._hand_over(record)
+                    if isinstance(outcome, BrokerUnavailableError):
+                        refused[record.key] = outcome
+                    outcomes.append(outcome)
+        except TimeoutError as error:
+            outcomes += [_unavailable(error)] * (len(records) - len(outcomes))
+        futures = [outcome for outcome in outcomes if isinstance(outcome, asyncio.Future)]
         if futures:
             await asyncio.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
-        results = [_ack(future) for future in futures]
-        return results + [failure] * (len(records) - len(results))
+        return [_ack(outcome) if isinstance(outcome, asyncio.Future) else outcome for outcome in outcomes]
 
-    async def _enqueue(self, producer: Any, record: OutgoingRecord) -> asyncio.Future[Any]:
-        return await producer.send(
-            self._connection.topic_prefix + record.topic,
-            value=record.value,
-            key=record.key,
-            headers=list(record.headers),
-        )
+    async def _hand_over(self, record: OutgoingRecord) -> asyncio.Future[Any] | BrokerUnavailableError:
+        try:
+            return await self._ready().send(
+                self._connection.topic_prefix + record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+            )
+        except (KafkaError, OSError) as error:
+            return _unavailable(error)
 
     def _ready(self) -> Any:
         if self._producer is None:
