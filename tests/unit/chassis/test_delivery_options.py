@@ -1,0 +1,106 @@
+"""FastStream's defaults lose messages: every subscriber of every service states every option (rule 7)."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from faststream.kafka import KafkaBroker
+from faststream.middlewares import AckPolicy
+
+from chassis.consuming import Consumer, shell
+from chassis.dead_letters import DeadLetters
+from chassis.faststream_part import Consumers
+from chassis.kafka import KafkaConnection, build_broker
+from chassis.messages import Message
+from chassis.metrics import Metrics
+from chassis.postgres import Connection, Database
+
+PREFIX = "t1."
+SERVICES = sorted(path.parent.name for path in Path(__file__).parents[3].glob("services/*/src/*/consumers*"))
+ENVIRONMENT = {
+    "kafka_bootstrap": "127.0.0.1:1",
+    "topic_prefix": PREFIX,
+    "booking_postgres_dsn": "postgresql://b@127.0.0.1:1/b",
+    "audit_postgres_dsn": "postgresql://a@127.0.0.1:1/a",
+    "reconciler_postgres_dsn": "postgresql://r@127.0.0.1:1/r",
+    "reconciler_booking_view_dsn": "postgresql://v@127.0.0.1:1/b",
+}
+
+
+def subscribers(broker: KafkaBroker) -> list[Any]:
+    found = list(broker.subscribers)
+    assert found
+    return found
+
+
+def brokers_of(service: str) -> list[KafkaBroker]:
+    """The brokers of a service as its own composition root builds them."""
+    build = importlib.import_module(f"{service}.main").build
+    settings_class = get_type_hints(build)["settings"]
+    service_made = build(settings_class.model_validate(ENVIRONMENT))
+    return [part._broker for part in service_made._lifecycle._parts if isinstance(part, Consumers)]
+
+
+async def _apply(_connection: Connection, _messages: Sequence[Message]) -> None:
+    raise AssertionError("never called")
+
+
+def consumer() -> Consumer:
+    return Consumer(
+        "sample",
+        database=Database("postgresql://s@127.0.0.1:1/s", application_name="sample"),
+        apply=_apply,
+        set_aside=DeadLetters("sample"),
+        topic_prefix=PREFIX,
+        metrics=Metrics("sample"),
+    )
+
+
+def assert_at_least_once(subscriber: Any, group: str) -> None:
+    options = subscriber._connection_args
+    assert subscriber.ack_policy is AckPolicy.MANUAL
+    assert options["enable_auto_commit"] is False
+    assert options["auto_offset_reset"] == "earliest"
+    assert subscriber.group_id == group
+    assert subscriber._no_reply is True
+    assert type(subscriber).__name__ == "BatchSubscriber"
+    assert subscriber.batch_timeout_ms == shell.BATCH_WAIT_MILLISECONDS
+    assert subscriber.max_records == shell.BATCH_MESSAGES_MAX
+    assert isinstance(subscriber._listener, shell._DrainOnRevoke)
+    assert subscriber._call_options.parser is shell._keep_bytes
+    assert subscriber._call_options.decoder is shell._raw_records
+    assert options["session_timeout_ms"] == shell.SESSION_MILLISECONDS_MAX
+    assert options["heartbeat_interval_ms"] * 3 <= options["session_timeout_ms"]
+    assert options["max_poll_interval_ms"] > 1000 * (shell.IN_HAND_SECONDS_MAX + shell.DRAIN_SECONDS_MAX)
+    assert len(subscriber.calls) == 1
+
+
+def test_consumer_states_every_delivery_option() -> None:
+    connection = KafkaConnection("127.0.0.1:1", PREFIX, {})
+    by_name, by_pattern = (build_broker(connection, client_id="sample") for _ in range(2))
+    consumer().subscribe(by_name, "bookings.events.v1", "webhooks.stripe.v1")
+    consumer().subscribe(by_pattern, pattern=r"webhooks\.[a-z0-9-]+\.v1")
+    for broker in (by_name, by_pattern):
+        (subscriber,) = subscribers(broker)
+        assert_at_least_once(subscriber, "t1.sample")
+    (named,), (matched,) = subscribers(by_name), subscribers(by_pattern)
+    assert named.topic_names == ["t1.bookings.events.v1", "t1.webhooks.stripe.v1"]
+    assert matched.topic_names == [r"^t1\.webhooks\.[a-z0-9-]+\.v1$"]
+
+
+def test_services_with_consumers_are_known() -> None:
+    assert {"audit", "booking", "reconciler"} <= set(SERVICES)
+
+
+# How a service declares its HTTP parameters is not looked at here.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_subscriber_of_every_service_is_at_least_once(service: str) -> None:
+    brokers = brokers_of(service)
+    assert brokers
+    for broker in brokers:
+        for subscriber in subscribers(broker):
+            assert_at_least_once(subscriber, PREFIX + service)
+            assert all(name.removeprefix("^").startswith(("t1.", r"t1\.")) for name in subscriber.topic_names)
