@@ -28,7 +28,7 @@ WHERE has_table_privilege($1::regclass, privilege)
 
 # tgtype bits: 1 row, 2 before, 8 delete, 16 update, 32 truncate; tgenabled 'A' is ENABLE ALWAYS.
 # tgqual and tgattr: a trigger with a condition, or on some columns, lets the rest through.
-# The function's name is a rule of the house: refuse_change, or refuse_change_of_… where it lets a role through.
+# The function's name is a rule of the house: refuse_change, or refuse_change_of_… where one role may pass.
 _GUARDED = r"""
 SELECT
     bool_or(tgtype & 27 = 27) AS rows_guarded,
