@@ -97,10 +97,12 @@ async def test_entry_has_the_shape_of_the_interface(audit: AuditApi) -> None:
 
 async def test_redelivered_event_adds_nothing(audit: AuditApi) -> None:
     record = webhook(b'{"amount": 1}')
-    await audit.recorded(STRIPE, record, record)
-    await audit.recorded(STRIPE, record)
+    placed = await audit.recorded(STRIPE, record, record)
+    placed += await audit.recorded(STRIPE, record)
     await audit.entry(event_id=record.header("ce_id"))
     assert await audit.entries(event_type="message.identity-conflict", q=record.header("ce_id")) == []
+    for each in placed:
+        assert await audit.entries(event_id=f"{STRIPE}/{each.partition}/{each.offset}") == [], "set aside"
 
 
 async def test_known_event_id_with_another_body_is_reported_once_and_both_bodies_are_kept(

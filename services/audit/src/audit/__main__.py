@@ -5,7 +5,6 @@ import sys
 from datetime import datetime
 from typing import Annotated
 
-import asyncpg
 import typer
 
 from audit.domain.facts import Status
@@ -14,6 +13,7 @@ from audit.handlers.reading import export_entries
 from audit.main import build, open_database
 from audit.settings import SERVICE, AuditSettings, ReadingSettings
 from chassis.cli import CommandError, add_migrate, add_serve, build_cli, run_cli
+from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import load_settings
 
 cli = build_cli("Keeps the EventLog and the status histories, append-only.")
@@ -50,7 +50,7 @@ def export(
         asyncio.run(_export(load_settings(ReadingSettings), wanted))
     except QueryError as error:
         raise CommandError(str(error)) from error
-    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+    except DATABASE_ERRORS as error:
         raise CommandError(f"export: {error}") from error
 
 
