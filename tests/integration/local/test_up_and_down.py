@@ -35,7 +35,7 @@ class Machine:
             **os.environ,
             "PLUMBLINE_STATE": str(self.place.state),
             "PLUMBLINE_PORT_BASE": str(self.place.port_base),
-            "PYTHONPATH": str(self.packages),
+            "PYTHONPATH": os.pathsep.join([str(self.packages), os.environ.get("PYTHONPATH", "")]),
         }
         self._running: list[Process] = []
 

@@ -23,24 +23,36 @@ class Repository:
     def __init__(self, address: str) -> None:
         self.address = address
         self.content = dict(CONTENT)
+        self.failures = 0
         self.cut_short = False
+        self.endless = False
+        self.hung_up = asyncio.Event()
         self.asked: list[str] = []
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        path = head.split()[1].decode().removeprefix("/repo/")
-        self.asked.append(path)
-        body = self.content.get(path)
-        status = "404 Not Found" if body is None else "200 OK"
-        body = body or b""
-        writer.write(
-            f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
-        )
-        writer.write(body[: len(body) // 2] if self.cut_short else body)
         try:
-            await writer.drain()
+            if self.failures:
+                self.failures -= 1
+            else:
+                await self._answer(head.split()[1].decode().removeprefix("/repo/"), writer)
+        except ConnectionError:
+            self.hung_up.set()
         finally:
             writer.close()
+
+    async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
+        self.asked.append(path)
+        body = self.content.get(path)
+        length = "" if self.endless else f"content-length: {len(body or b'')}\r\n"
+        status = "404 Not Found" if body is None else "200 OK"
+        writer.write(f"HTTP/1.1 {status}\r\n{length}connection: close\r\n\r\n".encode())
+        body = body or b""
+        writer.write(body[: len(body) // 2] if self.cut_short else body)
+        await writer.drain()
+        while self.endless:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
 
 
 @pytest.fixture
@@ -109,11 +121,14 @@ async def test_other_bytes_of_the_same_length_are_refused_and_not_kept(
     assert "\n" not in str(refusal.value)
 
 
-async def test_endless_answer_is_cut_off_and_refused(repository: Repository, tmp_path: Path) -> None:
-    repository.content["org/example/two/1/two-1.jar"] = b"two" * 1_000_000
+async def test_endless_answer_is_hung_up_on_and_refused(repository: Repository, tmp_path: Path) -> None:
+    repository.endless = True
 
-    with pytest.raises(StackError, match=r"two-1\.jar"):
+    with pytest.raises(StackError, match="SHA-256 differs"):
         await fetch(tmp_path, repository.address)
+
+    await repository.hung_up.wait()
+    assert files(tmp_path) == []
 
 
 async def test_connection_cut_in_the_middle_is_one_clear_line(repository: Repository, tmp_path: Path) -> None:
@@ -124,6 +139,25 @@ async def test_connection_cut_in_the_middle_is_one_clear_line(repository: Reposi
 
     assert files(tmp_path) == []
     assert jars.MIRROR_VARIABLE in str(refusal.value)
+
+
+async def test_connection_that_breaks_once_is_tried_again(repository: Repository, tmp_path: Path) -> None:
+    repository.failures = 1
+
+    await fetch(tmp_path, repository.address)
+
+    assert len(files(tmp_path)) == 3
+
+
+async def test_proxy_of_the_environment_is_used(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", repository.address.removesuffix("/repo"))
+    repository.content = {f"http://repository.invalid/{path}": body for path, body in CONTENT.items()}
+
+    await fetch(tmp_path, "http://repository.invalid")
+
+    assert len(files(tmp_path)) == 3
 
 
 async def test_missing_artifact_names_status_and_file(repository: Repository, tmp_path: Path) -> None:

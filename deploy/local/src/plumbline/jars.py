@@ -16,7 +16,7 @@ MIRROR_VARIABLE = "PLUMBLINE_MAVEN_MIRROR"
 """Names a Maven repository to fetch from instead of Maven Central."""
 
 _DOWNLOADS_MAX = 6
-_CONNECT_RETRIES_MAX = 2
+_ATTEMPTS_MAX = 3
 _CONNECT_SECONDS_MAX = 8.0
 _SILENCE_SECONDS_MAX = 20.0
 
@@ -71,8 +71,7 @@ class _Download:
 
     async def run(self) -> None:
         timeout = httpx.Timeout(_SILENCE_SECONDS_MAX, connect=_CONNECT_SECONDS_MAX)
-        transport = httpx.AsyncHTTPTransport(retries=_CONNECT_RETRIES_MAX)
-        async with httpx.AsyncClient(timeout=timeout, transport=transport, follow_redirects=True) as client:
+        async with httpx.AsyncClient(timeout=timeout, follow_redirects=True) as client:
             await waiting.together(*(self._fetch(client, artifact) for artifact in self._artifacts))
 
     async def _fetch(self, client: httpx.AsyncClient, artifact: Artifact) -> None:
@@ -89,18 +88,21 @@ class _Download:
 
     async def _content(self, client: httpx.AsyncClient, artifact: Artifact) -> bytes:
         url = f"{self._address}/{artifact.repository_path}"
-        try:
-            return await self._stream(client, url, artifact)
-        except httpx.HTTPStatusError as error:
-            raise StackError(
-                f"{self._host} answered {error.response.status_code} for {artifact.file_name}:"
-                f" choose another repository with {MIRROR_VARIABLE}"
-            ) from error
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise StackError(
-                f"Kafka cannot be downloaded from {self._host} ({error or type(error).__name__}):"
-                f" check the network, or name a repository that can be reached in {MIRROR_VARIABLE}"
-            ) from error
+        for attempts_left in reversed(range(_ATTEMPTS_MAX)):
+            try:
+                return await self._stream(client, url, artifact)
+            except httpx.HTTPStatusError as error:
+                raise StackError(
+                    f"{self._host} answered {error.response.status_code} for {artifact.file_name}:"
+                    f" choose another repository with {MIRROR_VARIABLE}"
+                ) from error
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                if not attempts_left:
+                    raise StackError(
+                        f"Kafka cannot be downloaded from {self._host} ({error or type(error).__name__}):"
+                        f" check the network, or name a repository that can be reached in {MIRROR_VARIABLE}"
+                    ) from error
+        raise AssertionError("the last attempt returns or raises")
 
     async def _stream(self, client: httpx.AsyncClient, url: str, artifact: Artifact) -> bytes:
         """Read at most one byte more than was locked: a wrong answer cannot fill the memory."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 _POLL_SECONDS = 0.03
 
@@ -26,12 +26,16 @@ async def all_ended(*tasks: Awaitable[object]) -> None:
             raise result
 
 
-async def together(*tasks: Awaitable[object]) -> None:
-    """Run all at the same time; the first failure is raised as it is, once the others have been cancelled."""
-    started = [asyncio.ensure_future(task) for task in tasks]
+async def together(*tasks: Coroutine[object, object, object]) -> None:
+    """Run all at the same time; the first failure is raised as it is, once the others have been cancelled.
+
+    Nobody is cancelled twice: a second time would break off the cleaning up that the first one began.
+    """
+    started = [asyncio.create_task(task) for task in tasks]
     try:
         await asyncio.gather(*started)
     finally:
         for task in started:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
