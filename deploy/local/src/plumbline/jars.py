@@ -82,9 +82,8 @@ class _Download:
                 f"{artifact.file_name} from {self._host} is not what kafka.lock names (SHA-256 differs):"
                 f" try again, or choose another repository with {MIRROR_VARIABLE}"
             )
-        await asyncio.to_thread(
-            atomic.write_bytes, self._cache / artifact.file_name, content, mode=atomic.PUBLIC
-        )
+        # Not in a thread: a cancelled download must not go on writing.
+        atomic.write_bytes(self._cache / artifact.file_name, content, mode=atomic.PUBLIC)
 
     async def _content(self, client: httpx.AsyncClient, artifact: Artifact) -> bytes:
         url = f"{self._address}/{artifact.repository_path}"
