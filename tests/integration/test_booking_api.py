@@ -43,6 +43,7 @@ async def test_new_booking_is_priced_and_answered_whole(api: BookingApi) -> None
     assert sum(line["amount"] for line in booking["pricing"]["line_items"]) == WORKED_TOTAL
     assert booking["client"] == request()["client"]
     assert booking["visits"] == request()["visits"]
+    assert booking["updated_at"] == booking["created_at"]
     assert (booking["starts_at"], booking["notes"]) == ("2026-11-24T15:00:00Z", "ring twice")
     assert answer.headers["location"] == f"/api/bookings/{booking['id']}"
     assert answer.headers["etag"] == '"1"'

@@ -78,17 +78,32 @@ async def test_service_cannot_change_a_price(api: BookingApi) -> None:
                 await connection.execute(f"UPDATE booking SET {column} = {column}")
 
 
-async def test_service_does_not_run_while_its_history_is_unguarded(infra: Infra) -> None:
+@pytest.mark.parametrize(
+    ("breach", "complaint", "repair"),
+    [
+        (
+            "ALTER TABLE status_transition DISABLE TRIGGER status_transition_statements",
+            "ENABLE ALWAYS triggers",
+            "ALTER TABLE status_transition ENABLE ALWAYS TRIGGER status_transition_statements",
+        ),
+        (
+            "GRANT DELETE ON status_transition TO booking",
+            "granted DELETE",
+            "REVOKE DELETE ON status_transition FROM booking",
+        ),
+    ],
+    ids=["trigger", "grant"],
+)
+async def test_service_does_not_run_while_its_history_is_unguarded(
+    infra: Infra, breach: str, complaint: str, repair: str
+) -> None:
     async with start_services(infra) as stack:
         database = stack.database("booking")
-        await database.execute("ALTER TABLE status_transition DISABLE TRIGGER status_transition_statements")
+        await database.execute(breach)
         service = await stack.start("booking", {"START_SECONDS_MAX": "2"}, ready=False)
         await eventually(lambda: not service.running, seconds=20)
-        assert "ENABLE ALWAYS triggers" in service.log()
-        await database.execute(
-            "ALTER TABLE status_transition ENABLE ALWAYS TRIGGER status_transition_statements"
-        )
-        await database.execute("GRANT DELETE ON status_transition TO booking")
+        assert complaint in service.log()
+        await database.execute(repair)
         await service.start()
 
 

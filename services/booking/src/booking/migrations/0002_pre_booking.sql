@@ -30,8 +30,9 @@ CREATE TABLE booking (
     -- The key that the caller gave, and the digest of what it asked for under it (BK-3).
     idempotency_key text UNIQUE,
     request_sha256 bytea NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Of the transaction, so that both are the same in a new row.
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
     confirmed_at timestamptz
 );
 
