@@ -19,6 +19,9 @@ from integration.reconciler_bookings import (
     request_run,
     types,
 )
+from reconciler.adapters import runs
+from reconciler.domain.runs import Request
+from reconciler.domain.tallies import tally
 
 BOOKINGS = 6_000
 """More than one page."""
@@ -51,6 +54,12 @@ async def test_run_killed_between_pages_is_resumed_and_doubles_nothing(
         await eventually(first_page_committed, seconds=30)
         [executor] = own.services("reconciler")
         await executor.kill()
+        # A machine that is lost takes its sessions with it; of a killed process alone, one that waits for a
+        # lock would still finish its statement.
+        await blocker.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = 'reconciler'"
+        )
         assert await database.fetchval("SELECT status FROM run WHERE id = $1", run["id"]) == "running"
     await own.start("reconciler")
     ended = await ended_run(own, http, run["id"])
@@ -137,6 +146,13 @@ async def test_two_replicas_work_off_runs_one_after_another(own: Stack, http: ht
     for booking in ids:
         await corrupt(own, booking, "total = 15000")
     await own.start("reconciler")
+
+    async def executors() -> list[str]:
+        urls = [f"{running.url}/health/ready" for running in own.services("reconciler")]
+        reports = [(await http.get(url)).json() for url in urls]
+        return sorted(report["checks"]["executor"]["detail"] for report in reports)
+
+    assert await executors() == ["owner", "standby"]
     requested = [await request_run(own, http) for _ in range(4)]
     for run in requested:
         assert (await ended_run(own, http, run["id"]))["scanned"] == 3
@@ -149,6 +165,23 @@ async def test_two_replicas_work_off_runs_one_after_another(own: Stack, http: ht
         " AND a.started_at < b.finished_at AND b.started_at < a.finished_at"
     )
     assert overlaps == 0
+
+
+async def test_page_is_refused_where_the_cursor_is_elsewhere(own: Stack, http: httpx.AsyncClient) -> None:
+    run_id, here, elsewhere, moment = new_id(), new_id(), new_id(), datetime.now(UTC)  # noqa: TID251 - as above
+    none = tally([], [])
+    [executor] = own.services("reconciler")
+    await executor.stop()
+    async with own.database("reconciler").connect("reconciler") as connection:
+        await runs.queue(connection, Request(run_id, "api", None, "x", moment), queued_at=moment)
+        await runs.take_up(connection, now=moment)
+        await runs.advance(connection, run_id, expected=None, reached=here, page=none)
+        for expected in (None, elsewhere):
+            with pytest.raises(runs.RunNotOursError):
+                await runs.advance(connection, run_id, expected=expected, reached=elsewhere, page=none)
+        await runs.advance(connection, run_id, expected=here, reached=elsewhere, page=none)
+    await executor.start()
+    assert (await ended_run(own, http, run_id))["status"] == "completed"
 
 
 async def test_command_line_says_when_no_service_takes_the_command(own: Stack) -> None:

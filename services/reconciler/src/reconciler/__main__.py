@@ -13,10 +13,9 @@ from rich.table import Column, Table
 
 from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, run_cli
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from chassis.postgres import Database
+from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.settings import load_settings
 from reconciler.adapters.exception_list import Filter
-from reconciler.adapters.failures import DATABASE_ERRORS
 from reconciler.adapters.run_list import RunView
 from reconciler.api.shapes import exception_item, run_item
 from reconciler.domain.classify import SEVERITIES

@@ -12,7 +12,7 @@ from reconciler.domain.tallies import Tally
 
 _INSERT = """
 INSERT INTO run (id, trigger, slot, requested_by, requested_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT DO NOTHING
+ON CONFLICT (id) DO NOTHING
 RETURNING id
 """
 
@@ -65,7 +65,7 @@ class RunNotOursError(Exception):
 
 
 async def insert(connection: Connection, request: Request) -> bool:
-    """Enter a requested run; False if this very run, or a run of this slot, was requested before."""
+    """Enter a requested run; False if this very run was requested before."""
     return await connection.fetchval(_INSERT, *_columns(request)) is not None
 
 

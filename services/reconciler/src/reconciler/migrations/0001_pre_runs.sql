@@ -1,11 +1,12 @@
 -- One row per reconciliation run (REC-7). Counters and cursor move together, one page per transaction, so
 -- that whoever takes over a run after a crash goes on where the last committed page ended (REC-11).
 CREATE TABLE run (
+    -- Of a scheduled run it is derived from the slot, so that a slot has one run.
     id uuid PRIMARY KEY,
     status text NOT NULL DEFAULT 'requested'
         CHECK (status IN ('requested', 'running', 'completed', 'failed', 'cancelled')),
     trigger text NOT NULL CHECK (trigger IN ('schedule', 'api', 'cli')),
-    slot timestamptz UNIQUE CHECK ((trigger = 'schedule') = (slot IS NOT NULL)),
+    slot timestamptz CHECK ((trigger = 'schedule') = (slot IS NOT NULL)),
     requested_by text NOT NULL,
     requested_at timestamptz NOT NULL,
     -- When the command came back from Kafka: from then on the run may start.
