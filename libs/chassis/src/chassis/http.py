@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, get
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.types import ControllerRouterHandler
@@ -86,6 +86,14 @@ _KINDS = {
 }
 
 
+def _on_invalid(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
+    """Every field that is wrong, and the first one in the line for a person."""
+    found: list[Any] = error.extra if isinstance(error.extra, list) else []
+    errors = [{"field": item.get("key", "body"), "message": item["message"]} for item in found]
+    detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
+    return _answer(400, "invalid-request", detail, {"errors": errors} if errors else None)
+
+
 def _on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     kind = _KINDS.get(error.status_code, "error")
     members = {"errors": error.extra} if error.extra else None
@@ -103,8 +111,8 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
             "a database or broker does not answer; try again",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
-    if isinstance(error, RecursionError):  # the decoder's, at about a thousand levels of nesting
-        return _answer(400, "invalid-request", "the body is nested too deeply")
+    if isinstance(error, RecursionError | UnicodeDecodeError):  # raised by the decoder of the body alone
+        return _answer(400, "invalid-request", "body: not JSON in UTF-8, or nested too deeply")
     _log.error("request failed", path=request.url.path, exc_info=error)
     return _answer(500, "internal-error", "the service failed; its log has the cause")
 
@@ -148,7 +156,12 @@ def build_app(
     return Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
         dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
-        exception_handlers={Problem: _on_problem, HTTPException: _on_http_error, Exception: _on_error},
+        exception_handlers={
+            Problem: _on_problem,
+            ValidationException: _on_invalid,
+            HTTPException: _on_http_error,
+            Exception: _on_error,
+        },
         lifespan=list(lifespan),
         openapi_config=OpenAPIConfig(
             title=title,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import ValidationException
 
 from booking.domain.booking import IllegalTransitionError
 from booking.domain.statuses import Status
@@ -55,26 +54,10 @@ def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> An
     return _answer(400, "invalid-request", str(error))
 
 
-def _on_invalid(_request: AnyRequest, error: ValidationException) -> Answer:
-    """Every field that is wrong, and the first one in the line for a person."""
-    found: list[Any] = error.extra if isinstance(error.extra, list) else []
-    errors = [{"field": item.get("key", "body"), "message": item["message"]} for item in found]
-    detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
-    return _answer(400, "invalid-request", detail, {"errors": errors} if errors else None)
-
-
-def _on_unreadable(_request: AnyRequest, error: Exception) -> Answer:
-    """A request's body is all that is decoded here: not UTF-8, or nested beyond any sense."""
-    return _answer(400, "invalid-request", f"body: not a JSON object in UTF-8 ({type(error).__name__})")
-
-
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Answer]] = {
     IllegalTransitionError: _on_illegal_transition,
     StaleVersionError: _on_stale_version,
     KeyReusedError: _on_key_reused,
     UnknownServiceError: _on_unknown_service,
     InvalidPriceRequestError: _on_unpriceable,
-    ValidationException: _on_invalid,
-    UnicodeDecodeError: _on_unreadable,
-    RecursionError: _on_unreadable,
 }
