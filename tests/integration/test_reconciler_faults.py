@@ -48,10 +48,14 @@ async def test_run_killed_between_pages_is_resumed_and_doubles_nothing(
         await blocker.execute("SELECT FROM exception WHERE booking_id = $1 FOR UPDATE", ids[-1])
         run = await request_run(own, http)
 
-        async def first_page_committed() -> bool:
-            return await database.fetchval("SELECT scanned > 0 FROM run WHERE id = $1", run["id"])
+        async def in_the_second_page() -> bool:
+            assert await database.fetchval("SELECT scanned > 0 FROM run WHERE id = $1", run["id"])
+            return await database.fetchval(
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+                " AND usename = 'reconciler' AND wait_event_type = 'Lock'"
+            )
 
-        await eventually(first_page_committed, seconds=30)
+        await eventually(in_the_second_page, seconds=30)
         [executor] = own.services("reconciler")
         await executor.kill()
         # A machine that is lost takes its sessions with it; of a killed process alone, one that waits for a
@@ -73,6 +77,18 @@ async def test_run_killed_between_pages_is_resumed_and_doubles_nothing(
         ids[-1]: [2],
     }
     assert Counter(types(await events_about(own, run["id"])))["reconciliation.run-started"] == 1
+
+
+async def test_run_whose_command_was_not_published_waits(own: Stack, http: httpx.AsyncClient) -> None:
+    run_id, moment = new_id(), datetime.now(UTC)  # noqa: TID251 - a row as a service would write it
+    database = own.database("reconciler")
+    await database.execute(
+        "INSERT INTO run (id, trigger, requested_by, requested_at) VALUES ($1, 'api', 'x', $2)",
+        run_id,
+        moment,
+    )
+    await completed_run(own, http)
+    assert await database.fetchval("SELECT status FROM run WHERE id = $1", run_id) == "requested"
 
 
 async def test_run_taken_up_too_often_is_marked_failed(own: Stack, http: httpx.AsyncClient) -> None:
