@@ -6,15 +6,17 @@ from plumbline import waiting
 
 
 class Work:
-    """Runs until it is cancelled, and then needs several steps to clean up."""
+    """Runs until it is cancelled, and then needs some steps to clean up."""
 
-    cleaned_up = False
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.cleaned_up = False
 
     async def run(self) -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            for _ in range(5):
+            for _ in range(self.steps):
                 await asyncio.sleep(0)
             self.cleaned_up = True
 
@@ -24,7 +26,7 @@ async def fail() -> None:
 
 
 async def test_first_failure_is_raised_once_the_others_have_cleaned_up() -> None:
-    work = Work()
+    work = Work(5)
 
     with pytest.raises(LookupError, match="first"):
         await waiting.together(work.run(), fail())
@@ -33,7 +35,7 @@ async def test_first_failure_is_raised_once_the_others_have_cleaned_up() -> None
 
 
 async def test_cleaning_up_is_not_broken_off_however_deep_the_work_is() -> None:
-    works = [Work(), Work()]
+    works = [Work(1), Work(50)]
 
     with pytest.raises(LookupError, match="first"):
         await waiting.together(waiting.together(waiting.together(*(w.run() for w in works))), fail())
@@ -42,7 +44,7 @@ async def test_cleaning_up_is_not_broken_off_however_deep_the_work_is() -> None:
 
 
 async def test_cancelled_from_outside_everything_has_cleaned_up() -> None:
-    works = [Work(), Work()]
+    works = [Work(1), Work(50)]
     task = asyncio.ensure_future(waiting.together(*(work.run() for work in works)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
