@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis import clock, inbox, outbox
@@ -33,7 +34,6 @@ TOPICS = (BOOKINGS_EVENTS, DEAD_LETTERS)
 TOPIC = BOOKINGS_EVENTS.name
 SERVICE = "sample"
 _PASSWORD = "for-tests"
-_TESTS = Path(__file__).parents[2]
 
 _PROVISION = """
 CREATE ROLE "{owner}" NOLOGIN;
@@ -124,6 +124,23 @@ class Ground:
             await admin.close()
         return {place.partition: found.offset for place, found in offsets.items()}
 
+    async def rewind(self) -> None:
+        """Let the group, while it has no member, begin again at the first record."""
+        group = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.kafka.topic_prefix + SERVICE,
+            enable_auto_commit=False,
+        )
+        await group.start()
+        try:
+            partitions = [
+                TopicPartition(self.topic.name, number) for number in range(BOOKINGS_EVENTS.partitions)
+            ]
+            group.assign(partitions)
+            await group.commit(dict.fromkeys(partitions, 0))
+        finally:
+            await group.stop()
+
     async def ends(self) -> dict[int, int]:
         """One past the last record, by partition that has records."""
         return {record.partition: record.offset + 1 for record in await self.topic.records()}
@@ -132,7 +149,7 @@ class Ground:
         """A program of this folder on this ground, to be killed by the test."""
         return subprocess.Popen(
             [sys.executable, Path(__file__).with_name(program), *self._arguments, *arguments],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(_TESTS)},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

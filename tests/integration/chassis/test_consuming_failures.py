@@ -85,6 +85,35 @@ async def test_set_aside_is_announced_in_the_same_transaction_once(ground: Groun
     assert (said.event_id, said.reason, said.attempts) == ("e1", "bug", BUG_ATTEMPTS_MAX)
 
 
+async def test_topic_replayed_from_its_start_changes_nothing(ground: Ground) -> None:
+    """Also what was set aside is set aside once, and announced once."""
+    sent = [record(f"{key}:{number}", key=key) for number in range(4) for key in ("sick", "well")]
+    await ground.topic.publish_all(sent)
+    ends = await ground.ends()
+
+    async def committed() -> bool:
+        return await ground.committed() == ends
+
+    async def state() -> tuple[list[str], list[str], int]:
+        kept = [str(row["dead_letter_id"]) for row in await ground.set_aside()]
+        return await ground.effects(), kept, await ground.outbox_rows()
+
+    async with Member(ground, before=Trouble(ValueError("poison"), "sick:0")).running():
+        await eventually(committed, seconds=20)
+    before = await state()
+    assert len(before[1]) == before[2] == 4
+    await ground.rewind()
+    assert await ground.committed() == dict.fromkeys(range(6), 0)
+    async with Member(ground, before=Trouble(ValueError("poison"), "sick:0")).running() as member:
+
+        async def again() -> bool:
+            return sum((await ground.committed()).values()) == sum(ends.values())
+
+        await eventually(again, seconds=20)
+        assert (await member.consumer.check()).ok
+    assert await state() == before
+
+
 async def test_error_text_that_no_column_takes_is_kept_all_the_same(ground: Ground) -> None:
     error = ValueError("half an emoji \ud83d and a \0")
     await ground.topic.publish_all([record("e1", key="sick"), record("e2", key="well")])
