@@ -19,6 +19,7 @@ from plumbline import dsn, postgres_binaries, postgres_directory
 from plumbline.failure import StackError
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.postgres import EmbeddedPostgres
+from plumbline.processes import Process
 
 TOPIC = TOPICS[0].name
 
@@ -136,13 +137,22 @@ async def test_postmaster_killed_alone_starts_again_once_its_workers_are_gone(
 async def test_pid_file_of_a_machine_crash_does_not_keep_postgres_from_starting(
     postgres: EmbeddedPostgres, directory: Path
 ) -> None:
-    """The pid in it is alive, and belongs to somebody else: this very process."""
+    """Its pid belongs to another program of the same account by now, which PostgreSQL takes for a server."""
+    bystander = Process(
+        "bystander",
+        ["sleep", "600"],
+        environment=os.environ,
+        log_path=directory / "bystander.log",
+        account=postgres_binaries.account(),
+    )
     await postgres.stop()
-    (directory / "postgres/data/postmaster.pid").write_text(f"{os.getpid()}\n{directory}\n1\n")
-
-    await postgres.start()
-
-    assert await execute(postgres, "SELECT 1") == 1
+    bystander.spawn()
+    (directory / "postgres/data/postmaster.pid").write_text(f"{bystander.pid}\n{directory}\n1\n")
+    try:
+        await postgres.start()
+        assert await execute(postgres, "SELECT 1") == 1
+    finally:
+        await bystander.kill()
 
 
 async def test_second_postgres_on_the_same_data_is_refused(

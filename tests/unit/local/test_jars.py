@@ -141,6 +141,17 @@ async def test_connection_cut_in_the_middle_is_one_clear_line(repository: Reposi
     assert jars.MIRROR_VARIABLE in str(refusal.value)
 
 
+async def test_cache_without_room_is_named_before_anything_is_fetched(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jars, "_SPARE_BYTES", 1 << 60)
+
+    with pytest.raises(StackError, match=r"disk of .* is full.*XDG_CACHE_HOME"):
+        await fetch(tmp_path, repository.address)
+
+    assert repository.asked == []
+
+
 async def test_connection_that_breaks_once_is_tried_again(repository: Repository, tmp_path: Path) -> None:
     repository.failures = 1
 

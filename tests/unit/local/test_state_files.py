@@ -103,10 +103,10 @@ def test_busy_port_is_named_with_purpose_and_owner() -> None:
 
 
 def test_full_disk_is_named_before_anything_starts(tmp_path: Path) -> None:
-    disk.require_room(tmp_path / "not" / "there" / "yet", free_bytes_min=1)
+    disk.require_room(tmp_path / "not" / "there" / "yet", free_bytes_min=1, variable="PLUMBLINE_STATE")
 
-    with pytest.raises(StackError, match=r"disk of .* is full: \d+ MiB free"):
-        disk.require_room(tmp_path, free_bytes_min=1 << 60)
+    with pytest.raises(StackError, match=r"disk of .* is full: \d+ MiB free.* set PLUMBLINE_STATE"):
+        disk.require_room(tmp_path, free_bytes_min=1 << 60, variable="PLUMBLINE_STATE")
 
 
 def test_caller_beats_defaults_and_addresses_beat_the_caller() -> None:

@@ -5,6 +5,7 @@ Exit codes (interface.md): 0 good, 1 the answer is "no", 2 could not do it.
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from dataclasses import asdict
@@ -134,6 +135,7 @@ def apply_databases() -> None:
 
 def main() -> None:
     """Run a command; what it could not do is one line on standard error and exit code 2."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says stands in our one line too
     try:
         cli()
     except (StackError, OSError) as error:

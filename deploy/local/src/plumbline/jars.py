@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from plumbline import atomic, waiting
+from plumbline import atomic, disk, waiting
 from plumbline.failure import StackError
 from plumbline.kafka_lock import Artifact
 
@@ -17,6 +17,7 @@ MIRROR_VARIABLE = "PLUMBLINE_MAVEN_MIRROR"
 
 _DOWNLOADS_MAX = 6
 _ATTEMPTS_MAX = 3
+_SPARE_BYTES = 16 * 1024 * 1024
 _CONNECT_SECONDS_MAX = 8.0
 _SILENCE_SECONDS_MAX = 20.0
 
@@ -46,6 +47,8 @@ async def fetch(
     await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
     missing = await asyncio.to_thread(_missing, artifacts, cache)
     if missing:
+        needed = sum(artifact.size for artifact in missing) + _SPARE_BYTES
+        disk.require_room(cache, free_bytes_min=needed, variable="XDG_CACHE_HOME")
         address = await asyncio.to_thread(repository_address, environ)
         await _Download(missing, cache, address, report).run()
     return tuple(cache / artifact.file_name for artifact in artifacts)

@@ -11,7 +11,7 @@ from plumbline import credentials, databases, disk, environment, ports, stack_fi
 from plumbline.credentials import LOG_ORIGIN, Credentials
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.ledger import Ledger
-from plumbline.place import Place
+from plumbline.place import STATE_VARIABLE, Place
 from plumbline.postgres import EmbeddedPostgres
 from plumbline.processes import Process
 from plumbline.service_process import ServiceProcess
@@ -20,6 +20,7 @@ from plumbline.waiting import all_ended, together
 
 READY = "ready"
 _MIGRATE_SECONDS_MAX = 120.0
+_FREE_BYTES_MIN = 256 * 1024 * 1024
 
 
 class Observer(Protocol):
@@ -98,7 +99,7 @@ class Stack:
     def _prepare(self) -> None:
         place = self._place
         ports.require_free(self._ports())
-        disk.require_room(place.state)
+        disk.require_room(place.state, free_bytes_min=_FREE_BYTES_MIN, variable=STATE_VARIABLE)
         place.stack_file.unlink(missing_ok=True)
         for folder in (place.checkpoints, place.log("any").parent):
             folder.mkdir(parents=True, exist_ok=True)
