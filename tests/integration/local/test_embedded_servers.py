@@ -77,7 +77,7 @@ async def test_kafka_goes_on_with_its_records_after_a_stop_and_after_a_kill(dire
 async def test_kafka_that_was_killed_while_formatting_starts(directory: Path) -> None:
     unfinished = directory / "kafka/data.new"
     unfinished.mkdir(parents=True)
-    (unfinished / "bootstrap.checkpoint").write_bytes(b"half")
+    (unfinished / "meta.properties").write_text("version=1\ncluster.id=half-made\n")
 
     async with EmbeddedKafka(directory / "kafka", free_port(CONTROLLER_PORT_OFFSET + 1)) as kafka:
         assert kafka.running
