@@ -18,6 +18,7 @@ from harness.topics import Record, TestTopic
 from plumbline import dsn, postgres_binaries, postgres_directory
 from plumbline.failure import StackError
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
+from plumbline.ledger import Ledger
 from plumbline.postgres import EmbeddedPostgres
 from plumbline.processes import Process
 
@@ -34,7 +35,8 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def postgres(directory: Path) -> AsyncGenerator[EmbeddedPostgres]:
-    async with EmbeddedPostgres(directory / "postgres", free_port()) as server:
+    ledger = Ledger(directory / "processes.json")
+    async with EmbeddedPostgres(directory / "postgres", free_port(), ledger=ledger) as server:
         yield server
 
 
@@ -120,7 +122,7 @@ async def test_postgres_goes_on_with_its_rows_after_a_stop_and_after_a_kill(
 
 
 async def test_postmaster_killed_alone_starts_again_once_its_workers_are_gone(
-    postgres: EmbeddedPostgres,
+    postgres: EmbeddedPostgres, directory: Path
 ) -> None:
     held = await asyncpg.connect(postgres.admin_dsn)
     workers = psutil.Process(postgres.pid).children()
@@ -131,7 +133,17 @@ async def test_postmaster_killed_alone_starts_again_once_its_workers_are_gone(
 
     assert await execute(postgres, "SELECT 1") == 1
     assert not [worker for worker in workers if worker.is_running() and worker.status() != "zombie"]
+    assert [process.pid for process in Ledger(directory / "processes.json").record.processes] == [
+        postgres.pid
+    ]
     held.terminate()
+
+
+async def test_server_that_runs_is_not_started_again(postgres: EmbeddedPostgres) -> None:
+    with pytest.raises(StackError, match=rf"running already \(pid {postgres.pid}\)"):
+        await postgres.start()
+
+    assert await execute(postgres, "SELECT 1") == 1
 
 
 async def test_pid_file_of_a_machine_crash_does_not_keep_postgres_from_starting(
