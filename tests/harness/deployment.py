@@ -75,8 +75,7 @@ async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> Asyn
     try:
         yield deployment
     finally:
-        if infra.outlives_session:
-            await _remove(deployment)
+        await waiting.together(_drop_databases(deployment), _delete_topics(deployment))
 
 
 async def _databases(deployment: Deployment, services: set[str]) -> None:
@@ -92,15 +91,23 @@ async def _databases(deployment: Deployment, services: set[str]) -> None:
     )
 
 
-async def _remove(deployment: Deployment) -> None:
+async def _drop_databases(deployment: Deployment) -> None:
     admin = await asyncpg.connect(deployment.infra.admin_dsn())
-    for name in deployment.databases.values():
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await admin.close()
+    try:
+        for name in deployment.databases.values():
+            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+async def _delete_topics(deployment: Deployment) -> None:
+    """A broker with the partitions of many stacks would take ever longer to come back from a restart."""
     kafka = AIOKafkaAdminClient(bootstrap_servers=deployment.infra.kafka_bootstrap)
     await kafka.start()
-    await kafka.delete_topics([deployment.topic_prefix + card.name for card in TOPICS])
-    await kafka.close()
+    try:
+        await kafka.delete_topics([deployment.topic_prefix + card.name for card in TOPICS])
+    finally:
+        await kafka.close()
 
 
 def draw_secrets() -> dict[str, str]:

@@ -39,6 +39,7 @@ class ExternalInfra:
     """What `KAFKA_BOOTSTRAP` and `POSTGRES_ADMIN_DSN` name."""
 
     outlives_session = True
+
     kafka = _SomebodyElses("Kafka")
     postgres = _SomebodyElses("PostgreSQL")
 

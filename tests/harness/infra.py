@@ -30,7 +30,7 @@ class Infra(Protocol):
     """A Kafka and a PostgreSQL."""
 
     outlives_session: bool
-    """Whether what a suite makes there must be removed at its end."""
+    """Whether they are there when the suite has ended."""
 
     @property
     def kafka_bootstrap(self) -> str:
