@@ -73,7 +73,8 @@ async def test_stop_with_kafka_away_takes_bounded_time(ground: Ground, infra: In
     await producer.start()
     await producer.send(outgoing(), ack_seconds_max=5)
     async with down(infra.kafka, how="kill"):
-        await producer.send_all([outgoing()] * 50, ack_seconds_max=0.2)
+        # More than a batch, so that some are handed over and the rest wait in line.
+        await producer.send_all([outgoing(b"x" * 700_000)] * 4, ack_seconds_max=0.2)
         began = time.monotonic()
         await producer.stop()
         assert time.monotonic() - began < STOP_SECONDS_MAX + MARGIN_SECONDS

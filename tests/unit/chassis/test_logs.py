@@ -21,7 +21,7 @@ configure_logs("sample", log_format={log_format!r}, level={level!r})
 def lines(statements: str, *, log_format: str = "json", level: str = "INFO") -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM.format(log_format=log_format, level=level, statements=statements)],
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,
