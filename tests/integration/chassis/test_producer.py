@@ -21,9 +21,8 @@ def outgoing(value: bytes = b"{}", *, key: bytes = b"k") -> OutgoingRecord:
 
 
 async def test_acknowledged_record_is_on_the_topic_bytes_as_they_were(ground: Ground) -> None:
-    producer = Producer(ground.kafka, client_id="test")
+    producer = Producer(ground.kafka, client_id="test", topics=[TOPIC])
     await producer.start()
-    await producer.warm_up([TOPIC])
     await producer.send(outgoing(b"\x00\xff not json"), ack_seconds_max=5)
     (found,) = await ground.topic.records()
     assert (found.key, found.value) == (b"k", b"\x00\xff not json")

@@ -73,15 +73,22 @@ class OutgoingRecord:
 class Producer:
     """Produces and waits for the broker's ack (`acks=all`).
 
+    Args:
+        connection: to the brokers.
+        client_id: shown by the brokers.
+        topics: that must be writable for readiness; their metadata are fetched at start, so that no first
+            record waits for it.
+
     Idempotence is off on purpose: with it on, an outage makes sends and stop hang for ever
     (aio-libs/aiokafka#1017). Order is kept without it; duplicates are the inbox's business.
     """
 
     name = "kafka producer"
 
-    def __init__(self, connection: KafkaConnection, *, client_id: str) -> None:
+    def __init__(self, connection: KafkaConnection, *, client_id: str, topics: Sequence[str] = ()) -> None:
         self._connection = connection
         self._client_id = client_id
+        self._topics = [connection.topic_prefix + topic for topic in topics]
         self._producer: Any = None  # aiokafka ships no types
 
     async def start(self) -> None:
@@ -90,7 +97,7 @@ class Producer:
         Raises:
             BrokerUnavailableError: no broker answers.
         """
-        producer = AIOKafkaProducer(
+        producer: Any = AIOKafkaProducer(
             bootstrap_servers=self._connection.bootstrap,
             client_id=self._client_id,
             acks="all",
@@ -105,10 +112,12 @@ class Producer:
         try:
             async with asyncio.timeout(CONNECT_SECONDS_MAX):
                 await producer.start()
+                for topic in self._topics:
+                    await producer.partitions_for(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await _close(producer)
             raise BrokerUnavailableError(
-                f"no broker answers at {self._connection.bootstrap}: {error}"
+                f"Kafka at {self._connection.bootstrap} is not ready: {error!r}"
             ) from error
         self._producer = producer
 
@@ -119,22 +128,21 @@ class Producer:
             await _close(producer)
 
     async def check(self) -> Check:
-        """Whether a broker answers this moment; cached metadata proves nothing."""
+        """Whether a broker answers now and leads what is written to; cached metadata proves nothing."""
         if self._producer is None:
             return Check(ok=False, detail="not connected yet")
         async with asyncio.timeout(REACHABLE_SECONDS_MAX):
             reachable = await self._producer.client.force_metadata_update()
-        return Check(
-            ok=bool(reachable),
-            detail="" if reachable else f"no broker answers at {self._connection.bootstrap}",
-        )
+        if not reachable:
+            return Check(ok=False, detail=f"no broker answers at {self._connection.bootstrap}")
+        leaderless = [topic for topic in self._topics if not self._is_led(topic)]
+        return Check(ok=not leaderless, detail=f"no leader: {', '.join(leaderless)}" if leaderless else "")
 
-    async def warm_up(self, topics: Sequence[str]) -> None:
-        """Fetch the topics' metadata now, so that no first delivery waits for it."""
-        producer = self._ready()
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
-            for topic in topics:
-                await producer.partitions_for(self._connection.topic_prefix + topic)
+    def _is_led(self, topic: str) -> bool:
+        """Whether every partition of a topic has a leader, as of the last metadata."""
+        cluster = self._producer.client.cluster
+        partitions = cluster.partitions_for_topic(topic)
+        return bool(partitions) and cluster.available_partitions_for_topic(topic) == partitions
 
     async def send(self, record: OutgoingRecord, *, ack_seconds_max: float) -> None:
         """Produce one record and return when the broker has it.

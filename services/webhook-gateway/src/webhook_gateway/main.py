@@ -17,18 +17,6 @@ from webhook_gateway.handlers.refusals import RefusalLog
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
 
 
-class _WarmProducer(Producer):
-    """A producer that knows its topics before the first delivery (foundations §3)."""
-
-    def __init__(self, connection: KafkaConnection, topics: list[str]) -> None:
-        super().__init__(connection, client_id=SERVICE)
-        self._topics = topics
-
-    async def start(self) -> None:
-        await super().start()
-        await self.warm_up(self._topics)
-
-
 def build(settings: GatewaySettings) -> Service:
     """The gateway as `settings` describe it.
 
@@ -39,7 +27,7 @@ def build(settings: GatewaySettings) -> Service:
     metrics, health = Metrics(SERVICE), Health()
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
     topics = [*(webhook_topic(name).name for name in sources), WEBHOOKS_REJECTED.name]
-    producer = _WarmProducer(KafkaConnection.from_settings(settings), topics)
+    producer = Producer(KafkaConnection.from_settings(settings), client_id=SERVICE, topics=topics)
     refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
     handler = DeliveryHandler(
         producer,
