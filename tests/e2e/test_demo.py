@@ -1,0 +1,80 @@
+"""`make demo` and the commands of the README, as a newcomer types them (without the set-up)."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from plumbline.ports import is_free
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PLUMBLINE = str(Path(sys.executable).with_name("plumbline"))
+SECONDS_MAX = 170
+
+
+def run(
+    *arguments: str, state: Path, base: int | None = None, seconds: int = SECONDS_MAX
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PLUMBLINE_STATE": str(state)}
+    environment |= {"PLUMBLINE_PORT_BASE": str(base)} if base else {}
+    return subprocess.run(
+        [PLUMBLINE, *arguments], env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
+
+
+def processes_of(state: Path) -> list[str]:
+    """Command lines that mention a state directory: whatever a stack left running."""
+    found = (p.info for p in psutil.process_iter(["cmdline", "pid"]) if p.pid != os.getpid())
+    return [" ".join(info["cmdline"]) for info in found if str(state) in " ".join(info["cmdline"] or ())]
+
+
+def test_demo_is_all_well_shows_what_the_readme_shows_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = run("demo", state=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All is well" in done.stdout
+    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL)
+    assert shown
+    titles = [line for line in shown[1].splitlines() if line and line[0] not in "┃│" and "well" not in line]
+    for title in titles:
+        assert title.split(" 01a")[0].split("refused and")[0] in done.stdout, title
+    for number in re.findall(r"each of (\d+) genuine|; (\d+) forged|all (\d+) falsified", shown[1]):
+        assert "".join(number) in re.sub(r"\s+", " ", done.stdout.split("All is well")[1])
+    assert processes_of(tmp_path) == []
+
+
+@pytest.fixture
+def stack_of_my_own(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    base = next(b for b in range(22080, 30000, 20) if all(is_free(b + offset) for offset in range(13)))
+    up = run("up", "--detach", state=tmp_path, base=base)
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield tmp_path, base
+    assert run("down", state=tmp_path, base=base).returncode == 0
+    assert processes_of(tmp_path) == []
+
+
+def test_stack_is_described_healthy_and_kept(stack_of_my_own: tuple[Path, int]) -> None:
+    state, base = stack_of_my_own
+    described = json.loads((state / "stack.json").read_text())
+    assert described["urls"] == {
+        name: f"http://127.0.0.1:{base + offset}"
+        for offset, name in enumerate(("webhook-gateway", "booking", "audit", "reconciler"))
+    }
+    assert described["kafka_bootstrap"] == f"127.0.0.1:{base + 10}"
+    assert set(described["pids"]) == {*described["urls"], "kafka", "postgres"}
+    assert all(psutil.pid_exists(pid) for pid in described["pids"].values())
+    assert {"admin_dsn", "booking_dsn", "audit_dsn", "reconciler_dsn"} < set(described["postgres"])
+
+    status = run("status", "--json", state=state, base=base)
+    assert status.returncode == 0, status.stdout
+    doctor = run("doctor", "--json", state=state, base=base)
+    assert doctor.returncode == 0, doctor.stdout
+    assert "plumbline doctor" in README
+    assert "plumbline status" in README

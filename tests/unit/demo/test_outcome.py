@@ -1,0 +1,99 @@
+"""The demo's own check: it must notice whatever is not as it must be."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from plumbline.demo.day import BOOKINGS, EXPECTED_STATUS, Fate, plan
+from plumbline.demo.outcome import Outcome, problems
+from plumbline.demo.play import PlayedBooking
+from plumbline.demo.senders import Sent
+
+PAID = PlayedBooking(next(b for b in plan() if b.fate is Fate.PAID), "b-paid", 2000, "USD")
+CANCELLED = PlayedBooking(
+    next(b for b in plan() if b.fate is Fate.PAID_AFTER_CANCELLATION), "b-cancelled", 2000, "USD"
+)
+BOOKED = [PAID, CANCELLED]
+SENT = [
+    Sent("Stripe: payment", "stripe", "evt_1", 200, genuine=True),
+    Sent("Stripe: the same event again", "stripe", "evt_1", 200, genuine=True),
+    Sent("Stripe: forged", "stripe", "evt_2", 401, genuine=False),
+]
+
+
+def entry(event_type: str, source: str, event_id: str) -> dict[str, Any]:
+    return {"event_type": event_type, "source": source, "event_id": event_id}
+
+
+def exception(kind: str, booking_id: str) -> dict[str, Any]:
+    return {"type": kind, "booking_id": booking_id}
+
+
+GOOD = Outcome(
+    entries=[
+        entry("stripe.payment_intent.succeeded", "stripe", "evt_1"),
+        entry("webhook.validation.failed", "webhook-gateway", "r-1"),
+    ],
+    statuses={"b-paid": "confirmed", "b-cancelled": "cancelled"},
+    history={},
+    exceptions={
+        "exceptions": [exception("pricing_drift", "b-paid"), exception("payment_anomaly", "b-cancelled")]
+    },
+    run={"status": "completed"},
+    history_safe=True,
+)
+
+
+def found(outcome: Outcome, sent: list[Sent] = SENT) -> list[str]:
+    return problems(sent, BOOKED, ["b-paid"], outcome)
+
+
+def test_good_day_has_no_problems() -> None:
+    assert found(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (replace(GOOD, entries=GOOD.entries[1:]), "0 times"),
+        (replace(GOOD, entries=[GOOD.entries[0], *GOOD.entries]), "2 times"),
+        (replace(GOOD, entries=GOOD.entries[:1]), "1 refusals, 0"),
+        (
+            replace(GOOD, entries=[*GOOD.entries, entry("stripe.x", "stripe", "evt_2")]),
+            "was refused and is in the EventLog",
+        ),
+        (replace(GOOD, statuses={"b-paid": "pending", "b-cancelled": "cancelled"}), "expected confirmed"),
+        (replace(GOOD, exceptions={"exceptions": GOOD.exceptions["exceptions"][1:]}), "was not found"),
+        (
+            replace(GOOD, exceptions={"exceptions": [*GOOD.exceptions["exceptions"], exception("x", "b")]}),
+            "unexpected exception",
+        ),
+        (
+            replace(GOOD, exceptions={"exceptions": GOOD.exceptions["exceptions"] * 2}),
+            "was opened 2 times",
+        ),
+        (replace(GOOD, run={"status": "failed"}), "run is failed"),
+        (replace(GOOD, history_safe=False), "rewrite a booking's history"),
+    ],
+)
+def test_whatever_is_wrong_is_told(outcome: Outcome, told: str) -> None:
+    assert [line for line in found(outcome) if told in line]
+
+
+def test_forged_delivery_that_was_accepted_is_told() -> None:
+    accepted = [replace(SENT[2], status=200)]
+    assert [line for line in found(GOOD, SENT[:2] + accepted) if "expected 401" in line]
+
+
+def test_genuine_delivery_that_was_refused_is_told() -> None:
+    refused = [replace(SENT[0], status=503)]
+    assert [line for line in found(GOOD, refused) if "expected 200" in line]
+
+
+def test_plan_has_every_service_and_every_fate() -> None:
+    day = plan()
+    assert len(day) == BOOKINGS
+    assert {booking.fate for booking in day} == set(Fate) == set(EXPECTED_STATUS)
+    assert len({booking.request["service"] for booking in day}) == 5
+    assert [booking.request for booking in plan()] == [booking.request for booking in day]
