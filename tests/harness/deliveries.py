@@ -9,10 +9,14 @@ from typing import Any
 import httpx
 
 from chassis import clock
-from harness import signing
+from plumbline import signing
 
 Body = bytes | Mapping[str, Any]
 Signer = Callable[[bytes, str, datetime], signing.Headers]
+
+
+def _sign_quo(body: bytes, secret: str, at: datetime) -> signing.Headers:
+    return signing.sign_quo(body, secret, at, f"msg_{clock.new_id()}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,17 @@ class Deliver:
 
     async def stripe(self, body: Body, **options: Any) -> httpx.Response:
         """From Stripe. Further arguments: the fields of `Options`."""
-        return await self._send("stripe", signing.stripe, "/webhooks/stripe", body, Options(**options))
+        return await self._send("stripe", signing.sign_stripe, "/webhooks/stripe", body, Options(**options))
 
     async def sms_legacy(self, body: Body, **options: Any) -> httpx.Response:
         """From OpenPhone, as its apps still sign."""
-        return await self._send("sms_legacy", signing.sms_legacy, "/webhooks/sms", body, Options(**options))
+        return await self._send(
+            "sms_legacy", signing.sign_sms_legacy, "/webhooks/sms", body, Options(**options)
+        )
 
     async def quo(self, body: Body, **options: Any) -> httpx.Response:
         """From Quo, as its API signs."""
-        return await self._send("sms", signing.quo, "/webhooks/sms", body, Options(**options))
+        return await self._send("sms", _sign_quo, "/webhooks/sms", body, Options(**options))
 
     async def _send(self, key: str, sign: Signer, path: str, body: Body, options: Options) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -99,11 +99,11 @@ REASONS = {
 
 
 @each_kind
-@pytest.mark.parametrize("door", ["flag_on", "flag_off"])
+@pytest.mark.parametrize("flag", ["on", "off"])
 async def test_good_delivery_answers_200_and_is_stored_verified(
-    kind: str, door: str, request: pytest.FixtureRequest
+    kind: str, flag: str, flag_on: Door, flag_off: Door
 ) -> None:
-    opened: Door = request.getfixturevalue(door)
+    opened = flag_on if flag == "on" else flag_off
     body = event(kind)
     response = await opened.deliver(kind, "good", body)
     assert (response.status_code, response.json()) == (200, {"received": True})
