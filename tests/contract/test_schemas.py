@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from contracts import schemas
 from contracts.catalogue import MESSAGES, MessageCard
@@ -50,6 +51,12 @@ def test_field_from_a_newer_producer_is_ignored(card: MessageCard) -> None:
 def test_producer_supplies_every_field(card: MessageCard) -> None:
     schema = schemas.schema_of(card)
     assert set(schema["required"]) == set(schema["properties"])
+
+
+def test_time_outside_of_the_calendar_in_utc_is_a_validation_error() -> None:
+    card = card_of("reconciliation.run-failed")
+    with pytest.raises(ValidationError, match="outside of the years"):
+        card.model.model_validate({**example(card), "finished_at": "0001-01-01T00:00:00+05:00"})
 
 
 def drop_property(schema: dict[str, Any]) -> None:
