@@ -87,8 +87,6 @@ class Message:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "value"
             raise MalformedMessageError(f"{model.__name__}: {where}: {first['msg']}") from error
-        except OverflowError as error:  # a time that has no place in the calendar once it is in UTC
-            raise MalformedMessageError(f"{model.__name__}: {error}") from error
 
     def __repr__(self) -> str:
         return f"<Message {self.topic}/{self.partition}@{self.offset}>"
