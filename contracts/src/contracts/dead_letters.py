@@ -1,4 +1,4 @@
-"""Announcements of messages that a consumer set aside (ALL-1)."""
+"""Messages that a consumer set aside, and what became of them (ALL-1)."""
 
 from contracts.reasons import SetAsideReason
 from contracts.wire import UtcDatetime, WireModel
@@ -18,3 +18,35 @@ class MessageSetAside(WireModel):
     error: str
     attempts: int
     set_aside_at: UtcDatetime
+
+
+class MessageReplayed(WireModel):
+    """A message that had been set aside was applied at last; whoever fixed the cause replayed its line."""
+
+    dead_letter_id: str
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    event_id: str | None
+    event_type: str | None
+    attempts: int
+    actor: str
+    reason: str | None
+    replayed_at: UtcDatetime
+
+
+class MessageDiscarded(WireModel):
+    """A message that had been set aside will not be applied: somebody decided so, and says why."""
+
+    dead_letter_id: str
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    event_id: str | None
+    event_type: str | None
+    attempts: int
+    actor: str
+    reason: str
+    discarded_at: UtcDatetime

@@ -87,6 +87,22 @@ RULES: dict[str, Rule] = {
             "event_id", "event_type", "attempts",
         ),
     ),
+    "dead-letter.replayed": Rule(
+        "success",
+        actor="actor",
+        metadata=(
+            "dead_letter_id", "consumer", "topic", "partition", "offset",
+            "event_id", "event_type", "attempts",
+        ),
+    ),
+    "dead-letter.discarded": Rule(
+        "skipped",
+        actor="actor",
+        metadata=(
+            "dead_letter_id", "consumer", "topic", "partition", "offset",
+            "event_id", "event_type", "attempts",
+        ),
+    ),
 }  # fmt: skip
 
 
