@@ -55,7 +55,8 @@ GRANT SELECT, INSERT ON effect TO "{role}";
 _GRANTS = """
 GRANT SELECT, INSERT ON inbox TO "{role}";
 GRANT SELECT, INSERT, DELETE ON outbox TO "{role}";
-GRANT SELECT, INSERT, UPDATE (status) ON dead_letter TO "{role}";
+GRANT SELECT, INSERT, UPDATE (status, error, attempts) ON dead_letter TO "{role}";
+GRANT SELECT, INSERT ON dead_letter_action TO "{role}";
 GRANT SELECT ON schema_migration TO "{role}";
 """
 
@@ -225,7 +226,7 @@ class Member:
         self.consumer = Consumer(
             SERVICE,
             database=self.database,
-            apply=self._apply,
+            apply=self.apply,
             set_aside=DeadLetters(SERVICE),
             topic_prefix=ground.kafka.topic_prefix,
             metrics=Metrics(SERVICE),
@@ -253,7 +254,7 @@ class Member:
         finally:
             await self.stop()
 
-    async def _apply(self, connection: Connection, messages: Sequence[Message]) -> None:
+    async def apply(self, connection: Connection, messages: Sequence[Message]) -> None:
         self.batches.append(len(messages))
         fresh = (await inbox.admit(connection, messages)).fresh if self._through_inbox else messages
         for message in fresh:

@@ -1,7 +1,8 @@
-"""Structured logs: one JSON object a line on standard output (ALL-5)."""
+"""Structured logs: one JSON object a line on standard output, or standard error of a command (ALL-5)."""
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
@@ -20,14 +21,16 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 
 
-def configure_logs(service: str, *, log_format: str, level: str) -> None:
+def configure_logs(service: str, *, log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send this process's log lines, those of libraries among them, through one formatter.
 
     Args:
         service: stands in every line.
         log_format: "json" for machines, "console" for people.
         level: the least level that is written; libraries that chatter have levels of their own.
+        stream: where they go; None is standard output.
     """
+    output: TextIO = stream or sys.stdout
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -40,11 +43,11 @@ def configure_logs(service: str, *, log_format: str, level: str) -> None:
         if log_format == "json"
         else [
             structlog.dev.ConsoleRenderer(
-                colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback
             )
         ]
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

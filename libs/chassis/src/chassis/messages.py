@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -9,10 +10,13 @@ import msgspec
 from pydantic import ValidationError
 
 from chassis.errors import MalformedMessageError
+from chassis.postgres import Connection
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
 from contracts.wire import WireModel
 
 ModelT = TypeVar("ModelT", bound=WireModel)
+
+ERROR_CHARACTERS_MAX = 500
 
 
 class Record(Protocol):
@@ -92,9 +96,27 @@ class Message:
         return f"<Message {self.topic}/{self.partition}@{self.offset}>"
 
 
+Apply = Callable[[Connection, Sequence[Message]], Awaitable[None]]
+"""A service's effect of a batch, inside a transaction that its caller commits."""
+
+
 def storable(text: str) -> str:
     """The text with U+FFFD for what no text column takes: U+0000 and lone surrogates (GW-12)."""
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def event_of(headers: Headers) -> tuple[str | None, str | None]:
+    """Event id and type as far as the headers tell; of a message that cannot be read, None and None."""
+    try:
+        metadata = read_metadata(headers)
+    except MetadataError:
+        return None, None
+    return metadata.id, metadata.type
+
+
+def describe(error: Exception) -> str:
+    """An error in a line fit to be kept: a message can put any character into the error it causes."""
+    return storable(f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX])
 
 
 def pack_headers(headers: Headers) -> bytes:

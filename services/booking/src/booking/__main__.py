@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from booking.main import NAME, Duty, build
-from booking.settings import BookingSettings
+from booking.handlers.intake import apply
+from booking.main import NAME, Duty, build, open_database
+from booking.settings import BookingSettings, OfflineSettings
 from chassis.cli import CommandError, add_migrate, build_cli, run_cli
+from chassis.dead_letters.commands import add_dead_letters
 from chassis.logs import configure_logs
 from chassis.settings import load_settings
 
@@ -14,6 +16,7 @@ _ALL = ",".join(Duty)
 
 cli = build_cli("Bookings: status history, payments, prices.")
 add_migrate(cli, NAME, packages=["chassis", "booking"])
+add_dead_letters(cli, NAME, lambda: open_database(load_settings(OfflineSettings)), apply)
 
 
 @cli.command()

@@ -8,8 +8,11 @@ from litestar.di import Provide
 from booking.adapters.transitions import TABLE
 from booking.api import ROUTES
 from booking.consumers import build_consumers
-from booking.settings import BookingSettings
+from booking.handlers.intake import apply
+from booking.settings import BookingSettings, OfflineSettings
 from chassis.append_only import AppendOnlyGuard
+from chassis.dead_letters.recording import ACTION_TABLE
+from chassis.dead_letters.routes import dead_letter_routes
 from chassis.health import Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection, Producer
@@ -30,11 +33,16 @@ class Duty(StrEnum):
     RELAY = "relay"
 
 
+def open_database(settings: BookingSettings | OfflineSettings) -> Database:
+    """The service's database, with its own role."""
+    return Database(settings.booking_postgres_dsn.get_secret_value(), application_name=NAME)
+
+
 def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Service:
     """The service, composed and not yet started."""
     metrics, health = Metrics(NAME), Health()
-    database = Database(settings.booking_postgres_dsn.get_secret_value(), application_name=NAME)
-    parts: list[Part] = [database, AppendOnlyGuard(database, [TABLE])]
+    database = open_database(settings)
+    parts: list[Part] = [database, AppendOnlyGuard(database, [TABLE, ACTION_TABLE])]
     kafka = KafkaConnection.from_settings(settings)
     if Duty.RELAY in duties:
         producer = Producer(kafka, client_id=NAME)
@@ -44,7 +52,7 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
     lifecycle = Lifecycle(settings, parts, health)
     app = build_app(
         title="Plumbline booking",
-        handlers=ROUTES if Duty.API in duties else (),
+        handlers=[*ROUTES, dead_letter_routes(NAME, apply)] if Duty.API in duties else (),
         health=health,
         metrics=metrics,
         dependencies={

@@ -25,3 +25,10 @@ class BookingSettings(ServiceSettings):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("no IANA time zone, such as America/Chicago") from error
         return name
+
+
+class OfflineSettings(ServiceSettings):
+    """Enough for the commands that only look at booking's own database."""
+
+    kafka_bootstrap: str = ""
+    booking_postgres_dsn: SecretStr

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, run_cli
+from chassis.dead_letters.commands import add_dead_letters
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.settings import load_settings
@@ -20,7 +21,7 @@ from reconciler.adapters.run_list import RunView
 from reconciler.api.shapes import exception_item, run_item
 from reconciler.domain.classify import SEVERITIES
 from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
-from reconciler.handlers import lookups
+from reconciler.handlers import lookups, messages
 from reconciler.handlers.requests import request_run
 from reconciler.handlers.waiting import NotQueuedError, wait_for_run
 from reconciler.main import build, open_database
@@ -37,6 +38,7 @@ Limit = Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX, help="How many at 
 cli = build_cli("Compares every stored price with a fresh computation and with what was charged.")
 add_serve(cli, SERVICE, ReconcilerSettings, build)
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
+add_dead_letters(cli, SERVICE, lambda: open_database(load_settings(OfflineSettings)), messages.apply)
 
 
 @cli.command()

@@ -3,6 +3,8 @@
 from litestar.di import Provide
 
 from chassis.append_only import AppendOnlyGuard
+from chassis.dead_letters.recording import ACTION_TABLE
+from chassis.dead_letters.routes import dead_letter_routes
 from chassis.faststream_part import Consumers
 from chassis.health import Health
 from chassis.http import build_app
@@ -14,10 +16,11 @@ from chassis.postgres import Database
 from chassis.relay import Relay
 from reconciler.api import ROUTES
 from reconciler.consumers import build_consumer
+from reconciler.handlers import messages
 from reconciler.jobs import RunExecutor, Scheduler
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
-APPEND_ONLY_TABLES = ("exception_event",)
+APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
 VIEW_CONNECTIONS_MAX = 2
 
 
@@ -33,7 +36,7 @@ def build(settings: ReconcilerSettings) -> Service:
     lifecycle = Lifecycle(settings, _parts(settings, database, metrics), health)
     app = build_app(
         title="Plumbline reconciler",
-        handlers=ROUTES,
+        handlers=[*ROUTES, dead_letter_routes(SERVICE, messages.apply)],
         health=health,
         metrics=metrics,
         dependencies={"database": Provide(lambda: database, sync_to_thread=False)},

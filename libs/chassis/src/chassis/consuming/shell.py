@@ -7,7 +7,7 @@ batch again, and the inbox drops it.
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -21,7 +21,7 @@ from chassis.dead_letters import Line
 from chassis.errors import classify
 from chassis.health import Check
 from chassis.logs import get_logger
-from chassis.messages import Message, storable
+from chassis.messages import Apply, Message, describe
 from chassis.metrics import Metrics
 from chassis.postgres import Connection, Database
 from contracts.reasons import SetAsideReason
@@ -39,17 +39,13 @@ SESSION_MILLISECONDS_MAX = 10_000
 HEARTBEAT_MILLISECONDS = 2_000
 DRAIN_SECONDS_MAX = 20.0
 COMMIT_SECONDS_MAX = 5.0
-ERROR_CHARACTERS_MAX = 500
-
-Apply = Callable[[Connection, Sequence[Message]], Awaitable[None]]
-"""Applies a batch inside a transaction that the shell commits."""
 
 
 class SetAside(Protocol):
     """Where messages go that cannot be applied: `chassis.dead_letters.DeadLetters`, or a service's own."""
 
     async def waiting_lines(self, connection: Connection, messages: Sequence[Message]) -> set[Line]:
-        """Topics and keys among these messages that have a message waiting."""
+        """Topics and keys among these messages that have a message waiting, and keep one until COMMIT."""
         ...
 
     async def set_aside(
@@ -164,7 +160,7 @@ class Consumer:
             except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
                 attempts += 1
                 action = after_failure(classify(error), messages=len(batch), attempts=attempts)
-                self._failure = _describe(error)
+                self._failure = describe(error)
             else:
                 return
             match action:
@@ -217,7 +213,7 @@ class Consumer:
                     )
             except Exception as failure:  # noqa: BLE001 - not kept means not passed: it stays in hand
                 tries += 1
-                self._failure = f"cannot set a message aside: {_describe(failure)}"
+                self._failure = f"cannot set a message aside: {describe(failure)}"
                 await self._wait(min(0.1 * 2**tries, 5.0), give_back_at)
             else:
                 self._count([message], "set_aside")
@@ -254,11 +250,6 @@ class Consumer:
     def _count(self, messages: Sequence[Message], outcome: str) -> None:
         for message in messages:
             self._handled.labels(message.topic, outcome).inc()
-
-
-def _describe(error: Exception) -> str:
-    """Fit to be kept in a table: a message can put any character into the error it causes."""
-    return storable(f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX])
 
 
 class _DrainOnRevoke(ConsumerRebalanceListener):

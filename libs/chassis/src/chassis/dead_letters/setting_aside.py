@@ -1,16 +1,13 @@
-"""Messages set aside (ALL-1): kept whole in the service's own table, announced, later ones of the key behind.
-
-Listing, replay and discarding, bounds and the breaker are the next step; the table has what they need.
-"""
+"""The consumer's side: a message is kept whole and announced, later ones of its line stand behind it."""
 
 from collections.abc import Iterable, Sequence
 
 from chassis import clock
-from chassis.messages import Message, pack_headers
+from chassis.dead_letters.lines import Line, lock_lines
+from chassis.messages import Message, event_of, pack_headers
 from chassis.outbox import OutgoingEvent, append
 from chassis.postgres import Connection
 from contracts.dead_letters import MessageSetAside
-from contracts.metadata import MetadataError, read_metadata
 from contracts.reasons import SetAsideReason
 
 _WAITING = """
@@ -26,9 +23,6 @@ ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
 RETURNING dead_letter_id
 """
 
-Line = tuple[str, bytes]
-"""Topic and key: what waits in order."""
-
 
 class DeadLetters:
     """The dead letters of one consumer.
@@ -41,12 +35,12 @@ class DeadLetters:
         self._consumer = consumer
 
     async def waiting_lines(self, connection: Connection, messages: Sequence[Message]) -> set[Line]:
-        """Which of these messages' topics and keys have a message waiting."""
-        lines: Iterable[Line] = {(m.topic, m.key) for m in messages}
-        rows = await connection.fetch(
-            _WAITING, self._consumer, [topic for topic, _ in lines], [key for _, key in lines]
-        )
-        return {(row["topic"], row["key"]) for row in rows}
+        """Which of these messages' lines wait; they are locked, so that no replay releases one meanwhile."""
+        waiting = await self._waiting(connection, {(m.topic, m.key) for m in messages})
+        if not waiting:
+            return waiting
+        await lock_lines(connection, self._consumer, waiting)
+        return await self._waiting(connection, waiting)
 
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
@@ -70,10 +64,17 @@ class DeadLetters:
         if kept is not None:
             await append(connection, [self._announcement(message, dead_letter_id, reason, error, attempts)])
 
+    async def _waiting(self, connection: Connection, lines: Iterable[Line]) -> set[Line]:
+        pairs = list(lines)
+        rows = await connection.fetch(
+            _WAITING, self._consumer, [topic for topic, _ in pairs], [key for _, key in pairs]
+        )
+        return {(row["topic"], row["key"]) for row in rows}
+
     def _announcement(
         self, message: Message, dead_letter_id: str, reason: SetAsideReason, error: str, attempts: int
     ) -> OutgoingEvent:
-        event_id, event_type = _identity(message)
+        event_id, event_type = event_of(message.headers)
         return OutgoingEvent(
             payload=MessageSetAside(
                 dead_letter_id=dead_letter_id,
@@ -91,11 +92,3 @@ class DeadLetters:
             key=message.key.decode(errors="replace"),
             source=self._consumer,
         )
-
-
-def _identity(message: Message) -> tuple[str | None, str | None]:
-    try:
-        metadata = read_metadata(message.headers)
-    except MetadataError:
-        return None, None
-    return metadata.id, metadata.type

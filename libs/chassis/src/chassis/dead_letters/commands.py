@@ -1,0 +1,153 @@
+"""`dead-letters list | show | replay | discard`, the same in every service that has them."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from chassis import clock
+from chassis.cli import EXIT_NO, CommandError
+from chassis.dead_letters import shapes, work
+from chassis.dead_letters.desk import Desk, print_detail, print_json, print_list
+from chassis.dead_letters.reading import Filter
+from chassis.dead_letters.recording import Discarding, Replaying
+from chassis.dead_letters.replaying import Outcome
+from chassis.dead_letters.selection import parse_age, parse_selection
+from chassis.messages import Apply, storable
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from chassis.postgres import Database
+from contracts.reasons import SetAsideReason
+
+CLI_ACTOR = "cli"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
+Id = Annotated[str | None, typer.Argument(metavar="ID", help="Of a dead letter, as `list` shows it.")]
+Key = Annotated[str | None, typer.Option(help="The message key.")]
+Topic = Annotated[str | None, typer.Option(help="As on its card, without a prefix.")]
+Actor = Annotated[str, typer.Option(help="Who does this, for the record.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be done.")]
+Rate = Annotated[float | None, typer.Option(min=0.01, help="Spare the database.")]
+
+
+def add_dead_letters(
+    cli: typer.Typer, consumer: str, open_database: Callable[[], Database], apply: Apply
+) -> None:
+    """Add the commands to a service's command line; `Desk` tells what they need."""
+    group = typer.Typer(no_args_is_help=True)
+    desk = Desk(consumer, open_database, apply)
+    _add_list(group, desk)
+    _add_show(group, desk)
+    _add_replay(group, desk)
+    _add_discard(group, desk)
+    cli.add_typer(
+        group, name="dead-letters", help="Messages set aside: look at them, replay or discard them."
+    )
+
+
+def _add_list(group: typer.Typer, desk: Desk) -> None:
+    @group.command(name="list", help="List what waits, in the order in which it was set aside.")
+    def list_command(
+        *,
+        key: Key = None,
+        topic: Topic = None,
+        reason: Annotated[SetAsideReason | None, typer.Option(help="Why it was set aside.")] = None,
+        older_than: Annotated[str | None, typer.Option(metavar="AGE", help="Such as 30m, 2h, 7d.")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX)] = PAGE_ROWS_DEFAULT,
+        as_json: AsJson = False,
+    ) -> None:
+        wanted = Filter(
+            topic=None if topic is None else storable(topic),
+            key=None if key is None else os.fsencode(key),
+            reason=reason,
+            set_aside_before=None if older_than is None else clock.now() - parse_age(older_than),
+        )
+        items = desk.ask(lambda replayer: work.list_items(replayer, wanted, limit))
+        if as_json:
+            print_json({"items": items})
+        else:
+            print_list(items)
+
+
+def _add_show(group: typer.Typer, desk: Desk) -> None:
+    @group.command(help="One message whole, with its body, and what was done about it.")
+    def show(
+        dead_letter_id: Annotated[str, typer.Argument(metavar="ID")], *, as_json: AsJson = False
+    ) -> None:
+        letter = desk.ask(lambda replayer: work.show(replayer, dead_letter_id))
+        if as_json:
+            print_json(letter)
+        else:
+            print_detail(letter)
+
+
+def _add_replay(group: typer.Typer, desk: Desk) -> None:
+    @group.command(
+        help="Apply what waits: the line of an ID, the lines of a key, or all. Each line goes in order, up "
+        "to its first message that fails again; exit code 1 if one did."
+    )
+    def replay(
+        dead_letter_id: Id = None,
+        *,
+        key: Key = None,
+        topic: Topic = None,
+        everything: Annotated[bool, typer.Option("--all", help="Every line.")] = False,
+        reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+        actor: Actor = CLI_ACTOR,
+        rate_per_second_max: Rate = None,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        wanted = parse_selection(dead_letter_id, key=key, topic=topic, everything=everything)
+        by = Replaying(storable(actor), None if reason is None else storable(reason))
+        lines = desk.ask(lambda replayer: work.lines(replayer, wanted))
+        if dry_run:
+            _report({"lines": len(lines), "messages": sum(line.messages for line in lines)}, as_json=as_json)
+            return
+        outcomes = desk.ask(
+            lambda replayer: work.replay(replayer, lines, by, rate_per_second_max=rate_per_second_max)
+        )
+        _report_replay(outcomes, as_json=as_json)
+
+
+def _add_discard(group: typer.Typer, desk: Desk) -> None:
+    @group.command(
+        help="Never apply a message, or all that wait of a key. What waits behind it moves by a replay."
+    )
+    def discard(
+        dead_letter_id: Id = None,
+        *,
+        key: Key = None,
+        topic: Topic = None,
+        reason: Annotated[str, typer.Option(help="Why, for the record.")],
+        actor: Actor = CLI_ACTOR,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        wanted = parse_selection(dead_letter_id, key=key, topic=topic)
+        if not reason.strip():
+            raise CommandError("--reason is empty: say why this is never to be applied")
+        by = Discarding(storable(actor), storable(reason))
+        count = desk.ask(lambda replayer: work.discard_selected(replayer, wanted, by, dry_run=dry_run))
+        _report({"messages" if dry_run else "discarded": count}, as_json=as_json)
+
+
+def _report(counts: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        print_json(counts)
+    else:
+        typer.echo(", ".join(f"{name}: {count}" for name, count in counts.items()))
+
+
+def _report_replay(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """What was achieved, then each message that failed again: the answer is "no" if there is one."""
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
+    replayed = sum(outcome.replayed for outcome in outcomes)
+    if as_json:
+        print_json({"replayed": replayed, "failures": [shapes.failure_item(failure) for failure in failures]})
+    else:
+        _report({"replayed": replayed, "failed": len(failures)}, as_json=False)
+        for failure in failures:
+            typer.echo(f"{failure.dead_letter_id} failed again: {failure.error}")
+    if failures:
+        raise typer.Exit(EXIT_NO)

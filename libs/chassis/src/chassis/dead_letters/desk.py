@@ -1,0 +1,95 @@
+"""What the commands share: the service's database, its consumer's effect, and how answers are printed."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from chassis.cli import CommandError
+from chassis.dead_letters.replaying import Replayer
+from chassis.logs import configure_logs
+from chassis.messages import Apply
+from chassis.postgres import DATABASE_ERRORS, Database
+
+PIPED_CHARACTERS = 200
+"""Width of a table that is not written to a terminal, which would tell its own."""
+
+ResultT = TypeVar("ResultT")
+
+
+class Desk:
+    """Where an operator works off the dead letters of one service.
+
+    Args:
+        consumer: the service's name, as its `DeadLetters` has it.
+        open_database: the service's own, not yet started; reads the environment.
+        apply: what its consumer does with a batch.
+    """
+
+    def __init__(self, consumer: str, open_database: Callable[[], Database], apply: Apply) -> None:
+        self.consumer = consumer
+        self._open_database = open_database
+        self._apply = apply
+
+    def ask(self, question: Callable[[Replayer], Awaitable[ResultT]]) -> ResultT:
+        """Put a question to the database; what stands in the way is one line.
+
+        Warnings of the service's own code go to standard error: standard output is the answer's.
+        """
+        configure_logs(self.consumer, log_format="console", level="WARNING", stream=sys.stderr)
+        database = self._open_database()
+
+        async def answer() -> ResultT:
+            try:
+                await database.start()
+                return await question(Replayer(database, self.consumer, self._apply))
+            finally:
+                await database.stop()
+
+        try:
+            return asyncio.run(answer())
+        except DATABASE_ERRORS as error:
+            raise CommandError(f"{database.name}: {type(error).__name__}: {error}") from error
+
+
+def print_json(data: Any) -> None:
+    """For programs: one line, whatever the terminal."""
+    sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
+    sys.stdout.flush()
+
+
+def print_list(items: list[dict[str, Any]]) -> None:
+    """For people: one row a message."""
+    table = Table(Column("id", no_wrap=True), "set aside", "topic", "key", "reason", "tried", box=SIMPLE)
+    table.add_column("error")
+    for item in items:
+        cells = (
+            item["id"],
+            f"{item['set_aside_at']:%Y-%m-%d %H:%M:%S}Z",
+            item["topic"],
+            item["key"],
+            item["reason"],
+            str(item["attempts"]),
+            item["error"],
+        )
+        table.add_row(*(Text(cell) for cell in cells))  # Text: what a sender wrote is no markup of ours
+    Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
+
+
+def print_detail(letter: dict[str, Any]) -> None:
+    """For people: one member a line; what was done about it at the end."""
+    for name, value in letter.items():
+        if name not in ("headers", "actions"):
+            typer.echo(f"{name}: {value}")
+    for header in letter["headers"]:
+        typer.echo(f"header {header['name']}: {header['value']}")
+    for taken in letter["actions"]:
+        why = " ".join(filter(None, (taken["reason"], taken["error"])))
+        typer.echo(f"{taken['recorded_at']:%Y-%m-%d %H:%M:%S}Z {taken['action']} by {taken['actor']}: {why}")

@@ -1,0 +1,164 @@
+"""Dead letters as an operator looks at them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import asyncpg
+
+from chassis.dead_letters.lines import Line
+from chassis.messages import Message, unpack_headers
+from chassis.postgres import Connection
+
+Status = Literal["waiting", "replayed", "discarded"]
+STATUSES: tuple[Status, ...] = ("waiting", "replayed", "discarded")
+
+_COLUMNS = """
+    id, dead_letter_id, topic, partition, record_offset, key, value, headers, reason, error, attempts, status,
+    set_aside_at
+"""
+
+_LIST = f"""
+SELECT {_COLUMNS} FROM dead_letter
+WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
+    AND ($5::text IS NULL OR reason = $5) AND ($6::timestamptz IS NULL OR set_aside_at < $6)
+    AND id > $7
+ORDER BY id LIMIT $8
+"""  # noqa: S608 - a constant
+
+_FIND = f"SELECT {_COLUMNS} FROM dead_letter WHERE consumer = $1 AND dead_letter_id = $2"  # noqa: S608 - a constant
+
+_FIRST = f"""
+SELECT {_COLUMNS} FROM dead_letter
+WHERE consumer = $1 AND topic = $2 AND key = $3 AND status = 'waiting'
+ORDER BY id LIMIT 1
+"""  # noqa: S608 - a constant
+
+_LINES = """
+SELECT topic, key, count(*) AS messages FROM dead_letter
+WHERE consumer = $1 AND status = 'waiting' AND ($2::text IS NULL OR topic = $2)
+    AND ($3::bytea IS NULL OR key = $3)
+GROUP BY topic, key ORDER BY min(id)
+"""
+
+_ACTIONS = """
+SELECT action, actor, reason, error, recorded_at FROM dead_letter_action
+WHERE dead_letter_id = $1 ORDER BY id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list; None lists all. `set_aside_before` is exclusive."""
+
+    status: Status = "waiting"
+    topic: str | None = None
+    key: bytes | None = None
+    reason: str | None = None
+    set_aside_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message as it was set aside, and how it stands.
+
+    Attributes:
+        number: its place in order of setting aside, within and between lines.
+        message: as it came from Kafka.
+        attempts: made so far, by the consumer and by replays.
+    """
+
+    number: int
+    id: str
+    message: Message
+    reason: str
+    error: str
+    attempts: int
+    status: Status
+    set_aside_at: datetime
+
+    @property
+    def line(self) -> Line:
+        """Where it waits."""
+        return self.message.topic, self.message.key
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLine:
+    """A topic and key, and how many messages of it wait."""
+
+    line: Line
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTaken:
+    """One thing that somebody did about a dead letter."""
+
+    action: str
+    actor: str
+    reason: str | None
+    error: str | None
+    recorded_at: datetime
+
+
+async def letters(
+    connection: Connection, consumer: str, wanted: Filter, *, after: int = 0, rows_max: int
+) -> list[DeadLetter]:
+    """Dead letters in the order in which they were set aside, from the number `after` on."""
+    rows = await connection.fetch(
+        _LIST,
+        consumer,
+        wanted.status,
+        wanted.topic,
+        wanted.key,
+        wanted.reason,
+        wanted.set_aside_before,
+        after,
+        rows_max,
+    )
+    return [_letter(row) for row in rows]
+
+
+async def find(connection: Connection, consumer: str, dead_letter_id: UUID) -> DeadLetter | None:
+    """One dead letter, whatever its status; None if there is none of this id."""
+    row = await connection.fetchrow(_FIND, consumer, dead_letter_id)
+    return None if row is None else _letter(row)
+
+
+async def first_waiting(connection: Connection, consumer: str, line: Line) -> DeadLetter | None:
+    """The message of a line whose turn it is; None if none waits."""
+    row = await connection.fetchrow(_FIRST, consumer, *line)
+    return None if row is None else _letter(row)
+
+
+async def waiting_lines(
+    connection: Connection, consumer: str, *, topic: str | None = None, key: bytes | None = None
+) -> list[WaitingLine]:
+    """Lines in which messages wait, the one that has waited longest first."""
+    rows = await connection.fetch(_LINES, consumer, topic, key)
+    return [WaitingLine((row["topic"], row["key"]), row["messages"]) for row in rows]
+
+
+async def actions(connection: Connection, dead_letter_id: str) -> Sequence[ActionTaken]:
+    """What was done about a dead letter, oldest first."""
+    rows = await connection.fetch(_ACTIONS, dead_letter_id)
+    return [ActionTaken(**row) for row in rows]
+
+
+def _letter(row: asyncpg.Record) -> DeadLetter:
+    headers = unpack_headers(row["headers"])
+    return DeadLetter(
+        number=row["id"],
+        id=str(row["dead_letter_id"]),
+        message=Message(
+            row["topic"], row["partition"], row["record_offset"], row["key"], row["value"], headers
+        ),
+        reason=row["reason"],
+        error=row["error"],
+        attempts=row["attempts"],
+        status=row["status"],
+        set_aside_at=row["set_aside_at"],
+    )

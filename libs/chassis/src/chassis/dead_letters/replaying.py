@@ -1,0 +1,102 @@
+"""Replay: a line's messages through the service's own `apply`, in order, up to the first that fails.
+
+Each message has a transaction of its own, which holds the line (`lines` says why nothing overtakes).
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from chassis.dead_letters import recording
+from chassis.dead_letters.lines import Line, lock_lines
+from chassis.dead_letters.reading import DeadLetter, first_waiting
+from chassis.dead_letters.recording import Replaying
+from chassis.errors import FailureKind, classify
+from chassis.logs import get_logger
+from chassis.messages import Apply, describe
+from chassis.postgres import Connection, Database
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The message at which a replay stopped: it waits on, and those behind it."""
+
+    dead_letter_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replay of a line achieved. Without a failure the line is released, or the limit was reached."""
+
+    replayed: int
+    failure: Failure | None = None
+
+
+class Replayer:
+    """Replays the dead letters of one consumer.
+
+    Args:
+        database: of the service, with its own role.
+        consumer: the service's name.
+        apply: what its consumer does with a batch.
+    """
+
+    def __init__(self, database: Database, consumer: str, apply: Apply) -> None:
+        self.database = database
+        self.consumer = consumer
+        self._apply = apply
+
+    async def replay(
+        self,
+        line: Line,
+        by: Replaying,
+        *,
+        messages_max: int | None = None,
+        rate_per_second_max: float | None = None,
+    ) -> Outcome:
+        """Apply what waits in a line, in order.
+
+        Args:
+            line: the topic and key.
+            by: recorded with every message.
+            messages_max: stop after so many; None goes on until nothing waits.
+            rate_per_second_max: spare the database; None does not.
+
+        Raises:
+            Exception: transient (`chassis.postgres.is_transient`): the database is away or busy. What was
+                replayed stays so, the rest waits: replay again.
+        """
+        replayed = 0
+        while messages_max is None or replayed < messages_max:
+            async with self.database.transaction() as connection:
+                turn = await self._replay_first(connection, line, by)
+            if not isinstance(turn, DeadLetter):
+                return Outcome(replayed, turn)
+            replayed += 1
+            if rate_per_second_max is not None:
+                await asyncio.sleep(1 / rate_per_second_max)
+        return Outcome(replayed)
+
+    async def _replay_first(
+        self, connection: Connection, line: Line, by: Replaying
+    ) -> DeadLetter | Failure | None:
+        """The letter if it was applied, why not, or None when nothing waits."""
+        await lock_lines(connection, self.consumer, [line])
+        letter = await first_waiting(connection, self.consumer, line)
+        if letter is None:
+            return None
+        try:
+            # A savepoint: what fails leaves no effect, and the line stays locked for the record of it.
+            async with connection.transaction():
+                await self._apply(connection, [letter.message])
+                await recording.replayed(connection, self.consumer, letter, by)
+        except Exception as error:
+            if classify(error) is FailureKind.TRANSIENT:
+                raise
+            failure = Failure(letter.id, describe(error))
+            await recording.replay_failed(connection, letter, by, error=failure.error)
+            _log.warning("replay failed", dead_letter_id=failure.dead_letter_id, error=failure.error)
+            return failure
+        return letter

@@ -1,0 +1,147 @@
+"""Dead letters over HTTP: `/api/dead-letters` (interface.md), the same in every service that has them."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Router, get, post
+from litestar.di import Provide
+from litestar.params import Parameter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+
+from chassis.dead_letters import reading, shapes
+from chassis.dead_letters.discarding import discard
+from chassis.dead_letters.reading import DeadLetter, Filter, Status
+from chassis.dead_letters.recording import Discarding, Replaying
+from chassis.dead_letters.replaying import Replayer
+from chassis.http import Problem
+from chassis.messages import Apply, storable
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.postgres import Database
+from contracts.reasons import SetAsideReason
+
+PATH = "/api/dead-letters"
+REPLAY_MESSAGES_MAX = 1000
+"""One request replays no more; its answer says how many still wait."""
+REASON_CHARACTERS_MAX = 500
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARACTERS_MAX),
+    AfterValidator(storable),
+]
+Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
+
+
+class ReplayRequest(BaseModel):
+    """Why a line is replayed, for the record."""
+
+    reason: Reason | None = Field(None, description="for example, what was fixed")
+
+
+class DiscardRequest(BaseModel):
+    """Why a message will never be applied."""
+
+    reason: Reason
+
+
+def dead_letter_routes(consumer: str, apply: Apply) -> Router:
+    """The routes of a service whose application has the dependency `database`.
+
+    Args:
+        consumer: the service's name, as its `DeadLetters` has it.
+        apply: what its consumer does with a batch.
+    """
+
+    def provide_replayer(database: Database) -> Replayer:
+        return Replayer(database, consumer, apply)
+
+    return Router(
+        path=PATH,
+        route_handlers=[list_dead_letters, get_dead_letter, replay_line, discard_dead_letter],
+        dependencies={"replayer": Provide(provide_replayer, sync_to_thread=False)},
+        tags=["dead letters"],
+    )
+
+
+@get("/", summary="Messages set aside, in the order in which they were")
+async def list_dead_letters(
+    replayer: Replayer,
+    status: Status = "waiting",
+    topic: str | None = None,
+    key: str | None = None,
+    reason: SetAsideReason | None = None,
+    set_aside_before: AwareDatetime | None = None,
+    limit: Limit = PAGE_ROWS_DEFAULT,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """One page; `next_cursor` leads to the next. Bodies are shown one by one only."""
+    wanted = Filter(
+        status=status,
+        topic=None if topic is None else storable(topic),
+        key=None if key is None else key.encode(errors="replace"),
+        reason=reason,
+        set_aside_before=set_aside_before,
+    )
+    (after,) = decode_cursor(cursor, (int,)) or (0,)
+    async with replayer.database.connection() as connection:
+        found = await reading.letters(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
+    rows = page(found, limit=limit, key=lambda letter: [letter.number])
+    return {**rows, "items": [shapes.item(letter) for letter in rows["items"]]}
+
+
+@get("/{dead_letter_id:uuid}", summary="One message set aside, whole, and what was done about it")
+async def get_dead_letter(replayer: Replayer, dead_letter_id: UUID) -> dict[str, Any]:
+    """With the body, which may hold personal data."""
+    letter = await _found(replayer, dead_letter_id)
+    async with replayer.database.connection() as connection:
+        return shapes.detail(letter, await reading.actions(connection, letter.id))
+
+
+@post("/{dead_letter_id:uuid}/replay", summary="Replay the line that a message waits in", status_code=200)
+async def replay_line(
+    replayer: Replayer, dead_letter_id: UUID, actor: str, data: ReplayRequest | None = None
+) -> dict[str, Any]:
+    """From the line's first message on, in order, up to the first that fails again: `failure` names it."""
+    letter = await _waiting(replayer, dead_letter_id)
+    by = Replaying(actor, data.reason if data else None)
+    outcome = await replayer.replay(letter.line, by, messages_max=REPLAY_MESSAGES_MAX)
+    topic, key = letter.line
+    async with replayer.database.connection() as connection:
+        lines = await reading.waiting_lines(connection, replayer.consumer, topic=topic, key=key)
+    return shapes.replay_answer(outcome, waiting=sum(line.messages for line in lines))
+
+
+@post("/{dead_letter_id:uuid}/discard", summary="Never apply this message", status_code=200)
+async def discard_dead_letter(
+    replayer: Replayer, dead_letter_id: UUID, actor: str, data: DiscardRequest
+) -> dict[str, Any]:
+    """Those behind it go on waiting until their line is replayed."""
+    letter = await _waiting(replayer, dead_letter_id)
+    by = Discarding(actor, data.reason)
+    if not await discard(replayer.database, replayer.consumer, letter, by):
+        raise _settled(await _found(replayer, dead_letter_id))  # somebody was faster
+    return {"discarded": 1}
+
+
+async def _found(replayer: Replayer, dead_letter_id: UUID) -> DeadLetter:
+    async with replayer.database.connection() as connection:
+        letter = await reading.find(connection, replayer.consumer, dead_letter_id)
+    if letter is None:
+        raise Problem(404, "dead-letter-not-found", f"there is no dead letter {dead_letter_id}")
+    return letter
+
+
+async def _waiting(replayer: Replayer, dead_letter_id: UUID) -> DeadLetter:
+    letter = await _found(replayer, dead_letter_id)
+    if letter.status != "waiting":
+        raise _settled(letter)
+    return letter
+
+
+def _settled(letter: DeadLetter) -> Problem:
+    return Problem(
+        409,
+        "dead-letter-settled",
+        f"dead letter {letter.id} was {letter.status} already; only a waiting one can be worked off",
+        dead_letter_status=letter.status,
+    )

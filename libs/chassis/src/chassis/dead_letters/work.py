@@ -1,0 +1,63 @@
+"""What the commands do with the database: each opens its own transactions, and prints nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.dead_letters import reading, shapes
+from chassis.dead_letters.discarding import discard, discard_line
+from chassis.dead_letters.reading import Filter, WaitingLine
+from chassis.dead_letters.recording import Discarding, Replaying
+from chassis.dead_letters.replaying import Outcome, Replayer
+from chassis.dead_letters.selection import Selection, found_letter, selected_lines, waiting_letter
+
+
+async def list_items(replayer: Replayer, wanted: Filter, rows_max: int) -> list[dict[str, Any]]:
+    """What is to be listed."""
+    async with replayer.database.connection() as connection:
+        found = await reading.letters(connection, replayer.consumer, wanted, rows_max=rows_max)
+    return [shapes.item(letter) for letter in found]
+
+
+async def show(replayer: Replayer, dead_letter_id: str) -> dict[str, Any]:
+    """One dead letter whole.
+
+    Raises:
+        CommandError: there is none of this id.
+    """
+    async with replayer.database.connection() as connection:
+        letter = await found_letter(connection, replayer.consumer, dead_letter_id)
+        return shapes.detail(letter, await reading.actions(connection, letter.id))
+
+
+async def lines(replayer: Replayer, wanted: Selection) -> list[WaitingLine]:
+    """The lines that are meant.
+
+    Raises:
+        CommandError: there is no waiting dead letter of this id.
+    """
+    async with replayer.database.connection() as connection:
+        return await selected_lines(connection, replayer.consumer, wanted)
+
+
+async def replay(
+    replayer: Replayer, meant: Sequence[WaitingLine], by: Replaying, *, rate_per_second_max: float | None
+) -> list[Outcome]:
+    """Replay line by line: one that fails stops itself and no other."""
+    return [await replayer.replay(entry.line, by, rate_per_second_max=rate_per_second_max) for entry in meant]
+
+
+async def discard_selected(replayer: Replayer, wanted: Selection, by: Discarding, *, dry_run: bool) -> int:
+    """Discard what is meant, or only count it. Returns how many messages.
+
+    Raises:
+        CommandError: there is no waiting dead letter of this id.
+    """
+    database, consumer = replayer.database, replayer.consumer
+    if wanted.id is not None:
+        async with database.connection() as connection:
+            letter = await waiting_letter(connection, consumer, wanted.id)
+        return 1 if dry_run else int(await discard(database, consumer, letter, by))
+    meant = await lines(replayer, wanted)
+    if dry_run:
+        return sum(entry.messages for entry in meant)
+    return sum([await discard_line(database, consumer, entry.line, by) for entry in meant])

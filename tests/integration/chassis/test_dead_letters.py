@@ -1,0 +1,263 @@
+"""Dead letters are worked off in order, each exactly once, and nothing overtakes them (ALL-1)."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chassis.append_only import assert_append_only
+from chassis.dead_letters import DeadLetters, reading
+from chassis.dead_letters.discarding import discard, discard_line
+from chassis.dead_letters.reading import DeadLetter, Filter
+from chassis.dead_letters.recording import ACTION_TABLE, Discarding, Replaying
+from chassis.dead_letters.replaying import Outcome, Replayer
+from chassis.messages import Message, unpack_headers
+from chassis.postgres import Connection, Database
+from contracts.metadata import read_metadata
+from contracts.reasons import SetAsideReason
+from harness import eventually
+from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
+from integration.chassis.test_consuming_failures import Trouble
+
+LINE = (TOPIC, b"sick")
+BY = Replaying("ada", "fixed")
+# A session that waits for a line: bigint advisory locks have objsubid 1.
+_LINE_WAITERS = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def message(event_id: str, offset: int) -> Message:
+    made = record(event_id, key="sick")
+    return Message(TOPIC, 0, offset, b"sick", made.value or b"", tuple(made.headers))
+
+
+async def put(database: Database, *messages: Message) -> None:
+    """Set messages aside as the consumer does."""
+    for made in messages:
+        async with database.transaction() as connection:
+            await DeadLetters(SERVICE).set_aside(
+                connection, made, reason=SetAsideReason.BUG, error="ValueError: poison", attempts=3
+            )
+
+
+async def waiting(ground: Ground) -> list[str]:
+    """Event ids, in order of the line."""
+    rows = await ground.sql.fetch("SELECT headers FROM dead_letter WHERE status = 'waiting' ORDER BY id")
+    return [read_metadata(unpack_headers(row["headers"])).id for row in rows]
+
+
+async def taken(ground: Ground) -> list[tuple[Any, ...]]:
+    """What is on record, oldest first."""
+    rows = await ground.sql.fetch("SELECT action, actor, reason, error FROM dead_letter_action ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+async def first(database: Database) -> DeadLetter:
+    async with database.connection() as connection:
+        letter = await reading.first_waiting(connection, SERVICE, LINE)
+    assert letter is not None
+    return letter
+
+
+def replayer(member: Member) -> Replayer:
+    return Replayer(member.database, SERVICE, member.apply)
+
+
+async def test_replay_after_the_fix_applies_the_line_in_order_and_releases_it(ground: Ground) -> None:
+    trouble = Trouble(ValueError("poison"), "sick:1")
+    await ground.topic.publish_all([record(f"sick:{number}", key="sick") for number in range(4)])
+    async with Member(ground, before=trouble, through_inbox=False).running() as member:
+
+        async def aside() -> bool:
+            return len(await ground.set_aside()) == 3
+
+        await eventually(aside, seconds=20)
+        trouble.over = True
+        assert await replayer(member).replay(LINE, BY) == Outcome(3)
+        await ground.topic.publish_all([record("sick:4", key="sick")])
+
+        async def applied() -> bool:
+            return await ground.effects() == [f"sick:{number}" for number in range(5)]
+
+        await eventually(applied)
+    assert await waiting(ground) == []
+    assert await taken(ground) == [("replayed", "ada", "fixed", None)] * 3
+    rows = await ground.sql.fetch("SELECT topic, key, headers FROM outbox ORDER BY id")
+    kinds = [read_metadata(unpack_headers(row["headers"])).type for row in rows]
+    assert kinds == ["dead-letter.set-aside"] * 3 + ["dead-letter.replayed"] * 3
+    assert {(row["topic"], row["key"]) for row in rows} == {("dead-letters.v1", b"sick")}
+
+
+async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
+    place: Ground, database: Database
+) -> None:
+    trouble = Trouble(ValueError("still poison"), "sick:1")
+    member = Member(place, before=trouble, database=database, through_inbox=False)
+    await put(database, *(message(f"sick:{number}", number) for number in range(4)))
+    outcome = await replayer(member).replay(LINE, BY)
+    letter = await first(database)
+    assert (outcome.replayed, outcome.failure and outcome.failure.dead_letter_id) == (1, letter.id)
+    assert (letter.error, letter.attempts) == ("ValueError: still poison", 4)
+    assert await place.effects() == ["sick:0"]
+    assert await waiting(place) == ["sick:1", "sick:2", "sick:3"]
+    assert (await taken(place))[-1] == ("replay_failed", "ada", "fixed", "ValueError: still poison")
+    trouble.over = True
+    assert await replayer(member).replay(LINE, BY) == Outcome(3)
+    assert await place.effects() == [f"sick:{number}" for number in range(4)]
+
+
+async def test_effect_written_before_the_failure_is_undone(place: Ground, database: Database) -> None:
+    async def half(connection: Connection, messages: Sequence[Message]) -> None:
+        await connection.execute("INSERT INTO effect (member, event_id, key) VALUES ('a', 'half', '')")
+        raise ValueError("poison")
+
+    await put(database, message("sick:0", 0))
+    outcome = await Replayer(database, SERVICE, half).replay(LINE, BY)
+    assert outcome.failure is not None
+    assert await place.effects() == []
+
+
+async def test_failure_that_passes_is_no_attempt(place: Ground, database: Database) -> None:
+    trouble = Trouble(asyncpg.SerializationError("busy"), "sick:0")
+    member = Member(place, before=trouble, database=database)
+    await put(database, message("sick:0", 0))
+    with pytest.raises(asyncpg.SerializationError):
+        await replayer(member).replay(LINE, BY)
+    assert (await first(database)).attempts == 3
+    assert await taken(place) == []
+
+
+async def test_two_replays_at_once_apply_each_message_once(place: Ground, database: Database) -> None:
+    member = Member(place, database=database, through_inbox=False)
+    await put(database, *(message(f"sick:{number}", number) for number in range(12)))
+    outcomes = await asyncio.gather(*(replayer(member).replay(LINE, BY) for _ in range(4)))
+    assert sum(outcome.replayed for outcome in outcomes) == 12
+    assert await place.effects() == [f"sick:{number}" for number in range(12)]
+    assert len(await taken(place)) == 12
+
+
+async def test_message_that_arrives_during_the_last_replay_comes_after_it_and_is_not_stranded(
+    ground: Ground,
+) -> None:
+    at_last, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(made: Message) -> None:
+        if made.metadata.id == "sick:0":
+            at_last.set()
+            await go.wait()
+
+    async with Member(ground, before=hold, through_inbox=False).running() as member:
+        await put(member.database, message("sick:0", 1_000_000))
+        replay = asyncio.create_task(replayer(member).replay(LINE, BY))
+        await at_last.wait()
+        await ground.topic.publish_all([record("sick:1", key="sick")])
+
+        async def held_back() -> bool:
+            return await ground.sql.fetchval(_LINE_WAITERS) == 1
+
+        await eventually(held_back, seconds=20)
+        assert await ground.effects() == []
+        go.set()
+        assert await replay == Outcome(1)
+
+        async def applied() -> bool:
+            return await ground.effects() == ["sick:0", "sick:1"]
+
+        await eventually(applied)
+    assert await waiting(ground) == []
+
+
+async def test_message_being_put_behind_is_seen_by_the_replay_that_empties_the_line(
+    place: Ground, database: Database
+) -> None:
+    member = Member(place, database=database, through_inbox=False)
+    letters = DeadLetters(SERVICE)
+    await put(database, message("sick:0", 0))
+    late = message("sick:1", 1)
+    async with database.transaction() as connection:
+        assert await letters.waiting_lines(connection, [late]) == {LINE}
+        replay = asyncio.create_task(replayer(member).replay(LINE, BY))
+
+        async def held_back() -> bool:
+            return replay.done() or await place.sql.fetchval(_LINE_WAITERS) == 1
+
+        await eventually(held_back)
+        reason = SetAsideReason.BEHIND_ANOTHER
+        await letters.set_aside(connection, late, reason=reason, error="", attempts=0)
+    assert await replay == Outcome(2)
+    assert await place.effects() == ["sick:0", "sick:1"]
+
+
+async def test_stream_replayed_while_it_flows_keeps_its_order(ground: Ground) -> None:
+    trouble = Trouble(ValueError("poison"), "sick:0")
+    names = [f"sick:{number}" for number in range(200)]
+    await ground.topic.publish_all([record(name, key="sick") for name in names[:20]])
+    async with Member(ground, before=trouble, through_inbox=False).running() as member:
+
+        async def aside() -> bool:
+            return len(await ground.set_aside()) == 20
+
+        await eventually(aside, seconds=20)
+        trouble.over = True
+
+        async def flow() -> None:
+            for name in names[20:]:
+                await ground.topic.publish_all([record(name, key="sick")])
+
+        flowing = asyncio.create_task(flow())
+
+        async def all_applied() -> bool:
+            outcome = await replayer(member).replay(LINE, BY)
+            return outcome.failure is None and len(await ground.effects()) == len(names)
+
+        await eventually(all_applied, seconds=40)
+        await flowing
+    assert await ground.effects() == names
+    assert await waiting(ground) == []
+
+
+async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
+    place: Ground, database: Database
+) -> None:
+    member = Member(place, database=database, through_inbox=False)
+    await put(database, *(message(f"sick:{number}", number) for number in range(3)))
+    head = await first(database)
+    assert await discard(database, SERVICE, head, Discarding("ada", "a test event"))
+    assert not await discard(database, SERVICE, head, Discarding("bob", "too late"))
+    async with database.transaction() as connection:
+        assert await DeadLetters(SERVICE).waiting_lines(connection, [message("sick:3", 3)]) == {LINE}
+    assert await replayer(member).replay(LINE, BY) == Outcome(2)
+    assert await place.effects() == ["sick:1", "sick:2"]
+    assert (await taken(place))[0] == ("discarded", "ada", "a test event", None)
+
+
+async def test_discarded_line_is_released(place: Ground, database: Database) -> None:
+    await put(database, *(message(f"sick:{number}", number) for number in range(3)))
+    assert await discard_line(database, SERVICE, LINE, Discarding("ada", "all for nothing")) == 3
+    async with database.transaction() as connection:
+        assert await DeadLetters(SERVICE).waiting_lines(connection, [message("sick:3", 3)]) == set()
+
+
+async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Database) -> None:
+    await put(database, *(message(f"sick:{number}", number) for number in range(3)))
+    async with database.connection() as connection:
+        page = await reading.letters(connection, SERVICE, Filter(), rows_max=2)
+        rest = await reading.letters(connection, SERVICE, Filter(), after=page[-1].number, rows_max=2)
+        assert [letter.message.metadata.id for letter in (*page, *rest)] == ["sick:0", "sick:1", "sick:2"]
+        for wanted in (
+            Filter(status="replayed"),
+            Filter(topic="another"),
+            Filter(key=b"well"),
+            Filter(reason="malformed"),
+            Filter(set_aside_before=page[0].set_aside_at),
+        ):
+            assert await reading.letters(connection, SERVICE, wanted, rows_max=2) == []
+
+
+async def test_record_of_actions_is_append_only(database: Database) -> None:
+    await assert_append_only(database, [ACTION_TABLE])
