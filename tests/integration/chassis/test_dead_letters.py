@@ -57,6 +57,13 @@ async def taken(ground: Ground) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
+async def announced(ground: Ground) -> list[str]:
+    """Types of the events on their way, oldest first; all under the line's key."""
+    rows = await ground.sql.fetch("SELECT topic, key, headers FROM outbox ORDER BY id")
+    assert {(row["topic"], row["key"]) for row in rows} == {("dead-letters.v1", b"sick")}
+    return [read_metadata(unpack_headers(row["headers"])).type for row in rows]
+
+
 async def first(database: Database) -> DeadLetter:
     async with database.connection() as connection:
         letter = await reading.first_waiting(connection, SERVICE, LINE)
@@ -87,10 +94,7 @@ async def test_replay_after_the_fix_applies_the_line_in_order_and_releases_it(gr
         await eventually(applied)
     assert await waiting(ground) == []
     assert await taken(ground) == [("replayed", "ada", "fixed", None)] * 3
-    rows = await ground.sql.fetch("SELECT topic, key, headers FROM outbox ORDER BY id")
-    kinds = [read_metadata(unpack_headers(row["headers"])).type for row in rows]
-    assert kinds == ["dead-letter.set-aside"] * 3 + ["dead-letter.replayed"] * 3
-    assert {(row["topic"], row["key"]) for row in rows} == {("dead-letters.v1", b"sick")}
+    assert await announced(ground) == ["dead-letter.set-aside"] * 3 + ["dead-letter.replayed"] * 3
 
 
 async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
@@ -234,6 +238,7 @@ async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
     assert await replayer(member).replay(LINE, BY) == Outcome(2)
     assert await place.effects() == ["sick:1", "sick:2"]
     assert (await taken(place))[0] == ("discarded", "ada", "a test event", None)
+    assert (await announced(place))[3:] == ["dead-letter.discarded"] + ["dead-letter.replayed"] * 2
 
 
 async def test_discarded_line_is_released(place: Ground, database: Database) -> None:
