@@ -15,9 +15,9 @@ from plumbline.doctor.patient import Patient
 from plumbline.failure import StackError
 
 APPEND_ONLY = {
-    "booking": ("status_transition",),
+    "booking": ("status_transition", "dead_letter_action"),
     "audit": ("event_log", "status_history"),
-    "reconciler": ("exception_event",),
+    "reconciler": ("exception_event", "dead_letter_action"),
 }
 """Tables whose rows stay as they are for ever (BK-5, AU-3, REC-9)."""
 
