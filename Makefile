@@ -46,6 +46,7 @@ check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no
 	@$(BIN)/pyright
 	@$(BIN)/squawk libs/chassis/src/chassis/migrations/*.sql services/*/src/*/migrations/*.sql
 	@$(BIN)/python -m contracts.schemas --check
+	@$(BIN)/python -m contracts.asyncapi --check
 	@$(PYTEST) -q tests/test_tidy.py tests/contract
 
 format: $(STAMP) ## rewrite the code in the house format
