@@ -184,15 +184,13 @@ async def test_message_being_put_behind_is_seen_by_the_replay_that_empties_the_l
     await put(database, message("sick:0", 0))
     late = message("sick:1", 1)
     async with database.transaction() as connection:
-        assert await letters.waiting_lines(connection, [late]) == {LINE}
+        assert (await letters.place(connection, [late])).behind == [late]
         replay = asyncio.create_task(replayer(member).replay(LINE, BY))
 
         async def held_back() -> bool:
             return replay.done() or await place.sql.fetchval(_LINE_WAITERS) == 1
 
         await eventually(held_back)
-        reason = SetAsideReason.BEHIND_ANOTHER
-        await letters.set_aside(connection, late, reason=reason, error="", attempts=0)
     assert await replay == Outcome(2)
     assert await place.effects() == ["sick:0", "sick:1"]
 
@@ -234,18 +232,19 @@ async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
     assert await discard(database, SERVICE, head, Discarding("ada", "a test event"))
     assert not await discard(database, SERVICE, head, Discarding("bob", "too late"))
     async with database.transaction() as connection:
-        assert await DeadLetters(SERVICE).waiting_lines(connection, [message("sick:3", 3)]) == {LINE}
-    assert await replayer(member).replay(LINE, BY) == Outcome(2)
-    assert await place.effects() == ["sick:1", "sick:2"]
+        assert (await DeadLetters(SERVICE).place(connection, [message("sick:3", 3)])).behind
+    assert await replayer(member).replay(LINE, BY) == Outcome(3)
+    assert await place.effects() == ["sick:1", "sick:2", "sick:3"]
     assert (await taken(place))[0] == ("discarded", "ada", "a test event", None)
-    assert (await announced(place))[3:] == ["dead-letter.discarded"] + ["dead-letter.replayed"] * 2
+    said = ["dead-letter.discarded", "dead-letter.set-aside", *["dead-letter.replayed"] * 3]
+    assert (await announced(place))[3:] == said
 
 
 async def test_discarded_line_is_released(place: Ground, database: Database) -> None:
     await put(database, *(message(f"sick:{number}", number) for number in range(3)))
     assert await discard_line(database, SERVICE, LINE, Discarding("ada", "all for nothing")) == 3
     async with database.transaction() as connection:
-        assert await DeadLetters(SERVICE).waiting_lines(connection, [message("sick:3", 3)]) == set()
+        assert (await DeadLetters(SERVICE).place(connection, [message("sick:3", 3)])).free
 
 
 async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Database) -> None:

@@ -63,11 +63,11 @@ async def admit(connection: Connection, messages: Sequence[Message]) -> Admissio
         [message.body_sha256 for message in first.values()],
     )
     fresh = {(row["source"], row["event_id"]) for row in rows}
-    known = await _known(connection, [identity for identity in first if identity not in fresh])
-    known |= {identity: first[identity].body_sha256 for identity in fresh}
+    bodies = await known(connection, [identity for identity in first if identity not in fresh])
+    bodies |= {identity: first[identity].body_sha256 for identity in fresh}
     repeated = [m for m in messages if not (identity_of(m) in fresh and first[identity_of(m)] is m)]
     conflicts = [
-        Conflict(m, known[identity_of(m)]) for m in repeated if known[identity_of(m)] != m.body_sha256
+        Conflict(m, bodies[identity_of(m)]) for m in repeated if bodies[identity_of(m)] != m.body_sha256
     ]
     return Admission(
         fresh=[message for identity, message in first.items() if identity in fresh],
@@ -76,7 +76,8 @@ async def admit(connection: Connection, messages: Sequence[Message]) -> Admissio
     )
 
 
-async def _known(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, bytes]:
+async def known(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, bytes]:
+    """Which of these identities were applied already, each with the digest of its body."""
     if not identities:
         return {}
     rows = await connection.fetch(

@@ -7,6 +7,7 @@ from audit.handlers.appending import Outcome, append_entries, append_messages
 from audit.handlers.messages import unreadable
 from audit.settings import SERVICE
 from chassis.consuming import Consumer
+from chassis.dead_letters import Placement
 from chassis.logs import get_logger
 from chassis.messages import Message
 from chassis.metrics import Metrics
@@ -40,16 +41,14 @@ class EventLogConsumer:
         """Append a batch, inside the transaction that the consuming shell commits."""
         self._observe(await append_messages(connection, messages))
 
-    async def waiting_lines(
-        self, connection: Connection, messages: Sequence[Message]
-    ) -> set[tuple[str, bytes]]:
-        """None, ever: no message waits behind another here, the log takes them all."""
-        del connection, messages
-        return set()
+    async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+        """All are free: no message waits behind another here, the log takes them all."""
+        del connection
+        return Placement(free=list(messages))
 
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
-    ) -> None:
+    ) -> bool:
         """Record that a message could not be recorded as what it is; its bytes are kept.
 
         Only the error's class is told: its text may quote the message (AU-6).
@@ -57,6 +56,7 @@ class EventLogConsumer:
         kind = error.partition(":")[0]
         entry = unreadable(message, f"{reason.value} after {attempts} attempts: {kind}")
         self._observe(await append_entries(connection, [entry]))
+        return True
 
     def _observe(self, outcome: Outcome) -> None:
         for entry in outcome.entries:

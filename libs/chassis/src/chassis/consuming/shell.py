@@ -17,7 +17,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
 
 from chassis.consuming.core import Isolate, Retry, SetMessageAside, after_failure
-from chassis.dead_letters import Line
+from chassis.dead_letters.placement import Placement
 from chassis.errors import classify
 from chassis.health import Check
 from chassis.logs import get_logger
@@ -44,14 +44,14 @@ COMMIT_SECONDS_MAX = 5.0
 class SetAside(Protocol):
     """Where messages go that cannot be applied: `chassis.dead_letters.DeadLetters`, or a service's own."""
 
-    async def waiting_lines(self, connection: Connection, messages: Sequence[Message]) -> set[Line]:
-        """Topics and keys among these messages that have a message waiting, and keep one until COMMIT."""
+    async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+        """Divide a batch, and put behind their lines those that belong there."""
         ...
 
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
-    ) -> None:
-        """Keep a message, inside the transaction that lets its offset pass."""
+    ) -> bool:
+        """Keep a message, inside the transaction that lets its offset pass. False: there is no room."""
         ...
 
 
@@ -176,21 +176,12 @@ class Consumer:
 
     async def _apply_once(self, batch: Sequence[Message]) -> None:
         async with self._database.transaction() as connection:
-            lines = await self._set_aside.waiting_lines(connection, batch)
-            behind = [m for m in batch if (m.topic, m.key) in lines]
-            free = [m for m in batch if (m.topic, m.key) not in lines] if behind else batch
-            for message in behind:
-                await self._set_aside.set_aside(
-                    connection,
-                    message,
-                    reason=SetAsideReason.BEHIND_ANOTHER,
-                    error="an earlier message of this key waits",
-                    attempts=0,
-                )
-            if free:
-                await self._apply(connection, free)
-        self._count(free, "applied")
-        self._count(behind, "set_aside")
+            placement = await self._set_aside.place(connection, batch)
+            _require_room(not placement.no_room)
+            if placement.free:
+                await self._apply(connection, placement.free)
+        self._count(placement.free, "applied")
+        self._count(placement.behind, "set_aside")
 
     async def _put_aside(
         self, message: Message, reason: SetAsideReason, attempts: int, give_back_at: float
@@ -208,8 +199,10 @@ class Consumer:
         while True:
             try:
                 async with self._database.transaction() as connection:
-                    await self._set_aside.set_aside(
-                        connection, message, reason=reason, error=error, attempts=attempts
+                    _require_room(
+                        await self._set_aside.set_aside(
+                            connection, message, reason=reason, error=error, attempts=attempts
+                        )
                     )
             except Exception as failure:  # noqa: BLE001 - not kept means not passed: it stays in hand
                 tries += 1
@@ -250,6 +243,11 @@ class Consumer:
     def _count(self, messages: Sequence[Message], outcome: str) -> None:
         for message in messages:
             self._handled.labels(message.topic, outcome).inc()
+
+
+def _require_room(there_is_room: bool) -> None:
+    if not there_is_room:
+        raise TimeoutError("the dead letters are full: replay or discard some")
 
 
 class _DrainOnRevoke(ConsumerRebalanceListener):

@@ -5,6 +5,7 @@
 """
 
 from chassis.dead_letters.lines import Line
+from chassis.dead_letters.placement import Placement
 from chassis.dead_letters.setting_aside import DeadLetters
 
-__all__ = ["DeadLetters", "Line"]
+__all__ = ["DeadLetters", "Line", "Placement"]

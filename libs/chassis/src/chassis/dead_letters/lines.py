@@ -7,8 +7,9 @@ Whoever puts a message behind others, or takes one out, holds the line's lock un
   committed, and the message is applied like any other.
 * A replay locks the line, takes its first message, applies it and marks it in one transaction. So the effect
   of the last message and the release of the line become visible in the same moment.
-* A line in which nothing waits needs no lock, and consuming pays nothing for it: there is nothing to replay,
-  and only the member that owns the partition can put the first message into it.
+* A line in which nothing waits needs no lock while its messages are applied, and consuming pays nothing for
+  it: there is nothing to replay. Whoever puts the first message into it locks it, because a process that was
+  stopped and wakes up late may try the same.
 
 Lines are locked before anything else and in one order, so that nobody waits in a circle.
 """

@@ -1,94 +1,160 @@
 """The consumer's side: a message is kept whole and announced, later ones of its line stand behind it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-from chassis import clock
+from chassis import inbox
+from chassis.dead_letters import bounds
+from chassis.dead_letters.keeping import keep
 from chassis.dead_letters.lines import Line, lock_lines
-from chassis.messages import Message, event_of, pack_headers
-from chassis.outbox import OutgoingEvent, append
+from chassis.dead_letters.placement import Placement, RecordIdentity, divide
+from chassis.errors import MalformedMessageError
+from chassis.messages import Message
 from chassis.postgres import Connection
-from contracts.dead_letters import MessageSetAside
 from contracts.reasons import SetAsideReason
 
-_WAITING = """
-SELECT DISTINCT topic, key FROM dead_letter
-WHERE consumer = $1 AND status = 'waiting' AND (topic, key) IN (SELECT * FROM unnest($2::text[], $3::bytea[]))
-"""
+_BEHIND = "an earlier message of this key waits"
 
-_PUT = """
-INSERT INTO dead_letter
-    (dead_letter_id, consumer, topic, partition, record_offset, key, value, headers, reason, error, attempts)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
-RETURNING dead_letter_id
+# One statement for all that a batch must know. Where nothing waits and nothing was ever kept of these
+# offsets, it is a few probes of two small indexes and answers without a row.
+_SEEN = """
+SELECT line.topic, line.key, NULL::integer AS partition, NULL::bigint AS record_offset, NULL AS record_sha256
+FROM unnest($2::text[], $3::bytea[]) AS line (topic, key)
+WHERE EXISTS (
+    SELECT FROM dead_letter AS kept
+    WHERE kept.consumer = $1 AND kept.status = 'waiting' AND kept.topic = line.topic AND kept.key = line.key
+)
+UNION ALL
+SELECT kept.topic, NULL, kept.partition, kept.record_offset, kept.record_sha256
+FROM unnest($4::text[], $5::integer[], $6::bigint[], $7::bigint[])
+    AS reach (topic, partition, first_offset, last_offset)
+JOIN dead_letter AS kept
+    ON kept.consumer = $1 AND kept.topic = reach.topic AND kept.partition = reach.partition
+    AND kept.record_offset BETWEEN reach.first_offset AND reach.last_offset
 """
 
 
 class DeadLetters:
-    """The dead letters of one consumer.
+    """The dead letters of one consumer, whose `apply` admits through the inbox (`chassis.inbox`).
 
     Args:
         consumer: the service's name; part of what makes a set-aside message unique.
+        rows_per_line_max: so many messages wait in a line.
+        lines_max: so many lines wait.
     """
 
-    def __init__(self, consumer: str) -> None:
+    def __init__(
+        self,
+        consumer: str,
+        *,
+        rows_per_line_max: int = bounds.ROWS_PER_LINE_MAX,
+        lines_max: int = bounds.LINES_MAX,
+    ) -> None:
         self._consumer = consumer
+        self._rows_per_line_max = rows_per_line_max
+        self._lines_max = lines_max
 
-    async def waiting_lines(self, connection: Connection, messages: Sequence[Message]) -> set[Line]:
-        """Which of these messages' lines wait; they are locked, so that no replay releases one meanwhile."""
-        waiting = await self._waiting(connection, {(m.topic, m.key) for m in messages})
-        if not waiting:
-            return waiting
-        await lock_lines(connection, self._consumer, waiting)
-        return await self._waiting(connection, waiting)
+    async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+        """Divide a batch by what waits, and put behind their lines those that belong there.
+
+        Waiting lines are locked until COMMIT, so that no replay releases one meanwhile.
+        """
+        waiting, kept = await self._seen(connection, messages)
+        if not waiting and not kept:
+            return Placement(free=list(messages))
+        if waiting:
+            await lock_lines(connection, self._consumer, waiting)
+            waiting, kept = await self._seen(connection, messages)
+        rows = await bounds.rows_waiting(connection, self._consumer, waiting, up_to=self._rows_per_line_max)
+        applied = await _applied(connection, [m for m in messages if (m.topic, m.key) in waiting])
+        placement = divide(
+            messages,
+            kept=kept,
+            room={line: self._rows_per_line_max - rows[line] for line in waiting},
+            is_applied=lambda message: _body_applied(message, applied) is not None,
+        )
+        await keep(
+            connection,
+            self._consumer,
+            placement.behind,
+            reason=SetAsideReason.BEHIND_ANOTHER,
+            error=_BEHIND,
+            attempts=0,
+        )
+        return placement
 
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
-    ) -> None:
-        """Keep a message and announce it, inside the transaction that lets its offset pass."""
-        dead_letter_id = clock.new_id()
-        kept = await connection.fetchval(
-            _PUT,
-            dead_letter_id,
-            self._consumer,
-            message.topic,
-            message.partition,
-            message.offset,
-            message.key,
-            message.value,
-            pack_headers(message.headers),
-            reason.value,
-            error,
-            attempts,
-        )
-        if kept is not None:
-            await append(connection, [self._announcement(message, dead_letter_id, reason, error, attempts)])
+    ) -> bool:
+        """Keep a message and announce it, inside the transaction that lets its offset pass.
 
-    async def _waiting(self, connection: Connection, lines: Iterable[Line]) -> set[Line]:
-        pairs = list(lines)
+        A message that the inbox knows with this very body was applied by somebody else meanwhile, as when a
+        stopped process wakes up late: it is done, and nothing is kept.
+
+        Returns:
+            False if there is no room: nothing was written, and the offset must not pass.
+        """
+        line = message.topic, message.key
+        await lock_lines(connection, self._consumer, [line])
+        waiting, kept = await self._seen(connection, [message])
+        applied = await _applied(connection, [message])
+        if _body_applied(message, applied) == message.body_sha256:
+            return True
+        if divide([message], kept=kept, room={}, is_applied=lambda _: False).settled:
+            return True
+        if not await self._has_room(connection, line, begins=line not in waiting):
+            return False
+        await keep(connection, self._consumer, [message], reason=reason, error=error, attempts=attempts)
+        return True
+
+    async def _seen(
+        self, connection: Connection, messages: Sequence[Message]
+    ) -> tuple[set[Line], set[RecordIdentity]]:
+        """The lines of these messages that wait, and the records at their places that are in the table."""
+        lines = list({(m.topic, m.key) for m in messages})
+        reach: dict[tuple[str, int], list[int]] = {}
+        for message in messages:
+            reach.setdefault((message.topic, message.partition), []).append(message.offset)
         rows = await connection.fetch(
-            _WAITING, self._consumer, [topic for topic, _ in pairs], [key for _, key in pairs]
+            _SEEN,
+            self._consumer,
+            [topic for topic, _ in lines],
+            [key for _, key in lines],
+            [topic for topic, _ in reach],
+            [partition for _, partition in reach],
+            [min(offsets) for offsets in reach.values()],
+            [max(offsets) for offsets in reach.values()],
         )
-        return {(row["topic"], row["key"]) for row in rows}
+        waiting = {(row["topic"], row["key"]) for row in rows if row["key"] is not None}
+        kept = {
+            (row["topic"], row["partition"], row["record_offset"], row["record_sha256"])
+            for row in rows
+            if row["key"] is None
+        }
+        return waiting, kept
 
-    def _announcement(
-        self, message: Message, dead_letter_id: str, reason: SetAsideReason, error: str, attempts: int
-    ) -> OutgoingEvent:
-        event_id, event_type = event_of(message.headers)
-        return OutgoingEvent(
-            payload=MessageSetAside(
-                dead_letter_id=dead_letter_id,
-                consumer=self._consumer,
-                topic=message.topic,
-                partition=message.partition,
-                offset=message.offset,
-                event_id=event_id,
-                event_type=event_type,
-                reason=reason,
-                error=error,
-                attempts=attempts,
-                set_aside_at=clock.now(),
-            ),
-            key=message.key.decode(errors="replace"),
-            source=self._consumer,
-        )
+    async def _has_room(self, connection: Connection, line: Line, *, begins: bool) -> bool:
+        if begins:
+            lines = await bounds.lines_waiting(connection, self._consumer, up_to=self._lines_max)
+            return lines < self._lines_max
+        rows = await bounds.rows_waiting(connection, self._consumer, [line], up_to=self._rows_per_line_max)
+        return rows[line] < self._rows_per_line_max
+
+
+async def _applied(connection: Connection, messages: Sequence[Message]) -> dict[inbox.Identity, bytes]:
+    """Events of these messages that the inbox knows, with the digests of their bodies."""
+    identities = {identity for message in messages if (identity := _event_identity(message)) is not None}
+    return await inbox.known(connection, list(identities))
+
+
+def _body_applied(message: Message, applied: Mapping[inbox.Identity, bytes]) -> bytes | None:
+    """Digest of the body that was applied under the message's identity; None if none was."""
+    identity = _event_identity(message)
+    return None if identity is None else applied.get(identity)
+
+
+def _event_identity(message: Message) -> inbox.Identity | None:
+    """None for a message that names no event: the inbox cannot know it."""
+    try:
+        return inbox.identity_of(message)
+    except MalformedMessageError:
+        return None

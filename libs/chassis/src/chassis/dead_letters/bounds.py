@@ -1,0 +1,59 @@
+"""How much may wait, and counting it cheaply: never more rows are looked at than the bound allows."""
+
+from collections.abc import Collection
+
+from chassis.dead_letters.lines import Line
+from chassis.postgres import Connection
+
+ROWS_PER_LINE_MAX = 1_000
+"""A line takes no more: a sender that goes on for ever must not fill the table."""
+LINES_MAX = 1_000
+"""So many keys of a consumer may wait. More is no longer bad messages but a fault of ours. Members that begin
+lines at the same moment can exceed it by one each."""
+
+_ROWS = """
+SELECT line.topic, line.key, (
+    SELECT count(*) FROM (
+        SELECT FROM dead_letter AS kept
+        WHERE kept.consumer = $1 AND kept.status = 'waiting'
+            AND kept.topic = line.topic AND kept.key = line.key
+        LIMIT $4
+    ) AS counted
+) AS rows
+FROM unnest($2::text[], $3::bytea[]) AS line (topic, key)
+"""
+
+# From line to line through the index, one probe each: a DISTINCT would read every message of every line.
+_LINES = """
+WITH RECURSIVE line AS (
+    (
+        SELECT topic, key FROM dead_letter
+        WHERE consumer = $1 AND status = 'waiting' ORDER BY topic, key LIMIT 1
+    )
+    UNION ALL
+    SELECT following.topic, following.key
+    FROM line
+    CROSS JOIN LATERAL (
+        SELECT topic, key FROM dead_letter
+        WHERE consumer = $1 AND status = 'waiting' AND (topic, key) > (line.topic, line.key)
+        ORDER BY topic, key LIMIT 1
+    ) AS following
+)
+SELECT count(*) FROM (SELECT FROM line LIMIT $2) AS counted
+"""
+
+
+async def rows_waiting(
+    connection: Connection, consumer: str, lines: Collection[Line], *, up_to: int
+) -> dict[Line, int]:
+    """How many messages wait in each of these lines; no more than `up_to` are counted."""
+    if not lines:
+        return {}
+    topics, keys = zip(*lines, strict=True)
+    rows = await connection.fetch(_ROWS, consumer, topics, keys, up_to)
+    return {(row["topic"], row["key"]): row["rows"] for row in rows}
+
+
+async def lines_waiting(connection: Connection, consumer: str, *, up_to: int) -> int:
+    """In how many lines of a consumer messages wait; no more than `up_to` are counted."""
+    return await connection.fetchval(_LINES, consumer, up_to)
