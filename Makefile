@@ -7,7 +7,7 @@ MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test test-containers up down check clean lock format setup
+.PHONY: help demo test test-containers faults up down check clean lock format setup
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(STAMP) ## every test that belongs to a commit, on real Kafka and Postgre
 
 test-containers: $(STAMP) ## integration tests on containers, and a smoke test of the compose stack
 	@INFRA=containers $(PYTEST) tests/integration tests/e2e $(ARGS)
+
+faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
+	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" SHORT="$(SHORT)" $(BIN)/python -m faults
 
 up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -60,8 +60,15 @@ class Stack:
         """All variables of a process of this stack, but for host and port."""
         return {**self._deployment.environment(), **self._env, **(env or {})}
 
-    async def start(self, name: str, env: Environment | None = None, *, ready: bool = True) -> Running:
-        """Start one more process of a service; with `ready` it is when this returns."""
+    async def start(
+        self,
+        name: str,
+        env: Environment | None = None,
+        *,
+        arguments: Sequence[str] = (),
+        ready: bool = True,
+    ) -> Running:
+        """Start one more process of a service, `serve` with `arguments`; by default it is ready then."""
         service = _SERVICES[name]
         port = free_port()
         number = len(self.services(name)) + 1
@@ -72,7 +79,8 @@ class Stack:
             f"{service.variables}_PORT": str(port),
             **self.environment(env),
         }
-        running = Running(name, service.command("serve"), variables, log, f"http://127.0.0.1:{port}")
+        command = [*service.command("serve"), *arguments]
+        running = Running(name, command, variables, log, f"http://127.0.0.1:{port}")
         self._running.append(running)
         if ready:
             await running.start()

@@ -1,0 +1,103 @@
+"""Fault points: the interpreter loads this file when its folder is on PYTHONPATH, so that the services' own
+code has no trace of them.
+
+`FAULT_POINTS=point:action[=argument][@probability],…`; FAULT_SEED seeds the dice. Actions: `kill` (SIGKILL,
+which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself).
+"""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+_RAISE = "DO $$ BEGIN RAISE EXCEPTION 'fault point' USING ERRCODE = '{}'; END $$"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a point does, and how often."""
+
+    action: str
+    argument: str
+    probability: float
+    dice: random.Random
+
+    async def strike(self, connection: Any = None) -> None:
+        if self.dice.random() >= self.probability:
+            return
+        match self.action:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "pause":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "delay":
+                await asyncio.sleep(float(self.argument))
+            case "raise":
+                await connection.execute(_RAISE.format(self.argument))
+            case _:
+                raise ValueError(f"FAULT_POINTS: no action {self.action!r}")
+
+
+def _before_offset_commit(fault: Fault) -> None:
+    """After the database committed a batch, before Kafka knows (F2)."""
+    from chassis.consuming.shell import Consumer
+
+    commit = Consumer._commit
+
+    async def strike_and_commit(self: Any, *args: Any, **options: Any) -> Any:
+        await fault.strike()
+        return await commit(self, *args, **options)
+
+    Consumer._commit = strike_and_commit
+
+
+def _before_outbox_mark(fault: Fault) -> None:
+    """After the broker's ack, before the outbox rows are deleted (F3)."""
+    from chassis.relay import Relay
+
+    publish = Relay._publish
+
+    async def publish_and_strike(self: Any, *args: Any, **options: Any) -> Any:
+        published = await publish(self, *args, **options)
+        await fault.strike()
+        return published
+
+    Relay._publish = publish_and_strike
+
+
+def _before_database_commit(fault: Fault) -> None:
+    """At the end of a transaction, all its statements done (F10)."""
+    from chassis.postgres import Database
+
+    transaction = Database.transaction
+
+    @asynccontextmanager
+    async def transaction_and_strike(self: Any, **options: Any) -> AsyncIterator[Any]:
+        async with transaction(self, **options) as connection:
+            yield connection
+            await fault.strike(connection)
+
+    Database.transaction = transaction_and_strike
+
+
+POINTS: dict[str, Callable[[Fault], None]] = {
+    "before-offset-commit": _before_offset_commit,
+    "before-outbox-mark": _before_outbox_mark,
+    "before-database-commit": _before_database_commit,
+}
+
+
+def _install(text: str, seed: str) -> None:
+    for number, wish in enumerate(filter(None, text.split(","))):
+        point, _, rest = wish.partition(":")
+        what, _, probability = rest.partition("@")
+        action, _, argument = what.partition("=")
+        dice = random.Random(f"{seed}/{number}")
+        POINTS[point](Fault(action, argument, float(probability or 1), dice))
+
+
+_install(os.environ.get("FAULT_POINTS", ""), os.environ.get("FAULT_SEED", ""))

@@ -1,0 +1,51 @@
+"""The table: one row, one fault. `make test` runs the short ones small, `make faults` all of them full."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from faults import kills, outages
+from faults.scene import Scene
+
+SERVICES = ("webhook-gateway", "booking", "audit")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the fault table.
+
+    Attributes:
+        name: as in the table of faults.
+        fault: what is done to the system.
+        run: does it, under load; what must hold besides G it asserts itself.
+        in_make_test: whether it also runs, small, with every commit.
+        services: what runs from the beginning; the row starts the rest.
+    """
+
+    name: str
+    fault: str
+    run: Callable[[Scene], Awaitable[None]]
+    in_make_test: bool = False
+    services: tuple[str, ...] = SERVICES
+
+
+_WITHOUT_BOOKING = ("webhook-gateway", "audit")
+
+ROWS: tuple[Row, ...] = (
+    Row("F1", "kill -9 gateway, again and again", kills.gateway, in_make_test=True),
+    Row(
+        "F2",
+        "kill -9 booking between database and offset commit",
+        kills.consumer_before_offset_commit,
+        in_make_test=True,
+        services=_WITHOUT_BOOKING,
+    ),
+    Row(
+        "F3",
+        "kill -9 relay between ack and mark",
+        kills.relay_before_mark,
+        in_make_test=True,
+        services=_WITHOUT_BOOKING,
+    ),
+    Row("F7", "kill -9 PostgreSQL under load", outages.postgres_killed, in_make_test=True),
+    Row("F13", "Kafka down, then back", outages.kafka_down, in_make_test=True),
+)

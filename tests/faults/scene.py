@@ -1,0 +1,99 @@
+"""What every row of the fault table has at hand: a stack of its own, a load, faults, and the check of G."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faults.checkers import check_all
+from faults.history import History
+from faults.load import Load
+from faults.plan import Size, make_plan
+from faults.snapshot import missing, take_snapshot
+from harness import Infra, Running, Stack, eventually
+
+SETTLE_SECONDS_MAX = 60.0
+"""From the last fault to an empty outbox (G)."""
+
+SETTLE_DELIVERIES_PER_SECOND_MIN = 40.0
+"""A backlog has the time that this rate needs, on top: the last fault may come before most of the load."""
+
+POINTS = str(Path(__file__).parent / "points")
+
+
+@dataclass
+class Scene:
+    """One run of one row.
+
+    Attributes:
+        infra: the servers, which a row may take away.
+        stack: webhook-gateway, booking and audit of this run alone.
+        size, seed: of the plan.
+        notes: what the row measured, for the verdict.
+        history: what the load was told, once it is over.
+    """
+
+    infra: Infra
+    stack: Stack
+    size: Size
+    seed: int
+    notes: dict[str, object] = field(default_factory=dict[str, object])
+    history: History = field(default_factory=lambda: History(()))
+
+    @asynccontextmanager
+    async def load(self, *, booking: Running | None = None) -> AsyncGenerator[Load]:
+        """The plan is carried out beside the block; after it all has been sent."""
+        load = Load(
+            make_plan(self.seed, self.size),
+            gateway=self.stack.url("webhook-gateway"),
+            booking=booking.url if booking else self.stack.url("booking"),
+            secrets=self.stack.secrets,
+        )
+        try:
+            async with load.under_way():
+                yield load
+        finally:
+            self.history = load.history
+
+    async def booking(self, *duties: str, points: str = "", life: int = 0, ready: bool = True) -> Running:
+        """One more booking process with some of its duties, and faults at some of its points."""
+        return await self.stack.start(
+            "booking",
+            env=fault_points(points, f"{self.seed}/{life}") if points else {},
+            arguments=("--only", ",".join(duties)),
+            ready=ready,
+        )
+
+    async def settled(self) -> None:
+        """Wait until all that was promised has arrived, in bounded time."""
+
+        async def all_there() -> None:
+            short = await missing(self.stack, self.history)
+            assert not short, short
+
+        async def is_settled() -> bool:
+            await all_there()
+            return True
+
+        backlog = self.size.deliveries / SETTLE_DELIVERIES_PER_SECOND_MIN
+        await eventually(is_settled, seconds=SETTLE_SECONDS_MAX + backlog, what="all that was promised")
+
+    async def violations(self) -> list[str]:
+        """What is wrong when everything has had its time: first whether it settled, then G."""
+        late: list[str] = []
+        try:
+            await self.settled()
+        except AssertionError as error:
+            late = [str(error)]
+        return late + check_all(self.history, await take_snapshot(self.stack))
+
+
+def fault_points(points: str, seed: str) -> Mapping[str, str]:
+    """The variables that give a process fault points; see points/sitecustomize.py."""
+    return {"PYTHONPATH": POINTS, "FAULT_POINTS": points, "FAULT_SEED": seed}
+
+
+def stretched(seconds: float) -> float:
+    """A bound on time, stretched as far as this machine is overloaded now."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
