@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from faults import kills, outages
+from faults import kills, networks, outages, pauses
 from faults.scene import Scene
 
 SERVICES = ("webhook-gateway", "booking", "audit")
@@ -29,6 +29,7 @@ class Row:
 
 
 _WITHOUT_BOOKING = ("webhook-gateway", "audit")
+_GATEWAY = ("webhook-gateway",)
 
 ROWS: tuple[Row, ...] = (
     Row("F1", "kill -9 gateway, again and again", kills.gateway, in_make_test=True),
@@ -46,6 +47,10 @@ ROWS: tuple[Row, ...] = (
         in_make_test=True,
         services=_WITHOUT_BOOKING,
     ),
+    Row("F4", "SIGSTOP the relay, another takes over, SIGCONT", pauses.relay, services=_WITHOUT_BOOKING),
     Row("F7", "kill -9 PostgreSQL under load", outages.postgres_killed, in_make_test=True),
+    Row("F9", "answer to COMMIT lost", networks.answer_to_commit_lost, services=_GATEWAY),
+    Row("F10", "serialization failures and deadlocks, 10 %", networks.transactions_fail, services=_GATEWAY),
     Row("F13", "Kafka down, then back", outages.kafka_down, in_make_test=True),
+    Row("F20", "slow database (+200 ms)", networks.database_slow, services=_GATEWAY),
 )

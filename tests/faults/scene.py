@@ -1,6 +1,7 @@
 """What every row of the fault table has at hand: a stack of its own, a load, faults, and the check of G."""
 
 import os
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,8 +77,10 @@ class Scene:
             await all_there()
             return True
 
+        began = time.monotonic()
         backlog = self.size.deliveries / SETTLE_DELIVERIES_PER_SECOND_MIN
         await eventually(is_settled, seconds=SETTLE_SECONDS_MAX + backlog, what="all that was promised")
+        self.notes["settled after, seconds"] = round(time.monotonic() - began, 1)
 
     async def violations(self) -> list[str]:
         """What is wrong when everything has had its time: first whether it settled, then G."""
