@@ -1,26 +1,32 @@
 """Each thing that doctor looks at is broken once, found by it, and repaired."""
 
+import asyncio
+import re
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from harness import Infra, Stack, start_services
+from chassis import clock
+from chassis.kafka_admin import apply_topics
+from contracts import topics
+from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from harness.processes import run
 from plumbline import dsn
-from plumbline.doctor import examination, patient
-from plumbline.doctor.patient import Patient
+from plumbline.doctor import examination, groups, patient
+from plumbline.doctor.patient import SERVICE_URLS, Patient
 from plumbline.failure import StackError
 from plumbline.place import Place
 
 
 @pytest.fixture(scope="module")
 async def deployed(infra: Infra) -> AsyncGenerator[Stack]:
-    """Databases and topics without services."""
-    async with start_services(infra) as stack:
+    async with start_services(infra, *SERVICE_URLS) as stack:
         yield stack
 
 
@@ -29,6 +35,7 @@ def environment(deployed: Stack, infra: Infra, tmp_path: Path) -> dict[str, str]
     return {
         **deployed.environment(),
         dsn.ADMIN_VARIABLE: infra.admin_dsn("postgres"),
+        **{variable: deployed.url(name) for name, variable in SERVICE_URLS.items()},
         "PLUMBLINE_STATE": str(tmp_path / "no-stack-here"),
     }
 
@@ -96,6 +103,46 @@ BREAKAGES = {
         {"role reconciler_booking_view reads booking.reconciliation_v1 only"},
         "booking: UPDATE",
     ),
+    "right too many": (
+        "audit",
+        "GRANT UPDATE (entry_id) ON audit.event_log TO PUBLIC",
+        "REVOKE UPDATE (entry_id) ON audit.event_log FROM PUBLIC",
+        {"grants of audit", "audit.event_log is append-only"},
+        "",
+    ),
+    "right too few": (
+        "reconciler",
+        "REVOKE INSERT ON reconciler.schedule FROM reconciler",
+        "GRANT INSERT ON reconciler.schedule TO reconciler",
+        {"grants of reconciler"},
+        "GRANT INSERT ON reconciler.schedule TO reconciler",
+    ),
+    "migration changed afterwards": (
+        "booking",
+        "UPDATE booking.schema_migration SET sha256 = 'x' || sha256 WHERE name = '0004_pre_payment.sql'",
+        "UPDATE booking.schema_migration SET sha256 = substr(sha256, 2) WHERE name = '0004_pre_payment.sql'",
+        {"migrations of booking"},
+        "changed after it was applied: 0004_pre_payment.sql",
+    ),
+    "migration of another version": (
+        "booking",
+        "INSERT INTO booking.schema_migration VALUES ('booking', '0999_pre_future.sql', 'x')",
+        "DELETE FROM booking.schema_migration WHERE name = '0999_pre_future.sql'",
+        {"migrations of booking"},
+        "not of this version: 0999_pre_future.sql",
+    ),
+    "dead letter that waits": (
+        "booking",
+        """
+        INSERT INTO booking.dead_letter
+            (dead_letter_id, consumer, topic, partition, record_offset, key, value, headers, reason, error,
+             attempts)
+        VALUES (uuidv7(), 'booking', 'doctor.v1', 0, 1, 'k', '', '', 'bug', 'planted', 1)
+        """,
+        "DELETE FROM booking.dead_letter WHERE topic = 'doctor.v1'",
+        {"dead letters of booking"},
+        "1 messages wait in 1 blocked lines: `python -m booking dead-letters list`",
+    ),
     "migration not applied": (
         "audit",
         "UPDATE audit.schema_migration SET name = 'x' || name WHERE name LIKE '%event_payload%'",
@@ -134,13 +181,112 @@ async def test_open_door_is_found(deployed: Stack, examined: Patient) -> None:
     assert "lets in audit, booking" in found[f"database {database}"]
 
 
-async def test_missing_topics_are_found_one_by_one(examined: Patient) -> None:
+async def test_missing_topics_and_groups_without_members_are_found_one_by_one(examined: Patient) -> None:
     elsewhere = replace(examined, kafka=replace(examined.kafka, topic_prefix="nobody-made-these."))
 
     found = await wrong(elsewhere)
 
-    assert len(found) == 8
-    assert all("plumbline topics apply" in problem for problem in found.values())
+    missing = {subject: problem for subject, problem in found.items() if subject.startswith("topic ")}
+    unattended = {
+        subject: problem for subject, problem in found.items() if subject.startswith("consumer group ")
+    }
+    assert (len(missing), len(unattended), len(found)) == (8, 3, 11)
+    assert all("plumbline topics apply" in problem for problem in missing.values())
+    assert all("has no members, 0 messages wait: start " in problem for problem in unattended.values())
+
+
+async def test_topic_unlike_its_card_is_found(examined: Patient) -> None:
+    kafka = replace(examined.kafka, topic_prefix="doctor-unlike.")
+    partitions = replace(topics.BOOKINGS_EVENTS, partitions=7)
+    kept = replace(topics.WEBHOOKS_STRIPE, retention_hours=1)
+    like = [card for card in topics.TOPICS if card not in {topics.BOOKINGS_EVENTS, topics.WEBHOOKS_STRIPE}]
+    await apply_topics(kafka, [partitions, kept, *like])
+
+    found = await wrong(replace(examined, kafka=kafka))
+
+    unlike = {subject: problem for subject, problem in found.items() if subject.startswith("topic ")}
+    assert unlike.keys() == {f"topic doctor-unlike.{card.name}" for card in (partitions, kept)}
+    assert "has 7 partitions, its card says 6" in unlike["topic doctor-unlike.bookings.events.v1"]
+    assert "--add-config retention.ms=2592000000" in unlike["topic doctor-unlike.webhooks.stripe.v1"]
+
+
+async def test_old_outbox_row_is_found(examined: Patient, deployed: Stack) -> None:
+    # No relay takes a shard that does not exist, so that the row stays.
+    await deployed.database("booking").execute(
+        "INSERT INTO booking.outbox (shard, topic, key, value, headers, created_at)"
+        " VALUES (999, 'doctor.v1', 'k', '', '', now() - interval '2 hours')"
+    )
+    try:
+        found = await wrong(examined)
+    finally:
+        await deployed.database("booking").execute("DELETE FROM booking.outbox WHERE shard = 999")
+
+    assert found.keys() == {"outbox of booking"}
+    assert re.search(r"oldest row has waited for 72\d\d s", found["outbox of booking"])
+
+
+async def test_group_that_stands_still_is_found(
+    examined: Patient, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "WATCH_SECONDS", 1.0)
+    async with deployed.database("audit").connect() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE audit.event_log IN EXCLUSIVE MODE")
+        await deployed.topic("webhooks.rejected.v1").publish(b"{}", key=b"doctor", headers=[])
+
+        async def stuck() -> str | None:
+            finding = next(each for each in await groups.groups(examined) if each.subject.endswith("audit"))
+            return finding.problem
+
+        problem = await eventually(stuck, seconds=20)
+    assert "stands still with 1 messages waiting on" in problem
+
+    async def flows() -> bool:
+        return all(finding.good for finding in await groups.groups(examined))
+
+    await eventually(flows, seconds=60)
+
+
+async def test_clock_of_this_machine_that_is_wrong_is_found(
+    examined: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=45))
+
+    found = await wrong(examined)
+
+    assert found.keys() == {"clock of postgres", *(f"clock of {name}" for name in SERVICE_URLS)}
+    assert "+45 s" in found["clock of postgres"]
+
+
+async def test_service_that_is_away_is_found_with_its_group(deployed: Stack, examined: Patient) -> None:
+    (reconciler,) = deployed.services("reconciler")
+    await reconciler.stop()
+    try:
+        found = await wrong(examined)
+    finally:
+        await reconciler.start()
+
+    assert found.keys() == {"service reconciler", f"consumer group {examined.kafka.topic_prefix}reconciler"}
+
+
+async def test_nothing_that_answers_ends_in_bounded_time(examined: Patient) -> None:
+    """A server that accepts and says nothing is worse than one that is gone."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    host = f"127.0.0.1:{silent.getsockname()[1]}"
+    mute = replace(
+        examined,
+        kafka=replace(examined.kafka, bootstrap=host),
+        admin_dsn=f"postgresql://postgres:hidden@{host}/postgres",
+        strings={role: f"postgresql://{role}:hidden@{host}/x" for role in examined.strings},
+        urls={"booking": f"http://{host}"},
+    )
+    try:
+        async with asyncio.timeout(examination.LOOK_SECONDS_MAX * 2):
+            found = await wrong(mute)
+    finally:
+        silent.close()
+
+    assert {"kafka", "service booking"} <= found.keys()
 
 
 async def test_broker_database_and_service_that_are_away_are_findings(examined: Patient) -> None:

@@ -1,6 +1,6 @@
 """Topics from their cards: create what is missing, compare what is there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ async def apply_topics(
         )
         for card in cards
     ]
-    admin = await _connect(connection)
+    admin = await connect_admin(connection)
     try:
         response: Any = await admin.create_topics(wanted, timeout_ms=ADMIN_MILLISECONDS_MAX)
     except (KafkaError, OSError) as error:
@@ -59,57 +59,64 @@ def _created(name: str, code: int, message: str | None) -> bool:
 
 
 async def compare_topics(connection: KafkaConnection, cards: Sequence[TopicCard]) -> list[TopicFinding]:
-    """One finding per card: partitions and retention on the broker against the card.
+    """One finding per card: partitions and configuration on the broker against the card.
 
     Raises:
         BrokerUnavailableError: no broker answers.
     """
     names = [connection.topic_prefix + card.name for card in cards]
-    admin = await _connect(connection)
+    admin = await connect_admin(connection)
     try:
         listed = await admin.list_topics()
         present = [name for name in names if name in listed]
-        described = await admin.describe_topics(present) if present else []
-        partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
-        retention = await _retention(admin, present)
+        described: list[Any] = await admin.describe_topics(present) if present else []
+        partitions: dict[str, int] = {topic["topic"]: len(topic["partitions"]) for topic in described}
+        configured = await _configured(admin, present)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailableError(f"the broker did not describe the topics: {error!r}") from error
     finally:
         await admin.close()
     return [
-        TopicFinding(name, _difference(card, partitions.get(name), retention.get(name)))
+        TopicFinding(name, _difference(card, name, partitions.get(name), configured.get(name, {})))
         for name, card in zip(names, cards, strict=True)
     ]
 
 
-def _difference(card: TopicCard, partitions: int | None, retention_ms: str | None) -> str:
+def _difference(card: TopicCard, name: str, partitions: int | None, configured: Mapping[str, str]) -> str:
     if partitions is None:
         return "does not exist: run `plumbline topics apply`"
     if partitions != card.partitions:
         return (
-            f"has {partitions} partitions, its card says {card.partitions}: recreate it under a new version"
+            f"has {partitions} partitions, its card says {card.partitions}: keys change partition and lose"
+            " their order; stop producers, let consumers finish, recreate it by `plumbline topics apply`"
         )
-    wanted = card.config()["retention.ms"]
-    if retention_ms != wanted:
-        return f"has retention.ms={retention_ms}, its card says {wanted}: alter the topic's configuration"
-    return ""
+    wrong = {option: wanted for option, wanted in card.config().items() if configured.get(option) != wanted}
+    if not wrong:
+        return ""
+    found = ", ".join(f"{option}={configured.get(option)}" for option in wrong)
+    wanted = ",".join(f"{option}={value}" for option, value in wrong.items())
+    return f"has {found}: run `kafka-configs.sh --alter --topic {name} --add-config {wanted}`"
 
 
-async def _retention(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, str]:
+async def _configured(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Topic → option → value, as in force."""
     if not names:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     responses: Any = await admin.describe_configs(resources)
     return {
-        resource[3]: entry[1]
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
         for response in responses
         for resource in response.resources
-        for entry in resource[4]
-        if entry[0] == "retention.ms"
     }
 
 
-async def _connect(connection: KafkaConnection) -> AIOKafkaAdminClient:
+async def connect_admin(connection: KafkaConnection) -> Any:
+    """An `AIOKafkaAdminClient` (its library ships no types), to be closed by the caller.
+
+    Raises:
+        BrokerUnavailableError: no broker answers.
+    """
     admin = AIOKafkaAdminClient(
         bootstrap_servers=connection.bootstrap,
         request_timeout_ms=ADMIN_MILLISECONDS_MAX,

@@ -1,12 +1,13 @@
 """Checks of the schema: migrations are applied, and no history can be changed by anybody."""
 
 import importlib.util
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from chassis.append_only import NotAppendOnlyError, assert_append_only
-from chassis.migrations import pending_migrations
+from chassis.migrations import find_migrations
 from chassis.postgres import Database
 from plumbline import databases, dsn
 from plumbline.databases import Connection
@@ -16,7 +17,7 @@ from plumbline.failure import StackError
 
 APPEND_ONLY = {
     "booking": ("status_transition", "dead_letter_action"),
-    "audit": ("event_log", "status_history"),
+    "audit": ("event_log", "event_payload", "status_history"),
     "reconciler": ("exception_event", "dead_letter_action"),
 }
 """Tables whose rows stay as they are for ever (BK-5, AU-3, REC-9)."""
@@ -39,17 +40,27 @@ async def migrations(patient: Patient, service: str) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, str(error))]
     try:
-        pending = await pending_migrations(connection, ["chassis", service])
-    except asyncpg.PostgresError:
-        pending = ["all of them"]
+        rows = await connection.fetch("SELECT package, name, sha256 FROM schema_migration")
+        applied: dict[tuple[str, str], str] = {(row["package"], row["name"]): row["sha256"] for row in rows}
+        problem = _migrations_problem(service, applied)
+    except asyncpg.UndefinedTableError:
+        problem = f"none is applied; run `python -m {service} migrate`"
+    except asyncpg.PostgresError as error:
+        problem = f"could not be checked: {error}; run `python -m {service} migrate`"
     finally:
         await connection.close()
-    return [
-        Finding(
-            subject,
-            f"not applied: {', '.join(pending)}; run `python -m {service} migrate`" if pending else "",
-        )
-    ]
+    return [Finding(subject, problem)]
+
+
+def _migrations_problem(service: str, applied: Mapping[tuple[str, str], str]) -> str:
+    files = {(file.package, file.name): file.sha256 for file in find_migrations(["chassis", service])}
+    if pending := [name for package, name in files if (package, name) not in applied]:
+        return f"not applied: {', '.join(pending)}; run `python -m {service} migrate`"
+    if changed := [file[1] for file, digest in files.items() if applied[file] != digest]:
+        return f"changed after it was applied: {', '.join(changed)}; restore the file, add a new one instead"
+    if unknown := [name for package, name in applied if (package, name) not in files]:
+        return f"applied, and not of this version: {', '.join(unknown)}; examine with the version deployed"
+    return ""
 
 
 async def append_only(patient: Patient, service: str) -> list[Finding]:

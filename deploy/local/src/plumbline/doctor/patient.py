@@ -8,6 +8,14 @@ from plumbline import databases, deployment, dsn, stack_file
 from plumbline.failure import StackError
 from plumbline.place import Place
 
+SERVICE_URLS = {
+    "webhook-gateway": "WEBHOOK_GATEWAY_URL",
+    "booking": "BOOKING_URL",
+    "audit": "AUDIT_URL",
+    "reconciler": "RECONCILER_URL",
+}
+"""The variables that name a deployment's services, e.g. http://booking:8081; an unset one is not asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patient:
@@ -38,7 +46,11 @@ def find(place: Place, environ: Mapping[str, str]) -> Patient:
         kafka=deployment.kafka_connection(),
         admin_dsn=environ[dsn.ADMIN_VARIABLE],
         strings={**strings, dsn.VIEWER: environ[dsn.VIEWER_VARIABLE]},
-        urls={},
+        urls={
+            name: environ[variable].rstrip("/")
+            for name, variable in SERVICE_URLS.items()
+            if environ.get(variable)
+        },
     )
 
 

@@ -1,0 +1,67 @@
+"""Checks of what must not pile up: unsent outbox rows, and messages set aside."""
+
+import asyncpg
+
+from plumbline import databases
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+from plumbline.failure import StackError
+
+OUTBOX_SECONDS_MAX = 60.0
+"""Rows live for milliseconds, and for seconds while another replica takes a dead one's shards over."""
+
+# By the primary key: a table of millions of rows that wait is not read to the end for its age.
+_OLDEST_UNSENT = """
+SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM {service}.outbox ORDER BY id LIMIT 1
+"""
+
+_WAITING = """
+SELECT count(*) AS messages, count(DISTINCT (consumer, topic, key)) AS lines
+FROM {service}.dead_letter WHERE status = 'waiting'
+"""
+
+
+async def flow(patient: Patient, service: str) -> list[Finding]:
+    """One line each for outbox and dead letters of a service that publishes."""
+    subjects = [f"outbox of {service}", f"dead letters of {service}"]
+    if service not in WITH_OUTBOX:
+        return []
+    try:
+        connection = await databases.connect(patient.strings[service])
+    except StackError as error:
+        return [Finding(subject, str(error)) for subject in subjects]
+    try:
+        age: float | None = await connection.fetchval(_OLDEST_UNSENT.format(service=service))
+        row = await connection.fetchrow(_WAITING.format(service=service))
+    except asyncpg.PostgresError as error:
+        problem = f"could not be checked: {error}; run `python -m {service} migrate`"
+        return [Finding(subject, problem) for subject in subjects]
+    finally:
+        await connection.close()
+    waiting, lines = (row["messages"], row["lines"]) if row else (0, 0)
+    return [
+        Finding(subjects[0], _unsent(service, age)),
+        Finding(subjects[1], _set_aside(service, waiting, lines)),
+    ]
+
+
+WITH_OUTBOX = ("booking", "reconciler")
+"""Audit sends nothing through an outbox, and records what it cannot read instead of setting it aside."""
+
+
+def _unsent(service: str, age_seconds: float | None) -> str:
+    if age_seconds is None or age_seconds <= OUTBOX_SECONDS_MAX:
+        return ""
+    return (
+        f"its oldest row has waited for {age_seconds:.0f} s: see whether Kafka answers, and whether a process"
+        f" of {service} with its relay is ready"
+    )
+
+
+def _set_aside(service: str, messages: int, lines: int) -> str:
+    if messages == 0:
+        return ""
+    return (
+        f"{messages} messages wait in {lines} blocked lines:"
+        f" `python -m {service} dead-letters list`, then deploy/runbooks/dead-letters.md"
+    )

@@ -1,0 +1,49 @@
+"""Checks of consumer groups: somebody is there, and what waits gets less."""
+
+import asyncio
+
+from chassis.kafka import BrokerUnavailableError
+from chassis.kafka_groups import GroupState, read_group
+from contracts.topics import TOPICS
+from plumbline import databases
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+
+WATCH_SECONDS = 5.0
+"""So long a partition with unread messages may stand still: longer than a batch in hand takes."""
+
+
+async def groups(patient: Patient) -> list[Finding]:
+    """One line per service that consumes; only one that lags is watched for a while."""
+    return list(await asyncio.gather(*(_group(patient, service) for service in databases.SERVICES)))
+
+
+async def _group(patient: Patient, service: str) -> Finding:
+    group = f"{patient.kafka.topic_prefix}{service}"
+    subject = f"consumer group {group}"
+    topics = [card.name for card in TOPICS if service in card.consumers]
+    try:
+        before = await read_group(patient.kafka, group, topics)
+        if before.members == 0:
+            problem = f"has no members, {before.lag} messages wait: start {service}, see its log"
+            return Finding(subject, problem)
+        if before.lag == 0:
+            return Finding(subject, note=f"{before.members} members, nothing waits")
+        await asyncio.sleep(WATCH_SECONDS)
+        after = await read_group(patient.kafka, group, topics)
+    except BrokerUnavailableError as error:
+        return Finding(subject, f"could not be checked: {error}")
+    return Finding(subject, *_progress(service, before, after))
+
+
+def _progress(service: str, before: GroupState, after: GroupState) -> tuple[str, str]:
+    """Problem and note."""
+    stuck = sorted(
+        partition
+        for partition, position in before.positions.items()
+        if before.ends[partition] > position and after.positions.get(partition) == position
+    )
+    if not stuck:
+        return "", f"{after.members} members, {after.lag} messages wait and move"
+    where = ", ".join(f"{topic}[{number}]" for topic, number in stuck)
+    return f"stands still with {after.lag} messages waiting on {where}: see /health/ready of {service}", ""
