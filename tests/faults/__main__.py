@@ -8,6 +8,7 @@ import asyncio
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -57,12 +58,14 @@ def _wanted(environ: "os._Environ[str]") -> tuple[list[Row], Size, int]:
 
 async def _bounded(row: Row, infra: Infra, size: Size, seed: int, directory: Path) -> Verdict:
     """A row that takes too long, or breaks, does not hold; the others run all the same."""
+    began = time.monotonic()
     limit = LONG_ROW_SECONDS_MAX if size == LONG else ROW_SECONDS_MAX
     try:
         async with asyncio.timeout(limit):
             return await judge(row, infra, size=size, seed=seed, directory=directory)
     except Exception as error:  # noqa: BLE001 - it is told in the verdict, and the exit code is 1
-        broken = Verdict(row.name, row.fault, seed, 0, [f"{type(error).__name__}: {error}"], {}, limit)
+        seconds = round(time.monotonic() - began, 1)
+        broken = Verdict(row.name, row.fault, seed, 0, [f"{type(error).__name__}: {error}"], {}, seconds)
         broken.write(directory)
         return broken
 

@@ -135,19 +135,19 @@ class Load:
     async def _attempt(
         self, http: httpx.AsyncClient, operation: Operation, made: Made
     ) -> tuple[Outcome, httpx.Response | None]:
-        began, answer = self.elapsed, None
+        began, answer, outcome = self.elapsed, None, Outcome.INFO
         try:
             answer = await self._send(http, operation, made)
+            outcome = _outcome(answer.status_code)
         except httpx.ConnectError:
             outcome = Outcome.FAIL  # nothing was sent
         except httpx.TransportError:
             outcome = Outcome.INFO
-        else:
-            outcome = _outcome(answer.status_code)
-        status = None if answer is None else answer.status_code
-        self._lines.append(
-            Line(self.elapsed, began, operation.op, operation.id, operation.key, outcome, status)
-        )
+        finally:  # also of a load that was called off
+            status = None if answer is None else answer.status_code
+            self._lines.append(
+                Line(self.elapsed, began, operation.op, operation.id, operation.key, outcome, status)
+            )
         return outcome, answer
 
     async def _send(self, http: httpx.AsyncClient, operation: Operation, made: Made) -> httpx.Response:

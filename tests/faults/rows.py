@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from faults import kills, networks, outages, pauses
+from faults import kills, networks, outages, pauses, records
 from faults.scene import Scene
 
 SERVICES = ("webhook-gateway", "booking", "audit")
@@ -53,4 +53,13 @@ ROWS: tuple[Row, ...] = (
     Row("F10", "serialization failures and deadlocks, 10 %", networks.transactions_fail, services=_GATEWAY),
     Row("F13", "Kafka down, then back", outages.kafka_down, in_make_test=True),
     Row("F20", "slow database (+200 ms)", networks.database_slow, services=_GATEWAY),
+    Row("F26", "whole topics replayed from offset 0", records.replayed, in_make_test=True),
+    Row(
+        "F28",
+        "newer producer, older consumer, and the reverse",
+        records.other_versions,
+        in_make_test=True,
+        services=_WITHOUT_BOOKING,
+    ),
+    Row("F33", "broken Kafka records", records.broken, in_make_test=True),
 )

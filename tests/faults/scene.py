@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faults.checkers import check_all
@@ -31,6 +31,7 @@ class Scene:
         infra: the servers, which a row may take away.
         stack: webhook-gateway, booking and audit of this run alone.
         size, seed: of the plan.
+        planted: places (`topic/partition/offset`) of records that the row wants booking to set aside.
         notes: what the row measured, for the verdict.
         history: what the load was told, once it is over.
     """
@@ -39,6 +40,7 @@ class Scene:
     stack: Stack
     size: Size
     seed: int
+    planted: set[str] = field(default_factory=set[str])
     notes: dict[str, object] = field(default_factory=dict[str, object])
     history: History = field(default_factory=lambda: History(()))
 
@@ -89,7 +91,14 @@ class Scene:
             await self.settled()
         except AssertionError as error:
             late = [str(error)]
-        return late + check_all(self.history, await take_snapshot(self.stack))
+        held = await take_snapshot(self.stack)
+        missed = self.planted - {row.place for row in held.set_aside}
+        others = tuple(row for row in held.set_aside if row.place not in self.planted)
+        return [
+            *late,
+            *([f"planted and not set aside: {sorted(missed)}"] if missed else []),
+            *check_all(self.history, replace(held, set_aside=others)),
+        ]
 
 
 def fault_points(points: str, seed: str) -> Mapping[str, str]:

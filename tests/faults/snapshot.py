@@ -54,11 +54,15 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True)
 class SetAsideRow:
-    """A message that booking set aside; the event id is None where its headers cannot be read."""
+    """A message that booking set aside; the event id is None where its headers cannot be read.
+
+    `place` is `topic/partition/offset`.
+    """
 
     event_id: str | None
     reason: str
     error: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +131,32 @@ async def missing(stack: Stack, history: History) -> dict[str, int]:
 
 
 async def _set_aside(booking: TestDatabase) -> tuple[SetAsideRow, ...]:
-    rows = await booking.fetch("SELECT headers, reason, error FROM dead_letter WHERE status = 'waiting'")
     return tuple(
-        SetAsideRow(event_of(unpack_headers(row["headers"]))[0], row["reason"], row["error"]) for row in rows
+        SetAsideRow(event_of(unpack_headers(headers))[0], *rest)
+        for headers, *rest in await booking.fetch(_SET_ASIDE)
     )
 
 
 async def _published(stack: Stack) -> tuple[Published, ...]:
+    """What can be read as an event; what cannot was put there by a row, not by booking."""
     records = await stack.topic("bookings.events.v1").records()
     return tuple(
         Published(
             (record.key or b"").decode(),
             int(record.header("ce_sequence") or 0),
-            record.header("ce_id") or "",
+            event_id,
             record.partition,
             record.offset,
         )
         for record in records
+        if (event_id := event_of(record.headers)[0])
     )
 
 
+_SET_ASIDE = """
+SELECT headers, reason, error, concat_ws('/', topic, partition, record_offset)
+FROM dead_letter WHERE status = 'waiting'
+"""
 _ENTRIES = "SELECT source, event_id, event_type, booking_id FROM event_log"
 _LOGGED = "SELECT count(*) FROM event_log WHERE source = ANY($1::text[]) AND topic LIKE 'webhooks.%'"
 _BOOKINGS = "SELECT booking_id::text, client_name, status, version, captured FROM booking"

@@ -2,16 +2,18 @@
 code has no trace of them.
 
 `FAULT_POINTS=point:action[=argument][@probability],…`; FAULT_SEED seeds the dice. Actions: `kill` (SIGKILL,
-which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself).
+which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself); of
+`outgoing-record`: `newer`, `older`.
 """
 
 import asyncio
+import json
 import os
 import random
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _RAISE = "DO $$ BEGIN RAISE EXCEPTION 'fault point' USING ERRCODE = '{}'; END $$"
@@ -84,10 +86,34 @@ def _before_database_commit(fault: Fault) -> None:
     Database.transaction = transaction_and_strike
 
 
+def _outgoing_record(fault: Fault) -> None:
+    """What a version of tomorrow (`newer`) or of yesterday (`older`) would publish (F28)."""
+    from chassis import outbox
+
+    to_record = outbox.to_record
+
+    def newer(event: Any) -> Any:
+        record = to_record(event)
+        value = json.dumps({**json.loads(record.value), "added_later": {"of": ["tomorrow"]}}).encode()
+        return replace(record, value=value, headers=(*record.headers, ("ce_addedlater", b"1")))
+
+    def older(event: Any) -> Any:
+        record = to_record(event)
+        kept = tuple((name, value) for name, value in record.headers if name not in _ADDED_HEADERS)
+        return replace(record, headers=kept)
+
+    outbox.to_record = {"newer": newer, "older": older}[fault.action]
+
+
+_ADDED_HEADERS = {"traceparent", "ce_correlationid", "ce_causationid", "content-type"}
+"""Headers that a consumer must be able to do without."""
+
+
 POINTS: dict[str, Callable[[Fault], None]] = {
     "before-offset-commit": _before_offset_commit,
     "before-outbox-mark": _before_outbox_mark,
     "before-database-commit": _before_database_commit,
+    "outgoing-record": _outgoing_record,
 }
 
 
