@@ -60,11 +60,12 @@ class EntryDetail(EntryItem):
 
 
 class BookingHistory(TypedDict):
-    """Oldest first, up to the first gap; `missing_versions` is there where later transitions wait."""
+    """Oldest first, up to the first gap; what is missing and what waits is named where there is one."""
 
     booking_id: str
     history: list[TransitionItem]
     missing_versions: NotRequired[list[int]]
+    waiting_versions: NotRequired[list[int]]
 
 
 def routes(database: Database) -> Sequence[ControllerRouterHandler]:
@@ -117,6 +118,7 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
         answer: BookingHistory = {"booking_id": booking_identifier(booking_id), "history": found.transitions}
         if found.missing_versions:
             answer["missing_versions"] = found.missing_versions
+            answer["waiting_versions"] = found.waiting_versions
         return answer
 
     return [event_log, event_log_entry, status_history]

@@ -2,6 +2,7 @@
 
 from audit.api import routes
 from audit.consumers import TOPIC_PATTERN, build_consumer
+from audit.jobs import GapWatch
 from audit.settings import SERVICE, AuditSettings
 from chassis.append_only import AppendOnlyGuard
 from chassis.faststream_part import Consumers
@@ -28,7 +29,8 @@ def build(settings: AuditSettings) -> Service:
     consumer = build_consumer(database, metrics, topic_prefix=settings.topic_prefix)
     consumer.subscribe(broker, pattern=TOPIC_PATTERN)
     guard = AppendOnlyGuard(database, APPEND_ONLY_TABLES)
-    lifecycle = Lifecycle(settings, [database, guard, Consumers(broker, [consumer])], health)
+    watch = GapWatch(database, metrics, patience_seconds=settings.audit_gap_seconds_max)
+    lifecycle = Lifecycle(settings, [database, guard, Consumers(broker, [consumer]), watch], health)
     app = build_app(
         title="Plumbline audit",
         handlers=routes(database),

@@ -13,6 +13,7 @@ class AuditSettings(ServiceSettings):
     audit_postgres_dsn: SecretStr
     audit_host: str = "127.0.0.1"
     audit_port: int = Field(8082, ge=1, le=65535)
+    audit_gap_seconds_max: float = Field(300, gt=0)
 
 
 class ReadingSettings(AuditSettings):

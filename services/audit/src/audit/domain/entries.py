@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 
 from audit.domain.events import AUDIT, Event, Origin, PayloadError, source_name
 from audit.domain.facts import Facts, Status, error_text, facts_of
+from audit.domain.gaps import Gap
 from audit.domain.history import Transition, transition_of
 from audit.domain.storable import identifier
 
 UNREADABLE = "message.unreadable"
 IDENTITY_CONFLICT = "message.identity-conflict"
 HISTORY_CONFLICT = "status-history.conflict"
+HISTORY_GAP = "status-history.gap"
+HISTORY_HEALED = "status-history.gap-healed"
 
 Identity = tuple[str, str]
 """Source and event id: what makes an event itself, for ever."""
@@ -134,6 +137,44 @@ def history_conflict(second: Entry, *, version: int, first_entry_id: int) -> Ent
         _report(second, HISTORY_CONFLICT, error="a version of a status history came again, different"),
         event_id=identifier(f"{HISTORY_CONFLICT}/{second.source}/{second.event_id}"),
         metadata={**_told(second), "version": version, "first_entry_id": first_entry_id},
+    )
+
+
+def gap_entry(booking_id: str, gap: Gap, origin: Origin) -> Entry:
+    """The entry that reports versions which have not come; `origin` is the record that waits for them.
+
+    Reported again, it adds nothing.
+    """
+    return replace(
+        _of_history(booking_id, HISTORY_GAP, gap.first, origin),
+        status="failed",
+        error=f"versions {gap.first} to {gap.last} of the status history have not come",
+        metadata={"missing_from": gap.first, "missing_to": gap.last, "waiting_version": gap.last + 1},
+    )
+
+
+def healed_entry(booking_id: str, version: int, origin: Origin) -> Entry:
+    """The entry that says that all reported as missing has come; `origin` is the record of the last one."""
+    return replace(
+        _of_history(booking_id, HISTORY_HEALED, version, origin), metadata={"complete_to": version}
+    )
+
+
+def _of_history(booking_id: str, event_type: str, version: int, origin: Origin) -> Entry:
+    return Entry(
+        event_type=event_type,
+        status="success",
+        source=AUDIT,
+        event_id=identifier(f"{event_type}/{booking_id}/{version}"),
+        booking_id=booking_id,
+        actor=None,
+        error=None,
+        occurred_at=None,
+        origin=origin,
+        correlation_id=None,
+        causation_id=None,
+        subject=booking_id,
+        body=b"",
     )
 
 

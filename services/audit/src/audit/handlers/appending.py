@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from audit.adapters import event_log, status_history
+from audit.adapters import event_log, history_gaps, status_history
 from audit.adapters.event_log import Appended
 from audit.adapters.status_history import Place, Recorded
 from audit.domain.digest import payload_digest
@@ -45,11 +45,13 @@ async def append_entries(connection: Connection, entries: Sequence[Entry]) -> Ou
     disputes = await _append_history(connection, transitions)
     reported = await event_log.append(connection, [*conflicts, *disputes])
     bookings = {recorded.transition.booking_id for recorded, _ in transitions}
+    waiting = await status_history.with_gap(connection, bookings) if bookings else []
+    await history_gaps.open_gaps(connection, waiting)
     return Outcome(
         entries=[added.entry for added in (*fresh.values(), *reported.values())],
         conflicts=len(reported),
         duplicates=len(repeated) - len(conflicts),
-        waiting=await status_history.with_gap(connection, bookings) if bookings else [],
+        waiting=waiting,
     )
 
 

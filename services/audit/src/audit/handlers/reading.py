@@ -7,7 +7,7 @@ import msgspec
 
 from audit.adapters import event_log_reading, status_history
 from audit.adapters.event_log_reading import StoredEntry
-from audit.domain.history import gap_free, missing_versions
+from audit.domain.history import MISSING_VERSIONS_SHOWN_MAX, gap_free, missing_versions
 from audit.domain.query import Filters, Position
 from audit.handlers.items import TransitionItem, entry_item, transition_item
 from chassis.postgres import Database
@@ -23,10 +23,12 @@ class History:
     Attributes:
         transitions: without a gap, by version.
         missing_versions: what later transitions, already here, wait for.
+        waiting_versions: those transitions; of both at most MISSING_VERSIONS_SHOWN_MAX.
     """
 
     transitions: list[TransitionItem]
     missing_versions: list[int]
+    waiting_versions: list[int]
 
 
 async def list_entries(
@@ -76,7 +78,9 @@ async def booking_history(database: Database, booking_id: str) -> History | None
     if not recorded:
         return None
     versions = [each.transition.version for each in recorded]
+    whole = gap_free(versions)
     return History(
-        transitions=[transition_item(each) for each in recorded[: gap_free(versions)]],
+        transitions=[transition_item(each) for each in recorded[:whole]],
         missing_versions=missing_versions(versions),
+        waiting_versions=versions[whole:][:MISSING_VERSIONS_SHOWN_MAX],
     )
