@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from chassis import inbox
 from chassis.dead_letters import DeadLetters, Placement
-from chassis.dead_letters.discarding import discard_line
+from chassis.dead_letters.discarding import discard_matching
 from chassis.dead_letters.placement import divide, identity_of
+from chassis.dead_letters.reading import Filter
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome
 from chassis.messages import Message
@@ -75,7 +76,7 @@ async def test_record_that_comes_again_is_settled_whatever_became_of_it(
     await put(database, *lines)
     member = Member(place, database=database)
     assert await replayer(member).replay((TOPIC, b"a"), BY) == Outcome(1)
-    await discard_line(database, SERVICE, (TOPIC, b"b"), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"b"), Discarding("ada", "never"))
     assert await placed(database, *lines) == Placement(settled=lines)
     assert [row["status"] for row in await place.set_aside()] == ["replayed", "discarded", "waiting"]
 
@@ -115,7 +116,7 @@ async def test_rewound_topic_sets_nothing_aside_that_was_applied_before(
     await apply(database, *batch[:2])
     await put(database, batch[2])
     await placed(database, *batch[3:4])
-    await discard_line(database, SERVICE, (TOPIC, b"sick"), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"sick"), Discarding("ada", "never"))
     await apply(database, batch[4])
     await put(database, batch[5])
     assert await placed(database, *batch) == Placement(
@@ -164,7 +165,7 @@ async def test_line_beyond_the_bound_does_not_begin_and_begins_when_another_has_
     assert [await set_aside(database, head, letters) for head in heads] == [True, True, False]
     behind = message("b:1", 5, key="b")
     assert (await placed(database, behind, letters=letters)).behind == [behind]
-    await discard_line(database, SERVICE, (TOPIC, b"a"), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"a"), Discarding("ada", "never"))
     assert await set_aside(database, heads[2], letters)
     assert await waiting(place) == ["b:0", "b:1", "c:0"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.append_only import assert_append_only
 from chassis.dead_letters import DeadLetters, reading
-from chassis.dead_letters.discarding import discard, discard_line
+from chassis.dead_letters.discarding import discard, discard_matching
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import ACTION_TABLE, Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome, Replayer
@@ -242,7 +242,10 @@ async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
 
 async def test_discarded_line_is_released(place: Ground, database: Database) -> None:
     await put(database, *(message(f"sick:{number}", number) for number in range(3)))
-    assert await discard_line(database, SERVICE, LINE, Discarding("ada", "all for nothing")) == 3
+    assert (
+        await discard_matching(database, SERVICE, Filter(key=b"sick"), Discarding("ada", "all for nothing"))
+        == 3
+    )
     async with database.transaction() as connection:
         assert (await DeadLetters(SERVICE).place(connection, [message("sick:3", 3)])).free
 

@@ -1,19 +1,16 @@
 """`dead-letters list | show | replay | discard`, the same in every service that has them."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
-from chassis import clock
 from chassis.cli import EXIT_NO, CommandError
 from chassis.dead_letters import shapes, work
-from chassis.dead_letters.desk import Desk, print_detail, print_json, print_list
-from chassis.dead_letters.reading import Filter
+from chassis.dead_letters.desk import Desk, Progress, print_detail, print_json, print_list
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome
-from chassis.dead_letters.selection import parse_age, parse_selection
+from chassis.dead_letters.selection import parse_filter, parse_selection
 from chassis.messages import Apply, storable
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import Database
@@ -27,6 +24,13 @@ Key = Annotated[str | None, typer.Option(help="The message key.")]
 Topic = Annotated[str | None, typer.Option(help="As on its card, without a prefix.")]
 Actor = Annotated[str, typer.Option(help="Who does this, for the record.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be done.")]
+SetAsideFor = Annotated[
+    SetAsideReason | None, typer.Option("--set-aside-reason", help="Why it was set aside.")
+]
+OlderThan = Annotated[
+    str | None, typer.Option(metavar="AGE", help="Set aside longer ago, such as 30m, 2h, 7d.")
+]
+NewerThan = Annotated[str | None, typer.Option(metavar="AGE", help="Set aside since then.")]
 Rate = Annotated[float | None, typer.Option(min=0.01, help="Spare the database.")]
 
 
@@ -51,16 +55,17 @@ def _add_list(group: typer.Typer, desk: Desk) -> None:
         *,
         key: Key = None,
         topic: Topic = None,
-        reason: Annotated[SetAsideReason | None, typer.Option(help="Why it was set aside.")] = None,
-        older_than: Annotated[str | None, typer.Option(metavar="AGE", help="Such as 30m, 2h, 7d.")] = None,
+        reason: Annotated[
+            SetAsideReason | None,
+            typer.Option("--reason", "--set-aside-reason", help="Why it was set aside."),
+        ] = None,
+        older_than: OlderThan = None,
+        newer_than: NewerThan = None,
         limit: Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX)] = PAGE_ROWS_DEFAULT,
         as_json: AsJson = False,
     ) -> None:
-        wanted = Filter(
-            topic=None if topic is None else storable(topic),
-            key=None if key is None else os.fsencode(key),
-            reason=reason,
-            set_aside_before=None if older_than is None else clock.now() - parse_age(older_than),
+        wanted = parse_filter(
+            key=key, topic=topic, reason=reason, older_than=older_than, newer_than=newer_than
         )
         items = desk.ask(lambda replayer: work.list_items(replayer, wanted, limit))
         if as_json:
@@ -83,14 +88,18 @@ def _add_show(group: typer.Typer, desk: Desk) -> None:
 
 def _add_replay(group: typer.Typer, desk: Desk) -> None:
     @group.command(
-        help="Apply what waits: the line of an ID, the lines of a key, or all. Each line goes in order, up "
-        "to its first message that fails again; exit code 1 if one did."
+        help="Apply what waits: the line of an ID, every line that holds a message of that key, topic, "
+        "reason or age, or all. Lines are always taken whole and in order, each up to its first message that "
+        "fails again; exit code 1 if one did."
     )
     def replay(
         dead_letter_id: Id = None,
         *,
         key: Key = None,
         topic: Topic = None,
+        set_aside_reason: SetAsideFor = None,
+        older_than: OlderThan = None,
+        newer_than: NewerThan = None,
         everything: Annotated[bool, typer.Option("--all", help="Every line.")] = False,
         reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
         actor: Actor = CLI_ACTOR,
@@ -98,37 +107,56 @@ def _add_replay(group: typer.Typer, desk: Desk) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        wanted = parse_selection(dead_letter_id, key=key, topic=topic, everything=everything)
-        by = Replaying(storable(actor), None if reason is None else storable(reason))
-        lines = desk.ask(lambda replayer: work.lines(replayer, wanted))
-        if dry_run:
-            _report({"lines": len(lines), "messages": sum(line.messages for line in lines)}, as_json=as_json)
-            return
-        outcomes = desk.ask(
-            lambda replayer: work.replay(replayer, lines, by, rate_per_second_max=rate_per_second_max)
+        wanted = parse_filter(
+            key=key, topic=topic, reason=set_aside_reason, older_than=older_than, newer_than=newer_than
         )
+        selection = parse_selection(dead_letter_id, wanted, everything=everything)
+        by = Replaying(storable(actor), None if reason is None else storable(reason))
+        lines = desk.ask(lambda replayer: work.lines(replayer, selection))
+        messages = sum(line.messages for line in lines)
+        if dry_run:
+            _report({"lines": len(lines), "messages": messages}, as_json=as_json)
+            return
+        with Progress("replaying", messages) as progress:
+            outcomes = desk.ask(
+                lambda replayer: work.replay(
+                    replayer, lines, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
+                )
+            )
         _report_replay(outcomes, as_json=as_json)
 
 
 def _add_discard(group: typer.Typer, desk: Desk) -> None:
     @group.command(
-        help="Never apply a message, or all that wait of a key. What waits behind it moves by a replay."
+        help="Never apply a message, or all that wait of a key, topic, reason or age: these and no others of "
+        "their lines. What waits behind them moves by a replay."
     )
     def discard(
         dead_letter_id: Id = None,
         *,
         key: Key = None,
         topic: Topic = None,
+        set_aside_reason: SetAsideFor = None,
+        older_than: OlderThan = None,
+        newer_than: NewerThan = None,
         reason: Annotated[str, typer.Option(help="Why, for the record.")],
         actor: Actor = CLI_ACTOR,
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        wanted = parse_selection(dead_letter_id, key=key, topic=topic)
+        wanted = parse_filter(
+            key=key, topic=topic, reason=set_aside_reason, older_than=older_than, newer_than=newer_than
+        )
+        selection = parse_selection(dead_letter_id, wanted)
         if not reason.strip():
             raise CommandError("--reason is empty: say why this is never to be applied")
         by = Discarding(storable(actor), storable(reason))
-        count = desk.ask(lambda replayer: work.discard_selected(replayer, wanted, by, dry_run=dry_run))
+        count = desk.ask(lambda replayer: work.count(replayer, selection))
+        if not dry_run:
+            with Progress("discarding", count) as progress:
+                count = desk.ask(
+                    lambda replayer: work.discard_selected(replayer, selection, by, advance=progress.advance)
+                )
         _report({"messages" if dry_run else "discarded": count}, as_json=as_json)
 
 

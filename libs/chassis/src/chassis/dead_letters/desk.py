@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -18,6 +20,7 @@ from chassis.logs import configure_logs
 from chassis.messages import Apply
 from chassis.postgres import DATABASE_ERRORS, Database
 
+PROGRESS_SECONDS_MIN = 2.0
 PIPED_CHARACTERS = 200
 """Width of a table that is not written to a terminal, which would tell its own."""
 
@@ -57,6 +60,27 @@ class Desk:
             return asyncio.run(answer())
         except DATABASE_ERRORS as error:
             raise CommandError(f"{database.name}: {type(error).__name__}: {error}") from error
+
+
+class Progress:
+    """A bar on the terminal, once an action has taken PROGRESS_SECONDS_MIN; elsewhere nothing."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._began = time.monotonic()
+        self._bar = Bar(console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(title, total=total)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self) -> None:
+        """One more message is done."""
+        self._bar.advance(self._task)
+        if sys.stderr.isatty() and time.monotonic() - self._began > PROGRESS_SECONDS_MIN:
+            self._bar.start()
 
 
 def print_json(data: Any) -> None:

@@ -1,31 +1,68 @@
 """Discard: a message is not applied, and a person says why. The next of its line moves only by a replay."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
-from chassis.dead_letters import recording
-from chassis.dead_letters.lines import Line, lock_lines
-from chassis.dead_letters.reading import DeadLetter, find, first_waiting
+from chassis.dead_letters import reading, recording
+from chassis.dead_letters.lines import lock_lines
+from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import Discarding
 from chassis.postgres import Database
+
+PAGE_ROWS = 100
+"""Discarded in one transaction, which holds their lines."""
 
 
 async def discard(database: Database, consumer: str, letter: DeadLetter, by: Discarding) -> bool:
     """Discard one message, wherever it stands in its line. False if it no longer waits."""
-    async with database.transaction() as connection:
-        await lock_lines(connection, consumer, [letter.line])
-        current = await find(connection, consumer, UUID(letter.id))
-        if current is None or current.status != "waiting":
-            return False
-        await recording.discarded(connection, consumer, current, by)
-        return True
+    return await _discard_page(database, consumer, [letter], by, lambda: None) == 1
 
 
-async def discard_line(database: Database, consumer: str, line: Line, by: Discarding) -> int:
-    """Discard all that waits in a line, which releases it. Returns how many those were."""
-    count = 0
+async def discard_matching(
+    database: Database,
+    consumer: str,
+    wanted: Filter,
+    by: Discarding,
+    *,
+    messages_max: int | None = None,
+    advance: Callable[[], object] = lambda: None,
+) -> int:
+    """Discard the waiting messages that are meant and no others, oldest first, a page in a transaction.
+
+    What is set aside after the call began waits on: nobody can have looked at it. Ended half-way, what was
+    discarded stays so. Stops after `messages_max`, calls `advance` after each one, returns how many.
+    """
+    async with database.connection() as connection:
+        began_at: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    wanted = replace(wanted, set_aside_before=min(wanted.set_aside_before or began_at, began_at))
+    done, after = 0, 0
+    while messages_max is None or done < messages_max:
+        rows_max = min(PAGE_ROWS, PAGE_ROWS if messages_max is None else messages_max - done)
+        async with database.connection() as connection:
+            letters = await reading.letters(connection, consumer, wanted, after=after, rows_max=rows_max)
+        if not letters:
+            break
+        done += await _discard_page(database, consumer, letters, by, advance)
+        after = letters[-1].number
+    return done
+
+
+async def _discard_page(
+    database: Database,
+    consumer: str,
+    letters: Sequence[DeadLetter],
+    by: Discarding,
+    advance: Callable[[], object],
+) -> int:
+    done = 0
     async with database.transaction() as connection:
-        await lock_lines(connection, consumer, [line])
-        while (letter := await first_waiting(connection, consumer, line)) is not None:
-            await recording.discarded(connection, consumer, letter, by)
-            count += 1
-    return count
+        await lock_lines(connection, consumer, {letter.line for letter in letters})
+        for letter in letters:
+            current = await reading.find(connection, consumer, UUID(letter.id))
+            if current is not None and current.status == "waiting":
+                await recording.discarded(connection, consumer, current, by)
+                done += 1
+                advance()
+    return done

@@ -24,8 +24,9 @@ _LIST = f"""
 SELECT {_COLUMNS} FROM dead_letter
 WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
     AND ($5::text IS NULL OR reason = $5) AND ($6::timestamptz IS NULL OR set_aside_at < $6)
-    AND id > $7
-ORDER BY id LIMIT $8
+    AND ($7::timestamptz IS NULL OR set_aside_at >= $7)
+    AND id > $8
+ORDER BY id LIMIT $9
 """  # noqa: S608 - a constant
 
 _FIND = f"SELECT {_COLUMNS} FROM dead_letter WHERE consumer = $1 AND dead_letter_id = $2"  # noqa: S608 - a constant
@@ -40,7 +41,19 @@ _LINES = """
 SELECT topic, key, count(*) AS messages FROM dead_letter
 WHERE consumer = $1 AND status = 'waiting' AND ($2::text IS NULL OR topic = $2)
     AND ($3::bytea IS NULL OR key = $3)
-GROUP BY topic, key ORDER BY min(id)
+GROUP BY topic, key
+HAVING bool_or(
+    ($4::text IS NULL OR reason = $4) AND ($5::timestamptz IS NULL OR set_aside_at < $5)
+    AND ($6::timestamptz IS NULL OR set_aside_at >= $6)
+)
+ORDER BY min(id)
+"""
+
+_COUNT = """
+SELECT count(*) FROM dead_letter
+WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
+    AND ($5::text IS NULL OR reason = $5) AND ($6::timestamptz IS NULL OR set_aside_at < $6)
+    AND ($7::timestamptz IS NULL OR set_aside_at >= $7)
 """
 
 _ACTIONS = """
@@ -51,13 +64,14 @@ WHERE dead_letter_id = $1 ORDER BY id
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to list; None lists all. `set_aside_before` is exclusive."""
+    """Which dead letters are meant; None means all. `set_aside_before` is exclusive."""
 
     status: Status = "waiting"
     topic: str | None = None
     key: bytes | None = None
     reason: str | None = None
     set_aside_before: datetime | None = None
+    set_aside_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +122,7 @@ async def letters(
     connection: Connection, consumer: str, wanted: Filter, *, after: int = 0, rows_max: int
 ) -> list[DeadLetter]:
     """Dead letters in the order in which they were set aside, from the number `after` on."""
-    rows = await connection.fetch(
-        _LIST,
-        consumer,
-        wanted.status,
-        wanted.topic,
-        wanted.key,
-        wanted.reason,
-        wanted.set_aside_before,
-        after,
-        rows_max,
-    )
+    rows = await connection.fetch(_LIST, consumer, *_arguments(wanted), after, rows_max)
     return [_letter(row) for row in rows]
 
 
@@ -134,11 +138,15 @@ async def first_waiting(connection: Connection, consumer: str, line: Line) -> De
     return None if row is None else _letter(row)
 
 
-async def waiting_lines(
-    connection: Connection, consumer: str, *, topic: str | None = None, key: bytes | None = None
-) -> list[WaitingLine]:
-    """Lines in which messages wait, the one that has waited longest first."""
-    rows = await connection.fetch(_LINES, consumer, topic, key)
+async def count(connection: Connection, consumer: str, wanted: Filter) -> int:
+    """How many dead letters are meant."""
+    return await connection.fetchval(_COUNT, consumer, *_arguments(wanted))
+
+
+async def waiting_lines(connection: Connection, consumer: str, wanted: Filter) -> list[WaitingLine]:
+    """Lines that hold a waiting message that is meant, whole; the one that has waited longest first."""
+    _, *arguments = _arguments(wanted)
+    rows = await connection.fetch(_LINES, consumer, *arguments)
     return [WaitingLine((row["topic"], row["key"]), row["messages"]) for row in rows]
 
 
@@ -146,6 +154,17 @@ async def actions(connection: Connection, dead_letter_id: str) -> Sequence[Actio
     """What was done about a dead letter, oldest first."""
     rows = await connection.fetch(_ACTIONS, dead_letter_id)
     return [ActionTaken(**row) for row in rows]
+
+
+def _arguments(wanted: Filter) -> tuple[object, ...]:
+    return (
+        wanted.status,
+        wanted.topic,
+        wanted.key,
+        wanted.reason,
+        wanted.set_aside_before,
+        wanted.set_aside_since,
+    )
 
 
 def _letter(row: asyncpg.Record) -> DeadLetter:

@@ -4,6 +4,7 @@ Each message has a transaction of its own, which holds the line (`lines` says wh
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chassis.dead_letters import recording
@@ -55,6 +56,7 @@ class Replayer:
         *,
         messages_max: int | None = None,
         rate_per_second_max: float | None = None,
+        advance: Callable[[], object] = lambda: None,
     ) -> Outcome:
         """Apply what waits in a line, in order.
 
@@ -63,6 +65,7 @@ class Replayer:
             by: recorded with every message.
             messages_max: stop after so many; None goes on until nothing waits.
             rate_per_second_max: spare the database; None does not.
+            advance: called after each message that was applied.
 
         Raises:
             Exception: transient (`chassis.postgres.is_transient`): the database is away or busy. What was
@@ -75,6 +78,7 @@ class Replayer:
             if not isinstance(turn, DeadLetter):
                 return Outcome(replayed, turn)
             replayed += 1
+            advance()
             if rate_per_second_max is not None:
                 await asyncio.sleep(1 / rate_per_second_max)
         return Outcome(replayed)

@@ -6,9 +6,10 @@ from uuid import UUID
 from litestar import Router, get, post
 from litestar.di import Provide
 from litestar.params import Parameter
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.dead_letters import reading, shapes
+from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, Reason
 from chassis.dead_letters.discarding import discard
 from chassis.dead_letters.reading import DeadLetter, Filter, Status
 from chassis.dead_letters.recording import Discarding, Replaying
@@ -20,15 +21,7 @@ from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 
 PATH = "/api/dead-letters"
-REPLAY_MESSAGES_MAX = 1000
-"""One request replays no more; its answer says how many still wait."""
-REASON_CHARACTERS_MAX = 500
 
-Reason = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARACTERS_MAX),
-    AfterValidator(storable),
-]
 Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
 
 
@@ -57,20 +50,21 @@ def dead_letter_routes(consumer: str, apply: Apply) -> Router:
 
     return Router(
         path=PATH,
-        route_handlers=[list_dead_letters, get_dead_letter, replay_line, discard_dead_letter],
+        route_handlers=[list_dead_letters, get_dead_letter, replay_line, discard_dead_letter, *BULK_ROUTES],
         dependencies={"replayer": Provide(provide_replayer, sync_to_thread=False)},
         tags=["dead letters"],
     )
 
 
 @get("/", summary="Messages set aside, in the order in which they were")
-async def list_dead_letters(
+async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interface.md)
     replayer: Replayer,
     status: Status = "waiting",
     topic: str | None = None,
     key: str | None = None,
     reason: SetAsideReason | None = None,
     set_aside_before: AwareDatetime | None = None,
+    set_aside_since: AwareDatetime | None = None,
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: str | None = None,
 ) -> dict[str, Any]:
@@ -81,6 +75,7 @@ async def list_dead_letters(
         key=None if key is None else key.encode(errors="replace"),
         reason=reason,
         set_aside_before=set_aside_before,
+        set_aside_since=set_aside_since,
     )
     (after,) = decode_cursor(cursor, (int,)) or (0,)
     async with replayer.database.connection() as connection:
@@ -104,10 +99,10 @@ async def replay_line(
     """From the line's first message on, in order, up to the first that fails again: `failure` names it."""
     letter = await _waiting(replayer, dead_letter_id)
     by = Replaying(actor, data.reason if data else None)
-    outcome = await replayer.replay(letter.line, by, messages_max=REPLAY_MESSAGES_MAX)
+    outcome = await replayer.replay(letter.line, by, messages_max=REQUEST_MESSAGES_MAX)
     topic, key = letter.line
     async with replayer.database.connection() as connection:
-        lines = await reading.waiting_lines(connection, replayer.consumer, topic=topic, key=key)
+        lines = await reading.waiting_lines(connection, replayer.consumer, Filter(topic=topic, key=key))
     return shapes.replay_answer(outcome, waiting=sum(line.messages for line in lines))
 
 

@@ -2,13 +2,14 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from chassis import clock
 from chassis.cli import CommandError
 from chassis.dead_letters import reading
-from chassis.dead_letters.reading import DeadLetter, WaitingLine
+from chassis.dead_letters.reading import DeadLetter, Filter, WaitingLine
 from chassis.messages import storable
 from chassis.postgres import Connection
 
@@ -18,11 +19,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which waiting messages are meant: one by id, those of a key, or all; perhaps of one topic only."""
+    """Which waiting messages are meant: one by id, or all that a filter lets through."""
 
     id: str | None = None
-    key: bytes | None = None
-    topic: str | None = None
+    wanted: Filter = field(default_factory=Filter)
 
 
 def parse_age(text: str) -> timedelta:
@@ -33,28 +33,40 @@ def parse_age(text: str) -> timedelta:
     """
     match = _AGE.fullmatch(text)
     if match is None:
-        raise CommandError(f"--older-than {text}: write a number and s, m, h or d, such as 2h")
+        raise CommandError(f"{text!a} is no age: write a number and s, m, h or d, such as 2h")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def parse_selection(
-    dead_letter_id: str | None, *, key: str | None, topic: str | None, everything: bool = False
-) -> Selection:
-    """Exactly one of an id, a key, or all.
+def parse_filter(
+    *, key: str | None, topic: str | None, reason: str | None, older_than: str | None, newer_than: str | None
+) -> Filter:
+    """What waits and was set aside so.
+
+    Raises:
+        CommandError: an age is none.
+    """
+    now = clock.now()
+    return Filter(
+        topic=None if topic is None else storable(topic),
+        key=None if key is None else os.fsencode(key),
+        reason=reason,
+        set_aside_before=None if older_than is None else now - parse_age(older_than),
+        set_aside_since=None if newer_than is None else now - parse_age(newer_than),
+    )
+
+
+def parse_selection(dead_letter_id: str | None, wanted: Filter, *, everything: bool = False) -> Selection:
+    """Exactly one of an id, a filter that leaves something out, or all.
 
     Raises:
         CommandError: none of them, or several.
     """
-    if [dead_letter_id is not None, key is not None, everything].count(True) != 1:
-        raise CommandError("say which: an ID, or --key KEY, or (replay only) --all; exactly one of them")
-    if dead_letter_id is None:
-        return Selection(
-            key=None if key is None else os.fsencode(key),
-            topic=None if topic is None else storable(topic),
+    if [dead_letter_id is not None, wanted != Filter(), everything].count(True) != 1:
+        raise CommandError(
+            "say which: an ID, or --key, --topic, --set-aside-reason, --older-than, --newer-than together, "
+            "or (replay only) --all; exactly one of the three"
         )
-    if topic is not None:
-        raise CommandError("--topic goes with --key or --all; an ID names its message already")
-    return Selection(id=dead_letter_id)
+    return Selection(dead_letter_id, wanted)
 
 
 async def found_letter(connection: Connection, consumer: str, dead_letter_id: str) -> DeadLetter:
@@ -91,6 +103,6 @@ async def selected_lines(connection: Connection, consumer: str, wanted: Selectio
         CommandError: there is no waiting dead letter of this id.
     """
     if wanted.id is None:
-        return await reading.waiting_lines(connection, consumer, topic=wanted.topic, key=wanted.key)
+        return await reading.waiting_lines(connection, consumer, wanted.wanted)
     topic, key = (await waiting_letter(connection, consumer, wanted.id)).line
-    return await reading.waiting_lines(connection, consumer, topic=topic, key=key)
+    return await reading.waiting_lines(connection, consumer, Filter(topic=topic, key=key))

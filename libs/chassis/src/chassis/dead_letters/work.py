@@ -1,10 +1,10 @@
 """What the commands do with the database: each opens its own transactions, and prints nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chassis.dead_letters import reading, shapes
-from chassis.dead_letters.discarding import discard, discard_line
+from chassis.dead_letters.discarding import discard, discard_matching
 from chassis.dead_letters.reading import Filter, WaitingLine
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome, Replayer
@@ -40,24 +40,44 @@ async def lines(replayer: Replayer, wanted: Selection) -> list[WaitingLine]:
 
 
 async def replay(
-    replayer: Replayer, meant: Sequence[WaitingLine], by: Replaying, *, rate_per_second_max: float | None
+    replayer: Replayer,
+    meant: Sequence[WaitingLine],
+    by: Replaying,
+    *,
+    rate_per_second_max: float | None,
+    advance: Callable[[], object],
 ) -> list[Outcome]:
     """Replay line by line: one that fails stops itself and no other."""
-    return [await replayer.replay(entry.line, by, rate_per_second_max=rate_per_second_max) for entry in meant]
+    return [
+        await replayer.replay(entry.line, by, rate_per_second_max=rate_per_second_max, advance=advance)
+        for entry in meant
+    ]
 
 
-async def discard_selected(replayer: Replayer, wanted: Selection, by: Discarding, *, dry_run: bool) -> int:
-    """Discard what is meant, or only count it. Returns how many messages.
+async def count(replayer: Replayer, wanted: Selection) -> int:
+    """How many waiting messages are meant themselves, without those of their lines.
+
+    Raises:
+        CommandError: there is no waiting dead letter of this id.
+    """
+    async with replayer.database.connection() as connection:
+        if wanted.id is None:
+            return await reading.count(connection, replayer.consumer, wanted.wanted)
+        await waiting_letter(connection, replayer.consumer, wanted.id)
+        return 1
+
+
+async def discard_selected(
+    replayer: Replayer, wanted: Selection, by: Discarding, *, advance: Callable[[], object]
+) -> int:
+    """Discard what is meant. Returns how many messages.
 
     Raises:
         CommandError: there is no waiting dead letter of this id.
     """
     database, consumer = replayer.database, replayer.consumer
-    if wanted.id is not None:
-        async with database.connection() as connection:
-            letter = await waiting_letter(connection, consumer, wanted.id)
-        return 1 if dry_run else int(await discard(database, consumer, letter, by))
-    meant = await lines(replayer, wanted)
-    if dry_run:
-        return sum(entry.messages for entry in meant)
-    return sum([await discard_line(database, consumer, entry.line, by) for entry in meant])
+    if wanted.id is None:
+        return await discard_matching(database, consumer, wanted.wanted, by, advance=advance)
+    async with database.connection() as connection:
+        letter = await waiting_letter(connection, consumer, wanted.id)
+    return int(await discard(database, consumer, letter, by))

@@ -1,0 +1,126 @@
+"""Many dead letters over HTTP: what a selection means is replayed or discarded, or only counted."""
+
+from typing import Annotated, Any
+
+from litestar import post
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from chassis.dead_letters import reading, shapes
+from chassis.dead_letters.discarding import discard_matching
+from chassis.dead_letters.reading import Filter, WaitingLine
+from chassis.dead_letters.recording import Discarding, Replaying
+from chassis.dead_letters.replaying import Failure, Replayer
+from chassis.http import Problem
+from chassis.messages import storable
+from contracts.reasons import SetAsideReason
+
+REQUEST_MESSAGES_MAX = 1000
+"""One request replays or discards no more; its answer says how many still wait."""
+REASON_CHARACTERS_MAX = 500
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARACTERS_MAX),
+    AfterValidator(storable),
+]
+
+
+class Selection(BaseModel):
+    """Waiting messages, named like the filters of the list; together they narrow. At least one is given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str | None = None
+    topic: str | None = None
+    reason: SetAsideReason | None = Field(None, description="why it was set aside")
+    set_aside_before: AwareDatetime | None = None
+    set_aside_since: AwareDatetime | None = None
+
+    def to_filter(self) -> Filter:
+        """As the table is asked.
+
+        Raises:
+            Problem: nothing is named: that would be everything.
+        """
+        wanted = Filter(
+            topic=None if self.topic is None else storable(self.topic),
+            key=None if self.key is None else self.key.encode(errors="replace"),
+            reason=self.reason,
+            set_aside_before=self.set_aside_before,
+            set_aside_since=self.set_aside_since,
+        )
+        if wanted == Filter():
+            names = ", ".join(type(self).model_fields)
+            raise Problem(400, "selection-empty", f"say which dead letters: give one of {names}")
+        return wanted
+
+
+class BulkReplayRequest(BaseModel):
+    """Every line that holds a message of the selection is replayed, whole and in order."""
+
+    selection: Selection
+    reason: Reason | None = Field(None, description="for example, what was fixed")
+    dry_run: bool = False
+
+
+class BulkDiscardRequest(BaseModel):
+    """The messages of the selection are discarded, and no others of their lines."""
+
+    selection: Selection
+    reason: Reason
+    dry_run: bool = False
+
+
+@post("/replay", summary="Replay every line that holds a message of a selection", status_code=200)
+async def replay_selected(replayer: Replayer, actor: str, data: BulkReplayRequest) -> dict[str, Any]:
+    """Each line up to its first message that fails again; `waiting` counts what is left of those lines."""
+    wanted = data.selection.to_filter()
+    lines = await _lines(replayer, wanted)
+    if data.dry_run:
+        return {"lines": len(lines), "messages": sum(line.messages for line in lines)}
+    replayed, failures = 0, list[Failure]()
+    for line in lines:
+        room = REQUEST_MESSAGES_MAX - replayed - len(failures)
+        if room <= 0:
+            break
+        outcome = await replayer.replay(line.line, Replaying(actor, data.reason), messages_max=room)
+        replayed += outcome.replayed
+        failures += [outcome.failure] if outcome.failure else []
+    left = {
+        line.line: line.messages
+        for line in await _lines(replayer, Filter(topic=wanted.topic, key=wanted.key))
+    }
+    return {
+        "replayed": replayed,
+        "failures": [shapes.failure_item(failure) for failure in failures],
+        "waiting": sum(left.get(line.line, 0) for line in lines),
+    }
+
+
+@post("/discard", summary="Never apply the messages of a selection", status_code=200)
+async def discard_selected(replayer: Replayer, actor: str, data: BulkDiscardRequest) -> dict[str, Any]:
+    """`waiting` counts what is left of the selection: send the request again while it is not 0."""
+    wanted = data.selection.to_filter()
+    if data.dry_run:
+        return {"messages": await _count(replayer, wanted)}
+    done = await discard_matching(
+        replayer.database,
+        replayer.consumer,
+        wanted,
+        Discarding(actor, data.reason),
+        messages_max=REQUEST_MESSAGES_MAX,
+    )
+    return {"discarded": done, "waiting": await _count(replayer, wanted)}
+
+
+async def _lines(replayer: Replayer, wanted: Filter) -> list[WaitingLine]:
+    async with replayer.database.connection() as connection:
+        return await reading.waiting_lines(connection, replayer.consumer, wanted)
+
+
+async def _count(replayer: Replayer, wanted: Filter) -> int:
+    async with replayer.database.connection() as connection:
+        return await reading.count(connection, replayer.consumer, wanted)
+
+
+BULK_ROUTES = (replay_selected, discard_selected)
