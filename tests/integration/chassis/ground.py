@@ -297,7 +297,12 @@ class Sender:
     def __init__(self, ground: Ground, name: str = "relay") -> None:
         self.database = ground.database(name)
         self.producer = Producer(ground.kafka, client_id=name)
-        self.relay = Relay(self.database, self.producer, Metrics(SERVICE))
+        self._metrics = Metrics(SERVICE)
+        self.relay = Relay(self.database, self.producer, self._metrics)
+
+    def exposed(self) -> str:
+        """The relay's metrics as Prometheus reads them."""
+        return self._metrics.expose().decode()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Sender"]:

@@ -5,25 +5,37 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
+import pytest
+
+from chassis.outbox import SHARDS
+from chassis.relay.part import SESSION_SETTINGS
+from chassis.relay.shards import LOCK_NAMESPACE, Shards
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
 
 TAKEN_OVER_SECONDS_MAX = 5.0
 STARTED_SECONDS_MAX = 30.0
-_IN_CHARGE = """
+_OWNED = """
 SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND granted AND application_name = $1
+WHERE locktype = 'advisory' AND classid = $1 AND objid < $2 AND granted AND application_name = $3
 """
 
 
-def in_charge(ground: Ground, name: str) -> Callable[[], Awaitable[bool]]:
-    """Whether that relay owns shards."""
+def in_charge(ground: Ground, name: str, *, shards: int = SHARDS) -> Callable[[], Awaitable[bool]]:
+    """Whether that relay owns so many shards."""
 
     async def owns() -> bool:
-        return await ground.sql.fetchval(_IN_CHARGE, f"{ground.name}-{name}-dedicated") > 0
+        return await owned(ground, name) == [shards]
 
     return owns
+
+
+async def owned(ground: Ground, *names: str) -> list[int]:
+    """How many shards each of these relays owns."""
+    sessions = [f"{ground.name}-{name}-dedicated" for name in names]
+    return [await ground.sql.fetchval(_OWNED, LOCK_NAMESPACE, SHARDS, session) for session in sessions]
 
 
 @contextmanager
@@ -74,6 +86,8 @@ async def test_process_that_is_stopped_loses_its_shards_within_seconds(ground: G
     with relay_process(ground) as send_signal:
         await eventually(in_charge(ground, "process"), seconds=STARTED_SECONDS_MAX)
         async with Sender(ground, "standby").running(), writing(ground) as written:
+            await eventually(in_charge(ground, "process", shards=SHARDS // 2), seconds=STARTED_SECONDS_MAX)
+            await eventually(in_charge(ground, "standby", shards=SHARDS // 2))
             await eventually(lambda: len(written) > 50)
             send_signal(signal.SIGSTOP)
             stopped = time.monotonic()
@@ -82,6 +96,7 @@ async def test_process_that_is_stopped_loses_its_shards_within_seconds(ground: G
             before = len(written)
             await eventually(lambda: len(written) > before + 50)
             send_signal(signal.SIGCONT)
+            await eventually(in_charge(ground, "process", shards=SHARDS // 2), seconds=STARTED_SECONDS_MAX)
         async with Sender(ground, "last").running():
             await _drained(ground)
             ids = event_ids(await ground.topic.records())
@@ -123,3 +138,37 @@ async def test_session_that_is_ended_is_opened_again_within_seconds(ground: Grou
         await _drained(ground)
         ids = event_ids(await ground.topic.records())
     assert first_copies(ids) == written
+
+
+async def test_three_relays_share_evenly_and_the_rest_shares_what_one_leaves(ground: Ground) -> None:
+    async with Sender(ground, "one").running(), Sender(ground, "two").running():
+        async with Sender(ground, "three").running():
+
+            async def shared_evenly() -> bool:
+                return sorted(await owned(ground, "one", "two", "three")) == [4, 6, 6]
+
+            await eventually(shared_evenly)
+        for name in ("one", "two"):
+            await eventually(in_charge(ground, name, shards=SHARDS // 2), seconds=TAKEN_OVER_SECONDS_MAX)
+
+
+LARGE = "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_relay_stopped_within_a_query_loses_its_shards(ground: Ground, *, prepared: bool) -> None:
+    """Its session is not idle: it waits to be read, or to hear the rest of the query. Others end it."""
+    unread = await ground.database("unread").dedicated(**SESSION_SETTINGS)
+    shards = Shards(unread)
+    await shards.join()
+    await shards.balance(may_release=True)
+    assert len(shards.owned) == SHARDS
+    ask = (await unread.prepare(LARGE)).fetch if prepared else partial(unread.fetch, LARGE)
+    unread._transport.pause_reading()
+    asking = asyncio.create_task(ask())
+    try:
+        async with Sender(ground, "other").running():
+            await eventually(in_charge(ground, "other"), seconds=TAKEN_OVER_SECONDS_MAX + 10)
+    finally:
+        unread.terminate()
+        await asyncio.gather(asking, return_exceptions=True)

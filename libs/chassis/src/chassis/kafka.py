@@ -3,12 +3,18 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
@@ -28,6 +34,18 @@ STOP_SECONDS_MAX = 5.0
 
 class BrokerUnavailableError(ConnectionError):
     """Kafka did not acknowledge in time. The record may still arrive: answer 5xx and let it come again."""
+
+
+class RecordRefusedError(BrokerUnavailableError):
+    """Kafka will not take this record however often it is sent: change it, or the limit that refuses it."""
+
+
+_REFUSALS = (
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +156,25 @@ class Producer:
         leaderless = [topic for topic in self._topics if not self._is_led(topic)]
         return Check(ok=not leaderless, detail=f"no leader: {', '.join(leaderless)}" if leaderless else "")
 
+    async def led(self, topics: Collection[str]) -> set[str]:
+        """Those of these topics that exist and have a leader for every partition, asked of a broker now.
+
+        Raises:
+            BrokerUnavailableError: no broker answers within `REACHABLE_SECONDS_MAX`.
+        """
+        client = self._ready().client
+        names = {topic: self._connection.topic_prefix + topic for topic in topics}
+        try:
+            async with asyncio.timeout(REACHABLE_SECONDS_MAX):
+                for name in names.values():
+                    await client.add_topic(name)  # asks for a topic it does not know; waiting for it may last
+                reachable = await client.force_metadata_update()
+        except TimeoutError:
+            reachable = False
+        if not reachable:
+            raise BrokerUnavailableError(f"no broker answers at {self._connection.bootstrap}")
+        return {topic for topic, name in names.items() if self._is_led(name)}
+
     def _is_led(self, topic: str) -> bool:
         """Whether every partition of a topic has a leader, as of the last metadata."""
         cluster = self._producer.client.cluster
@@ -160,17 +197,18 @@ class Producer:
         """Produce records in order and tell for each whether the broker has it (None) or why not.
 
         A record that cannot even be handed over (too large) fails alone, and with it the later ones of its
-        key, so that none of them overtakes it.
+        topic and key, so that none of them overtakes it.
         """
         deadline = time.monotonic() + ack_seconds_max
         outcomes: list[asyncio.Future[Any] | BrokerUnavailableError] = []
-        refused: dict[bytes, BrokerUnavailableError] = {}
+        refused: dict[tuple[str, bytes], BrokerUnavailableError] = {}
         try:
             async with asyncio.timeout(ack_seconds_max):
                 for record in records:
-                    outcome = refused.get(record.key) or await self._hand_over(record)
+                    line = (record.topic, record.key)
+                    outcome = refused.get(line) or await self._hand_over(record)
                     if isinstance(outcome, BrokerUnavailableError):
-                        refused[record.key] = outcome
+                        refused[line] = outcome
                     outcomes.append(outcome)
         except TimeoutError as error:
             outcomes += [_unavailable(error)] * (len(records) - len(outcomes))
@@ -215,6 +253,8 @@ def _retrieved(future: asyncio.Future[Any]) -> None:
 def _unavailable(error: BaseException) -> BrokerUnavailableError:
     if isinstance(error, BrokerUnavailableError):
         return error
+    if isinstance(error, _REFUSALS):
+        return RecordRefusedError(f"Kafka refuses the record: {type(error).__name__} {error}")
     reason = "no ack in time" if isinstance(error, TimeoutError) else f"{type(error).__name__} {error}"
     return BrokerUnavailableError(f"Kafka did not take the record: {reason}")
 

@@ -1,0 +1,53 @@
+"""Metrics of an outbox: what waits in it, whether or not anybody owns and moves it."""
+
+import asyncio
+
+from chassis.metrics import Metrics
+from chassis.parts import BackgroundLoop, pause
+from chassis.postgres import Database
+from chassis.relay.status import read_waiting
+
+METER_SECONDS = 5.0
+COUNTED_ROWS_MAX = 1_000
+"""Per shard. The gauge stops there, so that a long backlog costs a look no more than a short one."""
+
+
+class OutboxMeter:
+    """Looks every few seconds and sets gauges per shard; every replica shows the same.
+
+    Args:
+        database: whose outbox; a pooled connection, so that no relay waits for a look.
+        metrics: `outbox_unsent_rows` and `outbox_oldest_unsent_seconds`.
+    """
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._rows = metrics.gauge(
+            "outbox_unsent_rows", f"Events not yet sent; counted up to {COUNTED_ROWS_MAX}", "shard"
+        )
+        self._oldest = metrics.gauge(
+            "outbox_oldest_unsent_seconds", "Age of the oldest unsent event", "shard"
+        )
+        self._loop = BackgroundLoop("outbox meter", self._run)
+
+    async def start(self) -> None:
+        """Begin."""
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._loop.stop()
+
+    async def look(self) -> None:
+        """Set the gauges once."""
+        async with self._database.transaction(readonly=True) as connection:
+            waiting = await read_waiting(connection, rows_max=COUNTED_ROWS_MAX)
+        for shard in waiting:
+            self._rows.labels(str(shard.shard)).set(shard.rows)
+            self._oldest.labels(str(shard.shard)).set(shard.oldest_seconds or 0.0)
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self.look()
+            self._loop.recovered()
+            await pause(stopping, METER_SECONDS)
