@@ -1,4 +1,4 @@
-"""Processes that stand still and go on: F4."""
+"""Processes that stand still and go on: F4, F17."""
 
 import asyncio
 import os
@@ -9,10 +9,17 @@ from contextlib import asynccontextmanager
 from faults.load import Load
 from faults.plan import SHORT
 from faults.scene import Scene, stretched
-from harness import Running
+from harness import Running, eventually
 
 STOPPED_SECONDS = 60.0
 STOPPED_SHORT_SECONDS = 10.0
+EXPELLED_SECONDS = 330.0
+"""Beyond the poll interval; the session is over long before."""
+
+EXPELLED_SHORT_SECONDS = 14.0
+"""Beyond the session."""
+
+READY_SECONDS_MAX = 60.0
 UNSENT_SECONDS_MAX = 6.0
 """Taken over within 5 s (BK-11), and a second to send what waited."""
 
@@ -33,6 +40,20 @@ async def relay(scene: Scene) -> None:
     assert sleeper.running, "the stopped relay did not live on"
     scene.notes["oldest unsent while it stood still, seconds"] = round(oldest, 1)
     assert oldest <= stretched(UNSENT_SECONDS_MAX), f"a row waited {oldest:.1f} s: nobody took over in time"
+
+
+async def consumer(scene: Scene) -> None:
+    """F17: a consumer stands still with work in hand until its group has given its partitions to another."""
+    api = await scene.booking("api", "relay")
+    sleeper = await scene.booking("consumers")
+    async with scene.load(booking=api) as load:
+        await load.reached(0.3)
+        await scene.booking("consumers")
+        async with standing_still(sleeper):
+            short = scene.size == SHORT
+            await asyncio.sleep(EXPELLED_SHORT_SECONDS if short else EXPELLED_SECONDS)
+    assert sleeper.running, "the stopped consumer did not live on"
+    await eventually(lambda: scene.stack.ready("booking"), seconds=READY_SECONDS_MAX, what="booking ready")
 
 
 async def _oldest_unsent_seconds(scene: Scene, until: float, load: Load) -> float:

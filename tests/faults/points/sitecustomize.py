@@ -3,7 +3,7 @@ code has no trace of them.
 
 `FAULT_POINTS=point:action[=argument][@probability],…`; FAULT_SEED seeds the dice. Actions: `kill` (SIGKILL,
 which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself); of
-`outgoing-record`: `newer`, `older`.
+`outgoing-record`: `newer`, `older`; of `payment-read`: `bug=ID+ID`.
 """
 
 import asyncio
@@ -105,6 +105,20 @@ def _outgoing_record(fault: Fault) -> None:
     outbox.to_record = {"newer": newer, "older": older}[fault.action]
 
 
+def _payment_read(fault: Fault) -> None:
+    """A bug that strikes some events by id, `bug=ID+ID`: mended by a start without this point (F22)."""
+    from booking.handlers import intake
+
+    parse_payment, struck = intake.parse_payment, set(fault.argument.split("+"))
+
+    def parse_or_fail(value: bytes, *, event_id: str) -> Any:
+        if event_id in struck:
+            raise LookupError("fault point")
+        return parse_payment(value, event_id=event_id)
+
+    intake.parse_payment = parse_or_fail
+
+
 _ADDED_HEADERS = {"traceparent", "ce_correlationid", "ce_causationid", "content-type"}
 """Headers that a consumer must be able to do without."""
 
@@ -114,6 +128,7 @@ POINTS: dict[str, Callable[[Fault], None]] = {
     "before-outbox-mark": _before_outbox_mark,
     "before-database-commit": _before_database_commit,
     "outgoing-record": _outgoing_record,
+    "payment-read": _payment_read,
 }
 
 
