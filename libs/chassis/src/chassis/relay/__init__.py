@@ -2,7 +2,7 @@
 
 * `shards`: several relays share the shards, by session locks;
 * `outlet`: look, publish, delete; `floors` and `holds` are its two pure decisions;
-* `status`, `meter`, `commands`: what waits, for metrics and operators.
+* `status`, `meter`: what waits, for metrics and operators.
 
 Everything a relay does runs on the session that holds its locks. The server ends that session when the
 relay falls silent (killed, stopped, cut off), and the others share its shards within seconds. What can

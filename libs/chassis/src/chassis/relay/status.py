@@ -1,4 +1,4 @@
-"""What waits in an outbox, per shard, and who owns the shard: for metrics and for `outbox status`."""
+"""What waits in an outbox, per shard, and who owns the shard: for metrics and operators."""
 
 from dataclasses import dataclass
 from datetime import datetime
