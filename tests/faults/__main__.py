@@ -7,6 +7,7 @@ ROW=F4 runs one row (or F4,F7), SEED=… repeats a plan, LONG=1 takes a million 
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
@@ -26,7 +27,10 @@ _SEEDS = 2**31
 
 
 async def main(directory: Path) -> int:
-    """Run what the environment asks for; the exit code."""
+    """Run what the environment asks for; the exit code. SIGTERM ends it as Ctrl-C does, servers and all."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console()
     try:
         rows, size, seed = _wanted(os.environ)
