@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.record import default_records
 
 from harness.waiting import eventually
 
@@ -27,6 +28,21 @@ class Record:
     def header(self, name: str) -> str | None:
         """The first header of that name as text, None if there is none."""
         return next((value.decode() for found, value in self.headers if found == name), None)
+
+
+class RawName(str):
+    """A header's name that is these bytes, UTF-8 or not: `RawName(b"n\\xff")`."""
+
+    __slots__ = ("raw",)
+
+    def __new__(cls, raw: bytes) -> Self:
+        name = super().__new__(cls, raw.decode(errors="replace"))
+        name.raw = raw
+        return name
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        del encoding, errors
+        return self.raw
 
 
 class TestTopic:
@@ -83,6 +99,20 @@ class TestTopic:
             Record(record.value, record.key, record.headers, place.partition, place.offset)
             for record, place in zip(records, places, strict=True)
         ]
+
+    async def publish_batch(self, records: Sequence[Record], *, partition: int) -> None:
+        """Put one batch there as a careless client would: a `RawName` is written as the bytes it says."""
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        await producer.start()
+        try:
+            batch = producer.create_batch()
+            builder = vars(default_records)["_DefaultRecordBatchBuilderPy"]
+            batch._builder = builder(2, 0, 0, -1, -1, 0, 2**20)  # magic 2, no codec, no transaction
+            for record in records:
+                batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+            await (await producer.send_batch(batch, self.name, partition=partition))
+        finally:
+            await producer.stop()
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncGenerator[AIOKafkaConsumer]:

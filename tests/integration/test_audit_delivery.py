@@ -149,7 +149,7 @@ async def test_message_that_cannot_be_recorded_costs_only_itself_and_is_kept(
 
     entry = await audit.entry(event_id=f"{BOOKINGS}/{placed.partition}/{placed.offset}")
     assert entry["event_type"] == "message.unreadable"
-    assert entry["error"] == "bug after 3 attempts: InsufficientPrivilegeError"
+    assert entry["error"] == "bug after 6 attempts: InsufficientPrivilegeError"
     kept = await database.fetchval("SELECT body FROM event_payload WHERE entry_id = $1", entry["entry_id"])
     assert base64.b64decode(json.loads(kept)["value"]) == broken.value
     assert set(ids(others)) <= set(await recorded_ids(audit_stack))

@@ -9,7 +9,7 @@ import pytest
 from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 
-from chassis.consuming import Consumer, shell
+from chassis.consuming import Consumer, shell, subscription
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
 from chassis.kafka import KafkaConnection, build_broker
@@ -66,14 +66,14 @@ def assert_at_least_once(subscriber: Any, group: str) -> None:
     assert subscriber.group_id == group
     assert subscriber._no_reply is True
     assert type(subscriber).__name__ == "BatchSubscriber"
-    assert subscriber.batch_timeout_ms == shell.BATCH_WAIT_MILLISECONDS
-    assert subscriber.max_records == shell.BATCH_MESSAGES_MAX
-    assert isinstance(subscriber._listener, shell._DrainOnRevoke)
-    assert subscriber._call_options.parser is shell._keep_bytes
-    assert subscriber._call_options.decoder is shell._raw_records
-    assert options["session_timeout_ms"] == shell.SESSION_MILLISECONDS_MAX
+    assert subscriber.batch_timeout_ms == subscription.POLL_WAIT_MILLISECONDS
+    assert subscriber.max_records == subscription.POLL_MESSAGES_MAX
+    assert isinstance(subscriber._listener, subscription.RebalanceListener)
+    assert subscriber._call_options.parser is subscription.keep_bytes
+    assert subscriber._call_options.decoder is subscription.raw_records
+    assert options["session_timeout_ms"] == subscription.SESSION_MILLISECONDS_MAX
     assert options["heartbeat_interval_ms"] * 3 <= options["session_timeout_ms"]
-    assert options["max_poll_interval_ms"] > 1000 * (shell.IN_HAND_SECONDS_MAX + shell.DRAIN_SECONDS_MAX)
+    assert options["max_poll_interval_ms"] > 1000 * shell.DRAIN_SECONDS_MAX
     assert len(subscriber.calls) == 1
 
 

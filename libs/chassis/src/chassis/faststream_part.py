@@ -29,11 +29,13 @@ class Consumers:
         except BaseException:
             await self._broker.stop()
             raise
+        for consumer in self._consumers:
+            await consumer.start()
 
     async def stop(self) -> None:
         """Finish the batch in hand, commit it, leave the group."""
         for consumer in self._consumers:
-            await consumer.drain()
+            await consumer.stop()
         await self._broker.stop()
 
     async def check(self) -> Check:

@@ -17,6 +17,8 @@ from contracts.wire import WireModel
 ModelT = TypeVar("ModelT", bound=WireModel)
 
 ERROR_CHARACTERS_MAX = 500
+OVERHEAD_BYTES = 1_000
+"""Of a message's objects, whatever it carries."""
 
 
 class Record(Protocol):
@@ -63,12 +65,20 @@ class Message:
         )
 
     @cached_property
+    def size_bytes(self) -> int:
+        """Roughly what it takes in memory."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return OVERHEAD_BYTES + len(self.key) + len(self.value) + headers
+
+    @cached_property
     def metadata(self) -> MessageMetadata:
         """CloudEvents attributes.
 
         Raises:
             MalformedMessageError: the headers do not describe an event.
         """
+        if not all(_is_utf8(name) for name, _ in self.headers):
+            raise MalformedMessageError("the name of a header is not UTF-8")
         try:
             return read_metadata(self.headers)
         except MetadataError as error:
@@ -105,6 +115,15 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _is_utf8(name: str) -> bool:
+    """Bytes that are not UTF-8 come as lone surrogates (`chassis.consuming.records`)."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def event_of(headers: Headers) -> tuple[str | None, str | None]:
     """Event id and type as far as the headers tell; of a message that cannot be read, None and None."""
     try:
@@ -120,8 +139,8 @@ def describe(error: Exception) -> str:
 
 
 def pack_headers(headers: Headers) -> bytes:
-    """Headers as bytes for a table; any bytes survive."""
-    return msgspec.json.encode([[name, b64encode(value).decode()] for name, value in headers])
+    """Headers as bytes for a table; any value survives, of a name that is not UTF-8 its printable form."""
+    return msgspec.json.encode([[_printable(name), b64encode(value).decode()] for name, value in headers])
 
 
 def unpack_headers(packed: bytes) -> Headers:

@@ -51,9 +51,13 @@ class BackgroundLoop:
         """Begin the loop; it reports its own failures through `check`."""
         self._task = asyncio.create_task(self._keep_running(), name=self.name)
 
+    def ask_to_stop(self) -> None:
+        """Let the loop finish; whoever waits inside it for something else is to be woken by its owner."""
+        self._stopping.set()
+
     async def stop(self) -> None:
         """Ask the loop to finish and wait for it; the lifecycle bounds the wait."""
-        self._stopping.set()
+        self.ask_to_stop()
         if self._task is not None:
             try:
                 await self._task

@@ -4,7 +4,7 @@
 batch of messages in, effects and outbox rows written, nothing committed.
 """
 
-from chassis.consuming.shell import Consumer, SetAside
+from chassis.consuming.shell import Consumer, SetAsideStore
 from chassis.messages import Apply
 
-__all__ = ["Apply", "Consumer", "SetAside"]
+__all__ = ["Apply", "Consumer", "SetAsideStore"]

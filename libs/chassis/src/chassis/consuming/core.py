@@ -1,58 +1,299 @@
-"""What to do after a failure: *batch size + kind of failure + attempts → action*. No clock, no I/O."""
+"""Consuming as a pure state machine: *state + outcome → next step*. No clock, no I/O (design rule 6).
 
-from dataclasses import dataclass
+The shell asks for a step, takes it, and tells the outcome. Time comes in as an argument.
 
+* **Batch, then narrow.** A batch is applied in one transaction. If it fails for a reason that may lie in a
+  message, its halves are tried until the one message is found: that costs a few transactions, not one a
+  message.
+* **Held, then judged.** A message that fails alone is held: the later ones of its key wait behind it, all
+  others flow while it is tried again. It is set aside only when another message was applied between two of
+  its failures, because only then the fault is its own. What cannot be decoded needs no such proof.
+* **Breaker.** When message after message fails, nothing is set aside and nothing is tried but a probe now and
+  then, each time another message where there is one, until one succeeds.
+* **Epochs.** A step's outcome counts for a message only while its partition is assigned as it was then.
+* **Contiguous commit.** An offset passes when every message before it is done.
+* **Back-pressure.** A partition is paused when its share of memory is used, and resumed at half of it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from chassis.consuming.breaker import Breaker
+from chassis.consuming.limits import Limits, back_off_seconds
+from chassis.consuming.queues import Entry, PartitionQueue, Place, Standing
+from chassis.consuming.steps import Apply, Flow, SetAside, Step, Wait
 from chassis.errors import FailureKind
+from chassis.messages import Message
 from contracts.reasons import SetAsideReason
 
-BACK_OFF_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
-"""Wait before attempt 2, 3, …; the last one repeats."""
-
-BUG_ATTEMPTS_MAX = 3
-"""A failure that is nobody's fault we know of is tried this often before its message is set aside."""
+RESUME_SHARE_MAX = 0.5
+"""A paused partition is resumed when no more of its share is in use: not at once, or it would flutter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Apply the same batch again after a wait; nothing was committed."""
-
-    after_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Isolate:
-    """Apply the batch message by message, so that one bad message costs only itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetMessageAside:
-    """Keep the one message apart and let its offset pass."""
-
-    reason: SetAsideReason
-
-
-Action = Retry | Isolate | SetMessageAside
-
-
-def after_failure(kind: FailureKind, *, messages: int, attempts: int) -> Action:
-    """The next action.
+class Core:
+    """The state of one group member.
 
     Args:
-        kind: of the failure.
-        messages: in the batch that failed, at least 1.
-        attempts: made so far with this very batch, at least 1.
+        limits: of everything it holds and does.
     """
-    if kind is FailureKind.TRANSIENT:
-        return Retry(back_off_seconds(attempts))
-    if messages > 1:
-        return Isolate()
-    if kind is FailureKind.MALFORMED:
-        return SetMessageAside(SetAsideReason.MALFORMED)
-    if attempts < BUG_ATTEMPTS_MAX:
-        return Retry(back_off_seconds(attempts))
-    return SetMessageAside(SetAsideReason.BUG)
 
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._queues: dict[Place, PartitionQueue] = {}
+        self._epoch = 0
+        self._breaker = Breaker(self._limits)
+        self._narrow: list[Entry] = []
+        """One of these is known to fail."""
+        self._held: list[Entry] = []
+        self._judged: list[SetAside] = []
+        self._batch_messages_max = self._limits.batch_messages_max
+        self._setbacks = 0
+        """Failures in a row for passing reasons."""
+        self._not_before = 0.0
+        self._successes = 0
+        self._error = ""
 
-def back_off_seconds(attempts: int) -> float:
-    """How long to wait after so many failed attempts."""
-    return BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS)) - 1]
+    # --- what Kafka does ---------------------------------------------------------------------
+
+    def assign(self, places: Iterable[Place]) -> None:
+        """These partitions are ours from now on, under a new epoch."""
+        self._epoch += 1
+        for place in places:
+            self._drop(place)
+            self._queues[place] = PartitionQueue(self._epoch)
+
+    def revoke(self, places: Iterable[Place]) -> None:
+        """These partitions are no longer ours: what is in memory of them is forgotten."""
+        for place in places:
+            self._drop(place)
+        if not self._queues:  # what kept failing was theirs: their next owner tells
+            self._setbacks, self._not_before = 0, 0.0
+
+    def receive(self, place: Place, messages: Sequence[Message]) -> None:
+        """Messages in order of their offsets; those of a partition that is not ours are left to its owner."""
+        queue = self._queues.get(place)
+        if queue is not None:
+            queue.receive(place, messages)
+
+    def flow(self) -> Flow:
+        """Which partitions are to pause, and which may send again, since this was last asked."""
+        share_bytes = self._limits.buffer_bytes_max // max(1, len(self._queues))
+        pause: list[Place] = []
+        resume: list[Place] = []
+        for place, queue in self._queues.items():
+            used = max(len(queue) / self._limits.partition_messages_max, queue.size_bytes / share_bytes)
+            if not queue.paused and used >= 1:
+                queue.paused = True
+                pause.append(place)
+            elif queue.paused and used <= RESUME_SHARE_MAX:
+                queue.paused = False
+                resume.append(place)
+        return Flow(pause, resume)
+
+    def to_commit(self) -> Mapping[Place, int]:
+        """Offsets that have moved since they were last committed: the next one to be read, per partition."""
+        return {
+            place: queue.position
+            for place, queue in self._queues.items()
+            if queue.position is not None and queue.position != queue.committed
+        }
+
+    def committed(self, offsets: Mapping[Place, int]) -> None:
+        """Kafka has these."""
+        for place, offset in offsets.items():
+            if place in self._queues:
+                self._queues[place].committed = offset
+
+    # --- what to do --------------------------------------------------------------------------
+
+    def next_step(self, now: float) -> Step:
+        """What to do at this time (monotonic, in seconds)."""
+        if now < self._not_before:
+            return Wait(self._not_before)
+        for verdict in self._judged:
+            if self._is_open_to(verdict.entry, now):
+                return verdict
+        if self._breaker.is_open:
+            return self._probe(now)
+        if self._narrow:
+            return Apply(self._narrow[: max(1, len(self._narrow) // 2)])
+        due = self._longest_held(now)
+        if due is not None and due.retry_at <= now:
+            return Apply([due])
+        batch = self._batch(now)
+        return Apply(batch) if batch else Wait(self._next_time(now))
+
+    def trouble(self, now: float) -> str:
+        """What keeps this consumer from its work, in a line; empty when nothing does."""
+        halted = [f"{topic}/{number}" for (topic, number), q in self._queues.items() if q.halted_until > now]
+        if self._breaker.is_open and self._queues:
+            return f"stopped by its breaker, probing: {self._error}"
+        if halted:
+            return f"no room for more dead letters, paused: {', '.join(sorted(halted))}"
+        sticking = any(entry.attempts > self._limits.lone_attempts_max for entry in self._held)
+        return self._error if self._setbacks or sticking else ""
+
+    # --- what came of it ---------------------------------------------------------------------
+
+    def applied(self, step: Apply, *, free: int, no_room: Collection[Message], now: float) -> None:
+        """A batch is committed in the database.
+
+        Args:
+            step: what was applied.
+            free: so many had an effect of their own, and were not kept behind another.
+            no_room: those neither applied nor kept: there is no room behind their line.
+            now: monotonic, in seconds.
+        """
+        self._setbacks, self._not_before = 0, 0.0
+        if free:
+            self._successes += free
+            self._breaker.succeeded(free)
+            self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
+        left = {id(message) for message in no_room}
+        for entry in step.entries:
+            if id(entry.message) in left:
+                self._halt(entry, now)
+            else:
+                self._settle(entry)
+        self._narrow = [] if left else [e for e in self._narrow if e.standing is not Standing.DONE]
+
+    def failed(self, step: Apply, kind: FailureKind, error: str, now: float) -> None:
+        """A batch was rolled back."""
+        self._error = error
+        entries = [entry for entry in step.entries if self._is_current(entry)]
+        if kind is FailureKind.TRANSIENT:
+            self._set_back(entries, now)
+        elif len(step.entries) > 1:
+            self._narrow = entries
+            self._batch_messages_max = max(1, len(step.entries) // 2)
+        elif entries:
+            self._failed_alone(entries[0], kind, error, now)
+
+    def set_aside(self, step: SetAside, *, kept: bool, now: float) -> None:
+        """A message was set aside; or it was not, because there is no room for it."""
+        self._setbacks, self._not_before = 0, 0.0
+        self._judged = [verdict for verdict in self._judged if verdict is not step]
+        if kept:
+            self._settle(step.entry)
+        else:
+            self._halt(step.entry, now)
+
+    def not_set_aside(self, error: str, now: float) -> None:
+        """Setting aside failed: what is not kept does not pass."""
+        self._error = f"cannot set a message aside: {error}"
+        self._set_back([], now)
+
+    # --- choosing ----------------------------------------------------------------------------
+
+    def _batch(self, now: float) -> list[Entry]:
+        """As many messages as one transaction takes, a partition's in order."""
+        entries: list[Entry] = []
+        size_bytes = 0
+        for place in self._in_turn(now):
+            for entry in self._queues[place].candidates():
+                size_bytes += entry.message.size_bytes
+                if entries and size_bytes > self._limits.batch_bytes_max:
+                    return entries
+                entries.append(entry)
+                if len(entries) >= self._batch_messages_max:
+                    return entries
+        return entries
+
+    def _in_turn(self, now: float) -> list[Place]:
+        """Partitions that are not halted; the one that begins is the last the next time."""
+        places = [place for place, queue in self._queues.items() if queue.halted_until <= now and len(queue)]
+        if places:
+            self._queues[places[0]] = self._queues.pop(places[0])
+        return places
+
+    def _probe(self, now: float) -> Step:
+        """One message: a new one where there is one, else the held one that was tried longest ago."""
+        if now < self._breaker.probe_at:
+            return Wait(self._breaker.probe_at)
+        for place in self._in_turn(now):
+            for entry in self._queues[place].candidates():
+                return Apply([entry])
+        held = self._longest_held(now)
+        return Wait(self._next_time(now)) if held is None else Apply([held])
+
+    def _longest_held(self, now: float) -> Entry | None:
+        """Of the held messages the one to be tried next."""
+        ready = (entry for entry in self._held if self._is_open_to(entry, now) and not self._is_judged(entry))
+        return min(ready, key=lambda entry: entry.retry_at, default=None)
+
+    def _next_time(self, now: float) -> float | None:
+        """When there will be something to do by itself."""
+        times = [entry.retry_at for entry in self._held if self._is_open_to(entry, now)]
+        times += [queue.halted_until for queue in self._queues.values() if queue.halted_until > now]
+        return min(times, default=None)
+
+    # --- judging -----------------------------------------------------------------------------
+
+    def _set_back(self, entries: Sequence[Entry], now: float) -> None:
+        """The reason passes by itself: later, with less at a time, and past the one that sticks."""
+        self._setbacks += 1
+        self._not_before = now + back_off_seconds(self._setbacks)
+        sticks = self._setbacks >= self._limits.transient_attempts_max
+        if sticks:
+            self._batch_messages_max = max(1, len(entries) // 2)
+        if len(entries) == 1 and (sticks or entries[0].standing is Standing.HELD):
+            entries[0].attempts += 1
+            self._hold(entries[0], self._not_before)  # after the wait others come first
+
+    def _failed_alone(self, entry: Entry, kind: FailureKind, error: str, now: float) -> None:
+        entry.attempts += 1
+        entry.error = error
+        is_new = entry.standing is Standing.QUEUED
+        if entry.successes_before is None:
+            entry.successes_before = self._successes
+        self._hold(entry, now)
+        if kind is FailureKind.MALFORMED:
+            self._judged.append(SetAside(entry, SetAsideReason.MALFORMED))
+        elif not self._breaker.is_open and self._is_to_blame(entry):
+            self._judged.append(SetAside(entry, SetAsideReason.BUG))
+        if self._breaker.is_open:
+            self._breaker.probe_failed(now)
+        elif is_new:
+            self._breaker.failed(now, in_row=kind is not FailureKind.MALFORMED)
+
+    def _is_to_blame(self, entry: Entry) -> bool:
+        """Whether others succeed where this one fails. Without any other, it is to blame after a while."""
+        if entry.attempts < self._limits.bug_attempts_max:
+            return False
+        if entry.successes_before is not None and self._successes > entry.successes_before:
+            return True
+        return entry.attempts >= self._limits.lone_attempts_max and not any(
+            True for queue in self._queues.values() for _ in queue.candidates()
+        )
+
+    def _hold(self, entry: Entry, now: float) -> None:
+        self._narrow = []
+        entry.retry_at = now + back_off_seconds(entry.attempts)
+        if entry.standing is Standing.QUEUED:
+            self._queues[entry.place].hold(entry)
+            self._held.append(entry)
+
+    def _halt(self, entry: Entry, now: float) -> None:
+        """Its partition pauses: there is no room to keep what cannot be applied."""
+        if self._is_current(entry):
+            self._queues[entry.place].halted_until = now + self._limits.halt_seconds
+
+    def _settle(self, entry: Entry) -> None:
+        if self._is_current(entry):
+            self._queues[entry.place].settle(entry)
+            self._held = [other for other in self._held if other is not entry]
+
+    def _drop(self, place: Place) -> None:
+        if self._queues.pop(place, None) is not None:
+            self._narrow = []
+            self._held = [entry for entry in self._held if entry.place != place]
+            self._judged = [verdict for verdict in self._judged if verdict.entry.place != place]
+
+    def _is_current(self, entry: Entry) -> bool:
+        queue = self._queues.get(entry.place)
+        return queue is not None and queue.epoch == entry.epoch and entry.standing is not Standing.DONE
+
+    def _is_judged(self, entry: Entry) -> bool:
+        return any(verdict.entry is entry for verdict in self._judged)
+
+    def _is_open_to(self, entry: Entry, now: float) -> bool:
+        return self._queues[entry.place].halted_until <= now

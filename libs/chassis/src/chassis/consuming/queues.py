@@ -1,0 +1,103 @@
+"""What a consumer has of one partition: messages in order, and how far the offset may go. Pure."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from chassis.messages import Message
+
+Place = tuple[str, int]
+"""Topic, without the deployment's prefix, and partition."""
+
+
+class Standing(Enum):
+    """How a message stands with its consumer."""
+
+    QUEUED = auto()
+    HELD = auto()
+    """It failed: the later ones of its key wait for it, the others go on."""
+    DONE = auto()
+    """Applied, or set aside: its offset may pass once those before it are done too."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A message in memory.
+
+    Attributes:
+        epoch: of the assignment under which it came; what happens to it later counts only under that one.
+        attempts: made with this message alone, or since it is known that it may be at fault.
+        retry_at: when a held one is tried again.
+        successes_before: the consumer's count of applied messages when this one first failed; None before.
+        error: of its newest failure.
+    """
+
+    message: Message
+    place: Place
+    epoch: int
+    standing: Standing = Standing.QUEUED
+    attempts: int = 0
+    retry_at: float = 0.0
+    successes_before: int | None = None
+    error: str = ""
+
+
+class PartitionQueue:
+    """One assigned partition.
+
+    Attributes:
+        epoch: of its assignment.
+        size_bytes: of the messages that are not done.
+        paused: whether Kafka has been told to send no more of it.
+        halted_until: nothing of it is tried before this time.
+        position: the next offset to be committed, None before anything is done.
+        committed: what was last committed.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.size_bytes = 0
+        self.paused = False
+        self.halted_until = 0.0
+        self.position: int | None = None
+        self.committed: int | None = None
+        self._entries: deque[Entry] = deque()
+        self._last_offset = -1
+        self._held = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def receive(self, place: Place, messages: Sequence[Message]) -> None:
+        """Queue what Kafka sent, in order; what came before is not taken twice."""
+        for message in messages:
+            if message.offset > self._last_offset:
+                self._last_offset = message.offset
+                self._entries.append(Entry(message, place, self.epoch))
+                self.size_bytes += message.size_bytes
+
+    def candidates(self) -> Iterator[Entry]:
+        """Queued messages in order, without those whose key has a held one before them."""
+        if not self._held:
+            yield from (entry for entry in self._entries if entry.standing is Standing.QUEUED)
+            return
+        waiting: set[bytes] = set()
+        for entry in self._entries:
+            if entry.standing is Standing.HELD:
+                waiting.add(entry.message.key)
+            elif entry.standing is Standing.QUEUED and entry.message.key not in waiting:
+                yield entry
+
+    def hold(self, entry: Entry) -> None:
+        """Let the other keys pass this queued message."""
+        entry.standing = Standing.HELD
+        self._held += 1
+
+    def settle(self, entry: Entry) -> None:
+        """This message is done; the offset passes as far as everything before it is done too."""
+        self._held -= entry.standing is Standing.HELD
+        entry.standing = Standing.DONE
+        self.size_bytes -= entry.message.size_bytes
+        while self._entries and self._entries[0].standing is Standing.DONE:
+            self.position = self._entries.popleft().message.offset + 1

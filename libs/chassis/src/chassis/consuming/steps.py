@@ -1,0 +1,46 @@
+"""What the core asks the shell to do."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from chassis.consuming.queues import Entry, Place
+from chassis.messages import Message
+from contracts.reasons import SetAsideReason
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Apply these in one transaction, in this order."""
+
+    entries: Sequence[Entry]
+
+    @property
+    def messages(self) -> list[Message]:
+        """What is to be applied."""
+        return [entry.message for entry in self.entries]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Keep this message apart, with its error and attempts, and let its offset pass."""
+
+    entry: Entry
+    reason: SetAsideReason
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until` (monotonic seconds), or before something comes where it is None."""
+
+    until: float | None
+
+
+Step = Apply | SetAside | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What Kafka is to be told about sending more."""
+
+    pause: Collection[Place]
+    resume: Collection[Place]
