@@ -99,3 +99,28 @@ def test_console_format_is_one_readable_line() -> None:
     (line,) = lines("get_logger('a').info('service started', parts=3)", log_format="console")
     assert "service started" in line
     assert "parts=3" in line
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_traceback_tells_classes_and_frames_and_no_text(log_format: str) -> None:
+    statements = (
+        "try:\n    raise KeyError('+1555' + '4711') from ValueError('ada@' + 'example.com')\n"
+        "except KeyError as e:\n    e.add_note('note ' + '4712')\n"
+        "    get_logger('a').error('failed', exc_info=e)\n"
+        "    logging.getLogger('lib').error('failed', exc_info=e)"
+    )
+    text = "\n".join(lines(statements, log_format=log_format))
+    assert "KeyError" in text
+    assert "<module>" in text
+    assert not [secret for secret in ("+1555", "4711", "4712", "ada@") if secret in text]
+
+
+def test_task_that_nobody_awaits_tells_its_failure_without_its_text() -> None:
+    (line,) = objects(
+        "import asyncio\nasync def main():\n    async def fail():\n        raise KeyError('47' + '11')\n"
+        "    asyncio.create_task(fail())\n    await asyncio.sleep(0)\n    await asyncio.sleep(0)\n"
+        "asyncio.run(main())"
+    )
+    assert line["logger"] == "asyncio"
+    assert "KeyError" in json.dumps(line)
+    assert "4711" not in json.dumps(line)

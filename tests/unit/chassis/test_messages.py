@@ -25,6 +25,7 @@ class ClientRecord:
     key: bytes | None = None
     value: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp: int = 1_700_000_000_500
 
 
 def message(value: bytes = b"{}", **attributes: bytes) -> Message:
@@ -49,6 +50,21 @@ def test_any_record_becomes_a_message(
     assert (made.partition, made.offset, made.key, made.value) == (3, 7, key or b"", value or b"")
     assert made.headers == tuple((name, content or b"") for name, content in raw)
     assert made.topic == topic.removeprefix("t1.")
+    assert made.sent_at == 1_700_000_000.5
+
+
+def test_record_without_a_timestamp_was_sent_at_no_known_time() -> None:
+    assert Message.from_record(ClientRecord(timestamp=-1), topic_prefix="").sent_at is None
+
+
+def test_trace_that_is_continued_is_what_the_message_causes() -> None:
+    theirs, ours = (f"00-{'ab' * 16}-{digit * 16}-01" for digit in "12")
+    made = message(ce_id=b"1", ce_source=b"s", ce_type=b"t", traceparent=theirs.encode())
+    assert made.metadata.traceparent == made.traceparent == theirs
+    made.continue_trace(ours)
+    assert made.metadata.traceparent == made.traceparent == ours
+    assert made.sent_traceparent == theirs
+    assert message(traceparent=b"\xff").traceparent is None
 
 
 @given(headers)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis import clock
+from chassis import clock, trace_context
 from chassis.outbox import SHARDS, OutgoingEvent, caused_by, shard_of, to_record
 from contracts.bookings import BookingIdentityConflict
 from contracts.metadata import MessageMetadata, read_metadata
@@ -19,6 +19,7 @@ PAYLOAD = BookingIdentityConflict(
     second_body_sha256="b",
     recorded_at=clock.now(),
 )
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 EVENT = OutgoingEvent(payload=PAYLOAD, key="b-1", source="booking")
 
 
@@ -67,7 +68,16 @@ def test_event_without_an_id_gets_a_new_one_and_starts_a_chain() -> None:
 
 @pytest.mark.parametrize(("chain", "expected"), [(None, "cause-1"), ("chain-0", "chain-0")])
 def test_caused_event_names_its_cause_and_keeps_the_chain(chain: str | None, expected: str) -> None:
-    cause = MessageMetadata("cause-1", "s", "t", correlation_id=chain, traceparent="00-a-b-01")
+    cause = MessageMetadata("cause-1", "s", "t", correlation_id=chain, traceparent=TRACEPARENT)
     metadata = read_metadata(to_record(caused_by(EVENT, cause)).headers)
     assert (metadata.correlation_id, metadata.causation_id) == (expected, "cause-1")
-    assert metadata.traceparent == "00-a-b-01"
+    assert metadata.traceparent == TRACEPARENT
+
+
+@pytest.mark.parametrize("given", [None, "", "00-a-b-01", TRACEPARENT.upper()])
+def test_event_without_a_sound_trace_continues_the_request_in_hand_or_begins_one(given: str | None) -> None:
+    event = replace(EVENT, traceparent=given)
+    with trace_context.carried(TRACEPARENT):
+        assert read_metadata(to_record(event).headers).traceparent == TRACEPARENT
+    begun = read_metadata(to_record(event).headers).traceparent
+    assert trace_context.checked(begun) == begun != TRACEPARENT

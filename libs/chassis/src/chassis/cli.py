@@ -16,6 +16,7 @@ from chassis.logs import configure_logs
 from chassis.migrations import MigrationError, migrate
 from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import ServiceSettings, SettingsError, load_settings
+from chassis.telemetry.spans import exporting
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
@@ -47,8 +48,16 @@ def add_serve(
     def serve() -> None:
         """Run the service until SIGTERM or Ctrl-C."""
         settings = load_settings(settings_class)
-        configure_logs(name, log_format=settings.log_format, level=settings.log_level)
-        raise typer.Exit(build(settings).serve())
+        raise typer.Exit(run_service(name, settings, lambda: build(settings)))
+
+
+def run_service(name: str, settings: ServiceSettings, build: Callable[[], Service]) -> int:
+    """Run a service until a signal, logs and spans going where its settings say. Returns the exit code."""
+    configure_logs(
+        name, log_format=settings.log_format, level=settings.log_level, messages=settings.log_messages
+    )
+    with exporting(name, settings.otel_exporter_otlp_endpoint):
+        return build().serve()
 
 
 def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:

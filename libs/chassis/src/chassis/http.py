@@ -11,11 +11,13 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from chassis.auth import provide_actor
+from chassis.errors import loggable
 from chassis.health import Health
 from chassis.kafka import BrokerUnavailableError
 from chassis.logs import get_logger
 from chassis.metrics import CONTENT_TYPE, Metrics
 from chassis.postgres import is_transient
+from chassis.telemetry.requests import ObservedApp, route_of
 
 _log = get_logger(__name__)
 
@@ -102,9 +104,7 @@ def _on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Re
 
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if isinstance(error, BrokerUnavailableError) or is_transient(error):
-        _log.warning(
-            "request could not be served", path=request.url.path, error=f"{type(error).__name__}: {error}"
-        )
+        _log.warning("request could not be served", route=route_of(request.scope), error=loggable(error))
         return _answer(
             503,
             "temporarily-unavailable",
@@ -113,7 +113,7 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
         )
     if isinstance(error, RecursionError | UnicodeDecodeError):  # raised by the decoder of the body alone
         return _answer(400, "invalid-request", "body: not JSON in UTF-8, or nested too deeply")
-    _log.error("request failed", path=request.url.path, exc_info=error)
+    _log.error("request failed", route=route_of(request.scope), error=loggable(error), exc_info=error)
     return _answer(500, "internal-error", "the service failed; its log has the cause")
 
 
@@ -142,6 +142,7 @@ def build_app(
     metrics: Metrics,
     dependencies: Mapping[str, Provide] | None = None,
     lifespan: Sequence[Any] = (),
+    quiet_routes: Sequence[str] = (),
 ) -> Litestar:
     """A service's HTTP application: its own routes and those that every service has.
 
@@ -152,8 +153,9 @@ def build_app(
         metrics: served at `/metrics`.
         dependencies: by parameter name; `actor` is always there.
         lifespan: context managers that live as long as the application.
+        quiet_routes: templates of routes whose requests are logged at DEBUG only.
     """
-    return Litestar(
+    app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
         dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
         exception_handlers={
@@ -173,3 +175,6 @@ def build_app(
         logging_config=None,  # Litestar's own would replace what chassis.logs set up
         debug=False,
     )
+    # Around everything, so that requests without a route are seen too.
+    app.asgi_handler = ObservedApp(app.asgi_handler, metrics, quiet_routes=quiet_routes)
+    return app

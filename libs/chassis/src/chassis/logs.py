@@ -2,9 +2,19 @@
 
 import logging
 import sys
-from typing import TextIO
+import traceback
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+from typing import Any, TextIO
 
+import msgspec
 import structlog
+from structlog.typing import ExcInfo
+
+from chassis import clock
+
+HANDLED_LOGGER = "chassis.handled"
+"""Of the line per handled message; LOG_MESSAGES sets its level."""
 
 _LIBRARY_LEVELS = {
     "aiokafka": logging.CRITICAL,  # about 20 errors a second while a broker is away; readiness tells it once
@@ -12,22 +22,81 @@ _LIBRARY_LEVELS = {
     "uvicorn": logging.WARNING,
     "asyncio": logging.ERROR,
     "httpx": logging.WARNING,
+    "urllib3": logging.ERROR,  # the exporter's; it warns of every connection that it tries again
+    "opentelemetry": logging.ERROR,
 }
 
 
-# A frame's local variables are messages, people and secrets: they stay out of the log.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-)
+_frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
-def configure_logs(service: str, *, log_format: str, level: str, stream: TextIO | None = None) -> None:
+def _without_texts(exc_info: ExcInfo) -> list[dict[str, Any]]:
+    """Classes and frames. A frame's variables, and the errors' texts, are messages, people and secrets."""
+    stacks = _frames(exc_info)
+    for stack in stacks:
+        stack["exc_value"] = ""
+        stack["exc_notes"] = []
+        stack["exceptions"] = []
+    return stacks
+
+
+def _plain_without_texts(output: TextIO, exc_info: ExcInfo) -> None:
+    """The same for people."""
+    _, error, _ = exc_info
+    for each in traceback.walk_tb(error.__traceback__):
+        frame, line = each
+        output.write(f"\n  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}")
+    output.write(f"\n{type(error).__name__}")
+
+
+_TRACEBACKS = structlog.processors.ExceptionRenderer(_without_texts)
+
+
+class _FirstLine(logging.Filter):
+    """asyncio puts an error's text into the lines below its first."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().partition("\n")[0], ()
+        return True
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines; many of one kind at once if they are JSON."""
+
+    def __init__(self, output: TextIO, service: str, *, as_json: bool) -> None:
+        super().__init__(output)
+        self._service = service
+        self.as_json = as_json
+
+    def write_lines(self, logger: str, level: int, event: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """The same lines that the formatter would make, in a hundredth of its time."""
+        common = {
+            "event": event,
+            "service": self._service,
+            "level": logging.getLevelName(level).lower(),
+            "logger": logger,
+            "at": clock.now().astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        }
+        encode = msgspec.json.encode
+        lines = b"".join(encode({**row, **common}) + b"\n" for row in rows)
+        self.acquire()
+        try:
+            self.stream.write(lines.decode())
+            self.flush()
+        finally:
+            self.release()
+
+
+def configure_logs(
+    service: str, *, log_format: str, level: str, messages: str = "all", stream: TextIO | None = None
+) -> None:
     """Send this process's log lines, those of libraries among them, through one formatter.
 
     Args:
         service: stands in every line.
         log_format: "json" for machines, "console" for people.
         level: the least level that is written; libraries that chatter have levels of their own.
+        messages: "all" writes a line per handled message, "failed" only of those that were set aside.
         stream: where they go; None is standard output.
     """
     output: TextIO = stream or sys.stdout
@@ -41,13 +110,9 @@ def configure_logs(service: str, *, log_format: str, level: str, stream: TextIO 
     renderer: list[structlog.typing.Processor] = (
         [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if log_format == "json"
-        else [
-            structlog.dev.ConsoleRenderer(
-                colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
+        else [structlog.dev.ConsoleRenderer(colors=output.isatty(), exception_formatter=_plain_without_texts)]
     )
-    handler = logging.StreamHandler(output)
+    handler = _Handler(output, service, as_json=log_format == "json")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -59,6 +124,8 @@ def configure_logs(service: str, *, log_format: str, level: str, stream: TextIO 
     root.setLevel(level)
     for name, library_level in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(library_level)
+    logging.getLogger(HANDLED_LOGGER).setLevel(logging.WARNING if messages == "failed" else logging.NOTSET)
+    logging.getLogger("asyncio").addFilter(_FirstLine())
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -66,6 +133,21 @@ def configure_logs(service: str, *, log_format: str, level: str, stream: TextIO 
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def write_lines(name: str, level: int, event: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """One line for each row, as `get_logger(name)` would write it; of use where there are thousands a second.
+
+    The rows are made only if the level is written.
+    """
+    if not logging.getLogger(name).isEnabledFor(level):
+        return
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Handler)]
+    if handlers and handlers[0].as_json:
+        handlers[0].write_lines(name, level, event, rows)
+        return
+    for row in rows:
+        get_logger(name).log(level, event, **row)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -3,12 +3,14 @@
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Protocol, TypeVar
 
 import msgspec
 from pydantic import ValidationError
 
+from chassis import trace_context
 from chassis.errors import MalformedMessageError
 from chassis.postgres import Connection
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
@@ -27,6 +29,7 @@ class Record(Protocol):
     topic: str
     partition: int
     offset: int
+    timestamp: int
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
@@ -40,10 +43,20 @@ class Message:
         partition, offset: where it stands.
         key, value: raw bytes; an absent one is empty.
         headers: raw, in order, absent values empty.
+        sent_at: the record's timestamp, seconds since the epoch, by its producer's clock or the broker's;
+            None where it has none.
     """
 
     def __init__(
-        self, topic: str, partition: int, offset: int, key: bytes, value: bytes, headers: Headers
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes,
+        value: bytes,
+        headers: Headers,
+        *,
+        sent_at: float | None = None,
     ) -> None:
         self.topic = topic
         self.partition = partition
@@ -51,6 +64,8 @@ class Message:
         self.key = key
         self.value = value
         self.headers = headers
+        self.sent_at = sent_at
+        self._continued: str | None = None
 
     @classmethod
     def from_record(cls, record: Record, *, topic_prefix: str) -> "Message":
@@ -62,6 +77,7 @@ class Message:
             key=record.key or b"",
             value=record.value or b"",
             headers=tuple((name, value or b"") for name, value in record.headers),
+            sent_at=record.timestamp / 1000 if record.timestamp > 0 else None,
         )
 
     @cached_property
@@ -80,9 +96,25 @@ class Message:
         if not all(_is_utf8(name) for name, _ in self.headers):
             raise MalformedMessageError("the name of a header is not UTF-8")
         try:
-            return read_metadata(self.headers)
+            metadata = read_metadata(self.headers)
         except MetadataError as error:
             raise MalformedMessageError(str(error)) from error
+        return replace(metadata, traceparent=self._continued) if self._continued else metadata
+
+    @cached_property
+    def sent_traceparent(self) -> str | None:
+        """The trace context that the record carries; None if there is none, or none that is well-formed."""
+        return trace_context.read(value for name, value in self.headers if name == trace_context.HEADER)
+
+    @property
+    def traceparent(self) -> str | None:
+        """What continues in whatever this message causes: the span that handles it, else its sender's."""
+        return self._continued or self.sent_traceparent
+
+    def continue_trace(self, traceparent: str) -> None:
+        """From here on `metadata` names this trace context, and with it whatever the message causes."""
+        self._continued = traceparent
+        self.__dict__.pop("metadata", None)
 
     @cached_property
     def body_sha256(self) -> bytes:

@@ -1,5 +1,7 @@
 """Prometheus metrics. Names begin with the service's, label sets are bounded (ALL-5)."""
 
+from importlib.metadata import version
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -17,6 +19,9 @@ class Metrics:
     def __init__(self, service: str) -> None:
         self._prefix = service.replace("-", "_")
         self.registry = CollectorRegistry()
+        Gauge(
+            f"{self._prefix}_build_info", "1, of this version", ("version",), registry=self.registry
+        ).labels(version("plumbline-chassis")).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 

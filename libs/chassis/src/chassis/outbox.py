@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from chassis import clock
+from chassis import clock, trace_context
 from chassis.kafka import OutgoingRecord
 from chassis.messages import pack_headers
 from chassis.postgres import Connection
@@ -38,7 +38,8 @@ class OutgoingEvent:
         subject: the id of the thing it happened to.
         sequence: version of the subject after the event; None where nothing is counted.
         correlation_id, causation_id: from the message that caused it.
-        traceparent: W3C trace context to continue.
+        traceparent: W3C trace context to continue; None, or one that is not well-formed, continues the
+            request in hand, or else begins a trace.
         event_id: None lets a new one be made.
     """
 
@@ -76,7 +77,9 @@ def to_record(event: OutgoingEvent) -> OutgoingRecord:
         sequence=event.sequence,
         correlation_id=event.correlation_id or event_id,
         causation_id=event.causation_id,
-        traceparent=event.traceparent,
+        traceparent=trace_context.checked(event.traceparent)
+        or trace_context.current()
+        or trace_context.new(),
     )
     return OutgoingRecord(
         card.topic.name, event.key.encode(), event.payload.to_bytes(), metadata.to_headers()

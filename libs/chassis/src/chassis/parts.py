@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
+from chassis.errors import loggable
 from chassis.health import Check
 from chassis.logs import get_logger
 
@@ -81,7 +82,7 @@ class BackgroundLoop:
             except Exception as error:  # noqa: BLE001 - a loop outlives whatever one round raises
                 failures = failures + 1 if self._failure else 1
                 delay = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
-                self._failure = f"{type(error).__name__}: {error}"
+                self._failure = loggable(error)
                 _log.warning("loop failed", loop=self.name, error=self._failure, again_in_seconds=delay)
                 await pause(self._stopping, delay)
 

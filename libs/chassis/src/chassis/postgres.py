@@ -8,6 +8,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis.health import Check
+from chassis.metrics import Metrics
 
 # Strings, because asyncpg's classes take their parameter in type stubs only.
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -74,6 +75,17 @@ class Database:
         async with self.connection() as connection:
             await connection.execute("SELECT 1")
         return Check(ok=True)
+
+    def measure(self, metrics: Metrics) -> None:
+        """Tell how many connections of this pool are lent out, and how many it may have."""
+        labels = ("pool",)
+        in_use = metrics.gauge("postgres_connections_in_use", "Connections lent out", *labels)
+        in_use.labels(self._application_name).set_function(self._lent)
+        most = metrics.gauge("postgres_connections_max", "Connections that the pool may have", *labels)
+        most.labels(self._application_name).set(self._connections_max)
+
+    def _lent(self) -> float:
+        return 0.0 if self._pool is None else float(self._pool.get_size() - self._pool.get_idle_size())
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:

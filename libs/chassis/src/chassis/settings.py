@@ -63,6 +63,12 @@ class ServiceSettings(BaseSettings):
     )
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_messages: Literal["all", "failed"] = Field(
+        "all", description="which handled messages get a line: every one, or those that were set aside"
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, pattern="^https?://", description="base URL of an OTLP/HTTP collector; unset exports nothing"
+    )
     start_seconds_max: int = Field(120, ge=1, le=3600, description="give up when not started by then")
     stop_seconds_max: int = Field(15, ge=1, le=300, description="a graceful stop takes no longer")
 

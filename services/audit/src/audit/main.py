@@ -25,6 +25,7 @@ def build(settings: AuditSettings) -> Service:
     """The audit service as `settings` describe it."""
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
+    database.measure(metrics)
     broker = build_broker(KafkaConnection.from_settings(settings), client_id=SERVICE)
     consumer = build_consumer(database, metrics, topic_prefix=settings.topic_prefix)
     consumer.subscribe(broker, pattern=TOPIC_PATTERN)

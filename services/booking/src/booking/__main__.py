@@ -7,9 +7,8 @@ import typer
 from booking.handlers.intake import apply
 from booking.main import NAME, Duty, build, open_database
 from booking.settings import BookingSettings, OfflineSettings
-from chassis.cli import CommandError, add_migrate, build_cli, run_cli
+from chassis.cli import CommandError, add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.commands import add_dead_letters
-from chassis.logs import configure_logs
 from chassis.settings import load_settings
 
 _ALL = ",".join(Duty)
@@ -26,8 +25,7 @@ def serve(
     """Run the service until SIGTERM or Ctrl-C."""
     duties = _duties(only)
     settings = load_settings(BookingSettings)
-    configure_logs(NAME, log_format=settings.log_format, level=settings.log_level)
-    raise typer.Exit(build(settings, duties).serve())
+    raise typer.Exit(run_service(NAME, settings, lambda: build(settings, duties)))
 
 
 def _duties(only: str) -> list[Duty]:

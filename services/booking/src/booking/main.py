@@ -42,10 +42,11 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
     """The service, composed and not yet started."""
     metrics, health = Metrics(NAME), Health()
     database = open_database(settings)
+    database.measure(metrics)
     parts: list[Part] = [database, AppendOnlyGuard(database, [TABLE, ACTION_TABLE])]
     kafka = KafkaConnection.from_settings(settings)
     if Duty.RELAY in duties:
-        producer = Producer(kafka, client_id=NAME)
+        producer = Producer(kafka, client_id=NAME, metrics=metrics)
         parts += [producer, Relay(database, producer, metrics)]
     if Duty.CONSUMERS in duties:
         parts.append(build_consumers(NAME, database, kafka, metrics))

@@ -33,6 +33,7 @@ def build(settings: ReconcilerSettings) -> Service:
     """The reconciler as `settings` describe it."""
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
+    database.measure(metrics)
     lifecycle = Lifecycle(settings, _parts(settings, database, metrics), health)
     app = build_app(
         title="Plumbline reconciler",
@@ -50,7 +51,7 @@ def build(settings: ReconcilerSettings) -> Service:
 def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -> list[Part]:
     """In the order in which they start."""
     kafka = KafkaConnection.from_settings(settings)
-    producer = Producer(kafka, client_id=SERVICE)
+    producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
     broker = build_broker(kafka, client_id=SERVICE)
     consumer = build_consumer(broker, database, metrics, topic_prefix=settings.topic_prefix)
     bookings = Database(

@@ -8,7 +8,7 @@ from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
 from contracts.topics import WEBHOOKS_REJECTED, webhook_topic
 from webhook_gateway.api.openapi import describe_webhooks
-from webhook_gateway.api.webhooks import Limits, WebhookEndpoint
+from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
 from webhook_gateway.domain.source import Source
 from webhook_gateway.handlers.deliveries import DeliveryHandler
@@ -27,7 +27,9 @@ def build(settings: GatewaySettings) -> Service:
     metrics, health = Metrics(SERVICE), Health()
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
     topics = [*(webhook_topic(name).name for name in sources), WEBHOOKS_REJECTED.name]
-    producer = Producer(KafkaConnection.from_settings(settings), client_id=SERVICE, topics=topics)
+    producer = Producer(
+        KafkaConnection.from_settings(settings), client_id=SERVICE, topics=topics, metrics=metrics
+    )
     refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
     handler = DeliveryHandler(
         producer,
@@ -53,6 +55,7 @@ def build(settings: GatewaySettings) -> Service:
         health=health,
         metrics=metrics,
         lifespan=[lifecycle.lifespan],
+        quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
     )
     describe_webhooks(app)
     return Service(

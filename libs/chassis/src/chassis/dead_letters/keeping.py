@@ -75,4 +75,9 @@ def _announcement(
         attempts=attempts,
         set_aside_at=clock.now(),
     )
-    return OutgoingEvent(payload=payload, key=message.key.decode(errors="replace"), source=consumer)
+    return OutgoingEvent(
+        payload=payload,
+        key=message.key.decode(errors="replace"),
+        source=consumer,
+        traceparent=message.traceparent,
+    )

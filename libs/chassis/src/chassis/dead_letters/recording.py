@@ -84,4 +84,9 @@ def _origin(consumer: str, letter: DeadLetter) -> dict[str, Any]:
 
 
 def _event(consumer: str, letter: DeadLetter, payload: MessageReplayed | MessageDiscarded) -> OutgoingEvent:
-    return OutgoingEvent(payload=payload, key=letter.message.key.decode(errors="replace"), source=consumer)
+    return OutgoingEvent(
+        payload=payload,
+        key=letter.message.key.decode(errors="replace"),
+        source=consumer,
+        traceparent=letter.message.traceparent,
+    )

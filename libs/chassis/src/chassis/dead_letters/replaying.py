@@ -11,7 +11,7 @@ from chassis.dead_letters import recording
 from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.reading import DeadLetter, first_waiting
 from chassis.dead_letters.recording import Replaying
-from chassis.errors import FailureKind, classify
+from chassis.errors import FailureKind, classify, loggable
 from chassis.logs import get_logger
 from chassis.messages import Apply, describe
 from chassis.postgres import Connection, Database
@@ -101,6 +101,6 @@ class Replayer:
                 raise
             failure = Failure(letter.id, describe(error))
             await recording.replay_failed(connection, letter, by, error=failure.error)
-            _log.warning("replay failed", dead_letter_id=failure.dead_letter_id, error=failure.error)
+            _log.warning("replay failed", dead_letter_id=failure.dead_letter_id, error=loggable(error))
             return failure
         return letter

@@ -67,6 +67,7 @@ def entry_of(event: Event, origin: Origin) -> Entry:
 
 def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | None) -> Entry:
     sequence = {} if event.sequence is None else {"sequence": event.sequence}
+    trace = {} if event.trace_id is None else {"trace_id": event.trace_id}
     return Entry(
         event_type=identifier(event.type),
         status=facts.status,
@@ -81,7 +82,7 @@ def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | 
         causation_id=identifier(event.causation_id) if event.causation_id else None,
         subject=facts.booking_id or (identifier(event.subject) if event.subject else None),
         body=event.body,
-        metadata={**facts.metadata, **sequence, "body_bytes": len(event.body)},
+        metadata={**facts.metadata, **sequence, **trace, "body_bytes": len(event.body)},
         transition=transition,
     )
 

@@ -30,6 +30,7 @@ class Event:
 
     Attributes:
         verification: what the gateway says of a webhook's signature; None for everything else.
+        trace_id: of the trace that it was handled in, 32 hexadecimal digits; None where it carries none.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Event:
     causation_id: str | None
     verification: str | None
     body: bytes
+    trace_id: str | None = None
 
     @property
     def is_webhook(self) -> bool:

@@ -4,6 +4,7 @@ from audit.domain.entries import Entry, entry_of, unreadable_entry
 from audit.domain.events import AUDIT, Event, Origin
 from chassis.errors import MalformedMessageError
 from chassis.messages import Message
+from chassis.trace_context import trace_id
 from contracts.metadata import VERIFICATION_HEADER
 
 _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
@@ -28,6 +29,7 @@ def read_entry(message: Message) -> Entry:
         causation_id=metadata.causation_id,
         verification=_VERIFICATIONS.get(dict(message.headers).get(VERIFICATION_HEADER, b"")),
         body=message.value,
+        trace_id=trace_id(message.traceparent) if message.traceparent else None,
     )
     return entry_of(event, _origin(message))
 

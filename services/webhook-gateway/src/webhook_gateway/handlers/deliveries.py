@@ -69,7 +69,6 @@ class DeliveryHandler:
             identity,
             passed.verification,
             body=delivery.body,
-            headers=delivery.headers,
             received_at=delivery.received_at,
         )
         sent_at = time.monotonic()

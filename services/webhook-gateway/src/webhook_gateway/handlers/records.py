@@ -1,13 +1,11 @@
 """Kafka records as the contracts describe them: accepted deliveries and refusals (GW-9, GW-10)."""
 
 import hashlib
-import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis import clock
+from chassis import clock, trace_context
 from chassis.kafka import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import VERIFICATION_HEADER, MessageMetadata
@@ -24,8 +22,6 @@ PATH_CHARACTERS_MAX = 256
 
 Headers = Sequence[tuple[bytes, bytes]]
 """As ASGI hands them over: lower-case names, values as received."""
-
-_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,6 @@ def accepted_record(
     verification: Verification,
     *,
     body: bytes,
-    headers: Headers,
     received_at: datetime,
 ) -> OutgoingRecord:
     """The record of an accepted delivery: the body exactly as received.
@@ -60,7 +55,7 @@ def accepted_record(
         time=identity.occurred_at or received_at,
         subject=identity.booking_id or identity.object_id,
         correlation_id=identity.event_id,
-        traceparent=_traceparent(headers),
+        traceparent=trace_context.current() or trace_context.new(),
     )
     verified = (VERIFICATION_HEADER, verification.value.encode())
     return OutgoingRecord(
@@ -103,14 +98,11 @@ def suppression_record(suppressed: Suppressed, now: datetime) -> OutgoingRecord:
 def _own_record(payload: WireModel, source: str, at: datetime) -> OutgoingRecord:
     card = CARD_BY_MODEL[type(payload)]
     metadata = MessageMetadata(
-        id=clock.new_id(), source=SERVICE, type=card.event_type, time=at, subject=source
+        id=clock.new_id(),
+        source=SERVICE,
+        type=card.event_type,
+        time=at,
+        subject=source,
+        traceparent=trace_context.current() or trace_context.new(),
     )
     return OutgoingRecord(card.topic.name, source.encode(), payload.to_bytes(), metadata.to_headers())
-
-
-def _traceparent(headers: Headers) -> str:
-    """The sender's trace context if it is well-formed (W3C Trace Context §3.2), else a new one."""
-    given = [value for name, value in headers if name == b"traceparent"]
-    if len(given) == 1 and _TRACEPARENT.fullmatch(given[0]):
-        return given[0].decode()
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

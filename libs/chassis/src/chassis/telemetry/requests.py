@@ -1,0 +1,122 @@
+"""HTTP as it is observed: trace context, server span, measurements, one log line per request (ALL-5).
+
+It wraps the application on bare ASGI, because the gateway's route lives there too. A request is named by its
+route's template alone: paths, queries, headers and bodies hold whatever a caller puts there.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from typing import Any
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from opentelemetry.trace import Span, SpanKind
+
+from chassis import trace_context
+from chassis.logs import get_logger
+from chassis.metrics import Metrics
+from chassis.telemetry import spans
+
+UNMATCHED = "unmatched"
+"""The route of a request that has none here."""
+
+OTHER_METHOD = "other"
+METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"})
+STATUS_ABORTED = 499
+"""Nothing was answered, because the caller had gone or the process was stopping."""
+_SERVER_ERROR = 500
+_PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""Asked several times a second by machines: no span, and a line at DEBUG only."""
+
+_TRACEPARENT = trace_context.HEADER.encode()
+
+_log = get_logger(__name__)
+_level = logging.getLogger(__name__)
+
+
+class ObservedApp:
+    """An application and what is told of its requests.
+
+    Args:
+        app: the application.
+        metrics: `http_requests_total` and `http_request_seconds`.
+        quiet_routes: templates whose requests are logged at DEBUG unless the service failed, because there
+            are many and something else tells of them.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet_routes: Collection[str] = ()) -> None:
+        self._app = app
+        self._quiet = {*_PROBES, UNMATCHED, *quiet_routes}
+        self._requests = metrics.counter(
+            "http_requests", "HTTP requests by route template", "method", "route", "status"
+        )
+        self._seconds = metrics.seconds("http_request_seconds", "From request to answer", "route")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; whatever is not HTTP passes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.monotonic(), STATUS_ABORTED
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        traceparent, span = _trace(scope)
+        try:
+            with trace_context.carried(traceparent):
+                await self._app(scope, receive, observed_send)
+        finally:
+            self._tell(scope, status, time.monotonic() - began, traceparent, span)
+
+    def _tell(self, scope: Any, status: int, seconds: float, traceparent: str, span: Span | None) -> None:
+        route = route_of(scope)
+        method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+        self._requests.labels(method, route, status).inc()
+        self._seconds.labels(route).observe(seconds)
+        if span is not None:
+            _end(span, method, route, status)
+        level = self._severity(route, status)
+        if _level.isEnabledFor(level):
+            _log.log(
+                level,
+                "request handled",
+                method=method,
+                route=route,
+                status=status,
+                handling_ms=round(seconds * 1000, 3),
+                trace_id=trace_context.trace_id(traceparent),
+            )
+
+    def _severity(self, route: str, status: int) -> int:
+        if route in self._quiet:
+            return logging.DEBUG
+        return logging.WARNING if status >= _SERVER_ERROR else logging.INFO
+
+
+def route_of(scope: Any) -> str:
+    """The template of a request's route; of a mount, which has none, the shortest of its paths."""
+    handler = scope.get("route_handler")
+    return scope.get("path_template") or (min(handler.paths, key=len) if handler else UNMATCHED)
+
+
+def _trace(scope: Any) -> tuple[str, Span | None]:
+    """The caller's trace continued, or a new one; with a span where spans are exported."""
+    given = trace_context.read(value for name, value in scope["headers"] if name == _TRACEPARENT)
+    if not spans.is_on() or scope["path"] in _PROBES:
+        return given or trace_context.new(), None
+    span = spans.start("HTTP", SpanKind.SERVER, given, {"url.scheme": scope["scheme"]})
+    return spans.traceparent_of(span), span
+
+
+def _end(span: Span, method: str, route: str, status: int) -> None:
+    span.update_name(method if route == UNMATCHED else f"{method} {route}")
+    span.set_attribute("http.request.method", "_OTHER" if method == OTHER_METHOD else method)
+    span.set_attribute("http.route", route)
+    span.set_attribute("http.response.status_code", status)
+    if status >= _SERVER_ERROR:
+        spans.fail(span, str(status))
+    span.end()

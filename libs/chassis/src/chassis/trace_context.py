@@ -1,0 +1,57 @@
+"""W3C Trace Context: the `traceparent` that travels with every request and message (ALL-5).
+
+It travels whether or not spans are exported: a service that exports nothing hands on what it was given,
+which is what W3C Trace Context §3.3 asks of one that takes no part in a trace.
+"""
+
+import re
+import secrets
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+HEADER = "traceparent"
+
+_WELL_FORMED = re.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACE_ID = slice(3, 35)
+
+_current: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+
+def read(values: Iterable[bytes]) -> str | None:
+    """The trace context that the headers of that name hold; None if it is not exactly one, well-formed.
+
+    Whoever gets None starts a new trace (W3C Trace Context §3.2.2, §4.3).
+    """
+    given = list(values)
+    return checked(given[0].decode("latin-1")) if len(given) == 1 else None
+
+
+def checked(traceparent: str | None) -> str | None:
+    """The same, or None where it is not a version 00 traceparent."""
+    return traceparent if traceparent and _WELL_FORMED.fullmatch(traceparent) else None
+
+
+def new() -> str:
+    """The beginning of a trace that nobody records yet."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+
+
+def current() -> str | None:
+    """The trace context of the request in hand."""
+    return _current.get()
+
+
+@contextmanager
+def carried(traceparent: str) -> Generator[None]:
+    """Make it the current one inside the block, for whatever is written to an outbox or published there."""
+    token = _current.set(traceparent)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def trace_id(traceparent: str) -> str:
+    """The 32 hexadecimal digits by which a trace is looked up."""
+    return traceparent[_TRACE_ID]
