@@ -10,6 +10,7 @@ from faults.plan import SHORT
 from faults.scene import Scene
 from faults.snapshot import Snapshot, take_snapshot
 from harness import Record, eventually
+from harness.topics import RawName
 
 CATCH_UP_SECONDS_MAX = 120.0
 BIG_BYTES = 1024 * 1024 + 1024
@@ -64,13 +65,15 @@ async def broken(scene: Scene) -> None:
     async with scene.load() as load:
         for number in range(rounds):
             await load.reached((number + 1) / (rounds + 1))
-            placed = await scene.stack.topic("webhooks.stripe.v1").publish_all(BROKEN)
+            webhooks = scene.stack.topic("webhooks.stripe.v1")
+            placed = await webhooks.publish_all(BROKEN)
+            placed += await webhooks.publish_batch(RAW, partition=number % PARTITIONS_MIN)
             scene.planted |= {f"webhooks.stripe.v1/{r.partition}/{r.offset}" for r in placed}
             await scene.stack.topic("bookings.events.v1").publish_all(BROKEN)
 
     async def all_told() -> bool:
         told = "SELECT count(*) FROM event_log WHERE event_type = 'message.unreadable'"
-        unreadable = rounds * 2 * len(BROKEN)
+        unreadable = rounds * (2 * len(BROKEN) + len(RAW))
         return await scene.stack.database("audit").fetchval(told) == unreadable
 
     await eventually(all_told, seconds=CATCH_UP_SECONDS_MAX, what="audit to tell of every broken record")
@@ -92,6 +95,11 @@ BROKEN = (
     Record(b"\x00" * 64, b"\x00\xff", (("ce_id", b"evt\x00\xff"),)),
     Record(b"x" * BIG_BYTES, b"big", (("\u0000", b""),)),
 )
+
+RAW = (Record(b"{}", b"header-name", (_ID, _SOURCE, _TYPE, (RawName(b"n\xff"), b"1"))),)
+"""Whose header names are no UTF-8, which no client library writes by itself."""
+
+PARTITIONS_MIN = 4
 
 _KEPT = """
 SELECT event_id FROM event_log JOIN event_payload USING (entry_id)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from faults import kills, networks, outages, pauses, poison, records
+from faults import consuming, kills, networks, outages, pauses, poison, records
 from faults.scene import Scene
 
 SERVICES = ("webhook-gateway", "booking", "audit")
@@ -52,9 +52,11 @@ ROWS: tuple[Row, ...] = (
     Row("F9", "answer to COMMIT lost", networks.answer_to_commit_lost, services=_GATEWAY),
     Row("F10", "serialization failures and deadlocks, 10 %", networks.transactions_fail, services=_GATEWAY),
     Row("F13", "Kafka down, then back", outages.kafka_down, in_make_test=True),
+    Row("F16", "rebalances again and again", consuming.rebalanced, services=_WITHOUT_BOOKING),
     Row("F17", "consumer stands still beyond its session", pauses.consumer, services=_WITHOUT_BOOKING),
     Row("F20", "slow database (+200 ms)", networks.database_slow, services=_GATEWAY),
     Row("F22", "poison on some keys", poison.ten_keys, in_make_test=True, services=_WITHOUT_BOOKING),
+    Row("F23", "everything fails", consuming.everything_fails, in_make_test=True),
     Row("F26", "whole topics replayed from offset 0", records.replayed, in_make_test=True),
     Row(
         "F28",
