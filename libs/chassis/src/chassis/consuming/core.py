@@ -110,7 +110,7 @@ class Core:
         if now < self._not_before:
             return Wait(self._not_before)
         for verdict in self._judged:
-            if self._is_open_to(verdict.entry, now):
+            if verdict.entry.retry_at <= now and self._is_open_to(verdict.entry, now):
                 return verdict
         if self._breaker.is_open:
             return self._probe(now)
@@ -130,6 +130,7 @@ class Core:
         if halted:
             return f"no room for more dead letters, paused: {', '.join(sorted(halted))}"
         sticking = any(entry.attempts > self._limits.lone_attempts_max for entry in self._held)
+        sticking |= any(verdict.entry.retry_at > now for verdict in self._judged)
         return self._error if self._setbacks or sticking else ""
 
     # --- what came of it ---------------------------------------------------------------------
@@ -139,15 +140,15 @@ class Core:
 
         Args:
             step: what was applied.
-            free: so many had an effect of their own, and were not kept behind another.
+            free: so many had an effect. A duplicate, or what is kept behind another, proves nothing.
             no_room: those neither applied nor kept: there is no room behind their line.
             now: monotonic, in seconds.
         """
         self._setbacks, self._not_before = 0, 0.0
+        self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
         if free:
             self._successes += free
             self._breaker.succeeded(free)
-            self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
         left = {id(message) for message in no_room}
         for entry in step.entries:
             if id(entry.message) in left:
@@ -177,10 +178,10 @@ class Core:
         else:
             self._halt(step.entry, now)
 
-    def not_set_aside(self, error: str, now: float) -> None:
-        """Setting aside failed: what is not kept does not pass."""
+    def not_set_aside(self, step: SetAside, error: str, now: float) -> None:
+        """Setting aside failed: what is not kept does not pass. Other keys go on meanwhile."""
         self._error = f"cannot set a message aside: {error}"
-        self._set_back([], now)
+        step.entry.retry_at = now + self._limits.halt_seconds
 
     # --- choosing ----------------------------------------------------------------------------
 
@@ -234,7 +235,7 @@ class Core:
         self._not_before = now + back_off_seconds(self._setbacks)
         sticks = self._setbacks >= self._limits.transient_attempts_max
         if sticks:
-            self._batch_messages_max = max(1, len(entries) // 2)
+            self._batch_messages_max, self._narrow = max(1, len(entries) // 2), []
         if len(entries) == 1 and (sticks or entries[0].standing is Standing.HELD):
             entries[0].attempts += 1
             self._hold(entries[0], self._not_before)  # after the wait others come first
@@ -247,13 +248,17 @@ class Core:
             entry.successes_before = self._successes
         self._hold(entry, now)
         if kind is FailureKind.MALFORMED:
-            self._judged.append(SetAside(entry, SetAsideReason.MALFORMED))
+            self._judge(entry, SetAsideReason.MALFORMED, now)
         elif not self._breaker.is_open and self._is_to_blame(entry):
-            self._judged.append(SetAside(entry, SetAsideReason.BUG))
+            self._judge(entry, SetAsideReason.BUG, now)
         if self._breaker.is_open:
             self._breaker.probe_failed(now)
         elif is_new:
             self._breaker.failed(now, in_row=kind is not FailureKind.MALFORMED)
+
+    def _judge(self, entry: Entry, reason: SetAsideReason, now: float) -> None:
+        entry.retry_at = now
+        self._judged.append(SetAside(entry, reason))
 
     def _is_to_blame(self, entry: Entry) -> bool:
         """Whether others succeed where this one fails. Without any other, it is to blame after a while."""

@@ -23,7 +23,8 @@ class Limits:
             or its only message held.
         row_failures_max: so many messages that fail one after the other open the breaker.
         window_messages, window_failures_min: so many failures among the last messages open it too.
-        halt_seconds: a partition without room for its dead letters is tried again after this.
+        halt_seconds: a partition without room for its dead letters, or a message that could not be set aside,
+            is tried again after this.
     """
 
     batch_messages_max: int = 500

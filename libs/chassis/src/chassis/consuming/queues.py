@@ -63,19 +63,19 @@ class PartitionQueue:
         self.position: int | None = None
         self.committed: int | None = None
         self._entries: deque[Entry] = deque()
-        self._last_offset = -1
         self._held = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def receive(self, place: Place, messages: Sequence[Message]) -> None:
-        """Queue what Kafka sent, in order; what came before is not taken twice."""
+        """Queue what Kafka sent, in its order.
+
+        Offsets that begin again are taken too: the topic was made anew, or cut after a broker was lost.
+        """
         for message in messages:
-            if message.offset > self._last_offset:
-                self._last_offset = message.offset
-                self._entries.append(Entry(message, place, self.epoch))
-                self.size_bytes += message.size_bytes
+            self._entries.append(Entry(message, place, self.epoch))
+            self.size_bytes += message.size_bytes
 
     def candidates(self) -> Iterator[Entry]:
         """Queued messages in order, without those whose key has a held one before them."""

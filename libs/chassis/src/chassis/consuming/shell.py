@@ -216,7 +216,7 @@ class Consumer:
                     connection, entry.message, reason=step.reason, error=entry.error, attempts=entry.attempts
                 )
         except Exception as error:  # noqa: BLE001 - not kept means not passed, whatever the reason
-            self._core.not_set_aside(describe(error), time.monotonic())
+            self._core.not_set_aside(step, describe(error), time.monotonic())
             return
         self._core.set_aside(step, kept=kept, now=time.monotonic())
         _log.error(

@@ -1,0 +1,88 @@
+"""A core driven by hand: no transactions, no Kafka; what fails is said by a function of the message."""
+
+from collections.abc import Callable, Collection
+
+from chassis.consuming.core import Core
+from chassis.consuming.limits import Limits
+from chassis.consuming.queues import Place
+from chassis.consuming.steps import Apply, SetAside, Step, Wait
+from chassis.errors import FailureKind
+from chassis.messages import Message
+
+PLACE: Place = ("t", 0)
+
+
+def message(offset: int, key: str = "", place: Place = PLACE, *, value: bytes = b"") -> Message:
+    """A message; without a key its offset is its key."""
+    return Message(*place, offset, (key or str(offset)).encode(), value, ())
+
+
+class Bench:
+    """Takes the core's steps and keeps account of what came of them.
+
+    Attributes:
+        fails: the kind of failure of a message, None if it can be applied.
+        full: offsets for which there is no room.
+        keeps: whether setting aside works; None lets it fail.
+        batches: offsets of every batch tried.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.core = Core(limits)
+        self.now = 100.0
+        self.fails: Callable[[Message], FailureKind | None] = lambda _: None
+        self.full: Collection[int] = ()
+        self.keeps: bool | None = True
+        self.applied: list[int] = []
+        self.set_aside: list[int] = []
+        self.committed: dict[Place, int] = {}
+        self.batches: list[list[int]] = []
+
+    def assign(self, *places: Place) -> None:
+        self.core.assign(places or [PLACE])
+
+    def receive(self, *messages: Message) -> None:
+        for one in messages:
+            self.core.receive((one.topic, one.partition), [one])
+
+    def step(self) -> Step:
+        """One step; a wait lets time pass."""
+        step = self.core.next_step(self.now)
+        if isinstance(step, Apply):
+            self.settle_batch(step)
+        elif isinstance(step, SetAside):
+            self.settle_verdict(step)
+        elif step.until is not None:
+            assert step.until > self.now, "it would spin"
+            self.now = step.until
+        self.committed.update(self.core.to_commit())
+        self.core.committed(self.committed)
+        return step
+
+    def settle_batch(self, step: Apply) -> None:
+        self.now += 0.01
+        self.batches.append([one.offset for one in step.messages])
+        kinds = [kind for one in step.messages if one.offset not in self.full and (kind := self.fails(one))]
+        if kinds:
+            self.core.failed(step, kinds[0], kinds[0].name, self.now)
+            return
+        no_room = [one for one in step.messages if one.offset in self.full]
+        free = [one.offset for one in step.messages if one.offset not in self.full]
+        self.applied += free
+        self.core.applied(step, free=len(free), no_room=no_room, now=self.now)
+
+    def settle_verdict(self, step: SetAside) -> None:
+        if self.keeps is None:
+            self.core.not_set_aside(step, "database away", self.now)
+            return
+        if self.keeps:
+            self.set_aside.append(step.entry.message.offset)
+        self.core.set_aside(step, kept=self.keeps, now=self.now)
+
+    def run(self, seconds_max: float = 600.0) -> None:
+        """Until there is nothing to do, or time is over."""
+        ends_at = self.now + seconds_max
+        while self.now < ends_at:
+            step = self.step()
+            if isinstance(step, Wait) and step.until is None:
+                return
