@@ -7,7 +7,7 @@ MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test test-containers faults up down check clean lock format setup
+.PHONY: help demo test simulate simulate-faults test-containers faults up down check clean lock format setup
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ test-containers: $(STAMP) ## integration tests on containers, and a smoke test o
 
 faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
 	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" SHORT="$(SHORT)" $(BIN)/python -m faults
+
+simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SEEDS=n so many (docs/simulation.md)
+	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),10000)) $(if $(SECONDS_MAX),--seconds-max $(SECONDS_MAX)) $(ARGS)
+
+simulate-faults: $(STAMP) ## plants faults in what the simulation drives: each must be seen
+	@cd tests && ../$(BIN)/python -m simulation.mutants
 
 up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)

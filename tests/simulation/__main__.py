@@ -1,0 +1,66 @@
+"""`python -m simulation`: many seeds, or one with its trace. Exit code 1 if a promise was broken."""
+
+import os
+import random
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from simulation.world import BrokenPromiseError, World
+
+SEEDS_A_TASK = 250
+
+
+def main() -> int:
+    parser = ArgumentParser(prog="simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--trace", action="store_true", help="print what happens in it")
+    parser.add_argument("--seeds", type=int, default=10_000, help="so many, from 0 on")
+    parser.add_argument("--random", type=int, default=0, help="and so many that nobody has tried")
+    parser.add_argument("--seconds-max", type=float, default=float("inf"), help="begin no more after this")
+    asked = parser.parse_args()
+    if asked.seed is not None:
+        return report([broken] if (broken := run(asked.seed, trace=asked.trace)) else [], 1)
+    fresh = random.SystemRandom().randrange(10**9, 10**12) if asked.random else 0
+    return many([*range(asked.seeds), *range(fresh, fresh + asked.random)], asked.seconds_max)
+
+
+def run(seed: int, *, trace: bool = False) -> str:
+    """What is wrong with this seed; empty if nothing is."""
+    try:
+        World(seed, print if trace else None).run()
+    except BrokenPromiseError as error:
+        return f"seed {seed}: {error}; replay it: make simulate SEED={seed}"
+    return ""
+
+
+def run_all(seeds: Sequence[int]) -> list[str]:
+    return [broken for seed in seeds if (broken := run(seed))]
+
+
+def many(seeds: Sequence[int], seconds_max: float) -> int:
+    ends_at = time.monotonic() + seconds_max
+    tasks = [seeds[at : at + SEEDS_A_TASK] for at in range(0, len(seeds), SEEDS_A_TASK)]
+    broken: list[str] = []
+    ran, workers = 0, os.cpu_count() or 1
+    with ProcessPoolExecutor(workers) as pool:
+        while tasks and time.monotonic() < ends_at and not broken:
+            turn, tasks = tasks[: workers * 4], tasks[workers * 4 :]
+            broken += [line for lines in pool.map(run_all, turn) for line in lines]
+            ran += sum(map(len, turn))
+            if sys.stderr.isatty():
+                print(f"\r{ran} seeds", end="", file=sys.stderr, flush=True)
+    return report(broken, ran)
+
+
+def report(broken: Sequence[str], ran: int) -> int:
+    for line in broken:
+        print(line)
+    print(f"{ran} seeds, {len(broken)} broken")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The seeded simulation (docs/simulation.md): 10,000 worlds, the same each time, and a few fresh ones."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chassis.consuming.core import Core
+from simulation.world import BrokenPromiseError, World
+
+TESTS = Path(__file__).parents[2]
+
+
+def run_worlds(seeds: int) -> None:
+    for seed in range(seeds):
+        World(seed).run()
+
+
+@pytest.mark.timeout(900)
+def test_10_000_seeds_and_200_fresh_ones_keep_every_promise() -> None:
+    command = [sys.executable, "-m", "simulation", "--seeds", "10000", "--random", "200"]
+    finished = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_fault_in_the_core_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Core, "_is_to_blame", lambda *_: True)
+    with pytest.raises(BrokenPromiseError, match="set aside without fault"):
+        run_worlds(500)
+
+
+def test_seed_is_the_same_world_every_time() -> None:
+    first: list[str] = []
+    second: list[str] = []
+    World(7, first.append).run()
+    World(7, second.append).run()
+    assert first == second
+    assert len(first) > 20
