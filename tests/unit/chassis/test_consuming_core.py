@@ -170,12 +170,23 @@ def test_everything_fails_opens_the_breaker_within_ten_messages_and_sets_nothing
 def test_open_breaker_probes_a_held_message_where_there_is_no_new_one(bench: Bench) -> None:
     bench.fails = lambda _: BUG
     bench.receive(*map(message, range(10)))
-    bench.run(60)
+    bench.run(3_600)
     assert "breaker" in bench.core.trouble(bench.now)
     assert bench.set_aside == []
     bench.fails = lambda _: None
     bench.run()
     assert sorted(bench.applied) == list(range(10))
+
+
+def test_duplicate_does_not_close_the_breaker(bench: Bench) -> None:
+    bench.fails = lambda _: BUG
+    bench.receive(*map(message, range(600)))
+    while not isinstance(
+        step := bench.core.next_step(bench.now), Apply
+    ) or "breaker" not in bench.core.trouble(0):
+        bench.step()
+    bench.core.applied(step, free=0, no_room=[], now=bench.now)
+    assert "breaker" in bench.core.trouble(bench.now)
 
 
 def test_probes_become_rare(bench: Bench) -> None:
