@@ -239,6 +239,22 @@ async def test_selection_of_nothing_or_of_something_unknown_is_refused(
     assert (await desk.post("/discard", {"selection": selection, "reason": "r"})).status_code == 400
 
 
+@pytest.mark.parametrize("service", ["booking", "reconciler"])
+async def test_service_tells_how_much_waits(own: Stack, http: httpx.AsyncClient, service: str) -> None:
+    """The values are `test_dead_letter_meter.py`'s."""
+
+    async def told() -> bool:
+        metrics = (await http.get(f"{own.url(service)}/metrics")).text
+        names = (
+            'dead_letters_waiting{reason="bug"}',
+            "dead_letters_oldest_seconds",
+            "dead_letters_lines_waiting",
+        )
+        return all(f"\n{service}_{name} " in metrics for name in names)
+
+    await eventually(told, seconds=20)
+
+
 @pytest.mark.parametrize("runbook", ["dead-letters.md", "blocked-keys.md"])
 async def test_every_command_of_the_runbook_runs(
     api: BookingApi, desk: Desk, own: Stack, runbook: str

@@ -11,6 +11,7 @@ from booking.consumers import build_consumers
 from booking.handlers.intake import apply
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.append_only import AppendOnlyGuard
+from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
 from chassis.health import Health
@@ -49,7 +50,7 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
         producer = Producer(kafka, client_id=NAME, metrics=metrics)
         parts += [producer, Relay(database, producer, metrics)]
     if Duty.CONSUMERS in duties:
-        parts.append(build_consumers(NAME, database, kafka, metrics))
+        parts += [build_consumers(NAME, database, kafka, metrics), DeadLetterMeter(database, NAME, metrics)]
     lifecycle = Lifecycle(settings, parts, health)
     app = build_app(
         title="Plumbline booking",

@@ -3,6 +3,7 @@
 from litestar.di import Provide
 
 from chassis.append_only import AppendOnlyGuard
+from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
 from chassis.faststream_part import Consumers
@@ -66,6 +67,7 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
         producer,
         Relay(database, producer, metrics),
         Consumers(broker, [consumer]),
+        DeadLetterMeter(database, SERVICE, metrics),
         RunExecutor(database, bookings, settings.rules, metrics),
         Scheduler(database, settings.reconciler_cron, settings.zone),
     ]

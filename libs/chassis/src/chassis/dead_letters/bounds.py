@@ -1,9 +1,11 @@
 """How much may wait, and counting it cheaply: never more rows are looked at than the bound allows."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from chassis.dead_letters.lines import Line
 from chassis.postgres import Connection
+from contracts.reasons import SetAsideReason
 
 ROWS_PER_LINE_MAX = 1_000
 """A line takes no more: a sender that goes on for ever must not fill the table."""
@@ -42,6 +44,33 @@ WITH RECURSIVE line AS (
 SELECT count(*) FROM (SELECT FROM line LIMIT $2) AS counted
 """
 
+_BY_REASON = """
+SELECT wanted.reason, (
+    SELECT count(*) FROM (
+        SELECT FROM dead_letter AS kept
+        WHERE kept.consumer = $1 AND kept.status = 'waiting' AND kept.reason = wanted.reason
+        LIMIT $3
+    ) AS counted
+) AS rows, (
+    SELECT extract(epoch FROM clock_timestamp() - min(kept.set_aside_at))::float8 FROM dead_letter AS kept
+    WHERE kept.consumer = $1 AND kept.status = 'waiting' AND kept.reason = wanted.reason
+) AS oldest_seconds
+FROM unnest($2::text[]) AS wanted (reason)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for one reason.
+
+    Attributes:
+        rows: messages; with a limit, at most so many.
+        oldest_seconds: since the first of them was set aside; 0 when none waits.
+    """
+
+    rows: int
+    oldest_seconds: float
+
 
 async def rows_waiting(
     connection: Connection, consumer: str, lines: Collection[Line], *, up_to: int
@@ -57,3 +86,14 @@ async def rows_waiting(
 async def lines_waiting(connection: Connection, consumer: str, *, up_to: int) -> int:
     """In how many lines of a consumer messages wait; no more than `up_to` are counted."""
     return await connection.fetchval(_LINES, consumer, up_to)
+
+
+async def waiting_by_reason(
+    connection: Connection, consumer: str, *, up_to: int
+) -> dict[SetAsideReason, Waiting]:
+    """What waits for each reason there is; no more than `up_to` messages of each are counted."""
+    rows = await connection.fetch(_BY_REASON, consumer, [reason.value for reason in SetAsideReason], up_to)
+    return {
+        SetAsideReason(row["reason"]): Waiting(row["rows"], max(0.0, row["oldest_seconds"] or 0.0))
+        for row in rows
+    }

@@ -1,0 +1,87 @@
+"""What waits is counted cheaply and told as it is (ALL-5)."""
+
+from chassis.dead_letters import DeadLetters, bounds
+from chassis.dead_letters.discarding import discard_matching
+from chassis.dead_letters.meter import DeadLetterMeter
+from chassis.dead_letters.reading import Filter
+from chassis.dead_letters.recording import Discarding
+from chassis.metrics import Metrics
+from chassis.postgres import Database
+from contracts.reasons import SetAsideReason
+from harness import eventually
+from integration.chassis.ground import SERVICE, Ground
+from integration.chassis.test_dead_letter_placement import message, placed, set_aside
+
+_AGE = "UPDATE dead_letter SET set_aside_at = now() - interval '1 hour' WHERE key = $1"
+
+
+class Meter:
+    """A meter and what Prometheus reads of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._metrics = Metrics(SERVICE)
+        self.part = DeadLetterMeter(database, SERVICE, self._metrics)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self._metrics.registry.get_sample_value(f"{SERVICE}_dead_letters_{name}", labels)
+
+
+async def test_gauges_tell_what_waits_why_and_since_when(place: Ground, database: Database) -> None:
+    for offset, key in enumerate(("a", "b")):
+        assert await set_aside(database, message(f"{key}:0", offset, key=key))
+    await placed(database, message("a:1", 2, key="a"), message("a:2", 3, key="a"))
+    await place.sql.execute(_AGE, b"b")
+    meter = Meter(database)
+    await meter.part.look()
+    by_reason = {reason: meter.value("waiting", reason=reason) for reason in SetAsideReason}
+    assert by_reason == {"malformed": 0, "bug": 2, "behind_another": 2}
+    assert meter.value("lines_waiting") == 2
+    assert 3600 <= (meter.value("oldest_seconds") or 0) < 7200
+
+
+async def test_what_was_worked_off_is_counted_no_more(place: Ground, database: Database) -> None:
+    assert await set_aside(database, message("a:0", 0, key="a"))
+    async with database.transaction() as connection:
+        await DeadLetters("another").set_aside(
+            connection, message("x:0", 1), reason=SetAsideReason.BUG, error="theirs", attempts=3
+        )
+    await place.sql.execute("UPDATE dead_letter SET set_aside_at = now() - interval '1 hour'")
+    meter = Meter(database)
+    await meter.part.look()
+    assert meter.value("waiting", reason="bug") == 1
+    await discard_matching(database, SERVICE, Filter(), Discarding("ada", "never"))
+    await meter.part.look()
+    assert meter.value("waiting", reason="bug") == 0
+    assert (meter.value("lines_waiting"), meter.value("oldest_seconds")) == (0, 0)
+
+
+async def test_counting_stops_at_its_bound(place: Ground, database: Database) -> None:
+    for offset in range(5):
+        assert await set_aside(database, message(f"e{offset}", offset, key=f"k{offset}"))
+    async with database.connection() as connection:
+        counted = await bounds.waiting_by_reason(connection, SERVICE, up_to=3)
+        assert counted[SetAsideReason.BUG].rows == 3
+        assert await bounds.lines_waiting(connection, SERVICE, up_to=3) == 3
+
+
+async def test_meter_that_cannot_count_says_so_and_does_not_stop_its_service(
+    place: Ground, database: Database
+) -> None:
+    meter = Meter(database).part
+    await place.sql.execute(f'REVOKE SELECT ON dead_letter FROM "{place.role}"')
+    await meter.start()
+    try:
+
+        async def says_so() -> bool:
+            check = await meter.check()
+            return check.ok and "permission denied" in check.detail
+
+        await eventually(says_so)
+        await place.sql.execute(f'GRANT SELECT ON dead_letter TO "{place.role}"')
+
+        async def quiet() -> bool:
+            return not (await meter.check()).detail
+
+        await eventually(quiet, seconds=20)
+    finally:
+        await meter.stop()
