@@ -21,6 +21,9 @@ DOWN_SECONDS = 30.0
 DOWN_SHORT_SECONDS = 5.0
 RESUMED_SECONDS_MAX = 120.0
 
+GONE = "payment"
+"""Every payment needs it. Other events pass, and must not be taken for a proof that payments could."""
+
 _MEMBER_SECONDS_MAX = 60.0
 _ARRIVED = "SELECT event_id, received_at FROM inbox"
 
@@ -48,11 +51,11 @@ async def rebalanced(scene: Scene) -> None:
 
 
 async def everything_fails(scene: Scene) -> None:
-    """F23: what every message needs is gone. Consuming stops, sets nothing aside, and goes on by itself."""
+    """F23: what every payment needs is gone. Consuming stops, sets nothing aside, and goes on by itself."""
     async with scene.load() as load:
         await load.reached(0.3)
         database = scene.stack.database("booking")
-        await database.execute("ALTER TABLE inbox RENAME TO inbox_away")
+        await database.execute(f"ALTER TABLE {GONE} RENAME TO {GONE}_away")
         gone = load.elapsed
         try:
             await eventually(
@@ -61,7 +64,7 @@ async def everything_fails(scene: Scene) -> None:
             scene.notes["stopped after, seconds"] = round(load.elapsed - gone, 1)
             await _keeps_still(scene, load)
         finally:
-            await database.execute("ALTER TABLE inbox_away RENAME TO inbox")
+            await database.execute(f"ALTER TABLE {GONE}_away RENAME TO {GONE}")
         await eventually(scene.stack.ready, seconds=RESUMED_SECONDS_MAX, what="consuming to go on by itself")
 
 

@@ -69,7 +69,7 @@ class Bench:
         no_room = [one for one in step.messages if one.offset in self.full]
         free = [one.offset for one in step.messages if one.offset not in self.full]
         self.applied += free
-        self.core.applied(step, free=len(free), no_room=no_room, now=self.now)
+        self.core.applied(step, effects=len(free), no_room=no_room, now=self.now)
 
     def settle_verdict(self, step: SetAside) -> None:
         if self.keeps is None:

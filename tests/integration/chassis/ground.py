@@ -254,7 +254,7 @@ class Member:
         finally:
             await self.stop()
 
-    async def apply(self, connection: Connection, messages: Sequence[Message]) -> None:
+    async def apply(self, connection: Connection, messages: Sequence[Message]) -> int:
         self.batches.append(len(messages))
         fresh = (await inbox.admit(connection, messages)).fresh if self._through_inbox else messages
         for message in fresh:
@@ -266,6 +266,7 @@ class Member:
                 message.metadata.id,
                 message.key,
             )
+        return len(fresh)
 
 
 def event(number: int, *, key: str) -> OutgoingEvent:

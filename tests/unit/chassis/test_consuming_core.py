@@ -61,7 +61,7 @@ def test_batches_grow_again_though_all_stands_behind_a_line(bench: Bench) -> Non
     sizes = []
     while isinstance(step := bench.core.next_step(bench.now), Apply):
         sizes.append(len(step.entries))
-        bench.core.applied(step, free=0, no_room=[], now=bench.now)
+        bench.core.applied(step, effects=0, no_room=[], now=bench.now)
     assert len(sizes) < 12
 
 
@@ -109,7 +109,7 @@ def test_duplicates_prove_nothing(bench: Bench) -> None:
         elif any(one.offset == 0 for one in step.messages):
             bench.core.failed(step, BUG, "bug", bench.now)
         else:
-            bench.core.applied(step, free=0, no_room=[], now=bench.now)
+            bench.core.applied(step, effects=0, no_room=[], now=bench.now)
 
 
 def test_lone_message_is_set_aside_after_a_while(bench: Bench) -> None:
@@ -185,7 +185,7 @@ def test_duplicate_does_not_close_the_breaker(bench: Bench) -> None:
         step := bench.core.next_step(bench.now), Apply
     ) or "breaker" not in bench.core.trouble(0):
         bench.step()
-    bench.core.applied(step, free=0, no_room=[], now=bench.now)
+    bench.core.applied(step, effects=0, no_room=[], now=bench.now)
     assert "breaker" in bench.core.trouble(bench.now)
 
 
@@ -291,7 +291,7 @@ def test_outcome_after_its_partition_went_counts_for_nothing(bench: Bench) -> No
     step = bench.core.next_step(bench.now)
     assert isinstance(step, Apply)
     bench.core.revoke([PLACE])
-    bench.core.applied(step, free=2, no_room=[], now=bench.now)
+    bench.core.applied(step, effects=2, no_room=[], now=bench.now)
     assert bench.core.to_commit() == {}
 
 
@@ -304,7 +304,7 @@ def test_outcome_of_an_earlier_assignment_counts_for_nothing(outcome: str, bench
     bench.assign()
     bench.receive(message(0), message(1))
     if outcome == "applied":
-        bench.core.applied(step, free=2, no_room=[], now=bench.now)
+        bench.core.applied(step, effects=2, no_room=[], now=bench.now)
     else:
         bench.core.failed(step, BUG, "bug", bench.now)
     assert bench.core.to_commit() == {}

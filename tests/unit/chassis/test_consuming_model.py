@@ -82,7 +82,7 @@ class ConsumingModel(RuleBasedStateMachine):
         if kind is None:
             self.successes += len(step.entries)
             self._finish(step.messages)
-            self.core.applied(step, free=len(step.entries), no_room=[], now=self.now)
+            self.core.applied(step, effects=len(step.entries), no_room=[], now=self.now)
         else:
             if len(step.entries) == 1 and kind is FailureKind.BUG and not self.is_stale:
                 one = step.messages[0]
@@ -128,7 +128,7 @@ class ConsumingModel(RuleBasedStateMachine):
                 self.core.set_aside(step, kept=True, now=self.now)
             else:
                 self._finish(step.messages)
-                self.core.applied(step, free=len(step.entries), no_room=[], now=self.now)
+                self.core.applied(step, effects=len(step.entries), no_room=[], now=self.now)
         self.offsets_never_pass_an_undone_message()
         assert self.committed == {place: len(log) for place, log in self.log.items()}
         assert not any(map(len, self.core._queues.values()))

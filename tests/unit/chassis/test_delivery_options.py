@@ -43,7 +43,7 @@ def brokers_of(service: str) -> list[KafkaBroker]:
     return [part._broker for part in service_made._lifecycle._parts if isinstance(part, Consumers)]
 
 
-async def _apply(_connection: Connection, _messages: Sequence[Message]) -> None:
+async def _apply(_connection: Connection, _messages: Sequence[Message]) -> int:
     raise AssertionError("never called")
 
 

@@ -138,8 +138,9 @@ class Message:
         return f"<Message {self.topic}/{self.partition}@{self.offset}>"
 
 
-Apply = Callable[[Connection, Sequence[Message]], Awaitable[None]]
-"""A service's effect of a batch, inside a transaction that its caller commits."""
+Apply = Callable[[Connection, Sequence[Message]], Awaitable[int]]
+"""A service's effect of a batch, inside a transaction that its caller commits. Returns how many messages had
+one: a duplicate, or an event that changes nothing here, is no proof that others can be applied."""
 
 
 def storable(text: str) -> str:

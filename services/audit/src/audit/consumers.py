@@ -37,9 +37,11 @@ class EventLogConsumer:
             "conflicts", "Known event ids with another body, versions told differently"
         )
 
-    async def append(self, connection: Connection, messages: Sequence[Message]) -> None:
-        """Append a batch, inside the transaction that the consuming shell commits."""
-        self._observe(await append_messages(connection, messages))
+    async def append(self, connection: Connection, messages: Sequence[Message]) -> int:
+        """Append a batch inside the caller's transaction. Returns how many entries that made."""
+        outcome = await append_messages(connection, messages)
+        self._observe(outcome)
+        return len(outcome.entries)
 
     async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
         """All are free: no message waits behind another here, the log takes them all."""

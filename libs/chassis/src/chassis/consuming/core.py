@@ -135,20 +135,20 @@ class Core:
 
     # --- what came of it ---------------------------------------------------------------------
 
-    def applied(self, step: Apply, *, free: int, no_room: Collection[Message], now: float) -> None:
+    def applied(self, step: Apply, *, effects: int, no_room: Collection[Message], now: float) -> None:
         """A batch is committed in the database.
 
         Args:
             step: what was applied.
-            free: so many had an effect. A duplicate, or what is kept behind another, proves nothing.
+            effects: so many had one. A duplicate, or what is kept behind another, proves nothing.
             no_room: those neither applied nor kept: there is no room behind their line.
             now: monotonic, in seconds.
         """
         self._setbacks, self._not_before = 0, 0.0
         self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
-        if free:
-            self._successes += free
-            self._breaker.succeeded(free)
+        if effects:
+            self._successes += effects
+            self._breaker.succeeded(effects)
         left = {id(message) for message in no_room}
         for entry in step.entries:
             if id(entry.message) in left:

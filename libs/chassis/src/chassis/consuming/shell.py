@@ -196,14 +196,13 @@ class Consumer:
         try:
             async with self._database.transaction() as connection:
                 placement = await self._store.place(connection, messages)
-                if placement.free:
-                    await self._apply(connection, placement.free)
+                effects = await self._apply(connection, placement.free) if placement.free else 0
         except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
             described = describe(error)
             _log.warning("batch not applied", messages=len(messages), error=described)
             self._core.failed(step, classify(error), described, time.monotonic())
             return
-        self._core.applied(step, free=len(placement.free), no_room=placement.no_room, now=time.monotonic())
+        self._core.applied(step, effects=effects, no_room=placement.no_room, now=time.monotonic())
         self._seconds.observe(time.monotonic() - began)
         self._count(placement.free, "applied")
         self._count(placement.behind, "set_aside")

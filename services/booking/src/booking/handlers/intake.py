@@ -20,8 +20,8 @@ PAYMENT_SUCCEEDED = "stripe.payment_intent.succeeded"
 _UNVERIFIED = b"unverified"
 
 
-async def apply(connection: Connection, messages: Sequence[Message]) -> None:
-    """Apply a batch inside the caller's transaction.
+async def apply(connection: Connection, messages: Sequence[Message]) -> int:
+    """Apply a batch inside the caller's transaction. Returns how many payments it had.
 
     Raises:
         MalformedMessageError: a message cannot be read, or nobody vouches for it.
@@ -30,9 +30,9 @@ async def apply(connection: Connection, messages: Sequence[Message]) -> None:
         refuse_unverified(message)
     admission = await admit(connection, messages)
     await report_conflicts(connection, admission.conflicts)
-    await apply_payments(
-        connection, [_arrival(message) for message in admission.fresh if _is_payment(message)]
-    )
+    payments = [_arrival(message) for message in admission.fresh if _is_payment(message)]
+    await apply_payments(connection, payments)
+    return len(payments)
 
 
 def refuse_unverified(message: Message) -> None:

@@ -18,10 +18,13 @@ from reconciler.domain.sightings import identity_conflict, payment_anomaly, stor
 from reconciler.handlers.queue import enter_reported
 
 
-async def apply(connection: Connection, messages: Sequence[Message]) -> None:
+async def apply(connection: Connection, messages: Sequence[Message]) -> int:
     """Apply a batch, each event at most once (through the inbox), in the caller's transaction.
 
     Events that do not concern the reconciler are passed over before the inbox, which they would only fill.
+
+    Returns:
+        How many were new and did.
 
     Raises:
         MalformedMessageError: a message can never be decoded.
@@ -32,6 +35,7 @@ async def apply(connection: Connection, messages: Sequence[Message]) -> None:
         await _HANDLERS[message.metadata.type](connection, message, clock.now())
     for conflict in admission.conflicts:
         await _report_conflict(connection, conflict, clock.now())
+    return len(admission.fresh)
 
 
 async def _queue_run(connection: Connection, message: Message, now: datetime) -> None:
