@@ -126,3 +126,8 @@ TOPICS: tuple[TopicCard, ...] = (
     AUDIT_CHECKPOINTS,
 )
 """Every topic of a deployment without further sources."""
+
+
+def topics_of(service: str) -> tuple[TopicCard, ...]:
+    """The topics that a service produces or consumes, by its console name."""
+    return tuple(card for card in TOPICS if service in (*card.producers, *card.consumers))

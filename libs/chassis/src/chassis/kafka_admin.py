@@ -67,11 +67,8 @@ async def compare_topics(connection: KafkaConnection, cards: Sequence[TopicCard]
     names = [connection.topic_prefix + card.name for card in cards]
     admin = await connect_admin(connection)
     try:
-        listed = await admin.list_topics()
-        present = [name for name in names if name in listed]
-        described: list[Any] = await admin.describe_topics(present) if present else []
-        partitions: dict[str, int] = {topic["topic"]: len(topic["partitions"]) for topic in described}
-        configured = await _configured(admin, present)
+        partitions = await _partitions(admin, names)
+        configured = await _configured(admin, list(partitions))
     except (KafkaError, OSError) as error:
         raise BrokerUnavailableError(f"the broker did not describe the topics: {error!r}") from error
     finally:
@@ -96,6 +93,29 @@ def _difference(card: TopicCard, name: str, partitions: int | None, configured: 
     found = ", ".join(f"{option}={configured.get(option)}" for option in wrong)
     wanted = ",".join(f"{option}={value}" for option, value in wrong.items())
     return f"has {found}: run `kafka-configs.sh --alter --topic {name} --add-config {wanted}`"
+
+
+async def count_partitions(connection: KafkaConnection, cards: Sequence[TopicCard]) -> dict[str, int]:
+    """Topic → number of partitions, of those that there are. Asks for no more rights than clients have.
+
+    Raises:
+        BrokerUnavailableError: no broker answers.
+    """
+    admin = await connect_admin(connection)
+    try:
+        return await _partitions(admin, [connection.topic_prefix + card.name for card in cards])
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailableError(f"the broker did not describe the topics: {error!r}") from error
+    finally:
+        await admin.close()
+
+
+async def _partitions(admin: Any, names: Sequence[str]) -> dict[str, int]:
+    """Of topics that exist only: asking for one that does not would create it on some brokers."""
+    listed = await admin.list_topics()
+    present = [name for name in names if name in listed]
+    described: list[Any] = await admin.describe_topics(present) if present else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
 async def _configured(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -11,7 +11,11 @@ from chassis.http import build_app
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
+from chassis.migrations_guard import MigrationsGuard
+from chassis.parts import Part
 from chassis.postgres import Database
+from chassis.topics_guard import TopicsGuard
+from contracts.topics import topics_of
 
 APPEND_ONLY_TABLES = ("event_log", "event_payload", "status_history")
 
@@ -26,12 +30,19 @@ def build(settings: AuditSettings) -> Service:
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
     database.measure(metrics)
-    broker = build_broker(KafkaConnection.from_settings(settings), client_id=SERVICE)
+    kafka = KafkaConnection.from_settings(settings)
+    broker = build_broker(kafka, client_id=SERVICE)
     consumer = build_consumer(database, metrics, topic_prefix=settings.topic_prefix)
     consumer.subscribe(broker, pattern=TOPIC_PATTERN)
-    guard = AppendOnlyGuard(database, APPEND_ONLY_TABLES)
-    watch = GapWatch(database, metrics, patience_seconds=settings.audit_gap_seconds_max)
-    lifecycle = Lifecycle(settings, [database, guard, Consumers(broker, [consumer]), watch], health)
+    parts: list[Part] = [
+        database,
+        MigrationsGuard(database, SERVICE),
+        AppendOnlyGuard(database, APPEND_ONLY_TABLES),
+        TopicsGuard(kafka, topics_of(SERVICE)),
+        Consumers(broker, [consumer]),
+        GapWatch(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
+    ]
+    lifecycle = Lifecycle(settings, parts, health)
     app = build_app(
         title="Plumbline audit",
         handlers=routes(database),

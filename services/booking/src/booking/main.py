@@ -19,9 +19,12 @@ from chassis.http import build_app
 from chassis.kafka import KafkaConnection, Producer
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
+from chassis.migrations_guard import MigrationsGuard
 from chassis.parts import Part
 from chassis.postgres import Database
 from chassis.relay import Relay
+from chassis.topics_guard import TopicsGuard
+from contracts.topics import topics_of
 
 NAME = "booking"
 
@@ -44,8 +47,11 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
     metrics, health = Metrics(NAME), Health()
     database = open_database(settings)
     database.measure(metrics)
-    parts: list[Part] = [database, AppendOnlyGuard(database, [TABLE, ACTION_TABLE])]
+    guard = AppendOnlyGuard(database, [TABLE, ACTION_TABLE])
+    parts: list[Part] = [database, MigrationsGuard(database, NAME), guard]
     kafka = KafkaConnection.from_settings(settings)
+    if set(duties) - {Duty.API}:
+        parts.append(TopicsGuard(kafka, topics_of(NAME)))
     if Duty.RELAY in duties:
         producer = Producer(kafka, client_id=NAME, metrics=metrics)
         parts += [producer, Relay(database, producer, metrics)]

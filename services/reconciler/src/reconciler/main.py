@@ -12,9 +12,12 @@ from chassis.http import build_app
 from chassis.kafka import KafkaConnection, Producer, build_broker
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
+from chassis.migrations_guard import MigrationsGuard
 from chassis.parts import Part
 from chassis.postgres import Database
 from chassis.relay import Relay
+from chassis.topics_guard import TopicsGuard
+from contracts.topics import topics_of
 from reconciler.api import ROUTES
 from reconciler.consumers import build_consumer
 from reconciler.handlers import messages
@@ -62,8 +65,10 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
     )
     return [
         database,
+        MigrationsGuard(database, SERVICE),
         AppendOnlyGuard(database, APPEND_ONLY_TABLES),
         bookings,
+        TopicsGuard(kafka, topics_of(SERVICE)),
         producer,
         Relay(database, producer, metrics),
         Consumers(broker, [consumer]),

@@ -6,6 +6,7 @@ from chassis.http import build_app
 from chassis.kafka import KafkaConnection, Producer
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
+from chassis.topics_guard import TopicsGuard
 from contracts.topics import WEBHOOKS_REJECTED, webhook_topic
 from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
@@ -26,10 +27,10 @@ def build(settings: GatewaySettings) -> Service:
     sources = configured_sources(settings)
     metrics, health = Metrics(SERVICE), Health()
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
-    topics = [*(webhook_topic(name).name for name in sources), WEBHOOKS_REJECTED.name]
-    producer = Producer(
-        KafkaConnection.from_settings(settings), client_id=SERVICE, topics=topics, metrics=metrics
-    )
+    kafka = KafkaConnection.from_settings(settings)
+    topics = [*(webhook_topic(name) for name in sources), WEBHOOKS_REJECTED]
+    names = [card.name for card in topics]
+    producer = Producer(kafka, client_id=SERVICE, topics=names, metrics=metrics)
     refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
     handler = DeliveryHandler(
         producer,
@@ -46,7 +47,7 @@ def build(settings: GatewaySettings) -> Service:
         validation_enabled=settings.validation_enabled,
     )
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
-    lifecycle = Lifecycle(settings, [producer, refusals], health)
+    lifecycle = Lifecycle(settings, [TopicsGuard(kafka, topics), producer, refusals], health)
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
     health.add("secrets", _secrets_check(sources))
     app = build_app(

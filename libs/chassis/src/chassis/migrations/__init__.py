@@ -17,7 +17,7 @@ from importlib.resources import files
 import asyncpg
 
 from chassis.logs import get_logger
-from chassis.postgres import Session
+from chassis.postgres import Connection, Session
 
 _log = get_logger(__name__)
 
@@ -108,7 +108,7 @@ async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]
         await connection.close()
 
 
-async def pending_migrations(connection: Session, packages: Sequence[str]) -> list[str]:
+async def pending_migrations(connection: Connection, packages: Sequence[str]) -> list[str]:
     """Names of files that the database does not have yet; needs SELECT on the ledger."""
     rows = await connection.fetch("SELECT package, name FROM schema_migration")
     applied = {(row["package"], row["name"]) for row in rows}
