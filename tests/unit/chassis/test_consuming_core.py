@@ -112,6 +112,30 @@ def test_duplicates_prove_nothing(bench: Bench) -> None:
             bench.core.applied(step, effects=0, no_room=[], now=bench.now)
 
 
+def test_second_lone_message_in_a_row_waits_for_a_proof(bench: Bench) -> None:
+    """With little traffic, a dependency that is down would otherwise set one after the other aside."""
+    bench.fails = only(BUG, 0, 1)
+    bench.receive(message(0))
+    bench.run()
+    bench.receive(message(1))
+    bench.run(120)
+    assert bench.set_aside == [0]
+    assert bench.core.trouble(bench.now)
+    bench.receive(message(2))
+    bench.run(60)
+    assert bench.set_aside == [0, 1]
+
+
+def test_few_messages_that_all_fail_are_held_and_none_is_set_aside(bench: Bench) -> None:
+    bench.fails = only(BUG, *range(5))
+    bench.receive(*map(message, range(5)))
+    bench.run(120)
+    assert bench.set_aside == []
+    bench.fails = lambda _: None
+    bench.run(60)
+    assert sorted(bench.applied) == list(range(5))
+
+
 def test_lone_message_is_set_aside_after_a_while(bench: Bench) -> None:
     bench.fails = only(BUG, 0)
     bench.receive(message(0))

@@ -50,6 +50,7 @@ class Core:
         """Failures in a row for passing reasons."""
         self._not_before = 0.0
         self._successes = 0
+        self._blamed_unproven = False
         self._error = ""
 
     # --- what Kafka does ---------------------------------------------------------------------
@@ -148,6 +149,7 @@ class Core:
         self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
         if effects:
             self._successes += effects
+            self._blamed_unproven = False
             self._breaker.succeeded(effects)
         left = {id(message) for message in no_room}
         for entry in step.entries:
@@ -261,14 +263,22 @@ class Core:
         self._judged.append(SetAside(entry, reason))
 
     def _is_to_blame(self, entry: Entry) -> bool:
-        """Whether others succeed where this one fails. Without any other, it is to blame after a while."""
+        """Whether others succeed where this one fails."""
         if entry.attempts < self._limits.bug_attempts_max:
             return False
         if entry.successes_before is not None and self._successes > entry.successes_before:
             return True
-        return entry.attempts >= self._limits.lone_attempts_max and not any(
-            True for queue in self._queues.values() for _ in queue.candidates()
-        )
+        return self._is_alone(entry)
+
+    def _is_alone(self, entry: Entry) -> bool:
+        """Whether there is no other to compare it with. Once between two successes it is then to blame after
+        a while; a second one in a row looks like something that all of them need.
+        """
+        if self._blamed_unproven or entry.attempts < self._limits.lone_attempts_max:
+            return False
+        others = len(self._held) > 1 or any(True for q in self._queues.values() for _ in q.candidates())
+        self._blamed_unproven = not others
+        return not others
 
     def _hold(self, entry: Entry, now: float) -> None:
         self._narrow = []

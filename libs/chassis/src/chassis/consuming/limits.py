@@ -18,7 +18,8 @@ class Limits:
         partition_messages_max: kept of one partition, those included that wait only to be committed in order.
         buffer_bytes_max: kept of all partitions; each assigned one may use an equal part.
         bug_attempts_max: a message that fails for a reason nobody foresaw is tried at least so often.
-        lone_attempts_max: with nothing else to compare it with, a held message is set aside after so many.
+        lone_attempts_max: a held message with nothing to compare it with is set aside after so many, if none
+            was before it since the last success.
         transient_attempts_max: after so many failures in a row for passing reasons a batch is made smaller,
             or its only message held.
         row_failures_max: so many messages that fail one after the other open the breaker.
