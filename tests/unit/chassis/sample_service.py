@@ -38,7 +38,12 @@ def build(settings: ServiceSettings) -> Service:
     metrics, health = Metrics("sample"), Health()
     lifecycle = Lifecycle(settings, [SlowStarter()], health)
     app = build_app(
-        title="sample", handlers=[fails], health=health, metrics=metrics, lifespan=[lifecycle.lifespan]
+        title="sample",
+        handlers=[fails],
+        health=health,
+        metrics=metrics,
+        guard=None,
+        lifespan=[lifecycle.lifespan],
     )
     return Service("sample", settings, app, lifecycle, host="127.0.0.1", port=int(os.environ["PORT"]))
 

@@ -94,8 +94,6 @@ def test_services_with_consumers_are_known() -> None:
     assert {"audit", "booking", "reconciler"} <= set(SERVICES)
 
 
-# How a service declares its HTTP parameters is not looked at here.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_subscriber_of_every_service_is_at_least_once(service: str) -> None:
     brokers = brokers_of(service)

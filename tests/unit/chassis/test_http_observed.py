@@ -41,7 +41,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 async def client(metrics: Metrics) -> AsyncGenerator[httpx.AsyncClient]:
-    app = build_app(title="Sample", handlers=[thing, mounted], health=Health(), metrics=metrics)
+    app = build_app(title="Sample", handlers=[thing, mounted], health=Health(), metrics=metrics, guard=None)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
         yield client

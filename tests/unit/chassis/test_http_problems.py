@@ -11,7 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel
 
-from chassis.auth import SYSTEM_ACTOR
+from chassis.auth.identity import SYSTEM_ACTOR
+from chassis.auth.settings import AuthSettings
+from chassis.auth.setup import build_auth
 from chassis.health import Check, Health
 from chassis.http import REQUEST_BYTES_MAX, Problem, build_app
 from chassis.kafka import BrokerUnavailableError
@@ -53,7 +55,8 @@ async def _not_good() -> Check:
 async def client() -> AsyncGenerator[httpx.AsyncClient]:
     metrics, health = Metrics("sample-service"), Health()
     health.add("kafka", _not_good)
-    app = build_app(title="sample", handlers=[fails, bodies], health=health, metrics=metrics)
+    guard = build_auth(AuthSettings(), {}, health=Health(), metrics=metrics).guard
+    app = build_app(title="sample", handlers=[fails, bodies], health=health, metrics=metrics, guard=guard)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - ASGI
     async with httpx.AsyncClient(transport=transport, base_url="http://sample") as made:
         yield made

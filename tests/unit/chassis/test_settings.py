@@ -76,7 +76,7 @@ def test_empty_variable_counts_as_missing(environment: Callable[..., None]) -> N
         ("LOG_LEVEL", "LOUD-4711"),
         ("ENVIRONMENT", "Production-4711"),
         ("START_SECONDS_MAX", "-4711"),
-        ("AUTH_MODE", "jwt"),
+        ("AUTH_MODE", "jwt-4711"),
         ("NUMBERS", "[4711,"),
         ("NUMBERS", "ten-thousand"),
     ],

@@ -57,7 +57,7 @@ class Edge:
             validation_enabled=validation_enabled,
         )
         self.app: Litestar = build_app(
-            title="test", handlers=[endpoint.route()], health=Health(), metrics=metrics
+            title="test", handlers=[endpoint.route()], health=Health(), metrics=metrics, guard=None
         )
         describe_webhooks(self.app)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://gateway")

@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from chassis.auth.identity import Role
 from plumbline import deployment, place, status
+from plumbline import token as tokens
 from plumbline import up as stack_command
 from plumbline.demo.command import demo, demo_console
 from plumbline.doctor import examination, patient
@@ -99,6 +101,19 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         typer.echo("\n".join(finding.line for finding in found))
     raise typer.Exit(0 if all(finding.good for finding in found) else EXIT_NO)
+
+
+@cli.command()
+def token(
+    sub: Annotated[str, typer.Option(help="Who bears it: stands in every history as who did something.")],
+    role: Annotated[list[Role], typer.Option(help="What he may do; may be given several times.")],
+    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="How long it is good.")] = 60,
+) -> None:
+    """Print a token that the services accept. Reads AUTH_MODE=jwt, AUTH_JWT_KEY and what belongs to them.
+
+    For development: whoever has the shared key can be anybody.
+    """
+    typer.echo(tokens.made(sub, role, minutes=minutes))
 
 
 @cli.command(name="demo")

@@ -8,9 +8,11 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components
 from litestar.types import ControllerRouterHandler
 
-from chassis.auth import provide_actor
+from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
+from chassis.auth.openapi import COMPONENTS, describe_access
 from chassis.errors import loggable
 from chassis.health import Health
 from chassis.kafka import BrokerUnavailableError
@@ -102,6 +104,12 @@ def _on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Re
     return _answer(error.status_code, kind, error.detail, members, error.headers)
 
 
+def _on_access_refused(_request: Request[Any, Any, Any], error: AccessRefusedError) -> Response[Any]:
+    reason = error.refusal.reason.value
+    members = {"reason": reason}
+    return _answer(error.status, reason.replace("_", "-"), error.refusal.detail, members, error.headers)
+
+
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if isinstance(error, BrokerUnavailableError) or is_transient(error):
         _log.warning("request could not be served", route=route_of(request.scope), error=loggable(error))
@@ -140,6 +148,7 @@ def build_app(
     handlers: Sequence[ControllerRouterHandler],
     health: Health,
     metrics: Metrics,
+    guard: Guard | None,
     dependencies: Mapping[str, Provide] | None = None,
     lifespan: Sequence[Any] = (),
     quiet_routes: Sequence[str] = (),
@@ -151,6 +160,7 @@ def build_app(
         handlers: its routes.
         health: served at `/health/ready`.
         metrics: served at `/metrics`.
+        guard: in front of every route; None where there is nothing to guard, and then nobody is an `actor`.
         dependencies: by parameter name; `actor` is always there.
         lifespan: context managers that live as long as the application.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
@@ -158,7 +168,9 @@ def build_app(
     app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
         dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
+        guards=[] if guard is None else [guard],
         exception_handlers={
+            AccessRefusedError: _on_access_refused,
             Problem: _on_problem,
             ValidationException: _on_invalid,
             HTTPException: _on_http_error,
@@ -169,12 +181,15 @@ def build_app(
             title=title,
             version="1",
             path="/schema",
+            components=COMPONENTS if guard else Components(),
             render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin()],
         ),
         request_max_body_size=REQUEST_BYTES_MAX,
         logging_config=None,  # Litestar's own would replace what chassis.logs set up
         debug=False,
     )
+    if guard is not None:
+        describe_access(app, guard.access)
     # Around everything, so that requests without a route are seen too.
     app.asgi_handler = ObservedApp(app.asgi_handler, metrics, quiet_routes=quiet_routes)
     return app

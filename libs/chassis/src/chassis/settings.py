@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
+from chassis.auth.settings import AuthSettings
+
 
 class SettingsError(Exception):
     """The environment does not say what this service needs: set the variables it names."""
@@ -43,14 +45,13 @@ class _FileSource(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(AuthSettings, BaseSettings):
     """What every service reads. A service's own settings inherit from this."""
 
     model_config = SettingsConfigDict(
         case_sensitive=False, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    environment: Literal["development", "production"] = "development"
     kafka_bootstrap: str
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -58,9 +59,6 @@ class ServiceSettings(BaseSettings):
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_cafile: str | None = None
     topic_prefix: str = ""
-    auth_mode: Literal["off"] = Field(
-        "off", description="jwt is not built yet; a service that cannot check tokens does not pretend to"
-    )
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_messages: Literal["all", "failed"] = Field(

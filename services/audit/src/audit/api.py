@@ -7,7 +7,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import Request, Response, get
 from litestar.exceptions import ValidationException
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -16,6 +16,7 @@ from audit.domain.query import Filters, Position, QueryError, filters
 from audit.domain.storable import booking_identifier
 from audit.handlers.items import EntryItem, TransitionItem, entry_item
 from audit.handlers.reading import booking_history, export_entries, find_entry, list_entries
+from chassis.auth.access import READERS, Access
 from chassis.http import Problem
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
@@ -44,6 +45,13 @@ Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
 Format = Annotated[str | None, QueryParameter(name="format", pattern="^(json|ndjson)$")]
 AnyRequest = Request[Any, Any, Any]
+
+ACCESS: Access = {
+    "GET /api/event-log": READERS,
+    "GET /api/event-log/{entry_id}": READERS,
+    "GET /api/bookings/{booking_id}/history": READERS,
+}
+"""Who may do what here: the one table of audit's routes (ALL-4)."""
 
 
 class EntryPage(TypedDict):
@@ -75,7 +83,7 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
     async def event_log(  # noqa: PLR0917 - one parameter per filter (interface.md)
         request: AnyRequest,
         event_type: Text = None,
-        status: Status | None = None,
+        status: FromQuery[Status | None] = None,
         source: Text = None,
         booking_id: Text = None,
         event_id: Text = None,
@@ -104,14 +112,14 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
         return Response(await _entry_page(database, wanted, after, limit))
 
     @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"])
-    async def event_log_entry(entry_id: int) -> EntryDetail:
+    async def event_log_entry(entry_id: FromPath[int]) -> EntryDetail:
         entry = await find_entry(database, entry_id)
         if entry is None:
             raise Problem(404, "not-found", f"the log has no entry {entry_id}")
         return {**entry_item(entry), "payload_digest": entry.payload_digest.hex()}
 
     @get("/api/bookings/{booking_id:str}/history", summary="A booking's status history", tags=["bookings"])
-    async def status_history(booking_id: str) -> BookingHistory:
+    async def status_history(booking_id: FromPath[str]) -> BookingHistory:
         found = await booking_history(database, booking_identifier(booking_id))
         if found is None:
             raise Problem(404, "not-found", "the log knows of no booking with this id")

@@ -1,10 +1,11 @@
 """The composition root: settings in, a service ready to run out."""
 
-from audit.api import routes
+from audit.api import ACCESS, routes
 from audit.consumers import TOPIC_PATTERN, build_consumer
 from audit.jobs import GapWatch
 from audit.settings import SERVICE, AuditSettings
 from chassis.append_only import AppendOnlyGuard
+from chassis.auth.setup import build_auth
 from chassis.faststream_part import Consumers
 from chassis.health import Health
 from chassis.http import build_app
@@ -34,7 +35,9 @@ def build(settings: AuditSettings) -> Service:
     broker = build_broker(kafka, client_id=SERVICE)
     consumer = build_consumer(database, metrics, topic_prefix=settings.topic_prefix)
     consumer.subscribe(broker, pattern=TOPIC_PATTERN)
+    auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
     parts: list[Part] = [
+        *auth.parts,
         database,
         MigrationsGuard(database, SERVICE),
         AppendOnlyGuard(database, APPEND_ONLY_TABLES),
@@ -48,6 +51,7 @@ def build(settings: AuditSettings) -> Service:
         handlers=routes(database),
         health=health,
         metrics=metrics,
+        guard=auth.guard,
         lifespan=[lifecycle.lifespan],
     )
     return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)

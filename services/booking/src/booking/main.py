@@ -6,11 +6,12 @@ from enum import StrEnum
 from litestar.di import Provide
 
 from booking.adapters.transitions import TABLE
-from booking.api import ROUTES
+from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers.intake import apply
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.append_only import AppendOnlyGuard
+from chassis.auth.setup import build_auth
 from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
@@ -57,12 +58,14 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
         parts += [producer, Relay(database, producer, metrics)]
     if Duty.CONSUMERS in duties:
         parts += [build_consumers(NAME, database, kafka, metrics), DeadLetterMeter(database, NAME, metrics)]
-    lifecycle = Lifecycle(settings, parts, health)
+    auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
+    lifecycle = Lifecycle(settings, [*auth.parts, *parts], health)
     app = build_app(
         title="Plumbline booking",
         handlers=[*ROUTES, dead_letter_routes(NAME, apply)] if Duty.API in duties else (),
         health=health,
         metrics=metrics,
+        guard=auth.guard,
         dependencies={
             "database": Provide(lambda: database, sync_to_thread=False),
             "time_zone": Provide(lambda: settings.business_time_zone, sync_to_thread=False),

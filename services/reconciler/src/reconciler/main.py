@@ -3,6 +3,7 @@
 from litestar.di import Provide
 
 from chassis.append_only import AppendOnlyGuard
+from chassis.auth.setup import build_auth
 from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
@@ -18,7 +19,7 @@ from chassis.postgres import Database
 from chassis.relay import Relay
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
-from reconciler.api import ROUTES
+from reconciler.api import ACCESS, ROUTES
 from reconciler.consumers import build_consumer
 from reconciler.handlers import messages
 from reconciler.jobs import RunExecutor, Scheduler
@@ -38,12 +39,14 @@ def build(settings: ReconcilerSettings) -> Service:
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
     database.measure(metrics)
-    lifecycle = Lifecycle(settings, _parts(settings, database, metrics), health)
+    auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
+    lifecycle = Lifecycle(settings, [*auth.parts, *_parts(settings, database, metrics)], health)
     app = build_app(
         title="Plumbline reconciler",
         handlers=[*ROUTES, dead_letter_routes(SERVICE, messages.apply)],
         health=health,
         metrics=metrics,
+        guard=auth.guard,
         dependencies={"database": Provide(lambda: database, sync_to_thread=False)},
         lifespan=[lifecycle.lifespan],
     )

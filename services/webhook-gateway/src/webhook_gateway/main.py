@@ -55,6 +55,7 @@ def build(settings: GatewaySettings) -> Service:
         handlers=[endpoint.route()],
         health=health,
         metrics=metrics,
+        guard=None,  # deliveries are known by their signatures
         lifespan=[lifecycle.lifespan],
         quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
     )

@@ -21,6 +21,7 @@ _PORTS_NEEDED = (0, 1, 2, 3, 10, 11, 12)
 _COLUMNS_WITHOUT_TERMINAL = 140
 
 _SETTINGS = {
+    "AUTH_MODE": "off",
     "ENABLE_WEBHOOK_VALIDATION": "true",
     "ENVIRONMENT": "development",
     "TOPIC_PREFIX": "",

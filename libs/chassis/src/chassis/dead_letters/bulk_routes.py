@@ -3,6 +3,8 @@
 from typing import Annotated, Any
 
 from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from chassis.dead_letters import reading, shapes
@@ -72,7 +74,9 @@ class BulkDiscardRequest(BaseModel):
 
 
 @post("/replay", summary="Replay every line that holds a message of a selection", status_code=200)
-async def replay_selected(replayer: Replayer, actor: str, data: BulkReplayRequest) -> dict[str, Any]:
+async def replay_selected(
+    replayer: NamedDependency[Replayer], actor: NamedDependency[str], data: JSONBody[BulkReplayRequest]
+) -> dict[str, Any]:
     """Each line up to its first message that fails again; `waiting` counts what is left of those lines."""
     wanted = data.selection.to_filter()
     lines = await _lines(replayer, wanted)
@@ -98,7 +102,9 @@ async def replay_selected(replayer: Replayer, actor: str, data: BulkReplayReques
 
 
 @post("/discard", summary="Never apply the messages of a selection", status_code=200)
-async def discard_selected(replayer: Replayer, actor: str, data: BulkDiscardRequest) -> dict[str, Any]:
+async def discard_selected(
+    replayer: NamedDependency[Replayer], actor: NamedDependency[str], data: JSONBody[BulkDiscardRequest]
+) -> dict[str, Any]:
     """`waiting` counts what is left of the selection: send the request again while it is not 0."""
     wanted = data.selection.to_filter()
     if data.dry_run:

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from pydantic import AwareDatetime, BaseModel, Field
 
+from chassis.auth.access import OPERATORS, READERS, Access
 from chassis.dead_letters import reading, shapes
 from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, Reason
 from chassis.dead_letters.discarding import discard
@@ -21,8 +22,17 @@ from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 
 PATH = "/api/dead-letters"
+DEAD_LETTER_ACCESS: Access = {
+    f"GET {PATH}": READERS,
+    f"GET {PATH}/{{dead_letter_id}}": OPERATORS,
+    f"POST {PATH}/{{dead_letter_id}}/replay": OPERATORS,
+    f"POST {PATH}/{{dead_letter_id}}/discard": OPERATORS,
+    f"POST {PATH}/replay": OPERATORS,
+    f"POST {PATH}/discard": OPERATORS,
+}
+"""A list names no person; one message shows its body, which may."""
 
-Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
 
 class ReplayRequest(BaseModel):
@@ -45,7 +55,7 @@ def dead_letter_routes(consumer: str, apply: Apply) -> Router:
         apply: what its consumer does with a batch.
     """
 
-    def provide_replayer(database: Database) -> Replayer:
+    def provide_replayer(database: NamedDependency[Database]) -> Replayer:
         return Replayer(database, consumer, apply)
 
     return Router(
@@ -58,15 +68,15 @@ def dead_letter_routes(consumer: str, apply: Apply) -> Router:
 
 @get("/", summary="Messages set aside, in the order in which they were")
 async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interface.md)
-    replayer: Replayer,
-    status: Status = "waiting",
-    topic: str | None = None,
-    key: str | None = None,
-    reason: SetAsideReason | None = None,
-    set_aside_before: AwareDatetime | None = None,
-    set_aside_since: AwareDatetime | None = None,
+    replayer: NamedDependency[Replayer],
+    status: FromQuery[Status] = "waiting",
+    topic: FromQuery[str | None] = None,
+    key: FromQuery[str | None] = None,
+    reason: FromQuery[SetAsideReason | None] = None,
+    set_aside_before: FromQuery[AwareDatetime | None] = None,
+    set_aside_since: FromQuery[AwareDatetime | None] = None,
     limit: Limit = PAGE_ROWS_DEFAULT,
-    cursor: str | None = None,
+    cursor: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
     """One page; `next_cursor` leads to the next. Bodies are shown one by one only."""
     wanted = Filter(
@@ -85,7 +95,9 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
 
 
 @get("/{dead_letter_id:uuid}", summary="One message set aside, whole, and what was done about it")
-async def get_dead_letter(replayer: Replayer, dead_letter_id: UUID) -> dict[str, Any]:
+async def get_dead_letter(
+    replayer: NamedDependency[Replayer], dead_letter_id: FromPath[UUID]
+) -> dict[str, Any]:
     """With the body, which may hold personal data."""
     letter = await _found(replayer, dead_letter_id)
     async with replayer.database.connection() as connection:
@@ -94,7 +106,10 @@ async def get_dead_letter(replayer: Replayer, dead_letter_id: UUID) -> dict[str,
 
 @post("/{dead_letter_id:uuid}/replay", summary="Replay the line that a message waits in", status_code=200)
 async def replay_line(
-    replayer: Replayer, dead_letter_id: UUID, actor: str, data: ReplayRequest | None = None
+    replayer: NamedDependency[Replayer],
+    dead_letter_id: FromPath[UUID],
+    actor: NamedDependency[str],
+    data: JSONBody[ReplayRequest | None] = None,
 ) -> dict[str, Any]:
     """From the line's first message on, in order, up to the first that fails again: `failure` names it."""
     letter = await _waiting(replayer, dead_letter_id)
@@ -108,7 +123,10 @@ async def replay_line(
 
 @post("/{dead_letter_id:uuid}/discard", summary="Never apply this message", status_code=200)
 async def discard_dead_letter(
-    replayer: Replayer, dead_letter_id: UUID, actor: str, data: DiscardRequest
+    replayer: NamedDependency[Replayer],
+    dead_letter_id: FromPath[UUID],
+    actor: NamedDependency[str],
+    data: JSONBody[DiscardRequest],
 ) -> dict[str, Any]:
     """Those behind it go on waiting until their line is replayed."""
     letter = await _waiting(replayer, dead_letter_id)

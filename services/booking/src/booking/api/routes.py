@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Response, Router, get, patch, post
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from booking.api.answers import BookingAnswer, booking_answer, entity_tag
@@ -30,10 +31,10 @@ Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
 @post("/", summary="Make a booking")
 async def create(
-    data: NewBooking,
-    database: Database,
-    time_zone: str,
-    actor: str,
+    data: JSONBody[NewBooking],
+    database: NamedDependency[Database],
+    time_zone: NamedDependency[str],
+    actor: NamedDependency[str],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
 ) -> Response[BookingAnswer]:
     """Priced by the current rate card. The same key and body get the same answer again."""
@@ -46,12 +47,12 @@ async def create(
 
 @get("/", summary="List bookings, newest first")
 async def list_bookings(
-    database: Database,
-    status: Status | None = None,
-    payment_status: PaymentStatus | None = None,
-    service: str | None = None,
+    database: NamedDependency[Database],
+    status: FromQuery[Status | None] = None,
+    payment_status: FromQuery[PaymentStatus | None] = None,
+    service: FromQuery[str | None] = None,
     limit: Limit = PAGE_ROWS_DEFAULT,
-    cursor: str | None = None,
+    cursor: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
     """One page; `next_cursor` leads to the next."""
     wanted = reading.Filter(
@@ -62,7 +63,7 @@ async def list_bookings(
 
 
 @get("/{booking_id:str}", summary="One booking")
-async def read(booking_id: str, database: Database) -> Response[BookingAnswer]:
+async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -> Response[BookingAnswer]:
     """With its version as ETag."""
     record = await reading.read_booking(database, _known_form(booking_id))
     if record is None:
@@ -72,10 +73,10 @@ async def read(booking_id: str, database: Database) -> Response[BookingAnswer]:
 
 @patch("/{booking_id:str}", summary="Change a booking's status")
 async def change(
-    booking_id: str,
-    data: BookingChange,
-    database: Database,
-    actor: str,
+    booking_id: FromPath[str],
+    data: JSONBody[BookingChange],
+    database: NamedDependency[Database],
+    actor: NamedDependency[str],
     if_match: Annotated[str | None, HeaderParameter(name="If-Match")] = None,
 ) -> Response[BookingAnswer]:
     """By the transition table. The status that it has already is no change."""
@@ -87,7 +88,7 @@ async def change(
 
 
 @get("/{booking_id:str}/status-history", summary="A booking's status history, oldest first")
-async def status_history(booking_id: str, database: Database) -> dict[str, Any]:
+async def status_history(booking_id: FromPath[str], database: NamedDependency[Database]) -> dict[str, Any]:
     """Each transition with who, when and why."""
     history = await reading.read_status_history(database, _known_form(booking_id))
     if history is None:
@@ -97,7 +98,10 @@ async def status_history(booking_id: str, database: Database) -> dict[str, Any]:
 
 @get("/{booking_id:str}/payments", summary="A booking's payments, oldest first")
 async def payments(
-    booking_id: str, database: Database, limit: Limit = PAGE_ROWS_DEFAULT, cursor: str | None = None
+    booking_id: FromPath[str],
+    database: NamedDependency[Database],
+    limit: Limit = PAGE_ROWS_DEFAULT,
+    cursor: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
     """Those with an anomaly are shown, and do not count for the booking."""
     rows = await reading.read_booking_payments(

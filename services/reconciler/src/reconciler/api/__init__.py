@@ -1,8 +1,9 @@
 """HTTP: exceptions to work off, and runs (REC-10)."""
 
+from reconciler.api.access import ACCESS
 from reconciler.api.exceptions import get_exception, list_exceptions
 from reconciler.api.runs import get_run, list_runs, post_run
 
 ROUTES = (list_exceptions, get_exception, post_run, list_runs, get_run)
 
-__all__ = ["ROUTES"]
+__all__ = ["ACCESS", "ROUTES"]

@@ -4,7 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from chassis.http import Problem
 from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
@@ -16,15 +17,15 @@ from reconciler.domain.classify import SEVERITIES
 from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
 from reconciler.handlers import lookups
 
-Type = Annotated[str | None, Parameter(query="type")]
+Type = Annotated[str | None, QueryParameter(name="type")]
 
 
 @get("/api/exceptions", summary="What a person must look at, high first, then oldest first")
 async def list_exceptions(
-    database: Database,
+    database: NamedDependency[Database],
     kind: Type = None,
-    status: str | None = None,
-    severity: str | None = None,
+    status: FromQuery[str | None] = None,
+    severity: FromQuery[str | None] = None,
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: Cursor = None,
 ) -> ExceptionPage:
@@ -44,7 +45,7 @@ async def list_exceptions(
 
 
 @get("/api/exceptions/{exception_id:uuid}", summary="One exception and what happened to it")
-async def get_exception(database: Database, exception_id: UUID) -> ExceptionDetail:
+async def get_exception(database: NamedDependency[Database], exception_id: FromPath[UUID]) -> ExceptionDetail:
     """The exception as in the list, and its history, oldest first."""
     found = await lookups.exception(database, str(exception_id))
     if found is None:

@@ -6,13 +6,13 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar.exceptions import ValidationException
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from chassis.http import Problem
 from chassis.paging import PAGE_ROWS_MAX
 
-Limit = Annotated[int, Parameter(ge=1, le=PAGE_ROWS_MAX)]
-Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
 
 
 def chosen(name: str, value: str | None, allowed: Sequence[str]) -> str | None:

@@ -4,7 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter
 
 from chassis.http import Problem
 from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
@@ -17,19 +18,23 @@ from reconciler.handlers.requests import request_run
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 
 IdempotencyKey = Annotated[
-    str | None, Parameter(header="Idempotency-Key", max_length=IDEMPOTENCY_KEY_CHARACTERS_MAX)
+    str | None, HeaderParameter(name="Idempotency-Key", max_length=IDEMPOTENCY_KEY_CHARACTERS_MAX)
 ]
 
 
 @post("/api/reconciliation/runs", status_code=202, summary="Ask for a run; it starts soon")
-async def post_run(database: Database, actor: str, idempotency_key: IdempotencyKey = None) -> RunItem:
+async def post_run(
+    database: NamedDependency[Database], actor: NamedDependency[str], idempotency_key: IdempotencyKey = None
+) -> RunItem:
     """The run as requested. The same Idempotency-Key answers with the same run, as it is now."""
     run = await request_run(database, trigger="api", requested_by=actor, idempotency_key=idempotency_key)
     return run_item(run)
 
 
 @get("/api/reconciliation/runs", summary="Runs, newest first")
-async def list_runs(database: Database, limit: Limit = PAGE_ROWS_DEFAULT, cursor: Cursor = None) -> RunPage:
+async def list_runs(
+    database: NamedDependency[Database], limit: Limit = PAGE_ROWS_DEFAULT, cursor: Cursor = None
+) -> RunPage:
     """Every run that was asked for, by schedule, API or command line."""
     position = decode_cursor(cursor, (str, str))
     before = None if position is None else place(*position)
@@ -42,7 +47,7 @@ async def list_runs(database: Database, limit: Limit = PAGE_ROWS_DEFAULT, cursor
 
 
 @get("/api/reconciliation/runs/{run_id:uuid}", summary="One run: its counts and sums")
-async def get_run(database: Database, run_id: UUID) -> RunItem:
+async def get_run(database: NamedDependency[Database], run_id: FromPath[UUID]) -> RunItem:
     """Counts grow while the run goes on, page by page."""
     run = await lookups.run(database, str(run_id))
     if run is None:

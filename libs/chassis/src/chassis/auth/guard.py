@@ -1,0 +1,139 @@
+"""The door in front of every route: whose token is it, and does a role of his open this one?"""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from prometheus_client import Counter
+
+from chassis.auth.access import Access, is_public
+from chassis.auth.identity import SYSTEM, Identity, Refusal, RefusalReason, Role
+from chassis.auth.jwks import KeysUnavailableError
+from chassis.logs import get_logger
+
+_log = get_logger(__name__)
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+Authenticate = Callable[[bytes], Awaitable[Identity | Refusal]]
+"""A token's bearer.
+
+Raises:
+    KeysUnavailableError: no keys to verify it with could be had.
+"""
+
+_REALM = 'Bearer realm="plumbline"'
+_FORBIDDEN = {RefusalReason.ROLE_MISSING, RefusalReason.ROUTE_WITHOUT_ROLE}
+RETRY_AFTER_SECONDS = 5
+
+
+class AccessRefusedError(Exception):
+    """Answered with `status`: who asks is unknown (401), may not (403), or cannot be told (503)."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+    @property
+    def status(self) -> HTTPStatus:
+        """HTTP status code."""
+        if self.refusal.reason is RefusalReason.KEYS_UNAVAILABLE:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        return HTTPStatus.FORBIDDEN if self.refusal.reason in _FORBIDDEN else HTTPStatus.UNAUTHORIZED
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """RFC 6750 §3: a request without a token gets the bare challenge, one with a bad token the error."""
+        if self.status is HTTPStatus.SERVICE_UNAVAILABLE:
+            return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        if self.refusal.reason is RefusalReason.TOKEN_MISSING:
+            return {"WWW-Authenticate": _REALM}
+        error = "insufficient_scope" if self.status is HTTPStatus.FORBIDDEN else "invalid_token"
+        challenge = f'{_REALM}, error="{error}", error_description="{_quotable(self.refusal.detail)}"'
+        return {"WWW-Authenticate": challenge}
+
+
+def _quotable(text: str) -> str:
+    """What an error_description may hold (RFC 6750 §3)."""
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "'" for c in text)
+
+
+class Guard:
+    """Lets a request pass, or raises; whoever passes is `actor` and `request.user`.
+
+    Args:
+        access: the roles of every route.
+        authenticate: None while AUTH_MODE=off, when everybody is "system" and may do everything.
+        refusals: counts by `reason`.
+    """
+
+    def __init__(self, access: Access, authenticate: Authenticate | None, refusals: Counter) -> None:
+        self.access = access
+        self._authenticate = authenticate
+        self._refusals = refusals
+
+    async def __call__(self, connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        """Litestar's guard: before the body is read.
+
+        Raises:
+            AccessRefusedError: logged and counted already.
+        """
+        path = connection.scope["path_template"]
+        if is_public(path):
+            return
+        if self._authenticate is None:
+            connection.scope["user"] = SYSTEM
+            return
+        route = f"{Request[Any, Any, Any](connection.scope).method} {path}"
+        identity = await self._recognised(connection, route, self._authenticate)
+        if refusal := _missing_role(identity, self.access.get(route)):
+            raise self._refused(refusal, route, actor=identity.actor)
+        connection.scope["user"] = identity
+
+    async def _recognised(
+        self, connection: AnyConnection, route: str, authenticate: Authenticate
+    ) -> Identity:
+        found = _bearer_token(connection)
+        if isinstance(found, bytes):
+            try:
+                found = await authenticate(found)
+            except KeysUnavailableError as error:
+                found = Refusal(RefusalReason.KEYS_UNAVAILABLE, str(error))
+        if isinstance(found, Refusal):
+            raise self._refused(found, route)
+        return found
+
+    def _refused(self, refusal: Refusal, route: str, *, actor: str | None = None) -> AccessRefusedError:
+        """On record in log and metric only: a flood must not fill a log that is kept for ever."""
+        self._refusals.labels(refusal.reason.value).inc()
+        _log.warning("access refused", reason=refusal.reason.value, route=route, actor=actor)
+        return AccessRefusedError(refusal)
+
+
+def _bearer_token(connection: AnyConnection) -> bytes | Refusal:
+    """The token of the one Authorization header (RFC 6750 §2.1)."""
+    stated = [value for name, value in connection.scope["headers"] if name == b"authorization"]
+    if not stated:
+        return Refusal(RefusalReason.TOKEN_MISSING, "send a token: Authorization: Bearer <token>")
+    scheme, _, token = stated[0].partition(b" ")
+    if scheme.lower() != b"bearer":
+        return Refusal(RefusalReason.TOKEN_MISSING, "send a token: Authorization: Bearer <token>")
+    if len(stated) > 1:
+        return Refusal(RefusalReason.TOKEN_MALFORMED, "there is more than one Authorization header")
+    return token.strip(b" ")
+
+
+def _missing_role(identity: Identity, wanted: frozenset[Role] | None) -> Refusal | None:
+    if wanted is None:
+        return Refusal(RefusalReason.ROUTE_WITHOUT_ROLE, "no role is stated that opens this route")
+    if identity.roles & wanted:
+        return None
+    return Refusal(RefusalReason.ROLE_MISSING, f"one of these roles is needed: {', '.join(sorted(wanted))}")
+
+
+async def provide_actor(request: Request[Any, Any, Any]) -> str:
+    """Dependency `actor`: who is recorded as having done it (BK-4)."""
+    identity: Identity = request.user
+    return identity.actor

@@ -1,0 +1,61 @@
+"""Identities, roles and the closed list of reasons for which somebody is refused."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SYSTEM_ACTOR = "system"
+
+
+class Role(StrEnum):
+    """What somebody may do; a role other than viewer may read too."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    FINANCE = "finance"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who was recognised.
+
+    Attributes:
+        actor: stands in every history as who did it.
+        roles: those of ours that the token names.
+    """
+
+    actor: str
+    roles: frozenset[Role]
+
+
+SYSTEM = Identity(SYSTEM_ACTOR, frozenset(Role))
+"""Everybody, while AUTH_MODE=off."""
+
+
+class RefusalReason(StrEnum):
+    """Why somebody is refused: `reason` of the answer, of the log line and of the metric."""
+
+    TOKEN_MISSING = "token_missing"  # noqa: S105 - a reason, as are the next ones
+    TOKEN_MALFORMED = "token_malformed"  # noqa: S105 - a reason
+    TOKEN_TOO_LARGE = "token_too_large"  # noqa: S105 - a reason
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a reason
+    TOKEN_NOT_YET_VALID = "token_not_yet_valid"  # noqa: S105 - a reason
+    ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
+    EXTENSION_NOT_SUPPORTED = "extension_not_supported"
+    KEY_UNKNOWN = "key_unknown"
+    SIGNATURE_INVALID = "signature_invalid"
+    ISSUER_WRONG = "issuer_wrong"
+    AUDIENCE_WRONG = "audience_wrong"
+    CLAIM_MISSING = "claim_missing"
+    CLAIM_INVALID = "claim_invalid"
+    SUBJECT_NOT_ALLOWED = "subject_not_allowed"
+    ROLE_MISSING = "role_missing"
+    ROUTE_WITHOUT_ROLE = "route_without_role"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is not accepted; `detail` says in one line what is wrong, and holds nothing of the token."""
+
+    reason: RefusalReason
+    detail: str

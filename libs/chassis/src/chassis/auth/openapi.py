@@ -1,0 +1,38 @@
+"""The OpenAPI document says which role opens a route, whatever AUTH_MODE is.
+
+Since OpenAPI 3.1 a requirement of an `http` scheme may name roles (§4.8.30); alternatives stand side by side.
+"""
+
+from litestar import Litestar
+from litestar.openapi.spec import Components, OpenAPIResponse, Operation, SecurityScheme
+
+from chassis.auth.access import Access
+
+SCHEME = "bearer"
+
+COMPONENTS = Components(
+    security_schemes={
+        SCHEME: SecurityScheme(
+            type="http",
+            scheme="bearer",
+            bearer_format="JWT",
+            description="Asked for where AUTH_MODE=jwt. Roles: viewer, operator, finance.",
+        )
+    }
+)
+
+_REFUSALS = {
+    "401": OpenAPIResponse("No token, or one that is not accepted: `reason` says why (AUTH_MODE=jwt)."),
+    "403": OpenAPIResponse("The token names no role that opens this route (AUTH_MODE=jwt)."),
+}
+
+
+def describe_access(app: Litestar, access: Access) -> None:
+    """Add each route's roles to the application's document."""
+    for path, item in (app.openapi_schema.paths or {}).items():
+        for method in ("get", "post", "put", "patch", "delete"):
+            operation: Operation | None = getattr(item, method)
+            roles = access.get(f"{method.upper()} {path}")
+            if operation is not None and roles:
+                operation.security = [{SCHEME: [role.value]} for role in sorted(roles)]
+                operation.responses = {**(operation.responses or {}), **_REFUSALS}

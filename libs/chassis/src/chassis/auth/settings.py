@@ -1,0 +1,72 @@
+"""AUTH_MODE and what belongs to it (interface.md)."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, SecretStr, model_validator
+
+from chassis.auth.keys import UnusableKeyError, shared_key
+from chassis.auth.tokens import Expectation
+
+_ROLES_CLAIM_DEFAULT = "roles"
+
+
+def _is_path(claim: str) -> str:
+    if not all(claim.split(".")):
+        raise ValueError("expected names with dots between, such as roles or realm_access.roles")
+    return claim
+
+
+def _is_http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("expected an address such as https://login.example.com/keys, without a password")
+    return url
+
+
+def _is_usable(key: SecretStr) -> SecretStr:
+    try:
+        shared_key(key.get_secret_value())
+    except UnusableKeyError as error:
+        raise ValueError(str(error)) from None
+    return key
+
+
+class AuthSettings(BaseModel):
+    """Whether tokens are asked for, and which are good."""
+
+    environment: Literal["development", "production"] = "development"
+    auth_mode: Literal["off", "jwt"] = "off"
+    auth_jwt_issuer: str | None = None
+    auth_jwt_audience: str | None = None
+    auth_jwks_url: Annotated[str, AfterValidator(_is_http)] | None = None
+    auth_jwt_key: Annotated[SecretStr, AfterValidator(_is_usable)] | None = None
+    auth_jwt_roles_claim: Annotated[str, AfterValidator(_is_path)] = _ROLES_CLAIM_DEFAULT
+
+    @property
+    def expectation(self) -> Expectation:
+        """What a token must say, where AUTH_MODE=jwt."""
+        assert self.auth_jwt_issuer, "validated below"
+        assert self.auth_jwt_audience, "validated below"
+        return Expectation(self.auth_jwt_issuer, self.auth_jwt_audience, self.auth_jwt_roles_claim.split("."))
+
+    @model_validator(mode="after")
+    def _jwt_is_complete(self) -> Self:
+        if self.auth_mode == "off":
+            return self
+        for variable in ("auth_jwt_issuer", "auth_jwt_audience"):
+            if getattr(self, variable) is None:
+                raise ValueError(
+                    f"{variable.upper()} is not set although AUTH_MODE=jwt: no token could be judged"
+                )
+        if (self.auth_jwks_url is None) == (self.auth_jwt_key is None):
+            raise ValueError("AUTH_MODE=jwt takes exactly one of AUTH_JWKS_URL and AUTH_JWT_KEY")
+        if (
+            self.environment == "production"
+            and self.auth_jwks_url
+            and not self.auth_jwks_url.startswith("https:")
+        ):
+            raise ValueError(
+                "AUTH_JWKS_URL is not https although ENVIRONMENT=production: keys could be replaced"
+            )
+        return self

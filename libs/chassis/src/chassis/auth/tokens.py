@@ -1,0 +1,208 @@
+"""A token is verified: pure, no clock and no network (RFC 7519, RFC 8725).
+
+Order of work: size → form → header → key → signature → claims. Nothing that the token says of keys (`jku`,
+`x5u`, `jwk`, `x5c`) is looked at, and no claim is believed before the signature was.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from joserfc.errors import (
+    BadSignatureError,
+    ExpiredTokenError,
+    InvalidClaimError,
+    JoseError,
+    MissingClaimError,
+    UnsupportedAlgorithmError,
+)
+from joserfc.jwa import JWSAlgModel
+from joserfc.jws import JWSRegistry, deserialize_compact
+from joserfc.jwt import JWTClaimsRegistry
+from joserfc.util import urlsafe_b64decode
+
+from chassis.auth.identity import Identity, Refusal, RefusalReason, Role
+from chassis.auth.keys import KeyRing, VerificationKey
+from chassis.auth.strict_json import NotJsonError, read_object
+from contracts.actors import is_reserved
+
+TOKEN_BYTES_MAX = 8 * 1024
+LEEWAY_SECONDS = 30
+"""By so much the clocks of issuer and service may differ."""
+SUBJECT_CHARACTERS_MAX = 200
+
+# RecursionError: the library reads the header once more, a few calls deeper than we did.
+_UNREADABLE_ERRORS = (JoseError, ValueError, TypeError, RecursionError)
+
+_FORM = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a token of ours says.
+
+    Attributes:
+        issuer: `iss`.
+        audience: in `aud`.
+        roles_claim: members that lead to the list of roles, outermost first.
+    """
+
+    issuer: str
+    audience: str
+    roles_claim: Sequence[str]
+
+
+class _OneAlgorithm(JWSRegistry):
+    """The library's, without its warning against "EdDSA" (RFC 9864), which most issuers still write."""
+
+    max_header_length = TOKEN_BYTES_MAX
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """The one algorithm that is allowed."""
+        if not self.allowed or name not in self.allowed:
+            raise UnsupportedAlgorithmError
+        return self.algorithms[name]
+
+
+class _RefusedError(Exception):
+    """Unwinds to `verify`."""
+
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
+        self.refusal = Refusal(reason, detail)
+
+
+def verify(token: bytes, ring: KeyRing, expected: Expectation, now: datetime) -> Identity | Refusal:
+    """Who the token's bearer is at this moment, or why he is refused; never raises, whatever the bytes."""
+    try:
+        header = _header(token)
+        payload = _signed_payload(token, header, ring)
+        return _identity(payload, expected, now)
+    except _RefusedError as refused:
+        return refused.refusal
+
+
+def _header(token: bytes) -> Mapping[str, Any]:
+    if len(token) > TOKEN_BYTES_MAX:
+        raise _RefusedError(
+            RefusalReason.TOKEN_TOO_LARGE, f"the token is longer than {TOKEN_BYTES_MAX} bytes"
+        )
+    form = _FORM.fullmatch(token)
+    if form is None:
+        raise _RefusedError(
+            RefusalReason.TOKEN_MALFORMED, "the token is not three base64url parts with dots between"
+        )
+    header = _object(_decoded(form[1]), "header")
+    if "crit" in header:
+        raise _RefusedError(
+            RefusalReason.EXTENSION_NOT_SUPPORTED,
+            "the token's header has crit, and no extension is understood",
+        )
+    return header
+
+
+def _decoded(part: bytes) -> bytes:
+    try:
+        return urlsafe_b64decode(part)
+    except (ValueError, TypeError):
+        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "a part of the token is not base64url") from None
+
+
+def _object(raw: bytes, part: str) -> dict[str, Any]:
+    try:
+        return read_object(raw)
+    except NotJsonError as error:
+        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, f"the token's {part}: {error}") from None
+
+
+def _signed_payload(token: bytes, header: Mapping[str, Any], ring: KeyRing) -> bytes:
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in ring.algorithms:
+        allowed = ", ".join(sorted(ring.algorithms))
+        raise _RefusedError(RefusalReason.ALGORITHM_NOT_ALLOWED, f"the token's alg is none of {allowed}")
+    if not isinstance(kid, str | None):
+        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "the token's kid is not a text")
+    named = ring.named(kid)
+    if not named:
+        raise _RefusedError(RefusalReason.KEY_UNKNOWN, "the issuer has no key with the token's kid")
+    fitting = [key for key in named if algorithm in key.algorithms]
+    if not fitting:
+        raise _RefusedError(
+            RefusalReason.ALGORITHM_NOT_ALLOWED, "the token's alg does not fit the key of its kid"
+        )
+    for key in fitting:
+        payload = _payload_signed_by(token, key, algorithm)
+        if payload is not None:
+            return payload
+    raise _RefusedError(RefusalReason.SIGNATURE_INVALID, "no key of the issuer made the token's signature")
+
+
+def _payload_signed_by(token: bytes, key: VerificationKey, algorithm: str) -> bytes | None:
+    registry = _OneAlgorithm(algorithms=[algorithm], strict_check_header=False)
+    try:
+        return deserialize_compact(token, key.key, registry=registry).payload
+    except BadSignatureError:
+        return None
+    except _UNREADABLE_ERRORS:
+        raise _RefusedError(
+            RefusalReason.TOKEN_MALFORMED, "the token's header has a member of a wrong kind"
+        ) from None
+
+
+def _identity(payload: bytes, expected: Expectation, now: datetime) -> Identity:
+    claims = _object(payload, "claims")
+    registry = JWTClaimsRegistry(
+        now=int(now.timestamp()),
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": expected.issuer},
+        aud={"essential": True, "value": expected.audience},
+        exp={"essential": True},
+        sub={"essential": True},
+    )
+    try:
+        registry.validate(
+            {name: claims[name] for name in ("iss", "aud", "exp", "nbf", "iat", "sub") if name in claims}
+        )
+    except MissingClaimError as error:
+        raise _RefusedError(RefusalReason.CLAIM_MISSING, f"the token has no {error.claim}") from None
+    except ExpiredTokenError:
+        raise _RefusedError(RefusalReason.TOKEN_EXPIRED, "the token has expired: get a new one") from None
+    except InvalidClaimError as error:
+        raise _RefusedError(*_invalid(error.claim, claims[error.claim], expected)) from None
+    return Identity(_subject(claims["sub"]), _roles(claims, expected.roles_claim))
+
+
+def _invalid(claim: str, value: object, expected: Expectation) -> tuple[RefusalReason, str]:
+    if claim == "iss":
+        return RefusalReason.ISSUER_WRONG, f"the token was not issued by {expected.issuer}"
+    if claim == "aud":
+        return RefusalReason.AUDIENCE_WRONG, f"the token is not for {expected.audience}"
+    if claim in {"nbf", "iat"} and isinstance(value, int | float) and not isinstance(value, bool):
+        return RefusalReason.TOKEN_NOT_YET_VALID, f"the token's {claim} lies ahead: compare clocks"
+    return RefusalReason.CLAIM_INVALID, f"the token's {claim} is not of the form that RFC 7519 gives it"
+
+
+def _subject(subject: str) -> str:
+    """The actor. ASCII, as OpenID Connect has it (Core §2): no look-alike of another name can be written."""
+    if not 1 <= len(subject) <= SUBJECT_CHARACTERS_MAX or not subject.isascii() or not subject.isprintable():
+        raise _RefusedError(
+            RefusalReason.SUBJECT_NOT_ALLOWED,
+            f"the token's sub is not 1 to {SUBJECT_CHARACTERS_MAX} printable ASCII characters",
+        )
+    if subject != subject.strip() or is_reserved(subject):
+        raise _RefusedError(
+            RefusalReason.SUBJECT_NOT_ALLOWED, "the token's sub is a name that a service acts under"
+        )
+    return subject
+
+
+def _roles(claims: Mapping[str, Any], path: Sequence[str]) -> frozenset[Role]:
+    """Ours among the roles that the claim lists; others belong to other applications."""
+    found: object = claims
+    for name in path:
+        found = cast("dict[str, object]", found).get(name) if isinstance(found, dict) else None
+    if not isinstance(found, list):
+        return frozenset()
+    named = cast("list[object]", found)
+    return frozenset(role for role in Role if role.value in named)

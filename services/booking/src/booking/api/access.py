@@ -1,0 +1,14 @@
+"""Who may do what here: the one table of booking's routes (ALL-4)."""
+
+from chassis.auth.access import OPERATORS, READERS, Access
+from chassis.dead_letters.routes import DEAD_LETTER_ACCESS
+
+ACCESS: Access = {
+    "GET /api/bookings": READERS,
+    "POST /api/bookings": OPERATORS,
+    "GET /api/bookings/{booking_id}": READERS,
+    "PATCH /api/bookings/{booking_id}": OPERATORS,
+    "GET /api/bookings/{booking_id}/status-history": READERS,
+    "GET /api/bookings/{booking_id}/payments": READERS,
+    **DEAD_LETTER_ACCESS,
+}

@@ -1,0 +1,83 @@
+"""Every route of every service states who may use it, or is shut, and the tables name no other (ALL-4)."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from chassis.auth.access import READERS, Access, is_public
+from chassis.auth.identity import Role
+from unit.chassis.auth_ground import AUDIENCE, ISSUER, SECRET, bearer, calling, token
+from unit.chassis.test_delivery_options import ENVIRONMENT
+
+GUARDED = ("audit", "booking", "reconciler")
+JWT = {
+    "auth_mode": "jwt",
+    "auth_jwt_issuer": ISSUER,
+    "auth_jwt_audience": AUDIENCE,
+    "auth_jwt_key": SECRET,
+}
+
+
+def application(service: str, **settings: str) -> Litestar:
+    build = importlib.import_module(f"{service}.main").build
+    settings_class = get_type_hints(build)["settings"]
+    return build(settings_class.model_validate({**ENVIRONMENT, **settings}))._server.config.app
+
+
+def routes(app: Litestar) -> Iterator[str]:
+    """Those that are not for everybody, as the access tables name them."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and not is_public(route.path_format):
+            yield from (f"{method} {route.path_format}" for method in route.methods if method != "OPTIONS")
+
+
+def table(service: str) -> Access:
+    return importlib.import_module(f"{service}.api").ACCESS
+
+
+@pytest.mark.parametrize("service", GUARDED)
+def test_every_route_states_its_roles_and_every_statement_has_its_route(service: str) -> None:
+    assert set(routes(application(service))) == set(table(service))
+    assert all(table(service).values())
+
+
+@pytest.mark.parametrize("service", GUARDED)
+async def test_every_route_is_shut_without_a_token_and_without_its_role(service: str) -> None:
+    async with calling(application(service, **JWT)) as client:
+        for route, opened_by in table(service).items():
+            method, path = route.split(" ")
+            path = path.replace("{", "").replace("}", "")
+            path = path.replace("dead_letter_id", ID).replace("exception_id", ID).replace("run_id", ID)
+            path = path.replace("entry_id", "7").replace("booking_id", ID)
+            assert (await client.request(method, path)).status_code == 401, route
+            others = [role.value for role in Role if role not in opened_by]
+            answer = await client.request(method, path, headers=bearer(token(*others)))
+            assert (answer.status_code, answer.json()["reason"]) == (403, "role_missing"), route
+
+
+ID = "0198c0de-0000-7000-8000-000000000001"
+
+
+def test_reading_is_for_every_role_and_nothing_is_written_by_viewers() -> None:
+    for service in GUARDED:
+        for route, opened_by in table(service).items():
+            reads = route.startswith("GET ")
+            assert opened_by == READERS if reads and "dead_letter_id" not in route else True, route
+            assert (Role.VIEWER in opened_by) <= reads, route
+
+
+async def test_gateway_asks_for_no_token() -> None:
+    app = application("webhook_gateway")
+    assert all("/webhooks/" in route for route in routes(app))
+    assert not any(route.guards for handler in app.routes for route in getattr(handler, "route_handlers", ()))
+
+
+def test_table_of_a_service_is_the_one_its_guard_has() -> None:
+    for service in GUARDED:
+        app: Any = application(service)
+        (guard,) = app.guards
+        assert guard.access is table(service)
