@@ -42,6 +42,12 @@ simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SE
 simulate-faults: $(STAMP) ## plants faults in what the simulation drives: each must be seen
 	@cd tests && ../$(BIN)/python -m simulation.mutants
 
+bench: $(STAMP) ## side by side with its peers, on the same servers (ROW=B3 one, ROUNDS=5, QUICK=1 short)
+	@PYTHONPATH=tests ROW="$(ROW)" ROUNDS="$(ROUNDS)" QUICK="$(QUICK)" $(BIN)/python -m bench
+
+bench-page: $(STAMP) ## docs/performance.md from the last full results
+	@PYTHONPATH=tests $(BIN)/python -m bench.page
+
 up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)
 

@@ -1,0 +1,115 @@
+"""Who empties an outbox: Plumbline's relay, and the pollers it is compared with."""
+
+import json
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.peers import skip_locked_poller
+from chassis import outbox
+from chassis.kafka import OutgoingRecord
+from chassis.messages import pack_headers
+from chassis.outbox import OutgoingEvent, shard_of
+from chassis.postgres import Connection
+from harness import Stack
+from plumbline.processes import Process
+
+SERVICE = "booking"
+
+_POLLER_APPEND = "INSERT INTO poller_outbox (topic, key, payload, headers) VALUES ($1, $2, $3, $4)"
+
+
+class Emptier(ABC):
+    """A way to keep events in a table and to bring them to Kafka."""
+
+    table: str
+    columns: Sequence[str]
+    waiting: str
+    """Says whether a row is not sent yet."""
+
+    @abstractmethod
+    async def prepare(self, stack: Stack) -> None:
+        """Make its table."""
+
+    @abstractmethod
+    async def start(self, stack: Stack) -> Process:
+        """Its process, ready."""
+
+    @abstractmethod
+    async def append(self, connection: Any, event: OutgoingEvent) -> None:
+        """Write one event as an application does, in the caller's transaction."""
+
+    @abstractmethod
+    def row(self, record: OutgoingRecord) -> tuple[object, ...]:
+        """A record as its table has it, in the order of `columns`."""
+
+    async def fill(self, connection: Connection, records: Sequence[OutgoingRecord]) -> None:
+        """Write a backlog, by one COPY."""
+        rows = [self.row(record) for record in records]
+        await connection.copy_records_to_table(self.table, columns=self.columns, records=rows)
+
+
+class PlumblineRelay(Emptier):
+    """`booking serve --only relay`, as it is deployed, with health, metrics and logs."""
+
+    table = "outbox"
+    columns = ("shard", "topic", "key", "value", "headers")
+    waiting = "SELECT EXISTS (SELECT FROM outbox)"
+
+    async def prepare(self, stack: Stack) -> None:
+        """The service's migrations have made it."""
+
+    async def start(self, stack: Stack) -> Process:
+        return await stack.start(SERVICE, arguments=("--only", "relay"))
+
+    async def append(self, connection: Any, event: OutgoingEvent) -> None:
+        await outbox.append(connection, [event])
+
+    def row(self, record: OutgoingRecord) -> tuple[object, ...]:
+        headers = pack_headers(record.headers)
+        return (shard_of(record.key), record.topic, record.key, record.value, headers)
+
+
+class SkipLockedPoller(Emptier):
+    """One of the forms of `bench.peers.skip_locked_poller`."""
+
+    table = "poller_outbox"
+    columns = ("topic", "key", "payload", "headers")
+    waiting = "SELECT EXISTS (SELECT FROM poller_outbox WHERE sent_at IS NULL)"
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    async def prepare(self, stack: Stack) -> None:
+        await stack.database(SERVICE).execute(skip_locked_poller.SCHEMA)
+
+    async def start(self, stack: Stack) -> Process:
+        environment = {**stack.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
+        log = Path(stack.environment()["AUDIT_CHECKPOINT_DIR"]).parent / "poller.log"
+        program = [sys.executable, skip_locked_poller.__file__, self._form]
+        process = Process("poller", program, environment=environment, log_path=log)
+
+        async def ready() -> bool:
+            return skip_locked_poller.READY in process.log_of_this_run()
+
+        await process.launch(ready)
+        return process
+
+    async def append(self, connection: Any, event: OutgoingEvent) -> None:
+        await connection.execute(_POLLER_APPEND, *self.row(outbox.to_record(event)))
+
+    def row(self, record: OutgoingRecord) -> tuple[object, ...]:
+        headers = json.dumps({name: value.decode() for name, value in record.headers})
+        return (record.topic, record.key.decode(), record.value, headers)
+
+
+RELAY, TUTORIAL, TUNED = "relay", "poller, tutorial", "poller, tuned"
+
+EMPTIERS: dict[str, Emptier] = {
+    RELAY: PlumblineRelay(),
+    TUTORIAL: SkipLockedPoller("tutorial"),
+    TUNED: SkipLockedPoller("tuned"),
+}
