@@ -6,12 +6,14 @@ that everything works; its results go to `var/bench/quick`. Exit code 1 if a sam
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.table import Table as Printed
 
@@ -31,6 +33,7 @@ async def main() -> int:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console(soft_wrap=True, highlight=False)
+    _quiet()
     try:
         rows, rounds, size = wanted(os.environ)
     except ValueError as error:
@@ -47,6 +50,12 @@ async def main() -> int:
             _tell(console, result)
             results.append(result)
     return int(any(sample.violations for result in results for sample in result.samples.taken))
+
+
+def _quiet() -> None:
+    """Each sample migrates databases and makes topics; what goes well there is nobody's business here."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
 
 
 def wanted(environ: Mapping[str, str]) -> tuple[list[Row], int, Size]:

@@ -96,7 +96,8 @@ async def producer(infra: EmbeddedInfra, size: Size) -> float:
     await bare.start()
     try:
         await admin.create_topics([NewTopic(topic, _PARTITIONS, 1)])
-        await bare.partitions_for(topic)
+        for partition in range(_PARTITIONS):  # a new topic's leaders refuse for a moment
+            await bare.send_and_wait(topic, body, partition=partition)
         began = time.monotonic()
         for first in range(0, PRODUCER_RECORDS[size], _SENT_AT_ONCE):
             numbers = range(first, first + _SENT_AT_ONCE)
