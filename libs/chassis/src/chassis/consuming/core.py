@@ -271,8 +271,10 @@ class Core:
         return self._is_alone(entry)
 
     def _is_alone(self, entry: Entry) -> bool:
-        """Whether there is no other to compare it with. Once between two successes it is then to blame after
-        a while; a second one in a row looks like something that all of them need.
+        """Whether there is no other to compare it with.
+
+        Once between two successes it is then to blame, after a while; a second one looks like something
+        that all of them need.
         """
         if self._blamed_unproven or entry.attempts < self._limits.lone_attempts_max:
             return False
