@@ -65,6 +65,25 @@ async def entries(own: Stack, http: httpx.AsyncClient, **params: str) -> list[di
     return answer.json()["items"]
 
 
+def _way_in(span: CollectedSpan, spans: list[CollectedSpan]) -> list[str]:
+    """The spans above one, up to the one whose parent no service of ours has."""
+    by_id = {each.span_id: each for each in spans}
+    above: list[str] = []
+    while parent := by_id.get(span.parent_id):
+        span = parent
+        above.append(f"{span.service}: {span.name}")
+    return [*above, span.parent_id]
+
+
+WAY_IN = [
+    "booking: send bookings.events.v1",
+    "booking: process webhooks.stripe.v1",
+    "webhook-gateway: send webhooks.stripe.v1",
+    "webhook-gateway: POST /webhooks",
+    CALLER,
+]
+
+
 async def test_webhook_and_what_it_causes_up_to_the_event_log_are_one_trace(
     own: Stack, api: BookingApi, http: httpx.AsyncClient, collector: Collector
 ) -> None:
@@ -80,19 +99,30 @@ async def test_webhook_and_what_it_causes_up_to_the_event_log_are_one_trace(
 
     await eventually(recorded, seconds=30)
 
-    def whole() -> list[CollectedSpan]:
+    def connected() -> bool:
         spans = collector.spans(TRACE)
-        assert {(span.service, span.name.split()[0]) for span in spans} >= {
-            ("webhook-gateway", "POST"),
-            ("webhook-gateway", "send"),
-            ("booking", "send"),
-        }
-        return spans
+        ends = [s for s in spans if (s.service, s.name) == ("audit", "process bookings.events.v1")]
+        assert ends
+        assert all(_way_in(end, spans) == WAY_IN for end in ends)
+        return True
 
-    spans = await eventually(whole, seconds=30)
-    known = {span.span_id for span in spans}
-    (entrance,) = [span for span in spans if span.parent_id not in known]
-    assert (entrance.name, entrance.parent_id) == ("POST /webhooks", CALLER)
+    await eventually(connected, seconds=30)
+
+
+async def test_each_message_is_one_line_and_the_consumer_is_measured(
+    own: Stack, api: BookingApi, http: httpx.AsyncClient
+) -> None:
+    booking = await api.create()
+    await own.deliver.stripe(payment(booking["id"]))
+    await api.when_paid(booking["id"])
+    lines = [json.loads(line) for line in own.services("booking")[0].log().splitlines()]
+    handled = [line for line in lines if line["event"] == "message handled"]
+    assert "applied" in {line["outcome"] for line in handled}
+    places = [(line["topic"], line["partition"], line["offset"]) for line in handled]
+    assert len(places) == len(set(places))
+    metrics = (await http.get(f"{own.url('booking')}/metrics")).text
+    for name in ("lag_messages", "oldest_unhandled_seconds", "since_sent_seconds_count"):
+        assert f"booking_{name}{{" in metrics
 
 
 async def test_request_to_an_api_and_the_event_it_causes_are_one_trace(

@@ -40,7 +40,6 @@ def handle(stream: StringIO, batch: list[Message], **options: str) -> list[dict[
     in_hand = report.begin(batch)
     report.applied(in_hand, batch[:-1])
     report.set_aside(in_hand, batch[-1], BUG, attempts=3)
-    report.end(in_hand)
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -102,7 +101,6 @@ def test_no_word_of_a_message_becomes_a_label(event_type: str, source: str, key:
     in_hand = report.begin(hostile)
     report.applied(in_hand, hostile[:1])
     report.set_aside(in_hand, hostile[1], BUG, attempts=1)
-    report.end(in_hand)
     report.metrics.lag(("t.v1", 0), 7)
     report.metrics.oldest_unhandled(("t.v1", 0), 0.0)
     for family in metrics.registry.collect():

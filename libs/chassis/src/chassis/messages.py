@@ -171,6 +171,11 @@ def describe(error: Exception) -> str:
     return storable(f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX])
 
 
+def class_of(description: str) -> str:
+    """The error's class, of what `describe` told: all of it that a log may hold."""
+    return description.partition(":")[0]
+
+
 def pack_headers(headers: Headers) -> bytes:
     """Headers as bytes for a table; any value survives, of a name that is not UTF-8 its printable form."""
     return msgspec.json.encode([[_printable(name), b64encode(value).decode()] for name, value in headers])

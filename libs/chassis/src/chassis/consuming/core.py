@@ -123,6 +123,10 @@ class Core:
         batch = self._batch(now)
         return Apply(batch) if batch else Wait(self._next_time(now))
 
+    def backlog(self) -> Mapping[Place, tuple[int | None, float | None]]:
+        """Of each partition the first offset that is not done, and when the oldest in memory was sent."""
+        return {place: queue.first_undone() for place, queue in self._queues.items()}
+
     def trouble(self, now: float) -> str:
         """What keeps this consumer from its work, in a line; empty when nothing does."""
         halted = [f"{topic}/{number}" for (topic, number), q in self._queues.items() if q.halted_until > now]

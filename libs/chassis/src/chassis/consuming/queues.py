@@ -77,6 +77,13 @@ class PartitionQueue:
             self._entries.append(Entry(message, place, self.epoch))
             self.size_bytes += message.size_bytes
 
+    def first_undone(self) -> tuple[int | None, float | None]:
+        """Its offset and when it was sent; the next to commit and None where nothing is in memory."""
+        if self._entries:
+            first = self._entries[0].message
+            return first.offset, first.sent_at
+        return self.position, None
+
     def candidates(self) -> Iterator[Entry]:
         """Queued messages in order, without those whose key has a held one before them."""
         if not self._held:

@@ -21,14 +21,15 @@ from chassis.consuming.queues import Place
 from chassis.consuming.stalls import StallWatch
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.dead_letters.placement import Placement
-from chassis.errors import classify
+from chassis.errors import classify, loggable
 from chassis.health import Check
 from chassis.logs import get_logger
 from chassis.messages import Apply as Effect
-from chassis.messages import Message, describe
+from chassis.messages import Message, class_of, describe
 from chassis.metrics import Metrics
 from chassis.parts import BackgroundLoop
 from chassis.postgres import Connection, Database
+from chassis.telemetry.handling import HandlingReport, SetAsideBecause
 from contracts.reasons import SetAsideReason
 
 _log = get_logger(__name__)
@@ -36,6 +37,8 @@ _log = get_logger(__name__)
 DRAIN_SECONDS_MAX = 20.0
 """So long a rebalance waits for the step in hand. Later its outcome counts no more."""
 COMMIT_SECONDS_MAX = 5.0
+
+_BEHIND = SetAsideBecause(SetAsideReason.BEHIND_ANOTHER)
 
 kafka_records.install()
 
@@ -84,8 +87,7 @@ class Consumer:
         self._apply = apply
         self._store = set_aside
         self._prefix = topic_prefix
-        self._handled = metrics.counter("messages_handled", "Messages consumed", "topic", "outcome")
-        self._seconds = metrics.seconds("batch_seconds", "From a batch's first attempt to its commit")
+        self._report = HandlingReport(name, metrics)
         self._core = Core(limits)
         self._loop = BackgroundLoop(self.name, self._run)
         self._news = asyncio.Event()
@@ -161,6 +163,7 @@ class Consumer:
         except TimeoutError:
             self._core.revoke(places)
             _log.warning("partitions go while a step is in hand: its outcome will not count")
+        self._report.metrics.revoked(places)
 
     # --- what is done about it ---------------------------------------------------------------
 
@@ -192,23 +195,25 @@ class Consumer:
             return
 
     async def _apply_batch(self, step: Apply) -> None:
-        messages, began = step.messages, time.monotonic()
+        messages = step.messages
+        in_hand = self._report.begin(messages)
         try:
             async with self._database.transaction() as connection:
                 placement = await self._store.place(connection, messages)
                 effects = await self._apply(connection, placement.free) if placement.free else 0
         except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
-            described = describe(error)
-            _log.warning("batch not applied", messages=len(messages), error=described)
-            self._core.failed(step, classify(error), described, time.monotonic())
+            _log.warning("batch not applied", messages=len(messages), error=loggable(error))
+            self._core.failed(step, classify(error), describe(error), time.monotonic())
+            self._report.not_applied(in_hand)
             return
         self._core.applied(step, effects=effects, no_room=placement.no_room, now=time.monotonic())
-        self._seconds.observe(time.monotonic() - began)
-        self._count(placement.free, "applied")
-        self._count(placement.behind, "set_aside")
+        self._report.applied(in_hand, placement.free)
+        for message in placement.behind:
+            self._report.set_aside(in_hand, message, _BEHIND, attempts=0)
 
     async def _put_aside(self, step: SetAside) -> None:
         entry = step.entry
+        in_hand = self._report.begin([entry.message])
         try:
             async with self._database.transaction() as connection:
                 kept = await self._store.set_aside(
@@ -216,18 +221,15 @@ class Consumer:
                 )
         except Exception as error:  # noqa: BLE001 - not kept means not passed, whatever the reason
             self._core.not_set_aside(step, describe(error), time.monotonic())
+            self._report.not_applied(in_hand)
             return
         self._core.set_aside(step, kept=kept, now=time.monotonic())
-        _log.error(
-            "message set aside" if kept else "no room to set a message aside: its partition pauses",
-            topic=entry.message.topic,
-            partition=entry.message.partition,
-            offset=entry.message.offset,
-            reason=step.reason.value,
-            error=entry.error,
-        )
         if kept:
-            self._count([entry.message], "set_aside")
+            because = SetAsideBecause(step.reason, class_of(entry.error))
+            self._report.set_aside(in_hand, entry.message, because, attempts=entry.attempts)
+        else:
+            self._report.not_applied(in_hand)
+            _log.error("no room to set a message aside: its partition pauses", **_origin(entry.message))
 
     async def _commit(self) -> None:
         """Commit what is done. Not committed means applied again, which the inbox drops."""
@@ -251,10 +253,20 @@ class Consumer:
             partitions = [TopicPartition(self._prefix + topic, number) for topic, number in places]
             if told := [partition for partition in partitions if partition in ours]:
                 getattr(consumer, tell)(*told)
+        if consumer is not None:
+            self._measure(consumer)
 
     def _place(self, partition: TopicPartition) -> Place:
         return partition.topic.removeprefix(self._prefix), partition.partition
 
-    def _count(self, messages: Sequence[Message], outcome: str) -> None:
-        for message in messages:
-            self._handled.labels(message.topic, outcome).inc()
+    def _measure(self, consumer: Any) -> None:
+        """How far behind each partition is."""
+        for place, (offset, sent_at) in self._core.backlog().items():
+            self._report.metrics.oldest_unhandled(place, sent_at)
+            end = consumer.highwater(TopicPartition(self._prefix + place[0], place[1]))
+            if end is not None and offset is not None:
+                self._report.metrics.lag(place, end - offset)
+
+
+def _origin(message: Message) -> dict[str, Any]:
+    return {"topic": message.topic, "partition": message.partition, "offset": message.offset}

@@ -74,6 +74,7 @@ class HandlingReport:
 
     def applied(self, in_hand: InHand, messages: Sequence[Message], *, attempts: int = 1) -> None:
         """The transaction of these messages is committed."""
+        self.metrics.batch(time.monotonic() - in_hand.began)
         self._tell(in_hand, messages, attempts, because=None)
 
     def set_aside(
@@ -83,11 +84,10 @@ class HandlingReport:
         self.metrics.set_aside(because.reason)
         self._tell(in_hand, [message], attempts, because=because)
 
-    def end(self, in_hand: InHand) -> None:
-        """The batch is out of hand; what was neither applied nor set aside comes again."""
+    def not_applied(self, in_hand: InHand) -> None:
+        """The transaction of the batch failed; what is not done comes again."""
         for message in list(in_hand.processing.spans):
-            in_hand.processing.end(message, "given_back", error_type="given_back")
-        self.metrics.batch(time.monotonic() - in_hand.began)
+            in_hand.processing.end(message, "not_applied", error_type="not_applied")
 
     def _tell(
         self, in_hand: InHand, messages: Sequence[Message], attempts: int, *, because: SetAsideBecause | None

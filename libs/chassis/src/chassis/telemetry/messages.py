@@ -25,11 +25,11 @@ class Processing:
     spans: dict[Message, Span] = field(default_factory=dict[Message, Span])
 
     def end(self, message: Message, outcome: str, *, error_type: str | None = None) -> None:
-        """A message is done with: after its COMMIT, or when it was given back.
+        """A message is done with: after its COMMIT, or when that failed.
 
         Args:
             message: of the batch; one that was ended before is passed over.
-            outcome: "applied", "set_aside" or "given_back".
+            outcome: "applied", "set_aside" or "not_applied".
             error_type: why not applied, from a closed list.
         """
         span = self.spans.pop(message, None)
