@@ -7,7 +7,7 @@ MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test simulate simulate-faults test-containers faults up down check clean lock format setup
+.PHONY: help demo test simulate simulate-faults mutants test-containers faults up down check clean lock format setup
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ bench: $(STAMP) ## side by side with its peers, on the same servers (ROW=B3 one,
 
 bench-page: $(STAMP) ## docs/performance.md from the last full results
 	@PYTHONPATH=tests $(BIN)/python -m bench.page
+
+mutants: $(STAMP) ## take each safety line away in turn and see a test notice (ID=relay some)
+	@PYTHONPATH=tests ID="$(ID)" $(BIN)/python -m mutation
 
 up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)

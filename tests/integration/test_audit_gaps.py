@@ -107,7 +107,7 @@ async def test_gap_that_opens_while_the_row_is_being_removed_is_not_forgotten(ow
         await judging.commit()
         judging = job.transaction()
         await judging.start()
-        await job.execute("DELETE FROM history_gap WHERE booking_id = $1", booking_id)
+        await job.execute("SELECT FROM history_gap WHERE booking_id = $1 FOR UPDATE", booking_id)
         await appending.start()
         opening = asyncio.create_task(history_gaps.open_gaps(appender, [booking_id]))
 
@@ -117,6 +117,7 @@ async def test_gap_that_opens_while_the_row_is_being_removed_is_not_forgotten(ow
             )
 
         await eventually(waits)
+        await job.execute("DELETE FROM history_gap WHERE booking_id = $1", booking_id)
         await judging.commit()
         await opening
         assert await appender.fetchval("SELECT true FROM history_gap WHERE booking_id = $1", booking_id)

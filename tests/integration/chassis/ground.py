@@ -217,6 +217,7 @@ class Member:
         before: Before | None = None,
         through_inbox: bool = True,
         database: Database | None = None,
+        letters: DeadLetters | None = None,
     ) -> None:
         self.name = name
         self.batches: list[int] = []
@@ -227,7 +228,7 @@ class Member:
             SERVICE,
             database=self.database,
             apply=self.apply,
-            set_aside=DeadLetters(SERVICE),
+            set_aside=letters or DeadLetters(SERVICE),
             topic_prefix=ground.kafka.topic_prefix,
             metrics=Metrics(SERVICE),
         )

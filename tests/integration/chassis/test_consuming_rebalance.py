@@ -12,6 +12,7 @@ from integration.chassis.ground import Ground, Member, record
 
 # aiokafka notices a rebalance with a heartbeat; a member of the test's own needs some.
 REBALANCED_SECONDS_MAX = 30.0
+MORE_THAN_A_BATCH = 700
 
 
 class Hold:
@@ -26,9 +27,12 @@ class Hold:
 
 
 async def test_partition_goes_only_after_the_batch_in_hand_is_committed(ground: Ground) -> None:
-    """Without the inbox, so that a message given to two members would be applied twice."""
+    """Without the inbox, so that a message given to two members would be applied twice.
+
+    Nor is a step taken that was decided before the partition went: there is more than one batch.
+    """
     hold = Hold()
-    sent = [record(f"k{number}", key=f"k{number}") for number in range(200)]
+    sent = [record(f"k{number}", key=f"k{number}") for number in range(MORE_THAN_A_BATCH)]
     await ground.topic.publish_all(sent)
     async with Member(ground, "first", before=hold, through_inbox=False).running():
         async with asyncio.timeout(20):
@@ -52,7 +56,7 @@ async def test_partition_goes_only_after_the_batch_in_hand_is_committed(ground: 
             hold.release.set()
             await asyncio.wait([joining])
             await second.stop()
-    assert Counter(await ground.effects()) == Counter(f"k{number}" for number in range(200))
+    assert Counter(await ground.effects()) == Counter(f"k{number}" for number in range(MORE_THAN_A_BATCH))
 
 
 async def test_members_joining_and_leaving_under_load_lose_nothing_and_double_nothing(ground: Ground) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chassis import inbox
 from chassis.dead_letters import DeadLetters, Placement
 from chassis.dead_letters.discarding import discard_matching
+from chassis.dead_letters.lines import lock_lines
 from chassis.dead_letters.placement import divide, identity_of
 from chassis.dead_letters.reading import Filter
 from chassis.dead_letters.recording import Discarding, Replaying
@@ -17,8 +18,9 @@ from chassis.dead_letters.replaying import Outcome
 from chassis.messages import Message
 from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
+from harness import eventually
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
-from integration.chassis.test_dead_letters import announced, put, replayer, waiting
+from integration.chassis.test_dead_letters import LINE, LINE_WAITERS, announced, put, replayer, waiting
 
 BY = Replaying("ada")
 
@@ -133,6 +135,19 @@ async def test_late_failure_of_what_somebody_else_applied_is_no_dead_letter(
     made = message("sick:0", 0)
     await apply(database, made)
     assert await set_aside(database, made)
+    assert await place.set_aside() == []
+
+
+async def test_late_failure_of_what_somebody_else_is_applying_waits_for_him(
+    place: Ground, database: Database
+) -> None:
+    made = message("sick:0", 0)
+    async with database.transaction() as connection:
+        await lock_lines(connection, SERVICE, [LINE])
+        await inbox.admit(connection, [made])
+        late = asyncio.create_task(set_aside(database, made))
+        await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
+    assert await late
     assert await place.set_aside() == []
 
 

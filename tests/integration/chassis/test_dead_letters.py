@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 
 from chassis.append_only import assert_append_only
-from chassis.dead_letters import DeadLetters, reading
+from chassis.dead_letters import DeadLetters, reading, recording
 from chassis.dead_letters.discarding import discard, discard_matching
+from chassis.dead_letters.lines import lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import ACTION_TABLE, Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome, Replayer
@@ -24,7 +25,7 @@ from integration.chassis.test_consuming_failures import Trouble
 LINE = (TOPIC, b"sick")
 BY = Replaying("ada", "fixed")
 # A session that waits for a line: bigint advisory locks have objsubid 1.
-_LINE_WAITERS = """
+LINE_WAITERS = """
 SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -162,7 +163,7 @@ async def test_message_that_arrives_during_the_last_replay_comes_after_it_and_is
         await ground.topic.publish_all([record("sick:1", key="sick")])
 
         async def held_back() -> bool:
-            return await ground.sql.fetchval(_LINE_WAITERS) == 1
+            return await ground.sql.fetchval(LINE_WAITERS) == 1
 
         await eventually(held_back, seconds=20)
         assert await ground.effects() == []
@@ -188,7 +189,7 @@ async def test_message_being_put_behind_is_seen_by_the_replay_that_empties_the_l
         replay = asyncio.create_task(replayer(member).replay(LINE, BY))
 
         async def held_back() -> bool:
-            return replay.done() or await place.sql.fetchval(_LINE_WAITERS) == 1
+            return replay.done() or await place.sql.fetchval(LINE_WAITERS) == 1
 
         await eventually(held_back)
     assert await replay == Outcome(2)
@@ -238,6 +239,20 @@ async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
     assert (await taken(place))[0] == ("discarded", "ada", "a test event", None)
     said = ["dead-letter.discarded", "dead-letter.set-aside", *["dead-letter.replayed"] * 3]
     assert (await announced(place))[3:] == said
+
+
+async def test_message_that_is_being_replayed_cannot_be_discarded_meanwhile(
+    place: Ground, database: Database
+) -> None:
+    await put(database, message("sick:0", 0))
+    head = await first(database)
+    async with database.transaction() as connection:
+        await lock_lines(connection, SERVICE, [LINE])
+        await recording.replayed(connection, SERVICE, head, BY)
+        discarding = asyncio.create_task(discard(database, SERVICE, head, Discarding("bob", "too late")))
+        await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
+    assert not await discarding
+    assert await taken(place) == [("replayed", BY.actor, BY.reason, None)]
 
 
 async def test_discarded_line_is_released(place: Ground, database: Database) -> None:

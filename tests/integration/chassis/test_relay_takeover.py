@@ -152,6 +152,24 @@ async def test_three_relays_share_evenly_and_the_rest_shares_what_one_leaves(gro
             await eventually(in_charge(ground, name, shards=SHARDS // 2), seconds=TAKEN_OVER_SECONDS_MAX)
 
 
+async def test_shards_are_given_up_only_once_nothing_is_in_doubt(ground: Ground) -> None:
+    """A record without an ack may still arrive, behind those of the next owner."""
+    database = ground.database()
+    await database.start()
+    first, second = Shards(await database.dedicated()), Shards(await database.dedicated())
+    await first.join()
+    await first.balance(may_release=True)
+    await second.join()
+    await first.balance(may_release=False)
+    assert len(first.owned) == SHARDS
+    await first.balance(may_release=True)
+    await second.balance(may_release=True)
+    assert (len(first.owned), len(second.owned)) == (SHARDS // 2, SHARDS // 2)
+    for shards in (first, second):
+        shards._session.terminate()
+    await database.stop()
+
+
 LARGE = "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
 
 

@@ -287,6 +287,13 @@ def test_no_room_behind_a_line_halts_its_partition_until_there_is(bench: Bench) 
     assert bench.committed == {PLACE: 3, OTHER: 102}
 
 
+def test_partition_without_room_is_left_alone_for_a_while(bench: Bench) -> None:
+    bench.full = {0}
+    bench.receive(message(0), message(1))
+    bench.step()
+    assert isinstance(bench.core.next_step(bench.now), Wait)
+
+
 @pytest.mark.parametrize("keeps", [False, None])
 def test_message_that_cannot_be_set_aside_does_not_pass(*, keeps: bool | None, bench: Bench) -> None:
     bench.assign(PLACE, OTHER)
@@ -348,6 +355,14 @@ def test_verdict_of_an_earlier_assignment_is_forgotten(bench: Bench) -> None:
     assert isinstance(bench.core.next_step(bench.now), Apply)
     bench.core.set_aside(verdict, kept=True, now=bench.now)
     assert bench.core.to_commit() == {}
+
+
+def test_held_message_of_a_partition_that_went_is_forgotten(bench: Bench) -> None:
+    bench.fails = only(BUG, 0)
+    bench.receive(message(0))
+    bench.step()
+    bench.core.revoke([PLACE])
+    assert bench.core.next_step(bench.now + 60) == Wait(None)
 
 
 def test_records_of_a_partition_that_is_not_ours_are_left_to_its_owner(bench: Bench) -> None:

@@ -1,6 +1,8 @@
 """FastStream's defaults lose messages: every subscriber of every service states every option (rule 7)."""
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -10,6 +12,7 @@ from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 
 from chassis.consuming import Consumer, shell, subscription
+from chassis.consuming.records import LenientRecords
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
 from chassis.kafka import KafkaConnection, build_broker
@@ -88,6 +91,18 @@ def test_consumer_states_every_delivery_option() -> None:
     (named,), (matched,) = subscribers(by_name), subscribers(by_pattern)
     assert named.topic_names == ["t1.bookings.events.v1", "t1.webhooks.stripe.v1"]
     assert matched.topic_names == [r"^t1\.webhooks\.[a-z0-9-]+\.v1$"]
+
+
+def test_process_that_consumes_reads_header_names_of_any_bytes() -> None:
+    """Looked at in a process of its own: this one reads leniently because the harness does."""
+    asked = "from aiokafka.consumer import fetcher; print(fetcher.MemoryRecords.__name__)"
+    answer = subprocess.run(
+        [sys.executable, "-c", f"import chassis.consuming; {asked}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == LenientRecords.__name__
 
 
 def test_services_with_consumers_are_known() -> None:

@@ -1,0 +1,47 @@
+"""Where dead letters have no room, nothing passes and nothing is lost (ALL-1, design rule 6)."""
+
+from itertools import count
+
+from chassis.dead_letters import DeadLetters
+from chassis.dead_letters.recording import Replaying
+from chassis.dead_letters.replaying import Replayer
+from harness import eventually
+from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
+from integration.chassis.test_consuming_failures import Trouble
+
+
+async def _halts_and_goes_on(ground: Ground, ids: list[str], poison: list[str], letters: DeadLetters) -> None:
+    """The first message without room stops its partition; once its line is worked off, all are applied.
+
+    An id is `<key>:<number>`. One of the messages has room. Others flow in another partition: they prove
+    that the poison is to blame.
+    """
+    trouble, wells = Trouble(ValueError("poison"), *poison), count()
+    await ground.topic.publish_batch([record(each, key=each.partition(":")[0]) for each in ids], partition=0)
+    async with Member(ground, before=trouble, letters=letters).running() as member:
+
+        async def halted() -> bool:
+            await ground.topic.publish_batch([record(f"well:{next(wells)}", key="well")], partition=1)
+            return "no room" in (await member.consumer.check()).detail
+
+        await eventually(halted, seconds=60)
+        assert (await ground.committed())[0] == len(await ground.set_aside()) == 1
+        trouble.over = True
+
+        async def all_applied() -> bool:
+            for line in {(TOPIC, each.partition(":")[0].encode()) for each in ids}:
+                await Replayer(member.database, SERVICE, member.apply).replay(line, Replaying("ada"))
+            return set(ids) <= set(await ground.effects())
+
+        await eventually(all_applied, seconds=60)
+
+
+async def test_message_without_room_behind_its_line_does_not_pass(ground: Ground) -> None:
+    ids = [f"sick:{number}" for number in range(3)]
+    await _halts_and_goes_on(ground, ids, ids[:1], DeadLetters(SERVICE, rows_per_line_max=1))
+    assert [each for each in await ground.effects() if each in ids] == ids
+
+
+async def test_message_without_room_for_a_line_of_its_own_does_not_pass(ground: Ground) -> None:
+    ids = ["a:0", "b:0"]
+    await _halts_and_goes_on(ground, ids, ids, DeadLetters(SERVICE, lines_max=1))

@@ -1,0 +1,109 @@
+"""A transaction that fails at its COMMIT leaves nothing behind; two at once wait for each other (BK-11)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from booking.api.bodies import NewBooking
+from booking.domain.payments import Payment
+from booking.domain.statuses import Actor, Status
+from booking.handlers.changes import StatusChange, change_booking_status
+from booking.handlers.creation import Request, create_booking
+from booking.handlers.payments import Arrival, apply_payments
+from chassis.postgres import Connection, Database
+from contracts.metadata import MessageMetadata
+from contracts.money import Money
+from harness import Infra, TestDatabase, eventually, start_services
+from integration import booking_calls
+
+ADA = Actor("ada", is_operator=True)
+
+# A deferred constraint is looked at when everything else has been written.
+_FAIL = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'at commit'; END $$;
+CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE ON booking
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+_FAIL_NO_MORE = "DROP FUNCTION fail() CASCADE"
+_LEFT = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM status_transition)"
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+@pytest.fixture(scope="module")
+async def sql(infra: Infra) -> AsyncGenerator[TestDatabase]:
+    async with start_services(infra) as stack:
+        yield stack.database("booking")
+
+
+@pytest.fixture
+async def database(sql: TestDatabase) -> AsyncGenerator[Database]:
+    database = Database(sql.dsn("booking"), application_name="test")
+    await database.start()
+    yield database
+    await database.stop()
+
+
+@asynccontextmanager
+async def failing_at_commit(sql: TestDatabase) -> AsyncGenerator[None]:
+    """Inside the block no write to a booking can be committed, and none leaves a trace."""
+    before = await sql.fetchval(_LEFT)
+    await sql.execute(_FAIL)
+    try:
+        with pytest.raises(asyncpg.RaiseError, match="at commit"):
+            yield
+    finally:
+        await sql.execute(_FAIL_NO_MORE)
+    assert await sql.fetchval(_LEFT) == before
+
+
+def new_booking() -> Request:
+    return Request(NewBooking.model_validate(booking_calls.request()).details(), ADA, None, b"digest")
+
+
+async def test_booking_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
+    async with failing_at_commit(sql):
+        await create_booking(database, new_booking(), time_zone="America/Chicago")
+
+
+async def test_change_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
+    made = await create_booking(database, new_booking(), time_zone="America/Chicago")
+    change = StatusChange(Status.CONFIRMED, None, ADA, versions=None)
+    async with failing_at_commit(sql):
+        await change_booking_status(database, made.booking.id, change)
+    after = await change_booking_status(database, made.booking.id, change)
+    assert after is not None
+    assert after.booking.version == 2
+
+
+async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_there(
+    sql: TestDatabase, database: Database
+) -> None:
+    made = await create_booking(database, new_booking(), time_zone="America/Chicago")
+
+    async def pay(connection: Connection, event_id: str) -> None:
+        payment = Payment(
+            provider="stripe",
+            payment_id="pi_1",
+            booking_reference=made.booking.id,
+            captured=Money(booking_calls.WORKED_TOTAL, "USD"),
+            event_id=event_id,
+        )
+        cause = MessageMetadata(id=event_id, source="stripe", type=booking_calls.SUCCEEDED)
+        await apply_payments(connection, [Arrival(payment, cause)])
+
+    async def pay_again() -> None:
+        async with database.transaction() as connection:
+            await pay(connection, "second")
+
+    async with database.transaction() as connection:
+        await pay(connection, "first")
+        second = asyncio.create_task(pay_again())
+        await eventually(lambda: sql.fetchval(_WAITING))
+    await second
+    paid = await sql.fetch("SELECT captured FROM payment WHERE booking_id = $1", made.booking.id)
+    assert [row["captured"] for row in paid] == [booking_calls.WORKED_TOTAL]
