@@ -4,10 +4,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services/booking services/audit services/reconciler deploy/local
+SERVICES := webhook_gateway booking audit reconciler
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test simulate simulate-faults mutants test-containers faults up down check clean lock format setup
+.PHONY: help demo test simulate simulate-faults mutants test-containers faults up down check clean lock openapi format setup
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -65,7 +66,11 @@ check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no
 	@$(BIN)/squawk libs/chassis/src/chassis/migrations/*.sql services/*/src/*/migrations/*.sql
 	@$(BIN)/python -m contracts.schemas --check
 	@$(BIN)/python -m contracts.asyncapi --check
+	@$(BIN)/python -m chassis.openapi --check $(SERVICES)
 	@$(PYTEST) -q tests/test_tidy.py tests/contract
+
+openapi: $(STAMP) ## write contracts/openapi/*.json anew; refuses what would break a client
+	@$(BIN)/python -m chassis.openapi $(SERVICES)
 
 format: $(STAMP) ## rewrite the code in the house format
 	@$(BIN)/ruff format .

@@ -7,25 +7,25 @@ from litestar import Litestar, Request, Response, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components
 from litestar.types import ControllerRouterHandler
 
 from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
-from chassis.auth.openapi import COMPONENTS, describe_access
+from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
 from chassis.errors import loggable
 from chassis.health import Health
 from chassis.kafka import BrokerUnavailableError
 from chassis.logs import get_logger
 from chassis.metrics import CONTENT_TYPE, Metrics
+from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
+from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from chassis.telemetry.requests import ObservedApp, route_of
 
 _log = get_logger(__name__)
 
-PROBLEM_JSON = "application/problem+json"
-PROBLEM_TYPE_PREFIX = "urn:plumbline:problem:"
-RETRY_AFTER_SECONDS = 5
 REQUEST_BYTES_MAX = 1024 * 1024
 
 
@@ -51,19 +51,6 @@ class Problem(HTTPException):
         super().__init__(detail=detail, status_code=status, headers=headers)
         self.kind = kind
         self.members = extra
-
-
-def problem_body(
-    status: int, kind: str, detail: str, members: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """The JSON object of a problem: stable `type`, its title, and what this occurrence adds."""
-    return {
-        "type": PROBLEM_TYPE_PREFIX + kind,
-        "title": kind.replace("-", " ").capitalize(),
-        "status": status,
-        "detail": detail,
-        **(members or {}),
-    }
 
 
 def _answer(status: int, kind: str, detail: str, members: Any = None, headers: Any = None) -> Response[Any]:
@@ -130,7 +117,12 @@ def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandle
     async def live() -> dict[str, str]:
         return {"status": "alive"}
 
-    @get("/health/ready", summary="The service can do its work this moment", tags=["operations"])
+    @get(
+        "/health/ready",
+        summary="The service can do its work this moment",
+        tags=["operations"],
+        responses={503: ResponseSpec(dict[str, Any], generate_examples=False, description="It cannot: why")},
+    )
     async def ready() -> Response[Mapping[str, object]]:
         is_ready, report = await health.report()
         return Response(report, status_code=200 if is_ready else 503)
@@ -190,6 +182,7 @@ def build_app(
     )
     if guard is not None:
         describe_access(app, guard.access)
+    describe_problems(app, guarded=REFUSALS)
     # Around everything, so that requests without a route are seen too.
     app.asgi_handler = ObservedApp(app.asgi_handler, metrics, quiet_routes=quiet_routes)
     return app

@@ -129,6 +129,7 @@ class Service:
         port: int,
     ) -> None:
         self.name = name
+        self.app = app
         self._lifecycle = lifecycle
         self._server = uvicorn.Server(
             uvicorn.Config(

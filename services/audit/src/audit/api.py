@@ -7,6 +7,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from litestar import Request, Response, get
 from litestar.exceptions import ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
@@ -18,6 +19,7 @@ from audit.handlers.items import EntryItem, TransitionItem, entry_item
 from audit.handlers.reading import booking_history, export_entries, find_entry, list_entries
 from chassis.auth.access import READERS, Access
 from chassis.http import Problem
+from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
 
@@ -76,10 +78,16 @@ class BookingHistory(TypedDict):
     waiting_versions: NotRequired[list[int]]
 
 
+_LISTED = {
+    200: ResponseSpec(EntryPage, generate_examples=False, description="A page; all as NDJSON if asked")
+}
+_UNKNOWN = refuses({404: ["not-found"]})
+
+
 def routes(database: Database) -> Sequence[ControllerRouterHandler]:
     """The service's routes over its database."""
 
-    @get("/api/event-log", summary="EventLog entries, newest first, or all of them as NDJSON", tags=["log"])
+    @get("/api/event-log", summary="EventLog entries, newest first", tags=["log"], responses=_LISTED)
     async def event_log(  # noqa: PLR0917 - one parameter per filter (interface.md)
         request: AnyRequest,
         event_type: Text = None,
@@ -111,14 +119,14 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
             return Stream(export_entries(database, wanted), media_type=NDJSON)
         return Response(await _entry_page(database, wanted, after, limit))
 
-    @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"])
+    @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"], opt=_UNKNOWN)
     async def event_log_entry(entry_id: FromPath[int]) -> EntryDetail:
         entry = await find_entry(database, entry_id)
         if entry is None:
             raise Problem(404, "not-found", f"the log has no entry {entry_id}")
         return {**entry_item(entry), "payload_digest": entry.payload_digest.hex()}
 
-    @get("/api/bookings/{booking_id:str}/history", summary="A booking's status history", tags=["bookings"])
+    @get("/api/bookings/{booking_id:str}/history", summary="Status history", tags=["bookings"], opt=_UNKNOWN)
     async def status_history(booking_id: FromPath[str]) -> BookingHistory:
         found = await booking_history(database, booking_identifier(booking_id))
         if found is None:

@@ -4,9 +4,11 @@ Since OpenAPI 3.1 a requirement of an `http` scheme may name roles (§4.8.30); a
 """
 
 from litestar import Litestar
-from litestar.openapi.spec import Components, OpenAPIResponse, Operation, SecurityScheme
+from litestar.openapi.spec import Components, Operation, SecurityScheme
 
 from chassis.auth.access import Access
+from chassis.auth.guard import AccessRefusedError
+from chassis.auth.identity import Refusal, RefusalReason
 
 SCHEME = "bearer"
 
@@ -21,10 +23,17 @@ COMPONENTS = Components(
     }
 )
 
-_REFUSALS = {
-    "401": OpenAPIResponse("No token, or one that is not accepted: `reason` says why (AUTH_MODE=jwt)."),
-    "403": OpenAPIResponse("The token names no role that opens this route (AUTH_MODE=jwt)."),
-}
+
+def _refusals() -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for reason in RefusalReason:
+        status = int(AccessRefusedError(Refusal(reason, "")).status)
+        found.setdefault(status, []).append(reason.value.replace("_", "-"))
+    return found
+
+
+REFUSALS = _refusals()
+"""Status → kinds of problems with which the door is shut (AUTH_MODE=jwt)."""
 
 
 def describe_access(app: Litestar, access: Access) -> None:
@@ -35,4 +44,3 @@ def describe_access(app: Litestar, access: Access) -> None:
             roles = access.get(f"{method.upper()} {path}")
             if operation is not None and roles:
                 operation.security = [{SCHEME: [role.value]} for role in sorted(roles)]
-                operation.responses = {**(operation.responses or {}), **_REFUSALS}

@@ -14,6 +14,7 @@ from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Failure, Replayer
 from chassis.http import Problem
 from chassis.messages import storable
+from chassis.openapi.problems import refuses
 from contracts.reasons import SetAsideReason
 
 REQUEST_MESSAGES_MAX = 1000
@@ -73,7 +74,12 @@ class BulkDiscardRequest(BaseModel):
     dry_run: bool = False
 
 
-@post("/replay", summary="Replay every line that holds a message of a selection", status_code=200)
+@post(
+    "/replay",
+    summary="Replay every line that holds a message of a selection",
+    status_code=200,
+    opt=refuses({400: ["invalid-request", "selection-empty"]}),
+)
 async def replay_selected(
     replayer: NamedDependency[Replayer], actor: NamedDependency[str], data: JSONBody[BulkReplayRequest]
 ) -> dict[str, Any]:
@@ -101,7 +107,12 @@ async def replay_selected(
     }
 
 
-@post("/discard", summary="Never apply the messages of a selection", status_code=200)
+@post(
+    "/discard",
+    summary="Never apply the messages of a selection",
+    status_code=200,
+    opt=refuses({400: ["invalid-request", "selection-empty"]}),
+)
 async def discard_selected(
     replayer: NamedDependency[Replayer], actor: NamedDependency[str], data: JSONBody[BulkDiscardRequest]
 ) -> dict[str, Any]:

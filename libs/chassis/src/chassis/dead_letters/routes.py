@@ -17,6 +17,7 @@ from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Replayer
 from chassis.http import Problem
 from chassis.messages import Apply, storable
+from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
@@ -31,6 +32,8 @@ DEAD_LETTER_ACCESS: Access = {
     f"POST {PATH}/discard": OPERATORS,
 }
 """A list names no person; one message shows its body, which may."""
+
+_UNKNOWN = {404: ["dead-letter-not-found", "not-found"]}
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
@@ -94,7 +97,11 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
     return {**rows, "items": [shapes.item(letter) for letter in rows["items"]]}
 
 
-@get("/{dead_letter_id:uuid}", summary="One message set aside, whole, and what was done about it")
+@get(
+    "/{dead_letter_id:uuid}",
+    summary="One message set aside, whole, and what was done about it",
+    opt=refuses(_UNKNOWN),
+)
 async def get_dead_letter(
     replayer: NamedDependency[Replayer], dead_letter_id: FromPath[UUID]
 ) -> dict[str, Any]:
@@ -104,7 +111,12 @@ async def get_dead_letter(
         return shapes.detail(letter, await reading.actions(connection, letter.id))
 
 
-@post("/{dead_letter_id:uuid}/replay", summary="Replay the line that a message waits in", status_code=200)
+@post(
+    "/{dead_letter_id:uuid}/replay",
+    summary="Replay the line that a message waits in",
+    status_code=200,
+    opt=refuses({**_UNKNOWN, 409: ["dead-letter-settled"]}),
+)
 async def replay_line(
     replayer: NamedDependency[Replayer],
     dead_letter_id: FromPath[UUID],
@@ -121,7 +133,12 @@ async def replay_line(
     return shapes.replay_answer(outcome, waiting=sum(line.messages for line in lines))
 
 
-@post("/{dead_letter_id:uuid}/discard", summary="Never apply this message", status_code=200)
+@post(
+    "/{dead_letter_id:uuid}/discard",
+    summary="Never apply this message",
+    status_code=200,
+    opt=refuses({**_UNKNOWN, 409: ["dead-letter-settled"]}),
+)
 async def discard_dead_letter(
     replayer: NamedDependency[Replayer],
     dead_letter_id: FromPath[UUID],

@@ -1,13 +1,16 @@
 """The routes."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from litestar import Response, Router, get, patch, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from booking.adapters.payments import PaymentRecord
+from booking.adapters.transitions import HistoryEntry
 from booking.api.answers import BookingAnswer, booking_answer, entity_tag
 from booking.api.bodies import BookingChange, NewBooking
 from booking.api.conditions import checked_idempotency_key, versions_wanted
@@ -20,16 +23,54 @@ from booking.handlers import reading
 from booking.handlers.changes import StatusChange, change_booking_status
 from booking.handlers.creation import Request, create_booking
 from chassis.http import Problem
+from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
 from contracts.ids import BookingId
 
 PATH = "/api/bookings"
 
+
+class BookingPage(TypedDict):
+    """Bookings, newest first."""
+
+    items: list[BookingAnswer]
+    next_cursor: str | None
+
+
+class StatusHistory(TypedDict):
+    """Transitions, oldest first."""
+
+    booking_id: str
+    history: list[HistoryEntry]
+
+
+class PaymentPage(TypedDict):
+    """Payments, in order of their recording."""
+
+    items: list[PaymentRecord]
+    next_cursor: str | None
+
+
+ETAG = ResponseHeader(
+    "ETag", documentation_only=True, required=True, description="the version, to be sent back in If-Match"
+)
+UNKNOWN = {404: ["unknown-booking"]}
+
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
 
-@post("/", summary="Make a booking")
+@post(
+    "/",
+    summary="Make a booking",
+    response_headers=[ETAG, ResponseHeader("Location", documentation_only=True, required=True)],
+    opt=refuses(
+        {
+            400: ["invalid-request", "malformed-idempotency-key", "unknown-service"],
+            409: ["idempotency-key-reused"],
+        }
+    ),
+)
 async def create(
     data: JSONBody[NewBooking],
     database: NamedDependency[Database],
@@ -53,16 +94,17 @@ async def list_bookings(
     service: FromQuery[str | None] = None,
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: FromQuery[str | None] = None,
-) -> dict[str, Any]:
+) -> BookingPage:
     """One page; `next_cursor` leads to the next."""
     wanted = reading.Filter(
         status=status, payment_status=payment_status, service=service, before=_position(cursor)
     )
     records = await reading.read_bookings(database, wanted, rows_max=limit + 1)
-    return page([booking_answer(record) for record in records], limit=limit, key=lambda item: [item.id])
+    shown = page([booking_answer(record) for record in records], limit=limit, key=lambda item: [item.id])
+    return {"items": shown["items"], "next_cursor": shown["next_cursor"]}
 
 
-@get("/{booking_id:str}", summary="One booking")
+@get("/{booking_id:str}", summary="One booking", response_headers=[ETAG], opt=refuses(UNKNOWN))
 async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -> Response[BookingAnswer]:
     """With its version as ETag."""
     record = await reading.read_booking(database, _known_form(booking_id))
@@ -71,7 +113,19 @@ async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -
     return _answer(record)
 
 
-@patch("/{booking_id:str}", summary="Change a booking's status")
+@patch(
+    "/{booking_id:str}",
+    summary="Change a booking's status",
+    response_headers=[ETAG],
+    opt=refuses(
+        {
+            **UNKNOWN,
+            400: ["invalid-request", "malformed-if-match", "unknown-status"],
+            409: ["illegal-transition"],
+            412: ["stale-version"],
+        }
+    ),
+)
 async def change(
     booking_id: FromPath[str],
     data: JSONBody[BookingChange],
@@ -87,8 +141,12 @@ async def change(
     return _answer(record)
 
 
-@get("/{booking_id:str}/status-history", summary="A booking's status history, oldest first")
-async def status_history(booking_id: FromPath[str], database: NamedDependency[Database]) -> dict[str, Any]:
+@get(
+    "/{booking_id:str}/status-history",
+    summary="A booking's status history, oldest first",
+    opt=refuses(UNKNOWN),
+)
+async def status_history(booking_id: FromPath[str], database: NamedDependency[Database]) -> StatusHistory:
     """Each transition with who, when and why."""
     history = await reading.read_status_history(database, _known_form(booking_id))
     if history is None:
@@ -96,20 +154,25 @@ async def status_history(booking_id: FromPath[str], database: NamedDependency[Da
     return {"booking_id": _known_form(booking_id), "history": history}
 
 
-@get("/{booking_id:str}/payments", summary="A booking's payments, oldest first")
+@get(
+    "/{booking_id:str}/payments",
+    summary="A booking's payments, oldest first",
+    opt=refuses(UNKNOWN),
+)
 async def payments(
     booking_id: FromPath[str],
     database: NamedDependency[Database],
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: FromQuery[str | None] = None,
-) -> dict[str, Any]:
+) -> PaymentPage:
     """Those with an anomaly are shown, and do not count for the booking."""
     rows = await reading.read_booking_payments(
         database, _known_form(booking_id), after=_position(cursor), rows_max=limit + 1
     )
     if rows is None:
         raise unknown_booking(booking_id)
-    return page(rows, limit=limit, key=lambda item: [item.id])
+    shown = page(rows, limit=limit, key=lambda item: [item.id])
+    return {"items": shown["items"], "next_cursor": shown["next_cursor"]}
 
 
 def _operator(actor: str) -> Actor:

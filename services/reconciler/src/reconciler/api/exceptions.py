@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from chassis.http import Problem
+from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
 from chassis.postgres import Database
 from reconciler.adapters.exception_list import ExceptionRow, Filter, Position
@@ -44,7 +45,11 @@ async def list_exceptions(
     }
 
 
-@get("/api/exceptions/{exception_id:uuid}", summary="One exception and what happened to it")
+@get(
+    "/api/exceptions/{exception_id:uuid}",
+    summary="One exception and what happened to it",
+    opt=refuses({404: ["exception-not-found", "not-found"]}),
+)
 async def get_exception(database: NamedDependency[Database], exception_id: FromPath[UUID]) -> ExceptionDetail:
     """The exception as in the list, and its history, oldest first."""
     found = await lookups.exception(database, str(exception_id))

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter
 
 from chassis.http import Problem
+from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
 from chassis.postgres import Database
 from reconciler.api.parameters import Cursor, Limit, place
@@ -46,7 +47,11 @@ async def list_runs(
     return {"items": [run_item(run) for run in rows["items"]], "next_cursor": rows["next_cursor"]}
 
 
-@get("/api/reconciliation/runs/{run_id:uuid}", summary="One run: its counts and sums")
+@get(
+    "/api/reconciliation/runs/{run_id:uuid}",
+    summary="One run: its counts and sums",
+    opt=refuses({404: ["not-found", "run-not-found"]}),
+)
 async def get_run(database: NamedDependency[Database], run_id: FromPath[UUID]) -> RunItem:
     """Counts grow while the run goes on, page by page."""
     run = await lookups.run(database, str(run_id))

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import msgspec
 from litestar.types import Send
 
-from chassis.http import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.policy import Refusal
 
@@ -30,6 +30,11 @@ DETAILS: dict[RefusalReason, str] = {
 }
 
 
+def kind_of(reason: RefusalReason) -> str:
+    """The last part of the problem's `type`."""
+    return reason.value.replace("_", "-")
+
+
 async def answer_received(send: Send) -> None:
     """200: the broker has it."""
     await _answer(send, HTTPStatus.OK, "application/json", RECEIVED, {})
@@ -43,8 +48,9 @@ async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
         refusal: what and which status.
         close: whether the connection still holds bytes of this request and cannot be used again.
     """
-    kind = refusal.reason.value.replace("_", "-")
-    body = problem_body(refusal.status, kind, DETAILS[refusal.reason], {"reason": refusal.reason.value})
+    body = problem_body(
+        refusal.status, kind_of(refusal.reason), DETAILS[refusal.reason], {"reason": refusal.reason.value}
+    )
     headers: dict[str, str] = {}
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)

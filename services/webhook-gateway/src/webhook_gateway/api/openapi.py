@@ -1,7 +1,5 @@
 """The webhook route in the OpenAPI document: written by hand, because a bare ASGI route describes nothing."""
 
-from http import HTTPStatus
-
 from litestar import Litestar
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -14,37 +12,18 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from chassis.http import PROBLEM_JSON
+from chassis.openapi.problems import problem_response
 from contracts.reasons import RefusalReason
+from webhook_gateway.api.answers import kind_of
 from webhook_gateway.api.webhooks import MOUNTS
+from webhook_gateway.domain.policy import refuse
 
 _RECEIVED = Schema(
     type=OpenAPIType.OBJECT,
     required=["received"],
     properties={"received": Schema(type=OpenAPIType.BOOLEAN, const=True)},
 )
-_PROBLEM = Schema(
-    type=OpenAPIType.OBJECT,
-    required=["type", "title", "status", "detail", "reason"],
-    properties={
-        "type": Schema(type=OpenAPIType.STRING),
-        "title": Schema(type=OpenAPIType.STRING),
-        "status": Schema(type=OpenAPIType.INTEGER),
-        "detail": Schema(type=OpenAPIType.STRING),
-        "reason": Schema(type=OpenAPIType.STRING, enum=[reason.value for reason in RefusalReason]),
-    },
-)
-_REFUSALS = {
-    HTTPStatus.BAD_REQUEST: "Not JSON, no event id, or (validation off) not signed by the source",
-    HTTPStatus.UNAUTHORIZED: "Validation on: not signed by the source, or outside the time window",
-    HTTPStatus.NOT_FOUND: "No such source",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Not POST",
-    HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Content-Encoding other than identity",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Our own signing secret is not configured",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Not stored: broker away, or too many deliveries; see Retry-After",
-}
+_BUG = "internal-error"
 
 
 def describe_webhooks(app: Litestar) -> None:
@@ -62,12 +41,7 @@ def _operation(operation_id: str) -> Operation:
         description="The broker has acknowledged the record",
         content={"application/json": OpenAPIMediaType(schema=_RECEIVED)},
     )
-    refusals = {
-        str(status.value): OpenAPIResponse(
-            description=meaning, content={PROBLEM_JSON: OpenAPIMediaType(schema=_PROBLEM)}
-        )
-        for status, meaning in _REFUSALS.items()
-    }
+    refusals = {str(status): problem_response(status, sorted(kinds)) for status, kinds in _refusals().items()}
     return Operation(
         tags=["webhooks"],
         operation_id=operation_id,
@@ -81,3 +55,15 @@ def _operation(operation_id: str) -> Operation:
         ),
         responses={"200": received, **refusals},
     )
+
+
+def _refusals() -> dict[int, set[str]]:
+    """Status → kinds, by the flag table itself, with the flag on and off."""
+    found: dict[int, set[str]] = {500: {_BUG}}
+    for reason in RefusalReason:
+        if reason is RefusalReason.METHOD_NOT_ALLOWED:  # answered to every method but the one described
+            continue
+        for enabled in (True, False):
+            refusal = refuse(reason, validation_enabled=enabled)
+            found.setdefault(refusal.status, set()).add(kind_of(reason))
+    return found
