@@ -124,5 +124,26 @@ async def test_gap_that_opens_while_the_row_is_being_removed_is_not_forgotten(ow
         await appending.rollback()
 
 
+async def test_of_several_replicas_one_judges(own: Stack) -> None:
+    database = own.database("audit")
+    async with database.connect("audit") as one, database.connect("audit") as other:
+        judging, looking = one.transaction(), other.transaction()
+        await judging.start()
+        await looking.start()
+
+        async def has_the_turn() -> bool:  # the stack's own replicas judge too, for a moment each
+            return await history_gaps.try_lock(one)
+
+        await eventually(has_the_turn)
+        assert not await history_gaps.try_lock(other)
+        await judging.commit()
+
+        async def has_it_now() -> bool:
+            return await history_gaps.try_lock(other)
+
+        await eventually(has_it_now)
+        await looking.rollback()
+
+
 def _step(version: int) -> tuple[BookingStatus, BookingStatus]:
     return ("pending", "confirmed") if version % 2 == 0 else ("confirmed", "pending")

@@ -185,6 +185,24 @@ async def test_line_beyond_the_bound_does_not_begin_and_begins_when_another_has_
     assert await waiting(place) == ["b:0", "b:1", "c:0"]
 
 
+async def test_room_is_counted_after_whoever_takes_it_at_the_same_time(
+    place: Ground, database: Database
+) -> None:
+    letters = DeadLetters(SERVICE, rows_per_line_max=1)
+    async with database.transaction() as connection:
+        assert await letters.set_aside(
+            connection, message("sick:0", 0), reason=SetAsideReason.BUG, error="poison", attempts=3
+        )
+        second = asyncio.create_task(set_aside(database, message("sick:1", 1), letters))
+
+        async def waits() -> bool:
+            return second.done() or await place.sql.fetchval(LINE_WAITERS) == 1
+
+        await eventually(waits)
+    assert not await second
+    assert await waiting(place) == ["sick:0"]
+
+
 async def test_stopped_and_woken_members_keep_a_record_once(place: Ground, database: Database) -> None:
     made = message("sick:0", 0)
     assert await asyncio.gather(*(set_aside(database, made) for _ in range(4))) == [True] * 4

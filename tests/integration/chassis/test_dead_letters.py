@@ -111,6 +111,7 @@ async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
     assert await place.effects() == ["sick:0"]
     assert await waiting(place) == ["sick:1", "sick:2", "sick:3"]
     assert (await taken(place))[-1] == ("replay_failed", "ada", "fixed", "ValueError: still poison")
+    assert await announced(place) == ["dead-letter.set-aside"] * 4 + ["dead-letter.replayed"]
     trouble.over = True
     assert await replayer(member).replay(LINE, BY) == Outcome(3)
     assert await place.effects() == [f"sick:{number}" for number in range(4)]

@@ -1,0 +1,270 @@
+"""Dead letters on the real database against a model of plain lists (ALL-1).
+
+Messages come, come again and fail, topics are rewound and made anew, operators replay and discard, lines and
+lists of lines are full: in whatever order, each event has one fate, and a key's effects keep its order.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from itertools import count
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from chassis import inbox
+from chassis.dead_letters import DeadLetters, reading
+from chassis.dead_letters.discarding import discard
+from chassis.dead_letters.placement import RecordIdentity, identity_of
+from chassis.dead_letters.reading import Filter
+from chassis.dead_letters.recording import Discarding, Replaying
+from chassis.dead_letters.replaying import Replayer
+from chassis.messages import Message
+from chassis.postgres import Connection, Database
+from contracts.reasons import SetAsideReason
+from integration.chassis.ground import TOPIC, Ground, record
+
+ROWS_PER_LINE, LINES = 4, 2
+KEYS = st.sampled_from(["a", "b", "c"])
+
+_EFFECTS = "SELECT key, event_id FROM effect WHERE member = $1 ORDER BY id"
+_ACTIONS = """
+SELECT count(*) FILTER (WHERE action <> 'replay_failed')
+FROM dead_letter_action JOIN dead_letter USING (dead_letter_id) WHERE consumer = $1
+"""
+
+ResultT = TypeVar("ResultT")
+Lines = dict[str, list[str]]
+
+
+class Model:
+    """What should be. `poison` are events that cannot be applied as yet."""
+
+    def __init__(self) -> None:
+        self.poison: set[str] = set()
+        self.applied: Lines = defaultdict(list)
+        self.waiting: Lines = defaultdict(list)
+        self.discarded: set[str] = set()
+        self.kept: set[RecordIdentity] = set()
+        self.settled = 0
+        self.passed: Lines = defaultdict(list)
+        """Events whose offset has passed, by the first time that it did."""
+
+    def consume(self, batch: Sequence[Message]) -> int:
+        """How many pass. Where something fails they are taken one by one, up to the first refused."""
+        alone = any(self._fails(message) for message in batch)
+        refused: list[int] = []
+        for number, message in enumerate(batch):
+            if not self._take(message):
+                refused.append(number)
+                if alone:
+                    break
+        return refused[0] if refused else len(batch)
+
+    def replay(self, key: str) -> None:
+        """Up to the first that fails."""
+        line = self.waiting[key]
+        while line and (line[0] in self.applied[key] or line[0] not in self.poison):
+            self._apply(key, line.pop(0))
+            self.settled += 1
+
+    def discard(self, key: str, index: int) -> None:
+        """One, wherever it stands."""
+        self.discarded.add(self.waiting[key].pop(index))
+        self.settled += 1
+
+    def assert_sound(self) -> None:
+        """What must be true of the model itself, or it proves nothing."""
+        for key, passed in self.passed.items():
+            assert set(passed) <= {*self.applied[key], *self.waiting[key], *self.discarded}
+            in_order = [event for event in passed if event in self.applied[key]]
+            undisturbed = [event for event in self.applied[key] if event not in self.discarded]
+            assert undisturbed == [event for event in in_order if event not in self.discarded]
+
+    def _take(self, message: Message) -> bool:
+        key, event = message.key.decode(), message.metadata.id
+        line = self.waiting[key]
+        if identity_of(message) not in self.kept and event not in self.applied[key]:
+            if line or event in self.poison:
+                lines = sum(1 for other in self.waiting.values() if other)
+                if len(line) >= ROWS_PER_LINE or (not line and lines >= LINES):
+                    return False
+                line.append(event)
+                self.kept.add(identity_of(message))
+            else:
+                self._apply(key, event)
+        if event not in self.passed[key]:
+            self.passed[key].append(event)
+        return True
+
+    def _fails(self, message: Message) -> bool:
+        key, event = message.key.decode(), message.metadata.id
+        known = identity_of(message) in self.kept or event in self.applied[key]
+        return event in self.poison and not known and not self.waiting[key]
+
+    def _apply(self, key: str, event: str) -> None:
+        if event not in self.applied[key]:
+            self.applied[key].append(event)
+
+
+class Fates(RuleBasedStateMachine):
+    """One partition, its consumer without Kafka, and an operator."""
+
+    numbers = count()
+    runner: asyncio.Runner
+    database: Database
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.consumer = f"sample-{next(self.numbers)}"
+        self.letters = DeadLetters(self.consumer, rows_per_line_max=ROWS_PER_LINE, lines_max=LINES)
+        self.model = Model()
+        self.events: list[tuple[str, str]] = []
+        self.log: list[Message] = []
+        self.position = 0
+
+    # --- what happens ------------------------------------------------------------------------
+
+    @rule(made=st.lists(st.tuples(KEYS, st.sampled_from(["well", "well", "poison"])), min_size=1, max_size=8))
+    def publish(self, made: list[tuple[str, str]]) -> None:
+        for key, kind in made:
+            event = f"{self.consumer}:{len(self.events)}"
+            self.events.append((key, event))
+            if kind == "poison":
+                self.model.poison.add(event)
+            self._append(key, event)
+
+    @precondition(lambda self: self.events)
+    @rule(data=st.data())
+    def publish_a_copy(self, data: st.DataObject) -> None:
+        self._append(*data.draw(st.sampled_from(self.events)))
+
+    @rule(messages=st.integers(1, 8))
+    def consume(self, messages: int) -> None:
+        batch = self.log[self.position : self.position + messages]
+        if batch:
+            passed = self.model.consume(batch)
+            assert self._wait(self._consume(batch)) == passed
+            self.position += passed
+
+    @rule(back=st.integers(1, 8))
+    def rewind(self, back: int) -> None:
+        self.position = max(0, self.position - back)
+
+    @rule()
+    def make_topic_anew(self) -> None:
+        self.log, self.position = [], 0
+
+    @precondition(lambda self: self.model.poison)
+    @rule(data=st.data())
+    def heal(self, data: st.DataObject) -> None:
+        self.model.poison.discard(data.draw(st.sampled_from(sorted(self.model.poison))))
+
+    @rule(key=KEYS)
+    def replay(self, key: str) -> None:
+        self.model.replay(key)
+        replayer = Replayer(self.database, self.consumer, self._apply)
+        self._wait(replayer.replay((TOPIC, key.encode()), Replaying("ada")))
+
+    @precondition(lambda self: any(self.model.waiting.values()))
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(key for key, line in self.model.waiting.items() if line)))
+        index = data.draw(st.integers(0, len(self.model.waiting[key]) - 1))
+        self.model.discard(key, index)
+        assert self._wait(self._discard(key, index))
+
+    # --- what must hold ----------------------------------------------------------------------
+
+    @invariant()
+    def is_as_the_model_says(self) -> None:
+        self.model.assert_sound()
+        effects, waiting, actions = self._wait(self._state())
+        assert effects == {key: line for key, line in self.model.applied.items() if line}
+        assert waiting == {key: line for key, line in self.model.waiting.items() if line}
+        assert actions == self.model.settled
+
+    # --- how it is done ----------------------------------------------------------------------
+
+    def _append(self, key: str, event: str) -> None:
+        made = record(event, key=key)
+        self.log.append(Message(TOPIC, 0, len(self.log), key.encode(), b"{}", tuple(made.headers)))
+
+    def _wait(self, doing: Awaitable[ResultT]) -> ResultT:
+        async def done() -> ResultT:
+            return await doing
+
+        return self.runner.run(done())
+
+    async def _consume(self, batch: Sequence[Message]) -> int:
+        """As the core has it done: all at once, else one by one; what fails alone is set aside."""
+        try:
+            async with self.database.transaction() as connection:
+                placement = await self.letters.place(connection, batch)
+                await self._apply(connection, placement.free)
+        except ValueError:
+            for number, message in enumerate(batch):
+                passes = await (self._consume([message]) if len(batch) > 1 else self._set_aside(message))
+                if not passes:
+                    return number
+            return len(batch)
+        return batch.index(placement.no_room[0]) if placement.no_room else len(batch)
+
+    async def _set_aside(self, message: Message) -> bool:
+        async with self.database.transaction() as connection:
+            return await self.letters.set_aside(
+                connection, message, reason=SetAsideReason.BUG, error="ValueError: poison", attempts=3
+            )
+
+    async def _apply(self, connection: Connection, messages: Sequence[Message]) -> None:
+        for message in (await inbox.admit(connection, messages)).fresh:
+            if message.metadata.id in self.model.poison:
+                raise ValueError("poison")
+            await connection.execute(
+                "INSERT INTO effect (member, event_id, key) VALUES ($1, $2, $3)",
+                self.consumer,
+                message.metadata.id,
+                message.key,
+            )
+
+    async def _discard(self, key: str, index: int) -> bool:
+        async with self.database.connection() as connection:
+            wanted = Filter(topic=TOPIC, key=key.encode())
+            letters = await reading.letters(connection, self.consumer, wanted, rows_max=ROWS_PER_LINE)
+        return await discard(self.database, self.consumer, letters[index], Discarding("ada", "never"))
+
+    async def _state(self) -> tuple[Lines, Lines, int]:
+        effects, waiting = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+        async with self.database.connection() as connection:
+            for row in await connection.fetch(_EFFECTS, self.consumer):
+                effects[row["key"].decode()].append(row["event_id"])
+            for letter in await reading.letters(connection, self.consumer, Filter(), rows_max=100):
+                waiting[letter.message.key.decode()].append(letter.message.metadata.id)
+            return effects, waiting, await connection.fetchval(_ACTIONS, self.consumer)
+
+
+def test_whatever_happens_each_event_has_one_fate_and_a_key_keeps_its_order(place: Ground) -> None:
+    bounded = settings(
+        max_examples=60,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        # On a database, shrinking takes minutes: add Phase.shrink by hand when there is something to shrink.
+        phases=[Phase.reuse, Phase.generate],
+    )
+    with asyncio.Runner() as runner:
+        database = place.database("fates")
+        runner.run(database.start())
+        Fates.runner, Fates.database = runner, database
+        try:
+            run_state_machine_as_test(Fates, settings=bounded)
+        finally:
+            runner.run(database.stop())
