@@ -20,9 +20,22 @@ BAD_TEXT = "\x01 no such thing \u2028"
 BAD_BODIES = (b"", b"{", b"null", b"[]", b'{"x": 1}', b"\xff", b"[" * 20_000, b'"' + b"x" * 2_000_000 + b'"')
 
 
+GOOD_BODIES: dict[tuple[str, str], object] = {
+    ("post", "/api/bookings"): {
+        "client": {"name": "Ana", "phone": "+13125550100"},
+        "service": "drop-in",
+        "starts_at": "2026-12-01T15:00:00Z",
+        "ends_at": "2026-12-01T15:30:00Z",
+        "pets": [{"name": "Rex", "species": "dog"}],
+    },
+    ("patch", "/api/bookings/{booking_id}"): {"status": "confirmed"},
+}
+"""With these a bad header is what is wrong with a request."""
+
+
 @dataclass(frozen=True)
 class Bad:
-    """One bad request of an operation."""
+    """One request of an operation, mostly a bad one."""
 
     method: str
     path: str
@@ -43,7 +56,10 @@ def bad_requests(template: str, method: str, operation: dict[str, Any]) -> Itera
                 yield Bad(method, known_form, template, params={parameter["name"]: value})
         if parameter["in"] == "header":
             for value in ("", "x" * 3000, '"', "*"):
-                yield Bad(method, known_form, template, headers={parameter["name"]: value})
+                headers = {parameter["name"]: value, "content-type": "application/json"}
+                body = GOOD_BODIES.get((method, template))
+                content = None if body is None else json.dumps(body).encode()
+                yield Bad(method, known_form, template, headers=headers, content=content)
     if "requestBody" in operation:
         for content in BAD_BODIES:
             json_type = {"content-type": "application/json"}
