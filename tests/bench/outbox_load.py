@@ -1,7 +1,7 @@
 """Events for an outbox and what must stand on the topic afterwards."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,10 +19,11 @@ KEYS = 2_000
 
 def make_events(count: int) -> list[OutgoingEvent]:
     """Transitions of `KEYS` bookings in turn; `sequence` counts those of one key from 1 on."""
-    return [_event(number) for number in range(count)]
+    return [make_event(number) for number in range(count)]
 
 
-def _event(number: int) -> OutgoingEvent:
+def make_event(number: int) -> OutgoingEvent:
+    """The event of that number; its time is now, its id new."""
     key = f"booking-{number % KEYS:05}"
     payload = BookingStatusChanged(
         booking_id=key,
@@ -118,3 +119,8 @@ def _disordered(arrived: Sequence[Arrival]) -> int:
         wrong += arrival.sequence < last.get(arrival.key, 0)
         last[arrival.key] = arrival.sequence
     return wrong
+
+
+def milliseconds_until(arrived: Iterable[Arrival], since: Mapping[str, float]) -> list[float]:
+    """From a moment known for each event id until its record stood on the topic; others are left out."""
+    return [(arrival.at - since[arrival.event_id]) * 1e3 for arrival in arrived if arrival.event_id in since]

@@ -39,8 +39,8 @@ class Emptier(ABC):
         """Its process, ready."""
 
     @abstractmethod
-    async def append(self, connection: Any, event: OutgoingEvent) -> None:
-        """Write one event as an application does, in the caller's transaction."""
+    async def append(self, connection: Any, events: Sequence[OutgoingEvent]) -> None:
+        """Write events as an application does, in the caller's transaction."""
 
     @abstractmethod
     def row(self, record: OutgoingRecord) -> tuple[object, ...]:
@@ -65,8 +65,8 @@ class PlumblineRelay(Emptier):
     async def start(self, stack: Stack) -> Process:
         return await stack.start(SERVICE, arguments=("--only", "relay"))
 
-    async def append(self, connection: Any, event: OutgoingEvent) -> None:
-        await outbox.append(connection, [event])
+    async def append(self, connection: Any, events: Sequence[OutgoingEvent]) -> None:
+        await outbox.append(connection, events)
 
     def row(self, record: OutgoingRecord) -> tuple[object, ...]:
         headers = pack_headers(record.headers)
@@ -98,8 +98,8 @@ class SkipLockedPoller(Emptier):
         await process.launch(ready)
         return process
 
-    async def append(self, connection: Any, event: OutgoingEvent) -> None:
-        await connection.execute(_POLLER_APPEND, *self.row(outbox.to_record(event)))
+    async def append(self, connection: Any, events: Sequence[OutgoingEvent]) -> None:
+        await connection.executemany(_POLLER_APPEND, [self.row(outbox.to_record(event)) for event in events])
 
     def row(self, record: OutgoingRecord) -> tuple[object, ...]:
         headers = json.dumps({name: value.decode() for name, value in record.headers})
