@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -25,6 +24,10 @@ SURVIVES = "process dies: all, some twice; machine dies: what PostgreSQL has"
 WARM_UP_ROWS = 1_000
 DRAIN_SECONDS_MAX = 600.0
 WRITERS = 8
+
+
+Lane = asyncio.Queue[Sequence[OutgoingEvent] | None]
+"""What one writer has to commit, in order; None ends it."""
 
 
 @dataclass(slots=True)
@@ -64,31 +67,36 @@ class Scene:
     async def write(self, arrivals: Iterable[float], *, rows: int = 1) -> Times:
         """Commit `rows` events at a time, open loop: at its time, whatever became of those before.
 
+        Writers take turns, and `KEYS` is a multiple of what a turn writes: a key always has the same writer,
+        so that its rows get their ids in the order in which they commit, however late the writers are.
+
         Args:
             arrivals: seconds from one commit to the next.
             rows: of consecutive numbers, so of different keys.
         """
-        times, number = Times(), 0
-        dsn = self.stack.database(SERVICE).dsn(SERVICE)
-        async with asyncpg.create_pool(dsn, min_size=WRITERS, max_size=WRITERS) as pool:
+        times = Times()
+        lanes: list[Lane] = [asyncio.Queue() for _ in range(WRITERS)]
+        async with asyncio.TaskGroup() as writers:
+            for lane in lanes:
+                writers.create_task(self._commit(lane, times))
             at = clock.now().timestamp()
-            async with asyncio.TaskGroup() as writers:
-                for interval in arrivals:
-                    at += interval
-                    events = [make_event(number + offset) for offset in range(rows)]
-                    number += rows
-                    await asyncio.sleep(max(0.0, at - clock.now().timestamp()))
-                    self.written.extend(events)
-                    times.scheduled |= dict.fromkeys(map(_id, events), at)
-                    writers.create_task(self._commit(pool, events, times))
+            for number, interval in enumerate(arrivals):
+                at += interval
+                events = [make_event(number * rows + offset) for offset in range(rows)]
+                await asyncio.sleep(max(0.0, at - clock.now().timestamp()))
+                self.written.extend(events)
+                times.scheduled |= dict.fromkeys(map(_id, events), at)
+                lanes[number % WRITERS].put_nowait(events)
+            for lane in lanes:
+                lane.put_nowait(None)
         return times
 
-    async def _commit(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", events: Sequence[OutgoingEvent], times: Times
-    ) -> None:
-        async with pool.acquire() as connection, connection.transaction():
-            await self.emptier.append(connection, events)
-        times.committed |= dict.fromkeys(map(_id, events), clock.now().timestamp())
+    async def _commit(self, lane: Lane, times: Times) -> None:
+        async with self.stack.database(SERVICE).connect(role=SERVICE) as connection:
+            while (events := await lane.get()) is not None:
+                async with connection.transaction():
+                    await self.emptier.append(connection, events)
+                times.committed |= dict.fromkeys(map(_id, events), clock.now().timestamp())
 
 
 def _id(event: OutgoingEvent) -> str:
