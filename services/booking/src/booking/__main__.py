@@ -9,6 +9,8 @@ from booking.main import NAME, Duty, build, open_database
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.cli import CommandError, add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.commands import add_dead_letters
+from chassis.logs import configure_logs
+from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
 
 _ALL = ",".join(Duty)
@@ -16,6 +18,7 @@ _ALL = ",".join(Duty)
 cli = build_cli("Bookings: status history, payments, prices.")
 add_migrate(cli, NAME, packages=["chassis", "booking"])
 add_dead_letters(cli, NAME, lambda: open_database(load_settings(OfflineSettings)), apply)
+add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
 
 
 @cli.command()

@@ -15,6 +15,7 @@ from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli
 from chassis.dead_letters.commands import add_dead_letters
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
 from reconciler.adapters.exception_list import Filter
 from reconciler.adapters.run_list import RunView
@@ -39,6 +40,7 @@ cli = build_cli("Compares every stored price with a fresh computation and with w
 add_serve(cli, SERVICE, ReconcilerSettings, build)
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_dead_letters(cli, SERVICE, lambda: open_database(load_settings(OfflineSettings)), messages.apply)
+add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
 
 
 @cli.command()

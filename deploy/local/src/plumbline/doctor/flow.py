@@ -2,6 +2,8 @@
 
 import asyncpg
 
+from chassis.postgres import Session
+from chassis.relay.status import read_waiting
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient
@@ -9,11 +11,6 @@ from plumbline.failure import StackError
 
 OUTBOX_SECONDS_MAX = 60.0
 """Rows live for milliseconds, and for seconds while another replica takes a dead one's shards over."""
-
-# By the primary key: a table of millions of rows that wait is not read to the end for its age.
-_OLDEST_UNSENT = """
-SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM {service}.outbox ORDER BY id LIMIT 1
-"""
 
 _WAITING = """
 SELECT count(*) AS messages, count(DISTINCT (consumer, topic, key)) AS lines
@@ -31,7 +28,7 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, str(error)) for subject in subjects]
     try:
-        age: float | None = await connection.fetchval(_OLDEST_UNSENT.format(service=service))
+        age = await _oldest_unsent_seconds(connection)
         row = await connection.fetchrow(_WAITING.format(service=service))
     except asyncpg.PostgresError as error:
         problem = f"could not be checked: {error}; run `python -m {service} migrate`"
@@ -45,6 +42,13 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
     ]
 
 
+async def _oldest_unsent_seconds(connection: Session) -> float | None:
+    """By the index, one row a shard: an outbox of millions of rows is not read to the end for its age."""
+    async with connection.transaction(readonly=True):
+        waiting = await read_waiting(connection, rows_max=1)
+    return max((shard.oldest_seconds for shard in waiting if shard.oldest_seconds is not None), default=None)
+
+
 WITH_OUTBOX = ("booking", "reconciler")
 """Audit sends nothing through an outbox, and records what it cannot read instead of setting it aside."""
 
@@ -53,8 +57,8 @@ def _unsent(service: str, age_seconds: float | None) -> str:
     if age_seconds is None or age_seconds <= OUTBOX_SECONDS_MAX:
         return ""
     return (
-        f"its oldest row has waited for {age_seconds:.0f} s: see whether Kafka answers, and whether a process"
-        f" of {service} with its relay is ready"
+        f"its oldest row has waited for {age_seconds:.0f} s:"
+        f" `python -m {service} outbox status`, then deploy/runbooks/outbox-growing.md"
     )
 
 

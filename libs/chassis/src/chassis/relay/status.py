@@ -7,16 +7,16 @@ from chassis.outbox import SHARDS
 from chassis.postgres import Connection
 from chassis.relay.shards import LOCK_NAMESPACE
 
-# LIMIT NULL is none. The oldest row is the one with the lowest id; its time, when its transaction began.
+# LIMIT NULL is none. Of each shard the rows are walked once, oldest first: by id, which a transaction draws
+# after its time was taken, so that the oldest by time is among the first.
 _WAITING = """
-SELECT shard, rows, extract(epoch FROM clock_timestamp() - head.created_at)::float8 AS oldest_seconds
+SELECT shard, rows, extract(epoch FROM clock_timestamp() - oldest)::float8 AS oldest_seconds
 FROM generate_series(0, $1::smallint - 1) AS shard
 CROSS JOIN LATERAL (
-    SELECT count(*) AS rows FROM (SELECT FROM outbox WHERE outbox.shard = shard.shard LIMIT $2) AS present
+    SELECT count(*) AS rows, min(created_at) AS oldest FROM (
+        SELECT created_at FROM outbox WHERE outbox.shard = shard.shard ORDER BY id LIMIT $2
+    ) AS present
 ) AS counted
-LEFT JOIN LATERAL (
-    SELECT created_at FROM outbox WHERE outbox.shard = shard.shard ORDER BY id LIMIT 1
-) AS head ON true
 ORDER BY shard
 """
 
