@@ -1,6 +1,7 @@
 """Stripe's events become payments, transitions and anomalies, each once (BK-7, BK-8, BK-10)."""
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -190,7 +191,9 @@ async def test_money_for_no_booking_is_an_anomaly(api: BookingApi, reference: st
     assert event.header("ce_sequence") is None
 
 
-async def test_same_event_id_with_another_body_is_reported_once(api: BookingApi) -> None:
+async def test_same_event_id_with_another_body_is_reported_once(
+    api: BookingApi, http: httpx.AsyncClient
+) -> None:
     booking, event_id = await api.create(), f"evt_{clock.new_id()}"
     first = payment_record(booking["id"], amount=5000, event_id=event_id)
     second = payment_record(booking["id"], amount=WORKED_TOTAL, event_id=event_id)
@@ -203,6 +206,9 @@ async def test_same_event_id_with_another_body_is_reported_once(api: BookingApi)
     assert conflicts[0]["first_body_sha256"] != conflicts[0]["second_body_sha256"]
     after = await api.read(booking["id"])
     assert (after["payment_status"], after["status"]) == ("partially_paid", "pending")
+    metrics = (await http.get(f"{api.stack.url('booking')}/metrics")).text
+    (counted,) = re.findall(r"^booking_identity_conflicts_total (\S+)$", metrics, re.MULTILINE)
+    assert float(counted) >= 3
 
 
 async def set_aside(api: BookingApi, key: str) -> list[Any]:

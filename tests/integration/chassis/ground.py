@@ -53,7 +53,7 @@ GRANT SELECT, INSERT ON effect TO "{role}";
 """
 
 _GRANTS = """
-GRANT SELECT, INSERT ON inbox TO "{role}";
+GRANT SELECT, INSERT, DELETE ON inbox TO "{role}";
 GRANT SELECT, INSERT, DELETE ON outbox TO "{role}";
 GRANT SELECT, INSERT, UPDATE (status, error, attempts) ON dead_letter TO "{role}";
 GRANT SELECT, INSERT ON dead_letter_action TO "{role}";

@@ -1,9 +1,13 @@
-"""The inbox: an event is applied at most once, in the transaction of its effect (BK-10, design rule 4)."""
+"""The inbox: an event is applied at most once, in the transaction of its effect (BK-10, design rule 4).
 
-from collections.abc import Sequence
+It knows an event for 35 days (`chassis.inbox_retention`), longer than any provider sends it again.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chassis.messages import Message
+from chassis.metrics import Metrics
 from chassis.postgres import Connection
 
 # ORDER BY keeps two replicas from taking the same rows in opposite orders and deadlocking.
@@ -41,6 +45,14 @@ class Admission:
     conflicts: list[Conflict]
 
 
+def conflict_counter(metrics: Metrics) -> Callable[[float], None]:
+    """Counts `identity_conflicts_total`; a message that Kafka delivers again is counted again."""
+    counter = metrics.counter(
+        "identity_conflicts", "Messages with the id of an event that had another body; none is applied"
+    )
+    return counter.inc
+
+
 def identity_of(message: Message) -> Identity:
     """Source and event id, fit for a text column (PostgreSQL refuses U+0000)."""
     metadata = message.metadata
@@ -66,9 +78,9 @@ async def admit(connection: Connection, messages: Sequence[Message]) -> Admissio
     bodies = await known(connection, [identity for identity in first if identity not in fresh])
     bodies |= {identity: first[identity].body_sha256 for identity in fresh}
     repeated = [m for m in messages if not (identity_of(m) in fresh and first[identity_of(m)] is m)]
-    conflicts = [
-        Conflict(m, bodies[identity_of(m)]) for m in repeated if bodies[identity_of(m)] != m.body_sha256
-    ]
+    # An identity that was known a statement ago and is not now has just been forgotten: still a duplicate.
+    first_bodies = [(m, bodies.get(identity_of(m), m.body_sha256)) for m in repeated]
+    conflicts = [Conflict(m, body) for m, body in first_bodies if body != m.body_sha256]
     return Admission(
         fresh=[message for identity, message in first.items() if identity in fresh],
         duplicates=len(repeated) - len(conflicts),

@@ -9,7 +9,6 @@ from booking.main import NAME, Duty, build, open_database
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.cli import CommandError, add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.commands import add_dead_letters
-from chassis.logs import configure_logs
 from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
 

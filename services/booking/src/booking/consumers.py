@@ -1,9 +1,12 @@
 """Which topics booking listens to."""
 
+from functools import partial
+
 from booking.handlers.intake import apply
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
+from chassis.inbox import conflict_counter
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.metrics import Metrics
 from chassis.postgres import Database
@@ -18,7 +21,7 @@ def build_consumers(
     consumer = Consumer(
         name,
         database=database,
-        apply=apply,
+        apply=partial(apply, count_conflicts=conflict_counter(metrics)),
         set_aside=DeadLetters(name),
         topic_prefix=connection.topic_prefix,
         metrics=metrics,

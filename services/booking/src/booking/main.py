@@ -17,6 +17,7 @@ from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
 from chassis.health import Health
 from chassis.http import build_app
+from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection, Producer
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
@@ -58,6 +59,7 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
         parts += [producer, Relay(database, producer, metrics)]
     if Duty.CONSUMERS in duties:
         parts += [build_consumers(NAME, database, kafka, metrics), DeadLetterMeter(database, NAME, metrics)]
+        parts.append(InboxRetention(database, settings.inbox_retention, metrics))
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
     lifecycle = Lifecycle(settings, [*auth.parts, *parts], health)
     app = build_app(

@@ -4,10 +4,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 
+from chassis.inbox_retention import InboxSettings
 from chassis.settings import ServiceSettings
 
 
-class BookingSettings(ServiceSettings):
+class BookingSettings(InboxSettings):
     """Settings of booking, besides those of every service."""
 
     booking_postgres_dsn: SecretStr

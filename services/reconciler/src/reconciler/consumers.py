@@ -1,9 +1,12 @@
 """The topics that the reconciler reads: its own commands, and what happens to bookings."""
 
+from functools import partial
+
 from faststream.kafka import KafkaBroker
 
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
+from chassis.inbox import conflict_counter
 from chassis.metrics import Metrics
 from chassis.postgres import Database
 from contracts.topics import BOOKINGS_EVENTS, RECONCILIATION_COMMANDS
@@ -18,7 +21,7 @@ def build_consumer(
     consumer = Consumer(
         SERVICE,
         database=database,
-        apply=messages.apply,
+        apply=partial(messages.apply, count_conflicts=conflict_counter(metrics)),
         set_aside=DeadLetters(SERVICE),
         topic_prefix=topic_prefix,
         metrics=metrics,

@@ -10,6 +10,7 @@ from chassis.dead_letters.routes import dead_letter_routes
 from chassis.faststream_part import Consumers
 from chassis.health import Health
 from chassis.http import build_app
+from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection, Producer, build_broker
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
@@ -76,6 +77,7 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
         Relay(database, producer, metrics),
         Consumers(broker, [consumer]),
         DeadLetterMeter(database, SERVICE, metrics),
+        InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics),
         Scheduler(database, settings.reconciler_cron, settings.zone),
     ]

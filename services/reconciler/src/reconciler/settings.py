@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from chassis.inbox_retention import InboxSettings
 from chassis.settings import ServiceSettings
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.schedule import check_cron
@@ -21,7 +22,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class ReconcilerSettings(ServiceSettings):
+class ReconcilerSettings(InboxSettings):
     """Everything that `reconciler serve` reads."""
 
     reconciler_host: str = "127.0.0.1"

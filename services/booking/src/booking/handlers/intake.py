@@ -3,7 +3,7 @@
 Further event types and inbound SMS join here; until then they are admitted and change nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from booking.adapters.stripe_events import parse_payment
 from booking.handlers.identity_conflicts import report_conflicts
@@ -20,8 +20,18 @@ PAYMENT_SUCCEEDED = "stripe.payment_intent.succeeded"
 _UNVERIFIED = b"unverified"
 
 
-async def apply(connection: Connection, messages: Sequence[Message]) -> int:
+async def apply(
+    connection: Connection,
+    messages: Sequence[Message],
+    *,
+    count_conflicts: Callable[[float], None] | None = None,
+) -> int:
     """Apply a batch inside the caller's transaction. Returns how many payments it had.
+
+    Args:
+        connection: in a transaction.
+        messages: in order.
+        count_conflicts: told how many had the id of an event with another body.
 
     Raises:
         MalformedMessageError: a message cannot be read, or nobody vouches for it.
@@ -30,6 +40,8 @@ async def apply(connection: Connection, messages: Sequence[Message]) -> int:
         refuse_unverified(message)
     admission = await admit(connection, messages)
     await report_conflicts(connection, admission.conflicts)
+    if count_conflicts:
+        count_conflicts(len(admission.conflicts))
     payments = [_arrival(message) for message in admission.fresh if _is_payment(message)]
     await apply_payments(connection, payments)
     return len(payments)

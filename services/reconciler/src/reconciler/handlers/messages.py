@@ -18,10 +18,20 @@ from reconciler.domain.sightings import identity_conflict, payment_anomaly, stor
 from reconciler.handlers.queue import enter_reported
 
 
-async def apply(connection: Connection, messages: Sequence[Message]) -> int:
+async def apply(
+    connection: Connection,
+    messages: Sequence[Message],
+    *,
+    count_conflicts: Callable[[float], None] | None = None,
+) -> int:
     """Apply a batch, each event at most once (through the inbox), in the caller's transaction.
 
     Events that do not concern the reconciler are passed over before the inbox, which they would only fill.
+
+    Args:
+        connection: in a transaction.
+        messages: in order.
+        count_conflicts: told how many had the id of an event with another body.
 
     Returns:
         How many were new and did.
@@ -35,6 +45,8 @@ async def apply(connection: Connection, messages: Sequence[Message]) -> int:
         await _HANDLERS[message.metadata.type](connection, message, clock.now())
     for conflict in admission.conflicts:
         await _report_conflict(connection, conflict, clock.now())
+    if count_conflicts:
+        count_conflicts(len(admission.conflicts))
     return len(admission.fresh)
 
 

@@ -1,0 +1,116 @@
+"""The inbox forgets what no sender sends again: they resend for 30 days at most (foundations §6)."""
+
+import asyncio
+from datetime import timedelta
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from chassis.health import Check
+from chassis.logs import get_logger
+from chassis.metrics import Metrics
+from chassis.parts import BackgroundLoop, pause
+from chassis.postgres import Database, Session
+from chassis.settings import ServiceSettings
+
+_log = get_logger(__name__)
+
+RETENTION_DAYS_MIN = 35
+SWEEP_SECONDS = 6 * 3600.0
+"""Between two sweeps of one replica."""
+BATCH_PAGES_MAX = 64
+"""Of the table, in one statement: half a MiB, some five thousand rows."""
+BATCH_PAUSE_SECONDS = 0.1
+LOCK_KEY = 7_310_579_035
+
+# From place to place in the table, without an index on the time: a B-tree would cost every message, and a
+# BRIN would soon say nothing, because new rows take the places of old ones (decision 0020).
+_REMOVE = """
+DELETE FROM inbox
+WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid
+    AND received_at < now() - $3::interval
+"""
+
+_PAGES = "SELECT pg_relation_size('inbox') / current_setting('block_size')::bigint"
+
+
+class InboxSettings(ServiceSettings):
+    """Settings of a service that has an inbox."""
+
+    inbox_retention_days: int = Field(RETENTION_DAYS_MIN, ge=1, le=3_650)
+
+    @property
+    def inbox_retention(self) -> timedelta:
+        """How long an event is known."""
+        return timedelta(days=self.inbox_retention_days)
+
+    @field_validator("inbox_retention_days")
+    @classmethod
+    def _outlives_resends(cls, days: int, others: ValidationInfo) -> int:
+        if others.data.get("environment") == "production" and days < RETENTION_DAYS_MIN:
+            raise ValueError(
+                f"{days} days are too few in production, a sender may send an event again for 30:"
+                f" set {RETENTION_DAYS_MIN} or more"
+            )
+        return days
+
+
+class InboxRetention:
+    """Removes old rows in small batches with pauses, in one replica at a time.
+
+    Args:
+        database: whose inbox.
+        retention: how long an event is known, counted from when it was admitted.
+        metrics: `inbox_rows_removed_total`.
+    """
+
+    def __init__(self, database: Database, retention: timedelta, metrics: Metrics) -> None:
+        self.name = "inbox retention"
+        self._database = database
+        self._retention = retention
+        self._removed = metrics.counter("inbox_rows_removed", "Inbox rows that were older than the retention")
+        self._loop = BackgroundLoop(self.name, self._run)
+
+    async def start(self) -> None:
+        """Begin; the first sweep comes at once."""
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """End after the batch in hand."""
+        await self._loop.stop()
+
+    async def check(self) -> Check:
+        """Always good: a service whose inbox grows can still work. Says why sweeping fails."""
+        return Check(ok=True, detail=(await self._loop.check()).detail)
+
+    async def sweep(self, stopping: asyncio.Event) -> int | None:
+        """Remove what is too old, from the table's beginning to its end; answers how many rows.
+
+        None if another replica is at it: its lock ends with its session, however that ends.
+        """
+        session = await self._database.dedicated()
+        try:
+            if not await session.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+                return None
+            return await self._walk(session, stopping)
+        finally:
+            session.terminate()
+
+    async def _walk(self, session: Session, stopping: asyncio.Event) -> int:
+        removed = 0
+        for page in range(0, await session.fetchval(_PAGES), BATCH_PAGES_MAX):
+            status = await session.execute(_REMOVE, page, page + BATCH_PAGES_MAX, self._retention)
+            rows = int(status.removeprefix("DELETE "))
+            self._removed.inc(rows)
+            removed += rows
+            await pause(stopping, BATCH_PAUSE_SECONDS)
+            if stopping.is_set():
+                break
+        return removed
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            removed = await self.sweep(stopping)
+            if removed:
+                _log.info("old inbox rows removed", rows=removed, older_than_days=self._retention.days)
+            self._loop.recovered()
+            await pause(stopping, SWEEP_SECONDS)

@@ -1,0 +1,39 @@
+"""`INBOX_RETENTION_DAYS`: longer than any provider's resend where it matters."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.inbox_retention import RETENTION_DAYS_MIN, InboxSettings
+from chassis.settings import SettingsError, load_settings
+
+
+def settings(**variables: str) -> InboxSettings:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("KAFKA_BOOTSTRAP", "nowhere:1")
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        return load_settings(InboxSettings)
+
+
+def test_retention_is_35_days_unless_told_otherwise() -> None:
+    assert settings().inbox_retention == timedelta(days=35)
+    assert settings(ENVIRONMENT="production").inbox_retention == timedelta(days=35)
+
+
+@given(days=st.integers(1, RETENTION_DAYS_MIN - 1))
+def test_less_than_35_days_is_for_development_only(days: int) -> None:
+    assert settings(INBOX_RETENTION_DAYS=str(days)).inbox_retention_days == days
+    with pytest.raises(SettingsError) as refused:
+        settings(INBOX_RETENTION_DAYS=str(days), ENVIRONMENT="production")
+    assert str(refused.value).startswith("INBOX_RETENTION_DAYS: ")
+    assert str(refused.value).endswith("set 35 or more")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651", "many"])
+def test_retention_that_is_none_is_refused(days: str) -> None:
+    with pytest.raises(SettingsError, match=r"^INBOX_RETENTION_DAYS: "):
+        settings(INBOX_RETENTION_DAYS=days)
