@@ -1,8 +1,12 @@
 """Messages that this version cannot apply: F22."""
 
+from datetime import datetime
+
+from chassis import clock
 from faults.history import Outcome
 from faults.plan import CAPTURES, SHORT, Op, make_plan
 from faults.scene import Scene
+from faults.waits import p99, waits
 from harness import Stack, eventually
 
 KEYS = 10
@@ -16,12 +20,14 @@ async def ten_keys(scene: Scene) -> None:
     struck = _first_payments(scene)
     api = await scene.booking("api", "relay")
     sick = await scene.booking("consumers", points=f"payment-read:bug={'+'.join(struck)}")
+    began = clock.now()
     async with scene.load(booking=api):
         pass
     waiting = await eventually(
         lambda: _others_have_flowed(scene), seconds=FLOW_SECONDS_MAX + scene.size.deliveries / 40
     )
     scene.notes |= {"keys struck": len(struck), "messages that waited": waiting}
+    scene.notes |= await _flow_of_others(scene, began, struck)
     assert not await scene.stack.database("booking").fetch(_OUT_OF_LINE), "a key's messages wait out of order"
     await sick.stop()
     await scene.booking("consumers")
@@ -32,12 +38,27 @@ async def ten_keys(scene: Scene) -> None:
 
 
 def _first_payments(scene: Scene) -> list[str]:
-    """Event ids of the first payment of the first bookings."""
+    """Event ids of the first payments of some bookings, from the middle of the run on."""
     first: dict[int, str] = {}
     for operation in make_plan(scene.seed, scene.size):
         if operation.op is Op.PAID and operation.booking is not None:
             first.setdefault(operation.booking, operation.id)
-    return list(first.values())[: KEYS_SHORT if scene.size == SHORT else KEYS]
+    middle = len(first) // 2
+    return list(first.values())[middle : middle + (KEYS_SHORT if scene.size == SHORT else KEYS)]
+
+
+async def _flow_of_others(scene: Scene, began: datetime, struck: list[str]) -> dict[str, object]:
+    """How long the other keys' messages waited, in equal times before the first failure and after it."""
+    keys = {line.key for line in scene.history.lines if line.id in struck}
+    moment = min(line.t for line in scene.history.lines if line.id in struck)
+    others = [wait for wait in (await waits(scene, began)).values() if wait.key not in keys]
+    before = p99([wait for wait in others if moment / 2 <= wait.told < moment])
+    after = p99([wait for wait in others if moment <= wait.told < moment * 3 / 2])
+    return {
+        "others' p99 before, ms": round(before * 1000),
+        "others' p99 with poison, ms": round(after * 1000),
+        "ratio": round(after / before, 2) if before else None,
+    }
 
 
 async def _others_have_flowed(scene: Scene) -> int:
