@@ -3,14 +3,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unit.webhook_gateway.signed_deliveries import NOW, SECRET, signed_headers
+from unit.webhook_gateway.signed_deliveries import NOW, accepting, signed_headers
 from webhook_gateway.domain.identity import Identity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY
 from webhook_gateway.domain.strict_json import Document, parse
-from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Verified, verify
+from webhook_gateway.domain.verification import SCHEMES, Verified, verify
 
-ACCEPTED = [AcceptedScheme(scheme, (SECRET,)) for scheme in SCHEMES.values()]
+ACCEPTED = [accepting(scheme)[0] for scheme in SCHEMES.values()]
 NAMES = [
     *sorted({name for scheme in SCHEMES.values() for name, _ in signed_headers(scheme)}),
     *(b"\xff", b"", b"host"),

@@ -109,9 +109,3 @@ def test_each_generation_of_openphone_has_its_variable(environment: pytest.Monke
         ("standard-webhooks", 1),
     ]
     assert QUO_SECRET not in repr(settings)
-
-
-def test_sources_file_that_would_be_passed_over_is_refused(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("WEBHOOK_SOURCES_FILE", "sources.toml")
-    with pytest.raises(SettingsError, match="WEBHOOK_SOURCES_FILE"):
-        load_settings(GatewaySettings)

@@ -1,13 +1,18 @@
 """What every kind of deployment needs once: topics and databases, described by the environment."""
 
+import os
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics as create_topics
 from chassis.settings import ServiceSettings, SettingsError, load_settings
-from contracts.topics import TOPICS
+from contracts.topics import TOPICS, TopicCard, webhook_topic
 from plumbline import databases, dsn
 from plumbline.failure import StackError
+
+_SOURCES_FILE = "WEBHOOK_SOURCES_FILE"
 
 
 def kafka_connection() -> KafkaConnection:
@@ -18,9 +23,26 @@ def kafka_connection() -> KafkaConnection:
         raise StackError(str(error)) from error
 
 
+def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
+    """Every topic of a deployment: those that all have, and one for each source of WEBHOOK_SOURCES_FILE.
+
+    Only the names of the file's tables are read here; `webhook-gateway sources` says whether it is right.
+    `StackError` if it cannot be read.
+    """
+    path = environ.get(_SOURCES_FILE)
+    if not path:
+        return TOPICS
+    try:
+        names = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("sources", {})
+    except (OSError, ValueError) as error:
+        raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {error}") from error
+    return (*TOPICS, *map(webhook_topic, names))
+
+
 async def apply_topics(replication_factor: int) -> list[str]:
     """Create the topics that are missing; returns their names."""
-    return await create_topics(kafka_connection(), TOPICS, replication_factor=replication_factor)
+    wanted = topics(os.environ)
+    return await create_topics(kafka_connection(), wanted, replication_factor=replication_factor)
 
 
 async def apply_databases(environ: Mapping[str, str]) -> list[str]:

@@ -6,8 +6,7 @@ from typing import Protocol
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
-from contracts.topics import TOPICS
-from plumbline import credentials, databases, disk, environment, ports, stack_file
+from plumbline import credentials, databases, deployment, disk, environment, ports, stack_file
 from plumbline.credentials import LOG_ORIGIN, Credentials
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.ledger import Ledger
@@ -122,7 +121,7 @@ class Stack:
         self._observer.phase("kafka", "topics")
         prefix = self._caller.get("TOPIC_PREFIX", "")
         connection = KafkaConnection(self._kafka.bootstrap, prefix, {"security_protocol": "PLAINTEXT"})
-        await apply_topics(connection, TOPICS)
+        await apply_topics(connection, deployment.topics(self._caller))
         self._observer.phase("kafka", READY)
 
     async def _start_postgres(self) -> None:

@@ -15,10 +15,9 @@ from chassis.cli import CommandError, add_serve, build_cli, run_cli
 from chassis.settings import load_settings
 from contracts.topics import webhook_topic
 from webhook_gateway.domain.source import Source
-from webhook_gateway.domain.verification import AcceptedScheme, sign
+from webhook_gateway.domain.verification import FORM, AcceptedScheme, CannotSignError, Sending, sign
 from webhook_gateway.main import build
 from webhook_gateway.settings import (
-    SECRET_VARIABLES,
     SERVICE,
     GatewaySettings,
     OfflineSettings,
@@ -79,7 +78,7 @@ def _row(source: Source, accepted: AcceptedScheme) -> SourceRow:
         "topic": webhook_topic(source.name).name,
         "scheme": accepted.scheme.name,
         "header": accepted.scheme.signature_header,
-        "variable": SECRET_VARIABLES[accepted.scheme.name],
+        "variable": accepted.variable,
         "always_verified": source.always_verified,
         "secrets": secrets,
     }
@@ -105,8 +104,16 @@ def sign_delivery(
         content = body.read_bytes()
     except OSError as error:
         raise CommandError(f"--body: cannot read {body}: {error.strerror}") from error
-    headers = sign(accepted.scheme, accepted.secrets[0], content, clock.now(), f"msg_{clock.new_id()}")
-    headers["content-type"] = "application/json"
+    form = "{form}" in accepted.scheme.signed
+    media_type = FORM if form else "application/json"
+    sending = Sending(
+        content, clock.now(), f"msg_{clock.new_id()}", accepted.public_url, content_type=media_type
+    )
+    try:
+        headers = sign(accepted.scheme, accepted.secrets[0], sending)
+    except CannotSignError as error:
+        raise CommandError(f"--source: {error}") from None
+    headers["content-type"] = media_type
     if as_json:
         typer.echo(json.dumps(headers, indent=2))
     else:
@@ -125,7 +132,7 @@ def _scheme_to_sign_with(source_name: str, scheme_name: str | None) -> AcceptedS
     for accepted in wanted:
         if accepted.secrets:
             return accepted
-    variables = " or ".join(SECRET_VARIABLES[each.scheme.name] for each in wanted)
+    variables = " or ".join(each.variable for each in wanted)
     raise CommandError(f"{source_name} has no secret to sign with: set {variables}")
 
 

@@ -1,13 +1,14 @@
 """Checks of what answers on the network: the broker with its topics, and the services."""
 
 import asyncio
+import os
 from typing import Any
 
 import httpx
 
 from chassis.kafka import BrokerUnavailableError
 from chassis.kafka_admin import compare_topics
-from contracts.topics import TOPICS
+from plumbline import deployment
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import SERVICE_URLS, Patient
 from plumbline.service_process import loopback_client
@@ -17,7 +18,7 @@ async def broker(patient: Patient) -> list[Finding]:
     """The broker answers, and each topic is as its card says."""
     subject = f"kafka at {patient.kafka.bootstrap}"
     try:
-        topics = await compare_topics(patient.kafka, TOPICS)
+        topics = await compare_topics(patient.kafka, deployment.topics(os.environ))
     except BrokerUnavailableError as error:
         return [Finding(subject, f"{error}: start it, or correct KAFKA_BOOTSTRAP")]
     return [Finding(subject), *(Finding(f"topic {found.topic}", found.problem) for found in topics)]

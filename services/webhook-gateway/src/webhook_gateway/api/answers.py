@@ -35,9 +35,10 @@ def kind_of(reason: RefusalReason) -> str:
     return reason.value.replace("_", "-")
 
 
-async def answer_received(send: Send) -> None:
-    """200: the broker has it."""
-    await _answer(send, HTTPStatus.OK, "application/json", RECEIVED, {})
+async def answer_received(send: Send, challenge: str | None = None) -> None:
+    """200: the broker has it. A challenge is handed back, for whoever asks whether we are the right ones."""
+    body = RECEIVED if challenge is None else msgspec.json.encode({"challenge": challenge})
+    await _answer(send, HTTPStatus.OK, "application/json", body, {})
 
 
 async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:

@@ -54,6 +54,7 @@ class _Request:
     method: str
     path: str
     headers: Headers
+    query: bytes
     peer: str | None
 
 
@@ -111,7 +112,7 @@ class WebhookEndpoint:
             return
         if isinstance(outcome, Passed):
             self._requests.labels(label, outcome.verification.value).inc()
-            await answer_received(send)
+            await answer_received(send, outcome.challenge)
             return
         self._requests.labels(label, outcome.reason.value).inc()
         self._refusals.note(outcome, self._remembered(label, request, body))
@@ -129,7 +130,7 @@ class WebhookEndpoint:
         read = await read_body(receive, bytes_max=limits.body_bytes_max, seconds_max=limits.body_seconds_max)
         if isinstance(read, BodyRefused):
             return self._refuse(read.reason), read.received, not read.is_drained
-        delivery = Delivery(source, request.headers, read, clock.now())
+        delivery = Delivery(source, request.headers, read, clock.now(), request.query)
         return await self._handler.handle(delivery), read, False
 
     def _refused_unread(self, request: _Request) -> RefusalReason | None:
@@ -167,5 +168,6 @@ def _read_scope(scope: Any) -> _Request:
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         headers=scope["headers"],
+        query=scope["query_string"],
         peer=client[0] if client else None,
     )

@@ -1,7 +1,7 @@
 """Which provider event a delivery reports, and which Kafka key keeps its order (GW-10, GW-11)."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,9 +18,23 @@ _UNIX_SECONDS_MAX = 253_402_300_799
 """The last second of the year 9999, the end of Python's calendar."""
 
 
+Headers = Sequence[tuple[bytes, bytes]]
+"""As ASGI hands them over: lower-case names, values as received."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderName:
+    """A place outside of the body: the lower-case name of a header. Hardly a provider signs it."""
+
+    name: bytes
+
+
+Place = Pointer | HeaderName
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityRule:
-    """Where a source's bodies say who they are: pointers tried in order, the first usable value counts.
+    """Where a source's deliveries say who they are: places tried in order, the first usable value counts.
 
     Attributes:
         event_id: the provider's event id.
@@ -32,12 +46,12 @@ class IdentityRule:
         occurred_at: RFC 3339 text, or whole seconds since 1970.
     """
 
-    event_id: tuple[Pointer, ...]
-    event_id_required: bool
-    event_type: tuple[Pointer, ...]
-    object_id: tuple[Pointer, ...]
-    booking_id: tuple[Pointer, ...]
-    occurred_at: tuple[Pointer, ...]
+    event_id: tuple[Place, ...] = ()
+    event_id_required: bool = False
+    event_type: tuple[Place, ...] = ()
+    object_id: tuple[Place, ...] = ()
+    booking_id: tuple[Place, ...] = ()
+    occurred_at: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +86,42 @@ class Identity:
         return self.booking_id or self.object_id or self.event_id
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a delivery says: its body, parsed, and its headers."""
+
+    document: Document
+    headers: Headers
+
+    def at(self, places: Iterable[Place]) -> Iterable[object]:
+        for place in places:
+            if isinstance(place, HeaderName):
+                yield from (v.decode("latin-1") for name, v in self.headers if name == place.name)
+            else:
+                yield find(self.document.value, place)
+
+
 def identify(
-    document: Document, body: bytes, rule: IdentityRule, source: str, signed: SignedFacts
+    document: Document,
+    body: bytes,
+    rule: IdentityRule,
+    source: str,
+    signed: SignedFacts,
+    headers: Headers = (),
 ) -> Identity | Refused:
     """The identity of a delivery whose body is `document`."""
-    event_id = _text(document, rule.event_id)
+    told = _Told(document, headers)
+    event_id = _text(told, rule.event_id)
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
     event_id = event_id or signed.message_id or derived_event_id(source, signed.signed_at, body)
-    booking_id = _text(document, rule.booking_id)
+    booking_id = _text(told, rule.booking_id)
     return Identity(
         event_id=EventId(event_id),
-        type=_text(document, rule.event_type) or TYPE_UNKNOWN,
-        object_id=_text(document, rule.object_id),
+        type=_text(told, rule.event_type) or TYPE_UNKNOWN,
+        object_id=_text(told, rule.object_id),
         booking_id=None if booking_id is None else BookingId(booking_id),
-        occurred_at=_moment(document, rule.occurred_at) or signed.signed_at,
+        occurred_at=_moment(told, rule.occurred_at) or signed.signed_at,
     )
 
 
@@ -100,8 +135,8 @@ def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> st
     return f"derived-{digest.hexdigest()}"
 
 
-def _text(document: Document, pointers: Iterable[Pointer]) -> str | None:
-    return next(filter(None, (_usable_text(find(document.value, each)) for each in pointers)), None)
+def _text(told: _Told, places: Iterable[Place]) -> str | None:
+    return next(filter(None, map(_usable_text, told.at(places))), None)
 
 
 def _usable_text(value: object) -> str | None:
@@ -119,8 +154,8 @@ def _usable_text(value: object) -> str | None:
     return value
 
 
-def _moment(document: Document, pointers: Iterable[Pointer]) -> datetime | None:
-    moments = (_as_moment(find(document.value, each)) for each in pointers)
+def _moment(told: _Told, places: Iterable[Place]) -> datetime | None:
+    moments = map(_as_moment, told.at(places))
     return next((moment for moment in moments if moment is not None), None)
 
 

@@ -17,9 +17,15 @@ class Verification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The delivery goes on."""
+    """The delivery goes on.
+
+    Attributes:
+        verification: how far it can be trusted.
+        challenge: what the sender wants to read back before it sends events (Slack's handshake).
+    """
 
     verification: Verification
+    challenge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
 """A configured sender, and the two that every deployment has."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from webhook_gateway.domain.identity import IdentityRule
+from webhook_gateway.domain.identity import HeaderName, IdentityRule
 from webhook_gateway.domain.pointer import parse_pointer
 from webhook_gateway.domain.verification import AcceptedScheme
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}")
 """A source's name stands in its URL, its topic and its metrics."""
+
+NAMES_TAKEN = frozenset({"stripe", "sms", "rejected", "unknown"})
+"""The sources that are always there, the topic of refusals, and the label of nobody's requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,16 @@ class Source:
         accepted: the schemes it may sign with; the delivery's headers choose.
         identity: where its bodies say who they are.
         always_verified: verified even with ENABLE_WEBHOOK_VALIDATION off (GW-8).
+        forms_allowed: whether a body may be a form; else it has to be JSON, whatever its type says.
+        answers_challenge: whether a `url_verification` is answered with its challenge (Slack).
     """
 
     name: str
     accepted: tuple[AcceptedScheme, ...]
     identity: IdentityRule
     always_verified: bool
+    forms_allowed: bool = False
+    answers_challenge: bool = False
 
 
 STRIPE_IDENTITY = IdentityRule(
@@ -51,3 +59,59 @@ SMS_IDENTITY = IdentityRule(
 )
 """Both OpenPhone generations. The body's id is the event's and outlives deliveries and payload versions;
 Quo's `webhook-id` names the delivery and stands in only where the body has none."""
+
+_STANDARD_IDENTITY = IdentityRule(
+    event_type=(parse_pointer("/type"), parse_pointer("/eventType")),
+    object_id=(parse_pointer("/data/id"),),
+    occurred_at=(parse_pointer("/timestamp"),),
+)
+"""Standard Webhooks: `webhook-id` is the event's id, the same at each attempt, and it is signed."""
+
+IDENTITIES: Mapping[str, IdentityRule] = {
+    "stripe": STRIPE_IDENTITY,
+    "openphone-legacy": SMS_IDENTITY,
+    "standard-webhooks": _STANDARD_IDENTITY,
+    "standard-webhooks-v1a": _STANDARD_IDENTITY,
+    "svix": _STANDARD_IDENTITY,
+    "github": IdentityRule(
+        event_id=(HeaderName(b"x-github-delivery"),),
+        event_type=(HeaderName(b"x-github-event"),),
+        object_id=(parse_pointer("/repository/id"),),
+    ),
+    "shopify": IdentityRule(
+        event_id=(HeaderName(b"x-shopify-event-id"), HeaderName(b"x-shopify-webhook-id")),
+        event_type=(HeaderName(b"x-shopify-topic"),),
+        object_id=(parse_pointer("/admin_graphql_api_id"), parse_pointer("/id")),
+        occurred_at=(HeaderName(b"x-shopify-triggered-at"),),
+    ),
+    "slack": IdentityRule(
+        event_id=(parse_pointer("/event_id"), parse_pointer("/trigger_id")),
+        event_type=(parse_pointer("/event/type"), parse_pointer("/command"), parse_pointer("/type")),
+        object_id=(parse_pointer("/event/channel"), parse_pointer("/channel_id")),
+        occurred_at=(parse_pointer("/event_time"),),
+    ),
+    "twilio": IdentityRule(
+        event_id=(HeaderName(b"i-twilio-idempotency-token"),),
+        event_type=(parse_pointer("/SmsStatus"), parse_pointer("/CallStatus"), parse_pointer("/EventType")),
+        object_id=(parse_pointer("/MessageSid"), parse_pointer("/SmsSid"), parse_pointer("/CallSid")),
+    ),
+    "square": IdentityRule(
+        event_id=(parse_pointer("/event_id"),),
+        event_id_required=True,
+        event_type=(parse_pointer("/type"),),
+        object_id=(parse_pointer("/data/id"),),
+        occurred_at=(parse_pointer("/created_at"),),
+    ),
+    "paddle": IdentityRule(
+        event_id=(parse_pointer("/event_id"),),
+        event_id_required=True,
+        event_type=(parse_pointer("/event_type"),),
+        object_id=(parse_pointer("/data/id"),),
+        occurred_at=(parse_pointer("/occurred_at"),),
+    ),
+    "sendgrid": IdentityRule(),
+}
+"""By scheme, where its deliveries say who they are. SendGrid's array of events is one; its id is derived."""
+
+FORM_SCHEMES = frozenset({"slack", "twilio"})
+CHALLENGE_SCHEMES = frozenset({"slack"})

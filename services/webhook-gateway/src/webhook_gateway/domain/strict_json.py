@@ -24,9 +24,15 @@ _DIGITS_AS_INT_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed body: dict, list, str, int, bool, None, and text or anything for other numbers."""
+    """A parsed body: dict, list, str, int, bool, None, and text or anything for other numbers.
+
+    Attributes:
+        value: what it says.
+        media_type: what it was read as, whatever the sender called it.
+    """
 
     value: object
+    media_type: str = "application/json"
 
 
 def parse(body: bytes) -> Document | Refused:

@@ -1,16 +1,18 @@
 """Taking one delivery: verify, parse, identify, publish (GW-2). Good only once the broker has it (GW-3)."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chassis.kafka import BrokerUnavailableError, Producer
 from contracts.reasons import RefusalReason
-from webhook_gateway.domain import policy, strict_json
+from webhook_gateway.domain import policy
+from webhook_gateway.domain.document import find_challenge, read_document
 from webhook_gateway.domain.identity import Identity, SignedFacts, identify
 from webhook_gateway.domain.policy import Passed, Refusal
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import Source
+from webhook_gateway.domain.strict_json import Document
 from webhook_gateway.domain.verification import Verified, verify
 from webhook_gateway.handlers.observations import Observations
 from webhook_gateway.handlers.records import Headers, accepted_record
@@ -24,6 +26,7 @@ class Delivery:
     headers: Headers
     body: bytes
     received_at: datetime
+    query: bytes = b""
 
 
 class DeliveryHandler:
@@ -52,23 +55,33 @@ class DeliveryHandler:
     async def handle(self, delivery: Delivery) -> Passed | Refusal:
         """`Passed` if and only if the broker has acknowledged the record."""
         source = delivery.source
-        verdict = verify(delivery.headers, delivery.body, source.accepted, delivery.received_at)
+        verdict = verify(
+            delivery.headers, delivery.body, source.accepted, delivery.received_at, delivery.query
+        )
         judged = policy.judge(
             verdict, validation_enabled=self._validation_enabled, always_verified=source.always_verified
         )
         if isinstance(judged, Refusal):
             return judged
-        identity = _identity(delivery, verdict)
+        document = read_document(delivery.body, delivery.headers, forms_allowed=source.forms_allowed)
+        if isinstance(document, Refused):
+            return self._refuse(document.reason)
+        identity = _identity(delivery, document, verdict)
         if isinstance(identity, Refused):
             return self._refuse(identity.reason)
-        return await self._publish(delivery, identity, judged)
+        if source.answers_challenge:
+            judged = replace(judged, challenge=find_challenge(document))
+        return await self._publish(delivery, document.media_type, identity, judged)
 
-    async def _publish(self, delivery: Delivery, identity: Identity, passed: Passed) -> Passed | Refusal:
+    async def _publish(
+        self, delivery: Delivery, media_type: str, identity: Identity, passed: Passed
+    ) -> Passed | Refusal:
         record = accepted_record(
             delivery.source.name,
             identity,
             passed.verification,
             body=delivery.body,
+            media_type=media_type,
             received_at=delivery.received_at,
         )
         sent_at = time.monotonic()
@@ -83,11 +96,9 @@ class DeliveryHandler:
         return policy.refuse(reason, validation_enabled=self._validation_enabled)
 
 
-def _identity(delivery: Delivery, verdict: Verified | Refused) -> Identity | Refused:
-    document = strict_json.parse(delivery.body)
-    if isinstance(document, Refused):
-        return document
+def _identity(delivery: Delivery, document: Document, verdict: Verified | Refused) -> Identity | Refused:
     signed = (
         SignedFacts(verdict.signed_at, verdict.message_id) if isinstance(verdict, Verified) else SignedFacts()
     )
-    return identify(document, delivery.body, delivery.source.identity, delivery.source.name, signed)
+    source = delivery.source
+    return identify(document, delivery.body, source.identity, source.name, signed, delivery.headers)

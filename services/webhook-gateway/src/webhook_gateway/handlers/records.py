@@ -42,6 +42,7 @@ def accepted_record(
     verification: Verification,
     *,
     body: bytes,
+    media_type: str,
     received_at: datetime,
 ) -> OutgoingRecord:
     """The record of an accepted delivery: the body exactly as received.
@@ -56,6 +57,7 @@ def accepted_record(
         subject=identity.booking_id or identity.object_id,
         correlation_id=identity.event_id,
         traceparent=trace_context.current() or trace_context.new(),
+        content_type=media_type,
     )
     verified = (VERIFICATION_HEADER, verification.value.encode())
     return OutgoingRecord(

@@ -4,18 +4,16 @@ Rules: GW-5 (two-sided window), GW-6 (several secrets), GW-7 (typed refusals, co
 headers hold, no error leaves `verify`.
 """
 
-import base64
-import hmac
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.refused import Refused
-from webhook_gateway.domain.verification import templates
+from webhook_gateway.domain.verification import algorithms, called, templates
 from webhook_gateway.domain.verification.keys import Secret
-from webhook_gateway.domain.verification.scheme import Encoding, Scheme, TimestampUnit
+from webhook_gateway.domain.verification.scheme import Scheme, TimestampUnit
 
 Headers = Iterable[tuple[bytes, bytes]]
 """As ASGI hands them over: lower-case names, values as received."""
@@ -29,10 +27,17 @@ _MESSAGE_ID = re.compile(rb"[!-\-/-~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class AcceptedScheme:
-    """A scheme a source accepts, with the secrets that may have signed."""
+    """A scheme a source accepts, with the secrets that may have signed.
+
+    Attributes:
+        variable: the environment variable that the secrets come from.
+        public_url: what the sender knows us by, where the scheme signs it.
+    """
 
     scheme: Scheme
     secrets: tuple[Secret, ...]
+    variable: str = ""
+    public_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,15 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What came, as far as it can be signed: headers by lower-case name, the query, the body."""
+
+    headers: dict[str, list[bytes]]
+    query: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Claim:
     """What a delivery says about itself: signatures by signed timestamp, and a message id."""
 
@@ -59,7 +73,11 @@ class _Claim:
 
 
 def verify(
-    headers: Headers, body: bytes, accepted: Sequence[AcceptedScheme], now: datetime
+    headers: Headers,
+    body: bytes,
+    accepted: Sequence[AcceptedScheme],
+    now: datetime,
+    query: bytes = b"",
 ) -> Verified | Refused:
     """Whether one of the accepted schemes vouches for these bytes.
 
@@ -72,32 +90,48 @@ def verify(
     live = [_with_live_secrets(candidate, now) for candidate in accepted]
     if not any(candidate.secrets for candidate in live):
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
-    tried = [_judge(values, body, each, now) for each in live if each.scheme.signature_header in values]
+    request = Request(values, query, body)
+    tried = [_judge(request, each, now) for each in live if each.scheme.signature_header in values]
     passed = (verdict for verdict in tried if isinstance(verdict, Verified))
     return next(passed, tried[0] if tried else Refused(RefusalReason.SIGNATURE_MISSING))
 
 
-def signature(scheme: Scheme, secret: Secret, *, body: bytes, timestamp: bytes, message_id: bytes) -> bytes:
-    """What the sender writes as `{signature}`: the HMAC of the signed bytes, encoded."""
-    parts = {"id": message_id, "timestamp": timestamp, "body": body}
-    digest = hmac.digest(secret.key, templates.compose(scheme, parts), scheme.digest)
-    return digest.hex().encode() if scheme.encoding is Encoding.HEX else base64.b64encode(digest)
+def signed_bytes(
+    candidate: AcceptedScheme, request: Request, timestamp: bytes, message_id: bytes
+) -> list[bytes]:
+    """What the sender signed: several candidates where it may have written the URL in several ways.
+
+    None at all where nothing in the signed bytes would vouch for the body.
+    """
+    scheme = candidate.scheme
+    parts = {"id": message_id, "timestamp": timestamp, "body": request.body}
+    if not scheme.needs_url:
+        return [templates.compose(scheme, parts)]
+    parts["url"] = candidate.public_url.encode()
+    if "{form}" in scheme.signed:
+        content_type = b"".join(request.headers.get("content-type", []))
+        form = called.form_text(content_type, request.query, request.body)
+        if form is None:
+            return []
+        parts["form"] = form
+    urls = called.request_urls(candidate.public_url, request.query)
+    return list(dict.fromkeys(templates.compose(scheme, {**parts, "request_url": url}) for url in urls))
 
 
 def _with_live_secrets(candidate: AcceptedScheme, now: datetime) -> AcceptedScheme:
-    return AcceptedScheme(candidate.scheme, tuple(s for s in candidate.secrets if s.is_live(now)))
+    if all(s.ends_at is None for s in candidate.secrets):
+        return candidate
+    return replace(candidate, secrets=tuple(s for s in candidate.secrets if s.is_live(now)))
 
 
-def _judge(
-    values: dict[str, list[bytes]], body: bytes, candidate: AcceptedScheme, now: datetime
-) -> Verified | Refused:
+def _judge(request: Request, candidate: AcceptedScheme, now: datetime) -> Verified | Refused:
     scheme = candidate.scheme
     if not candidate.secrets:
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
-    claim = _read_claim(values, scheme)
+    claim = _read_claim(request.headers, scheme)
     if claim is None:
         return Refused(RefusalReason.SIGNATURE_MALFORMED)
-    vouched = _vouched_timestamps(claim, body, candidate)
+    vouched = _vouched_timestamps(claim, request, candidate)
     if not vouched:
         return Refused(RefusalReason.SIGNATURE_MISMATCH)
     message_id = claim.message_id.decode() or None
@@ -131,19 +165,21 @@ def _single(values: dict[str, list[bytes]], name: str | None, pattern: re.Patter
     return found[0] if len(found) == 1 and pattern.fullmatch(found[0]) else None
 
 
-def _vouched_timestamps(claim: _Claim, body: bytes, candidate: AcceptedScheme) -> list[bytes]:
+def _vouched_timestamps(claim: _Claim, request: Request, candidate: AcceptedScheme) -> list[bytes]:
     """Timestamps that a secret of ours vouches for.
 
     Every secret is compared with every signature, without stopping at a match: how long it takes tells
     neither which secret is in use nor how much of a guess was right (GW-7).
     """
+    scheme = candidate.scheme
     vouched: list[bytes] = []
-    for secret in candidate.secrets:
-        for timestamp, signatures in claim.signatures.items():
-            expected = signature(
-                candidate.scheme, secret, body=body, timestamp=timestamp, message_id=claim.message_id
-            )
-            matches = [hmac.compare_digest(expected, given) for given in signatures]
+    for timestamp, signatures in claim.signatures.items():
+        for signed in signed_bytes(candidate, request, timestamp, claim.message_id):
+            matches = [
+                algorithms.matches(scheme, secret.key, signed, given)
+                for secret in candidate.secrets
+                for given in signatures
+            ]
             vouched += [timestamp] * any(matches)
     return vouched
 

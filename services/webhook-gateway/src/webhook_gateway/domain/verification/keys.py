@@ -6,12 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from webhook_gateway.domain.verification.scheme import KeyForm
+from webhook_gateway.domain.verification.algorithms import public_key_error
+from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm
 
-SECRET_BYTES_MIN = 24
-"""GW-6; also the least that Standard Webhooks allows. Counted after decoding, because that is the key."""
-
-_WHSEC_PREFIX = "whsec_"
+_PREFIXES = {KeyForm.WHSEC_BASE64: "whsec_", KeyForm.WHPK_BASE64: "whpk_"}
 _UNTIL = ";until="
 _FINGERPRINT_CHARACTERS = 12
 
@@ -25,7 +23,7 @@ class Secret:
     """A key that may sign deliveries.
 
     Attributes:
-        key: the HMAC key.
+        key: the HMAC key, or the sender's public key.
         ends_at: from this moment on the secret counts no more (rotation, GW-6); None: it has no end.
     """
 
@@ -42,47 +40,51 @@ class Secret:
         return hashlib.sha256(self.key).hexdigest()[:_FINGERPRINT_CHARACTERS]
 
 
-def read_secret(text: str, form: KeyForm, ends_at: datetime | None = None) -> Secret:
+def read_secret(
+    text: str, form: KeyForm, ends_at: datetime | None = None, *, bytes_min: int = SECRET_BYTES_MIN
+) -> Secret:
     """A secret as the provider's dashboard shows it.
 
     Raises:
-        SecretError: it is empty, not in the scheme's form, or its key is shorter than SECRET_BYTES_MIN.
+        SecretError: it is empty, not in the scheme's form, or its key is shorter than `bytes_min`.
     """
     key = _decoded(text.strip(), form)
     if not key:
         raise SecretError("is empty")
-    if len(key) < SECRET_BYTES_MIN:
-        raise SecretError(f"holds a key of {len(key)} bytes; at least {SECRET_BYTES_MIN} are needed")
+    if len(key) < bytes_min:
+        raise SecretError(f"holds a key of {len(key)} bytes; at least {bytes_min} are needed")
+    if error := public_key_error(key, form):
+        raise SecretError(error)
     return Secret(key, ends_at)
 
 
-def read_secrets(text: str, form: KeyForm) -> tuple[Secret, ...]:
+def read_secrets(text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN) -> tuple[Secret, ...]:
     """Several secrets, comma-separated; one that shall end is written `<secret>;until=<RFC 3339 time>`.
 
     Raises:
         SecretError: one of them cannot be used.
     """
-    return tuple(_read_with_end(part.strip(), form) for part in text.split(","))
+    return tuple(_read_with_end(part.strip(), form, bytes_min) for part in text.split(","))
 
 
-def _read_with_end(text: str, form: KeyForm) -> Secret:
+def _read_with_end(text: str, form: KeyForm, bytes_min: int) -> Secret:
     written, mark, end = text.partition(_UNTIL)
     if not mark:
-        return read_secret(written, form)
+        return read_secret(written, form, bytes_min=bytes_min)
     try:
         ends_at = datetime.fromisoformat(end)
     except ValueError as error:
         raise SecretError(
             f'ends at no time: after "{_UNTIL}" comes a time like 2026-12-01T00:00:00Z'
         ) from error
-    return read_secret(written, form, ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC))
+    moment = ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC)
+    return read_secret(written, form, moment, bytes_min=bytes_min)
 
 
 def _decoded(text: str, form: KeyForm) -> bytes:
     if form is KeyForm.TEXT:
         return text.encode()
-    if form is KeyForm.WHSEC_BASE64:
-        text = text.removeprefix(_WHSEC_PREFIX)
+    text = text.removeprefix(_PREFIXES.get(form, ""))
     padding = "=" * (-len(text) % 4)
     try:
         return base64.b64decode(text + padding, validate=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from webhook_gateway.domain.verification.scheme import Encoding, KeyForm, Scheme, TimestampUnit
+from webhook_gateway.domain.verification.scheme import Algorithm, Encoding, KeyForm, Scheme, TimestampUnit
 
 STRIPE = Scheme(
     name="stripe",
@@ -51,6 +51,109 @@ SVIX = replace(
 )
 """Standard Webhooks under the names its first implementation used."""
 
+STANDARD_WEBHOOKS_V1A = replace(
+    STANDARD_WEBHOOKS,
+    name="standard-webhooks-v1a",
+    items=("v1a,{signature}",),
+    algorithm=Algorithm.ED25519,
+    key_form=KeyForm.WHPK_BASE64,
+)
+"""Standard Webhooks 1.0, asymmetric signatures; the secret is the sender's public key."""
+
+GITHUB = Scheme(
+    name="github",
+    signature_header="x-hub-signature-256",
+    items=("sha256={signature}",),
+    signed="{body}",
+    encoding=Encoding.HEX,
+    key_form=KeyForm.TEXT,
+)
+"""docs.github.com, "Validating webhook deliveries". No time is signed."""
+
+SHOPIFY = Scheme(
+    name="shopify",
+    signature_header="x-shopify-hmac-sha256",
+    items=("{signature}",),
+    signed="{body}",
+    encoding=Encoding.BASE64,
+    key_form=KeyForm.TEXT,
+)
+"""shopify.dev, "Deliver webhooks through HTTPS". No time is signed."""
+
+SLACK = Scheme(
+    name="slack",
+    signature_header="x-slack-signature",
+    items=("v0={signature}",),
+    signed="v0:{timestamp}:{body}",
+    encoding=Encoding.HEX,
+    key_form=KeyForm.TEXT,
+    timestamp_unit=TimestampUnit.SECONDS,
+    timestamp_header="x-slack-request-timestamp",
+)
+"""docs.slack.dev, "Verifying requests from Slack"."""
+
+TWILIO = Scheme(
+    name="twilio",
+    signature_header="x-twilio-signature",
+    items=("{signature}",),
+    signed="{request_url}{form}",
+    encoding=Encoding.BASE64,
+    key_form=KeyForm.TEXT,
+    digest="sha1",
+)
+"""twilio.com/docs/usage/security: the URL and a form's fields; of another body the query has the digest."""
+
+SQUARE = Scheme(
+    name="square",
+    signature_header="x-square-hmacsha256-signature",
+    items=("{signature}",),
+    signed="{url}{body}",
+    encoding=Encoding.BASE64,
+    key_form=KeyForm.TEXT,
+    secret_bytes_min=22,
+)
+"""developer.squareup.com, "Verify and validate an event notification". Its keys have 22 characters."""
+
+PADDLE = Scheme(
+    name="paddle",
+    signature_header="paddle-signature",
+    separator=";",
+    items=("ts={timestamp}", "h1={signature}"),
+    signed="{timestamp}:{body}",
+    encoding=Encoding.HEX,
+    key_form=KeyForm.TEXT,
+    timestamp_unit=TimestampUnit.SECONDS,
+)
+"""developer.paddle.com, "Verify webhook signatures". Several h1 while a secret is rotated."""
+
+SENDGRID = Scheme(
+    name="sendgrid",
+    signature_header="x-twilio-email-event-webhook-signature",
+    items=("{signature}",),
+    signed="{timestamp}{body}",
+    encoding=Encoding.BASE64,
+    algorithm=Algorithm.ECDSA,
+    key_form=KeyForm.SPKI_BASE64,
+    timestamp_unit=TimestampUnit.SECONDS,
+    timestamp_header="x-twilio-email-event-webhook-timestamp",
+)
+"""twilio.com/docs/sendgrid, "Event Webhook security features". The body's trailing CRLF is signed too."""
+
 SCHEMES: dict[str, Scheme] = {
-    scheme.name: scheme for scheme in (STRIPE, OPENPHONE_LEGACY, STANDARD_WEBHOOKS, SVIX)
+    scheme.name: scheme
+    for scheme in (
+        STRIPE,
+        OPENPHONE_LEGACY,
+        STANDARD_WEBHOOKS,
+        STANDARD_WEBHOOKS_V1A,
+        SVIX,
+        GITHUB,
+        SHOPIFY,
+        SLACK,
+        TWILIO,
+        SQUARE,
+        PADDLE,
+        SENDGRID,
+    )
 }
+"""By name. A provider of a known family is one more entry here or, without new code, in the sources file."""

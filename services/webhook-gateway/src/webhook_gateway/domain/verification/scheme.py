@@ -11,6 +11,19 @@ from enum import StrEnum
 WINDOW_SECONDS_MAX = 300
 """Two-sided: older or newer than this and the delivery is refused (GW-5)."""
 
+SECRET_BYTES_MIN = 24
+"""GW-6; also the least that Standard Webhooks allows. Counted after decoding, because that is the key."""
+
+
+class Algorithm(StrEnum):
+    """What makes a signature of the signed bytes."""
+
+    HMAC = "hmac"
+    ED25519 = "ed25519"
+    """RFC 8032; the key is the sender's public one (Standard Webhooks, asymmetric)."""
+    ECDSA = "ecdsa"
+    """FIPS 186-5 over SHA-256, in DER; the key is the sender's public one (SendGrid)."""
+
 
 class Encoding(StrEnum):
     """How a signature is written."""
@@ -28,6 +41,10 @@ class KeyForm(StrEnum):
     """Base64 of the key (OpenPhone)."""
     WHSEC_BASE64 = "whsec_base64"
     """Base64 of the key behind `whsec_` (Standard Webhooks)."""
+    WHPK_BASE64 = "whpk_base64"
+    """Base64 of an Ed25519 public key behind `whpk_` (Standard Webhooks, asymmetric)."""
+    SPKI_BASE64 = "spki_base64"
+    """Base64 of an elliptic-curve public key in DER (SendGrid)."""
 
 
 class TimestampUnit(StrEnum):
@@ -47,14 +64,20 @@ class Scheme:
         items: the forms an item of that header may have. An item of another form is another scheme's and is
             passed over (Stripe's v0, a later version of Standard Webhooks).
         separator: between items; empty where the header is one item.
-        signed: the signed bytes, from `{id}`, `{timestamp}`, `{body}` and literal text.
+        signed: the signed bytes, from literal text and
+            `{id}`, `{timestamp}`, `{body}`;
+            `{url}`, the URL that the sender knows us by, as configured;
+            `{request_url}`, the same with this request's query, its default port written or not;
+            `{form}`, names and values of a form body, sorted and run together (Twilio).
         encoding: of the signature.
+        algorithm: what makes the signature.
         digest: of the HMAC, as hashlib names it.
         key_form: how secrets of this scheme are written.
         timestamp_unit: of `{timestamp}`; None where the scheme signs no time.
         timestamp_header: lower-case header of the timestamp, where it does not stand in an item.
         id_header: lower-case header of the signed message id, where there is one.
         window_seconds_max: how far the signed time may lie from ours, in both directions.
+        secret_bytes_min: the least that a key may have. Lower only where the provider's own keys are shorter.
     """
 
     name: str
@@ -64,8 +87,15 @@ class Scheme:
     encoding: Encoding
     key_form: KeyForm
     separator: str = ""
+    algorithm: Algorithm = Algorithm.HMAC
     digest: str = "sha256"
     timestamp_unit: TimestampUnit | None = None
     timestamp_header: str | None = None
     id_header: str | None = None
     window_seconds_max: int = WINDOW_SECONDS_MAX
+    secret_bytes_min: int = SECRET_BYTES_MIN
+
+    @property
+    def needs_url(self) -> bool:
+        """Whether the signed bytes name the URL that was called, so that it has to be configured."""
+        return "{url}" in self.signed or "{request_url}" in self.signed

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from webhook_gateway.domain.verification.scheme import Encoding, Scheme
+from webhook_gateway.domain.verification.scheme import Algorithm, Encoding, Scheme
 
 HEADER_BYTES_MAX = 4096
 """No provider writes a signature header of a quarter of this."""
 SIGNATURES_MAX = 16
 """Each costs a comparison per secret; a provider in the middle of a rotation sends two or three."""
 
+_ED25519_BYTES = 64
 _FIELD = re.compile(r"\{(\w+)\}")
 _TIMESTAMP_PATTERN = rb"(?P<timestamp>[0-9]{1,14})"
 
@@ -58,7 +59,7 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
 
 
 def compose(scheme: Scheme, parts: Mapping[str, bytes]) -> bytes:
-    """The bytes that a sender signs: literal text and the parts `id`, `timestamp`, `body`."""
+    """The bytes that a sender signs: literal text and the named parts (`Scheme.signed`)."""
     return b"".join(literal + (parts[name] if name else b"") for literal, name in _compiled(scheme).signed)
 
 
@@ -100,7 +101,9 @@ def _parts(template: str) -> list[tuple[bytes, str]]:
 
 
 def _signature_pattern(scheme: Scheme) -> bytes:
-    size = hashlib.new(scheme.digest).digest_size
+    if scheme.algorithm is Algorithm.ECDSA:  # DER: as long as its integers happen to be
+        return rb"(?P<signature>[A-Za-z0-9+/]{8,256}={0,2})"
+    size = _ED25519_BYTES if scheme.algorithm is Algorithm.ED25519 else hashlib.new(scheme.digest).digest_size
     if scheme.encoding is Encoding.HEX:
         return rb"(?P<signature>[0-9a-f]{%d})" % (2 * size)
     digits, padding = -(-size * 8 // 6), b"=" * (-size % 3)

@@ -3,23 +3,18 @@
 import os
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from chassis.settings import ServiceSettings, SettingsError
+from chassis.settings import ServiceSettings
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY, Source
-from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, SecretError, read_secrets
+from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme
+from webhook_gateway.settings.secrets import accept
+from webhook_gateway.settings.sources_file import read_sources_file
 
 SERVICE = "webhook-gateway"
 
 _ON = "true"
 """The only spelling that switches something on (GW-8): a typo must not weaken or silently change anything."""
-
-SECRET_VARIABLES = {
-    "stripe": "STRIPE_WEBHOOK_SECRET",
-    "openphone-legacy": "OPENPHONE_WEBHOOK_SECRET",
-    "standard-webhooks": "QUO_WEBHOOK_SECRET",
-}
-"""Where the secrets of each scheme stand."""
 
 
 class WebhookSettings(ServiceSettings):
@@ -31,13 +26,6 @@ class WebhookSettings(ServiceSettings):
     openphone_webhook_secret: SecretStr | None = None
     quo_webhook_secret: SecretStr | None = None
     webhook_sources_file: str | None = None
-
-    @field_validator("webhook_sources_file")
-    @classmethod
-    def _no_source_is_passed_over(cls, path: str | None) -> str | None:
-        if path is not None:
-            raise ValueError("this version knows stripe and sms only; unset it")
-        return path
 
     @property
     def validation_enabled(self) -> bool:
@@ -86,26 +74,22 @@ def configured_sources(settings: WebhookSettings) -> dict[str, Source]:
     """The sources by name. One without a secret is there all the same: its deliveries answer 500.
 
     Raises:
-        SettingsError: a secret that is set cannot be used; names the variable, never the value.
+        SettingsError: a secret that is set cannot be used, or the sources file is wrong; names the variable
+            or the key, never a value.
     """
-    stripe = _accept("stripe", settings.stripe_webhook_secret)
-    legacy = _accept("openphone-legacy", settings.openphone_webhook_secret)
-    current = _accept("standard-webhooks", settings.quo_webhook_secret)
-    sources = (
+    stripe = _accept("stripe", "STRIPE_WEBHOOK_SECRET", settings.stripe_webhook_secret)
+    legacy = _accept("openphone-legacy", "OPENPHONE_WEBHOOK_SECRET", settings.openphone_webhook_secret)
+    current = _accept("standard-webhooks", "QUO_WEBHOOK_SECRET", settings.quo_webhook_secret)
+    sources = [
         Source("stripe", (stripe,), STRIPE_IDENTITY, always_verified=True),
         Source("sms", (legacy, current), SMS_IDENTITY, always_verified=False),
-    )
+    ]
+    if settings.webhook_sources_file:
+        sources += read_sources_file(settings.webhook_sources_file)
     return {source.name: source for source in sources}
 
 
-def _accept(scheme_name: str, text: SecretStr | None) -> AcceptedScheme:
-    scheme, variable = SCHEMES[scheme_name], SECRET_VARIABLES[scheme_name]
-    if text is None:
-        # Settings pass over empty variables; an empty secret is a mistake and has to be said (GW-6).
-        if variable in os.environ:
-            raise SettingsError(f"{variable} is empty: give it a value, or leave it unset")
-        return AcceptedScheme(scheme, ())
-    try:
-        return AcceptedScheme(scheme, read_secrets(text.get_secret_value(), scheme.key_form))
-    except SecretError as error:
-        raise SettingsError(f"{variable} {error}") from None
+def _accept(scheme_name: str, variable: str, text: SecretStr | None) -> AcceptedScheme:
+    # Settings pass over empty variables; an empty secret is a mistake and has to be said (GW-6).
+    written = text.get_secret_value() if text else "" if variable in os.environ else None
+    return accept(SCHEMES[scheme_name], variable, written)

@@ -1,0 +1,28 @@
+"""What a verified body says: strict JSON (GW-12), or a form where the source sends forms."""
+
+from urllib.parse import parse_qsl
+
+from webhook_gateway.domain import strict_json
+from webhook_gateway.domain.identity import Headers
+from webhook_gateway.domain.pointer import find
+from webhook_gateway.domain.refused import Refused
+from webhook_gateway.domain.strict_json import Document
+from webhook_gateway.domain.verification import FORM, is_form
+
+_CHALLENGE_TYPE = "url_verification"
+
+
+def read_document(body: bytes, headers: Headers, *, forms_allowed: bool) -> Document | Refused:
+    """The body, parsed. A form becomes an object of texts; of a repeated name the last counts."""
+    if forms_allowed and any(name == b"content-type" and is_form(value) for name, value in headers):
+        fields = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+        return Document(dict(fields), FORM)
+    return strict_json.parse(body)
+
+
+def find_challenge(document: Document) -> str | None:
+    """What Slack wants back when a URL is registered (docs.slack.dev, `url_verification`)."""
+    if find(document.value, ("type",)) != _CHALLENGE_TYPE:
+        return None
+    challenge = find(document.value, ("challenge",))
+    return challenge if isinstance(challenge, str) and challenge.isprintable() else None

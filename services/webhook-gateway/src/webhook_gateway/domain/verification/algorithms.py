@@ -1,0 +1,81 @@
+"""Making and checking signatures of given bytes: HMAC, Ed25519, ECDSA. No error leaves `matches`."""
+
+import base64
+import binascii
+import hmac
+from functools import cache
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from webhook_gateway.domain.verification.scheme import Algorithm, Encoding, KeyForm, Scheme
+
+
+def make_hmac(scheme: Scheme, key: bytes, signed: bytes) -> bytes:
+    """What the sender writes as `{signature}`: the HMAC of the signed bytes, encoded."""
+    return encode(scheme, hmac.digest(key, signed, scheme.digest))
+
+
+def encode(scheme: Scheme, signature: bytes) -> bytes:
+    """A signature as the scheme writes it."""
+    return signature.hex().encode() if scheme.encoding is Encoding.HEX else base64.b64encode(signature)
+
+
+def matches(scheme: Scheme, key: bytes, signed: bytes, written: bytes) -> bool:
+    """Whether the holder of `key`, or of its private half, wrote this signature of these bytes.
+
+    HMACs are compared in constant time and as written, so that each has one spelling only.
+    """
+    if scheme.algorithm is Algorithm.HMAC:
+        return hmac.compare_digest(make_hmac(scheme, key, signed), written)
+    signature = _decoded(scheme, written)
+    return signature is not None and _is_signed_by(scheme.algorithm, key, signed, signature)
+
+
+def public_key_error(key: bytes, form: KeyForm) -> str:
+    """Why these bytes are not the public key that the form stands for; empty if they are, or need not be."""
+    try:
+        if form is KeyForm.WHPK_BASE64:
+            _ed25519(key)
+        elif form is KeyForm.SPKI_BASE64:
+            _elliptic_curve(key)
+    except (ValueError, UnsupportedAlgorithm):
+        return "holds no public key of the kind that this scheme uses"
+    return ""
+
+
+def _decoded(scheme: Scheme, written: bytes) -> bytes | None:
+    """The signature itself; None where it is not spelled in the one way that `encode` spells it."""
+    try:
+        hexadecimal = scheme.encoding is Encoding.HEX
+        signature = binascii.unhexlify(written) if hexadecimal else base64.b64decode(written, validate=True)
+    except binascii.Error:
+        return None
+    return signature if encode(scheme, signature) == written else None
+
+
+def _is_signed_by(algorithm: Algorithm, key: bytes, signed: bytes, signature: bytes) -> bool:
+    try:
+        if algorithm is Algorithm.ED25519:
+            _ed25519(key).verify(signature, signed)
+        else:
+            _elliptic_curve(key).verify(signature, signed, ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+@cache
+def _ed25519(key: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(key)
+
+
+@cache
+def _elliptic_curve(key: bytes) -> EllipticCurvePublicKey:
+    loaded = load_der_public_key(key)
+    if not isinstance(loaded, EllipticCurvePublicKey):
+        raise ValueError("not an elliptic-curve key")  # noqa: TRY004 - of a secret, not of an argument
+    return loaded

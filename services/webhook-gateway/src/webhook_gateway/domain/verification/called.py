@@ -1,0 +1,53 @@
+"""What a sender signs of a request besides its body: the URL it called, a form's fields (Twilio, Square)."""
+
+import hashlib
+import hmac
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+FORM = "application/x-www-form-urlencoded"
+
+_PORTS = {"https": 443, "http": 80}
+_BODY_DIGEST = "bodySHA256"
+"""Query parameter by which Twilio vouches for a body that is no form (twilio.com/docs/usage/security)."""
+
+
+def request_urls(public_url: str, query: bytes) -> tuple[bytes, ...]:
+    """The URL that was called, with its default port written and not: Twilio signs it either way.
+
+    Args:
+        public_url: as the sender knows it, without the query.
+        query: of this request, as received.
+    """
+    split = urlsplit(public_url)
+    default = _PORTS.get(split.scheme)
+    host = split.netloc.removesuffix(f":{default}")
+    netlocs = [split.netloc] if split.port not in {None, default} else [host, f"{host}:{default}"]
+    asked = b"?" + query if query else b""
+    return tuple(split._replace(netloc=netloc).geturl().encode() + asked for netloc in netlocs)
+
+
+def form_text(content_type: bytes, query: bytes, body: bytes) -> bytes | None:
+    """A form's names and values, sorted and run together; empty for a body whose digest is in the query.
+
+    None for a body that neither stands in the signed bytes nor has its digest in the signed URL: nobody
+    vouches for it.
+    """
+    if is_form(content_type):
+        return _run_together(body)
+    digests = parse_qs(query.decode("latin-1")).get(_BODY_DIGEST, [])
+    expected = hashlib.sha256(body).hexdigest().encode()
+    vouched = len(digests) == 1 and hmac.compare_digest(digests[0].lower().encode(), expected)
+    return b"" if vouched else None
+
+
+def is_form(content_type: bytes) -> bool:
+    """Whether the body is `application/x-www-form-urlencoded`."""
+    return content_type.split(b";")[0].strip().lower() == FORM.encode()
+
+
+def _run_together(body: bytes) -> bytes:
+    """Each value once per name, names and values in ascending order, as Twilio's own libraries do."""
+    fields = parse_qsl(
+        body.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="surrogateescape"
+    )
+    return "".join(name + value for name, value in sorted(set(fields))).encode(errors="surrogateescape")

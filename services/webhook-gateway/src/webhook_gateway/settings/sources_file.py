@@ -1,0 +1,229 @@
+"""Further sources by configuration alone (GW-1): the TOML file that WEBHOOK_SOURCES_FILE names.
+
+docs/sources.md describes the format. A mistake is one line that names file and key, never a value.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from chassis.settings import SettingsError
+from webhook_gateway.domain.identity import HeaderName, IdentityRule, Place
+from webhook_gateway.domain.pointer import PointerError, parse_pointer
+from webhook_gateway.domain.source import (
+    CHALLENGE_SCHEMES,
+    FORM_SCHEMES,
+    IDENTITIES,
+    NAMES_TAKEN,
+    SOURCE_NAME,
+    Source,
+)
+from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Scheme
+from webhook_gateway.domain.verification.scheme import WINDOW_SECONDS_MAX, Encoding, KeyForm, TimestampUnit
+from webhook_gateway.settings.secrets import accept, read_variable
+
+_HEADER = "header:"
+
+
+def _place(text: str) -> Place:
+    if text.startswith(_HEADER):
+        return HeaderName(text.removeprefix(_HEADER).strip().lower().encode())
+    try:
+        return parse_pointer(text)
+    except PointerError as error:
+        raise ValueError(f'{error}; of a header write "{_HEADER}x-name"') from None
+
+
+def _called_url(url: str) -> str:
+    try:
+        split = urlsplit(url)
+        is_whole = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("is no URL like https://hooks.example.com/webhooks/acme")
+    return url
+
+
+class _Table(BaseModel):
+    """A table of the file: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+_HeaderText = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
+_Places = list[Annotated[str, AfterValidator(lambda text: (_place(text), text)[1])]]
+_TEMPLATE_PARTS = {"id": "", "timestamp": "", "body": "", "url": "", "request_url": "", "form": ""}
+
+
+def _template(text: str) -> str:
+    try:
+        text.format(**_TEMPLATE_PARTS)
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise ValueError("may hold {id}, {timestamp}, {body}, {url}, {request_url} and {form}") from None
+    return text
+
+
+def _item(text: str) -> str:
+    try:
+        text.format(timestamp="", signature="")
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise ValueError("may hold {timestamp} and {signature}") from None
+    return text
+
+
+class _Hmac(_Table):
+    """A scheme of the HMAC family, described in full."""
+
+    header: _HeaderText
+    items: list[Annotated[str, AfterValidator(_item)]] = Field(["{signature}"], min_length=1, max_length=4)
+    separator: Annotated[str, Field(max_length=2)] = ""
+    signed: Annotated[str, AfterValidator(_template)] = "{body}"
+    digest: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Encoding = Encoding.HEX
+    key_form: Literal[KeyForm.TEXT, KeyForm.BASE64, KeyForm.WHSEC_BASE64] = KeyForm.TEXT
+    timestamp_unit: TimestampUnit | None = None
+    timestamp_header: _HeaderText | None = None
+    id_header: _HeaderText | None = None
+    window_seconds_max: Annotated[int, Field(ge=1, le=3600)] = WINDOW_SECONDS_MAX
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "_Hmac":
+        if not any("{signature}" in item for item in self.items):
+            raise ValueError("items: one of them has to hold {signature}")
+        if "{body}" not in self.signed and "{form}" not in self.signed:
+            raise ValueError("signed: has to hold {body} or {form}, or anybody could change the body")
+        told = self.timestamp_header is not None or any("{timestamp}" in item for item in self.items)
+        used = "{timestamp}" in self.signed
+        if not told == used == (self.timestamp_unit is not None):
+            raise ValueError(
+                "a timestamp has to be sent (items or timestamp_header), signed, and have a timestamp_unit:"
+                " all three or none"
+            )
+        if (self.id_header is not None) != ("{id}" in self.signed):
+            raise ValueError("id_header and {id} in signed: both or none")
+        return self
+
+    def scheme(self) -> Scheme:
+        fields = self.model_dump(exclude={"header", "items"})
+        return Scheme(name="hmac", signature_header=self.header, items=tuple(self.items), **fields)
+
+
+def _scheme_name(name: str) -> str:
+    if name not in SCHEMES:
+        raise ValueError(f"is not known: there are {', '.join(SCHEMES)}")
+    return name
+
+
+class _Accept(_Table):
+    """A scheme that a source accepts, and where its secrets stand."""
+
+    scheme: Annotated[str, AfterValidator(_scheme_name)] | None = None
+    hmac: _Hmac | None = None
+    secret_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
+    public_url: Annotated[str, AfterValidator(_called_url)] = ""
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "_Accept":
+        if (self.scheme is None) == (self.hmac is None):
+            raise ValueError("either scheme, a known name, or a table hmac")
+        if self.described().needs_url and not self.public_url:
+            raise ValueError("public_url is missing: this scheme signs the URL that the sender calls")
+        return self
+
+    def described(self) -> Scheme:
+        return self.hmac.scheme() if self.hmac else SCHEMES[str(self.scheme)]
+
+    def read(self) -> AcceptedScheme:
+        text = read_variable(self.secret_variable)
+        return accept(self.described(), self.secret_variable, text, self.public_url)
+
+
+class _Identity(_Table):
+    """Where deliveries say who they are: JSON Pointers, or `header:<name>`. What is left out is as usual."""
+
+    event_id: _Places | None = None
+    event_id_required: bool | None = None
+    event_type: _Places | None = None
+    object_id: _Places | None = None
+    booking_id: _Places | None = None
+    occurred_at: _Places | None = None
+
+    def over(self, usual: IdentityRule) -> IdentityRule:
+        required = usual.event_id_required if self.event_id_required is None else self.event_id_required
+        return IdentityRule(
+            event_id=_places(self.event_id, usual.event_id),
+            event_id_required=required,
+            event_type=_places(self.event_type, usual.event_type),
+            object_id=_places(self.object_id, usual.object_id),
+            booking_id=_places(self.booking_id, usual.booking_id),
+            occurred_at=_places(self.occurred_at, usual.occurred_at),
+        )
+
+
+def _places(written: list[str] | None, usual: tuple[Place, ...]) -> tuple[Place, ...]:
+    return usual if written is None else tuple(map(_place, written))
+
+
+class _Source(_Table):
+    """One further sender."""
+
+    accept: list[_Accept] = Field(min_length=1, max_length=8)
+    always_verified: bool = False
+    identity: _Identity = _Identity()
+
+    def read(self, name: str) -> Source:
+        accepted = tuple(each.read() for each in self.accept)
+        names = {each.scheme.name for each in accepted}
+        usual = IDENTITIES.get(accepted[0].scheme.name, IdentityRule())
+        return Source(
+            name,
+            accepted,
+            self.identity.over(usual),
+            always_verified=self.always_verified,
+            forms_allowed=bool(names & FORM_SCHEMES) or any("{form}" in a.scheme.signed for a in accepted),
+            answers_challenge=bool(names & CHALLENGE_SCHEMES),
+        )
+
+
+def _source_name(name: str) -> str:
+    if not SOURCE_NAME.fullmatch(name) or name in NAMES_TAKEN:
+        raise ValueError(
+            "names are lower-case letters, digits and hyphens, and not stripe, sms, rejected, unknown"
+        )
+    return name
+
+
+class _File(_Table):
+    """The whole file."""
+
+    sources: dict[Annotated[str, AfterValidator(_source_name)], _Source]
+
+
+def read_sources_file(path: str) -> list[Source]:
+    """The sources of a file, in its order.
+
+    Raises:
+        SettingsError: it cannot be read, is no TOML, or says something that cannot be meant.
+    """
+    try:
+        written = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        file = _File.model_validate(written)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"WEBHOOK_SOURCES_FILE: cannot read {path}: {type(error).__name__}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"WEBHOOK_SOURCES_FILE: {path} is no TOML: {error}") from None
+    except ValidationError as error:
+        raise SettingsError(f"WEBHOOK_SOURCES_FILE: {path}: {_explain(error)}") from None
+    return [source.read(name) for name, source in file.sources.items()]
+
+
+def _explain(error: ValidationError) -> str:
+    details = (
+        f"{'.'.join(str(step) for step in detail['loc'])}: {detail['msg'].removeprefix('Value error, ')}"
+        for detail in error.errors(include_input=False, include_url=False)
+    )
+    return "; ".join(details)

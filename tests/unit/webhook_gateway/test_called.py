@@ -1,0 +1,96 @@
+"""What Twilio and Square sign besides the body: the URL that was called, and a form's fields."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from contracts.reasons import RefusalReason
+from unit.webhook_gateway.signed_deliveries import BODY, NOW, PUBLIC_URL, SECRET, accepting
+from webhook_gateway.domain.document import find_challenge, read_document
+from webhook_gateway.domain.refused import Refused
+from webhook_gateway.domain.strict_json import Document
+from webhook_gateway.domain.verification import SCHEMES, CannotSignError, Sending, Verified, sign, verify
+from webhook_gateway.domain.verification.called import request_urls
+
+TWILIO, SQUARE = SCHEMES["twilio"], SCHEMES["square"]
+FORM = [(b"content-type", b"application/x-www-form-urlencoded; charset=UTF-8")]
+MISMATCH = Refused(RefusalReason.SIGNATURE_MISMATCH)
+
+
+def headers_of(sending: Sending) -> list[tuple[bytes, bytes]]:
+    return [(n.encode(), v.encode()) for n, v in sign(TWILIO, SECRET, sending).items()]
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://a.example/x", [b"https://a.example/x?q", b"https://a.example:443/x?q"]),
+        ("https://a.example:443/x", [b"https://a.example/x?q", b"https://a.example:443/x?q"]),
+        ("http://a.example/x", [b"http://a.example/x?q", b"http://a.example:80/x?q"]),
+        ("https://a.example:8443/x", [b"https://a.example:8443/x?q"]),
+    ],
+)
+def test_default_port_may_be_written_or_not(url: str, written: list[bytes]) -> None:
+    assert list(request_urls(url, b"q")) == written
+    assert list(request_urls(url, b"")) == [each.removesuffix(b"?q") for each in written]
+
+
+@pytest.mark.parametrize("signed_url", [PUBLIC_URL, PUBLIC_URL.replace(".com/", ".com:443/")])
+def test_twilio_form_verifies_whichever_way_the_port_was_written(signed_url: str) -> None:
+    sending = Sending(b"To=%2B1&From=%2B2&Body=", NOW, "", signed_url, b"a=1", FORM[0][1].decode())
+    (accepted,) = accepting(TWILIO)
+    headers = [*headers_of(sending), *FORM]
+    assert isinstance(verify(headers, sending.body, [accepted], NOW, b"a=1"), Verified)
+    assert verify(headers, sending.body, [accepted], NOW, b"a=2") == MISMATCH
+    assert verify(headers, b"To=%2B1&From=%2B3&Body=", [accepted], NOW, b"a=1") == MISMATCH
+    elsewhere = replace(accepted, public_url="https://other.example/x")
+    assert verify(headers, sending.body, [elsewhere], NOW, b"a=1") == MISMATCH
+
+
+def test_twilio_json_is_vouched_for_by_its_digest_in_the_signed_query() -> None:
+    query = b"bodySHA256=" + hashlib.sha256(BODY).hexdigest().encode()
+    headers = headers_of(Sending(BODY, NOW, "", PUBLIC_URL, query))
+    assert isinstance(verify(headers, BODY, accepting(TWILIO), NOW, query), Verified)
+    assert verify(headers, BODY + b" ", accepting(TWILIO), NOW, query) == MISMATCH
+    assert verify(headers, BODY, accepting(TWILIO), NOW, query + b"&" + query) == MISMATCH
+
+
+def test_twilio_body_that_nothing_vouches_for_is_refused_even_with_a_good_signature_of_the_url() -> None:
+    # An empty form signs the URL alone: its signature must not carry a JSON body along.
+    empty = Sending(b"", NOW, "", PUBLIC_URL, b"", FORM[0][1].decode())
+    headers = headers_of(empty)
+    assert isinstance(verify([*headers, *FORM], b"", accepting(TWILIO), NOW), Verified)
+    assert verify(headers, BODY, accepting(TWILIO), NOW) == MISMATCH
+    with pytest.raises(CannotSignError):
+        headers_of(Sending(BODY, NOW, "", PUBLIC_URL))
+
+
+def test_square_signs_the_configured_url_whatever_is_asked_of_it() -> None:
+    signed = sign(SQUARE, SECRET, Sending(BODY, NOW, "", PUBLIC_URL))
+    headers = [(n.encode(), v.encode()) for n, v in signed.items()]
+    (accepted,) = accepting(SQUARE)
+    assert isinstance(verify(headers, BODY, [accepted], NOW, b"a=1"), Verified)
+    assert verify(headers, BODY, [replace(accepted, public_url=PUBLIC_URL + "/")], NOW) == MISMATCH
+
+
+def test_form_is_read_only_where_the_source_sends_forms() -> None:
+    assert read_document(b"a=1&a=2&b=", FORM, forms_allowed=True) == Document(
+        {"a": "2", "b": ""}, FORM[0][1].decode().split(";")[0]
+    )
+    assert read_document(b"a=1", FORM, forms_allowed=False) == Refused(RefusalReason.BODY_NOT_JSON)
+    assert read_document(b"a=1", [], forms_allowed=True) == Refused(RefusalReason.BODY_NOT_JSON)
+
+
+@pytest.mark.parametrize(
+    ("value", "challenge"),
+    [
+        ({"type": "url_verification", "challenge": "3eZb"}, "3eZb"),
+        ({"type": "event_callback", "challenge": "3eZb"}, None),
+        ({"type": "url_verification", "challenge": 3}, None),
+        ({"type": "url_verification", "challenge": "\ud800"}, None),
+        ([], None),
+    ],
+)
+def test_challenge_is_found_in_a_handshake_alone(value: object, challenge: str | None) -> None:
+    assert find_challenge(Document(value)) == challenge

@@ -1,0 +1,148 @@
+"""Further sources by configuration alone; each mistake is one line that names the key (GW-1, GW-6)."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chassis.settings import SettingsError
+from unit.webhook_gateway.signed_deliveries import BODY, NOW
+from webhook_gateway.domain.identity import HeaderName
+from webhook_gateway.domain.verification import SCHEMES, Sending, Verified, sign, verify
+from webhook_gateway.settings.sources_file import read_sources_file
+
+SECRET = "a secret of more than twenty-four bytes"
+PAGE = Path(__file__).parents[3] / "docs" / "sources.md"
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "sources.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def acme(*lines: str) -> str:
+    return "\n".join(["[[sources.acme.accept]]", *lines])
+
+
+HMAC = """
+[[sources.acme.accept]]
+secret_variable = "ACME_SECRET"
+hmac.header = "x-acme-signature"
+hmac.items = ["t={timestamp}", "s={signature}"]
+hmac.separator = ";"
+hmac.signed = "v2:{id}:{timestamp}:{body}"
+hmac.digest = "sha512"
+hmac.encoding = "base64"
+hmac.timestamp_unit = "milliseconds"
+hmac.id_header = "x-acme-id"
+[sources.acme.identity]
+event_id = ["header:X-Acme-Event", "/event/id"]
+booking_id = ["/event/booking"]
+"""
+
+
+def test_scheme_described_in_the_file_verifies_what_it_signs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_SECRET", SECRET)
+    (source,) = read_sources_file(written(tmp_path, HMAC))
+    (accepted,) = source.accepted
+    assert source.name == "acme"
+    assert not source.always_verified
+    assert source.identity.event_id == (HeaderName(b"x-acme-event"), ("event", "id"))
+    assert source.identity.booking_id == (("event", "booking"),)
+    headers = sign(accepted.scheme, accepted.secrets[0], Sending(BODY, NOW, "m1"))
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert verify(raw, BODY, source.accepted, NOW) == Verified("hmac", NOW, "m1")
+    assert not isinstance(verify(raw, BODY + b" ", source.accepted, NOW), Verified)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_known_scheme_needs_its_name_and_a_variable_and_no_more_than_its_url(
+    tmp_path: Path, scheme: str
+) -> None:
+    url = 'public_url = "https://hooks.example.com/webhooks/acme"' if SCHEMES[scheme].needs_url else ""
+    text = acme(f'scheme = "{scheme}"', 'secret_variable = "ACME_SECRET"', url)
+    (source,) = read_sources_file(written(tmp_path, text))
+    assert source.accepted[0].secrets == ()
+
+
+def test_secret_is_read_from_the_file_that_its_variable_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n", encoding="utf-8")
+    monkeypatch.setenv("ACME_SECRET_FILE", str(tmp_path / "secret"))
+    text = acme('scheme = "github"', 'secret_variable = "ACME_SECRET"')
+    (source,) = read_sources_file(written(tmp_path, text))
+    assert source.accepted[0].secrets[0].key == SECRET.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sources = 1", "sources: "),
+        ("[sources", "no TOML"),
+        ("[sources.Acme]\naccept = []", "names are lower-case"),
+        ("[sources.stripe]\naccept = []", "not stripe"),
+        ("[sources.acme]\naccept = []", "sources.acme.accept"),
+        (acme('scheme = "github"'), "sources.acme.accept.0.secret_variable: Field required"),
+        (
+            acme('scheme = "gitlab"', 'secret_variable = "ACME_SECRET"'),
+            "sources.acme.accept.0.scheme: is not known",
+        ),
+        (acme('secret_variable = "ACME_SECRET"'), "either scheme"),
+        (acme('scheme = "github"', 'secret_variable = "ACME_SECRET"', "typo = 1"), "accept.0.typo"),
+        (acme('scheme = "square"', 'secret_variable = "ACME_SECRET"'), "public_url is missing"),
+        (
+            acme('scheme = "square"', 'secret_variable = "ACME_SECRET"', 'public_url = "hooks"'),
+            "public_url: is no URL",
+        ),
+        (
+            acme('scheme = "square"', 'secret_variable = "ACME_SECRET"', 'public_url = "https://x:99999/"'),
+            "public_url: is no URL",
+        ),
+        (HMAC.replace("{signature}", "x"), "has to hold {signature}"),
+        (HMAC.replace("{body}", "x"), "signed: has to hold {body}"),
+        (HMAC.replace("{body}", "{body}{oops}"), "may hold {id}"),
+        (HMAC.replace("{body}", "{body}{"), "may hold {id}"),
+        (HMAC.replace('hmac.timestamp_unit = "milliseconds"', ""), "all three or none"),
+        (HMAC.replace('"t={timestamp}", ', ""), "all three or none"),
+        (HMAC.replace('hmac.id_header = "x-acme-id"', ""), "both or none"),
+        (HMAC.replace("sha512", "md5"), "digest"),
+        (HMAC.replace('"/event/id"', '"event/id"'), "identity.event_id.1"),
+    ],
+)
+def test_mistake_is_one_line_that_names_the_key(tmp_path: Path, text: str, told: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(SettingsError, match=re.escape(told)) as refusal:
+        read_sources_file(path)
+    assert path in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("secret", ["", " ", "too short"])
+def test_secret_that_protects_nothing_is_refused_by_its_variable_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("ACME_SECRET", secret)
+    with pytest.raises(SettingsError, match=r"^ACME_SECRET ") as refusal:
+        read_sources_file(written(tmp_path, acme('scheme = "github"', 'secret_variable = "ACME_SECRET"')))
+    assert not secret.strip() or secret not in str(refusal.value)
+
+
+def test_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_SOURCES_FILE: cannot read"):
+        read_sources_file(str(tmp_path / "none.toml"))
+
+
+def test_every_example_of_the_page_is_a_sources_file(tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        assert read_sources_file(written(tmp_path, example))
+
+
+def test_page_tells_of_every_scheme() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert not [name for name in SCHEMES if f"`{name}`" not in page]
