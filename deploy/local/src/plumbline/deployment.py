@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics as create_topics
@@ -33,10 +34,12 @@ def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
     if not path:
         return TOPICS
     try:
-        names = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("sources", {})
+        named: object = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("sources")
     except (OSError, ValueError) as error:
         raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {error}") from error
-    return (*TOPICS, *map(webhook_topic, names))
+    if not isinstance(named, dict):
+        raise StackError(f"{_SOURCES_FILE}: {path} has no tables [sources.<name>]")
+    return (*TOPICS, *map(webhook_topic, cast("dict[str, object]", named)))
 
 
 async def apply_topics(replication_factor: int) -> list[str]:

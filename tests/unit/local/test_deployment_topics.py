@@ -1,0 +1,35 @@
+"""Topics of a deployment: those that all have, and one for each source of its file."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.topics import TOPICS, webhook_topic
+from plumbline.deployment import topics
+from plumbline.failure import StackError
+
+
+def test_without_a_file_there_are_the_usual_topics() -> None:
+    assert topics({}) == TOPICS
+    assert topics({"WEBHOOK_SOURCES_FILE": ""}) == TOPICS
+
+
+def test_each_source_of_the_file_has_a_topic(tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text('[[sources.github.accept]]\nscheme = "github"\n[sources.acme]\n', encoding="utf-8")
+    found = topics({"WEBHOOK_SOURCES_FILE": str(path)})
+    assert found == (*TOPICS, webhook_topic("github"), webhook_topic("acme"))
+
+
+@pytest.mark.parametrize("text", ["sources = 1", "sources = ['a']", "[sources"])
+def test_file_that_lists_no_sources_is_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(StackError, match="WEBHOOK_SOURCES_FILE") as refusal:
+        topics({"WEBHOOK_SOURCES_FILE": str(path)})
+    assert "\n" not in str(refusal.value)
+
+
+def test_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="WEBHOOK_SOURCES_FILE: cannot read"):
+        topics({"WEBHOOK_SOURCES_FILE": str(tmp_path / "none.toml")})
