@@ -7,6 +7,7 @@ MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services
 SERVICES := webhook_gateway booking audit reconciler
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
+MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
 
 .PHONY: help demo test simulate simulate-faults mutants test-containers faults up down check clean lock openapi format setup
 
@@ -35,6 +36,7 @@ test-containers: $(STAMP) ## integration tests on containers, and a smoke test o
 	@INFRA=containers $(PYTEST) tests/integration tests/e2e $(ARGS)
 
 faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
+	@$(if $(ROW)$(SHORT),,MUTATED_DELIVERIES=5000000 $(PYTEST) -q $(MUTATED))
 	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" SHORT="$(SHORT)" $(BIN)/python -m faults
 
 simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SEEDS=n so many (docs/simulation.md)
