@@ -228,3 +228,32 @@ def test_secret_that_cannot_protect_anything_is_refused_without_being_shown(text
     with pytest.raises(SecretError) as refusal:
         read_secret(text, form)
     assert not text or text not in str(refusal.value)
+
+
+def test_body_is_hashed_once_per_secret_however_many_signatures_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[bytes] = []
+    real = hmac.digest
+    monkeypatch.setattr(hmac, "digest", lambda key, *rest: (hashed.append(key), real(key, *rest))[1])
+    (name, value) = signed_headers(STRIPE)[0]
+    hashed.clear()
+    headers = [(name, value + 15 * (b",v1=" + b"0" * 64))]
+    assert isinstance(verify(headers, BODY, accepting(STRIPE, SECRET, OTHER_SECRET), NOW), Verified)
+    assert hashed == [SECRET.key, OTHER_SECRET.key]
+
+
+@pytest.mark.parametrize("name", ["standard-webhooks-v1a", "sendgrid"])
+def test_public_key_signature_has_one_spelling(name: str) -> None:
+    scheme = SCHEMES[name]
+    bodies = (BODY + b" " * n for n in range(1_000))
+    for body in bodies:  # an ECDSA signature's length varies; one without padding has no other spelling
+        headers = signed_headers(scheme, body)
+        value = dict(headers)[scheme.signature_header.encode()]
+        if value.endswith(b"="):
+            break
+    digits = value.rstrip(b"=")
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    twin = alphabet[alphabet.index(digits[-1:]) ^ 1]
+    changed = digits[:-1] + bytes([twin]) + value[len(digits) :]
+    assert isinstance(verify(headers, body, accepting(scheme), NOW), Verified)
+    verdict = verify(with_header(headers, scheme.signature_header, changed), body, accepting(scheme), NOW)
+    assert isinstance(verdict, Refused)

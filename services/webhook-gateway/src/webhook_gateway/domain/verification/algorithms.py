@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from functools import cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,15 +25,21 @@ def encode(scheme: Scheme, signature: bytes) -> bytes:
     return signature.hex().encode() if scheme.encoding is Encoding.HEX else base64.b64encode(signature)
 
 
-def matches(scheme: Scheme, key: bytes, signed: bytes, written: bytes) -> bool:
-    """Whether the holder of `key`, or of its private half, wrote this signature of these bytes.
+def matches(scheme: Scheme, key: bytes, signed: bytes, written: Sequence[bytes]) -> bool:
+    """Whether the holder of `key`, or of its private half, wrote one of these signatures of these bytes.
 
-    HMACs are compared in constant time and as written, so that each has one spelling only.
+    HMACs are compared in constant time and as written, so that each has one spelling only. All are looked at,
+    also after a match. The bytes are hashed once, however many signatures a forger sends.
     """
     if scheme.algorithm is Algorithm.HMAC:
-        return hmac.compare_digest(make_hmac(scheme, key, signed), written)
-    signature = _decoded(scheme, written)
-    return signature is not None and _is_signed_by(scheme.algorithm, key, signed, signature)
+        expected = make_hmac(scheme, key, signed)
+        verdicts = [hmac.compare_digest(expected, given) for given in written]
+    else:
+        decoded = [_decoded(scheme, given) for given in written]
+        verdicts = [
+            each is not None and _is_signed_by(scheme.algorithm, key, signed, each) for each in decoded
+        ]
+    return any(verdicts)
 
 
 def public_key_error(key: bytes, form: KeyForm) -> str:

@@ -175,11 +175,7 @@ def _vouched_timestamps(claim: _Claim, request: Request, candidate: AcceptedSche
     vouched: list[bytes] = []
     for timestamp, signatures in claim.signatures.items():
         for signed in signed_bytes(candidate, request, timestamp, claim.message_id):
-            matches = [
-                algorithms.matches(scheme, secret.key, signed, given)
-                for secret in candidate.secrets
-                for given in signatures
-            ]
+            matches = [algorithms.matches(scheme, s.key, signed, signatures) for s in candidate.secrets]
             vouched += [timestamp] * any(matches)
     return vouched
 
