@@ -54,6 +54,9 @@ def test_twilio_json_is_vouched_for_by_its_digest_in_the_signed_query() -> None:
     assert isinstance(verify(headers, BODY, accepting(TWILIO), NOW, query), Verified)
     assert verify(headers, BODY + b" ", accepting(TWILIO), NOW, query) == MISMATCH
     assert verify(headers, BODY, accepting(TWILIO), NOW, query + b"&" + query) == MISMATCH
+    # Called a form, an empty one would add nothing to the signed URL: the digest decides all the same.
+    for emptied in (b"", b"&", b"="):
+        assert verify([*headers, *FORM], emptied, accepting(TWILIO), NOW, query) == MISMATCH
 
 
 def test_twilio_body_that_nothing_vouches_for_is_refused_even_with_a_good_signature_of_the_url() -> None:

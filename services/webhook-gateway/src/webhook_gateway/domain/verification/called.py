@@ -29,12 +29,12 @@ def request_urls(public_url: str, query: bytes) -> tuple[bytes, ...]:
 def form_text(content_type: bytes, query: bytes, body: bytes) -> bytes | None:
     """A form's names and values, sorted and run together; empty for a body whose digest is in the query.
 
-    None for a body that neither stands in the signed bytes nor has its digest in the signed URL: nobody
-    vouches for it.
+    A digest in the query decides, whatever the body is called: nobody signs its type. None for a body that
+    neither stands in the signed bytes nor has its digest in the signed URL: nobody vouches for it.
     """
-    if is_form(content_type):
+    digests = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(_BODY_DIGEST, [])
+    if not digests and is_form(content_type):
         return _run_together(body)
-    digests = parse_qs(query.decode("latin-1")).get(_BODY_DIGEST, [])
     expected = hashlib.sha256(body).hexdigest().encode()
     vouched = len(digests) == 1 and hmac.compare_digest(digests[0].lower().encode(), expected)
     return b"" if vouched else None
