@@ -1,5 +1,6 @@
 """Runs a row: yardsticks, interleaved rounds, yardsticks. Says on the way what it does."""
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from harness.embedded import EmbeddedInfra
 ROUNDS = 5
 EXTRA_ROUNDS_SHARE_MAX = 1.0
 """Void rounds are repeated, but at most so many of them for each round that was asked for."""
+
+YARDSTICK_READINGS = 3
 
 Say = Callable[[str], None]
 
@@ -107,8 +110,11 @@ def _told(experiment: Experiment, sample: Sample) -> str:
 
 
 async def _yardsticks(row: Row, infra: EmbeddedInfra, size: Size, say: Say) -> dict[str, float]:
+    """The median of several readings each: one alone moves by a third on a machine with neighbours."""
     found: dict[str, float] = {}
     for name in row.yardsticks:
-        found[name] = await YARDSTICKS[name].read(infra, size)
-        say(f"  yardstick {name}: {found[name]:,.0f} {YARDSTICKS[name].unit}")
+        readings = [await YARDSTICKS[name].read(infra, size) for _ in range(YARDSTICK_READINGS)]
+        found[name] = statistics.median(readings)
+        told = ", ".join(f"{reading:,.0f}" for reading in readings)
+        say(f"  yardstick {name}: {found[name]:,.0f} {YARDSTICKS[name].unit}, the median of {told}")
     return found

@@ -9,3 +9,6 @@ A service is composed in its `main` from these parts:
 * `http`, `health`, `auth`, `paging`: how it is asked
 * `lifecycle`: how it starts and stops
 """
+
+__version__ = "0.1.0"
+"""What metrics and spans tell. Not from the package's metadata: an image has the sources alone."""

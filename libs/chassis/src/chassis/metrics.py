@@ -1,11 +1,11 @@
 """Prometheus metrics. Names begin with the service's, label sets are bounded (ALL-5)."""
 
-from importlib.metadata import version
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from chassis import __version__
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -21,7 +21,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         Gauge(
             f"{self._prefix}_build_info", "1, of this version", ("version",), registry=self.registry
-        ).labels(version("plumbline-chassis")).set(1)
+        ).labels(__version__).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 

@@ -10,7 +10,6 @@ No text of an error and no identifier of a person becomes an attribute; `message
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
 from opentelemetry.context import Context
@@ -26,6 +25,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from chassis import __version__
 from chassis.trace_context import checked
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def exporting(service: str, endpoint: str | None) -> Generator[None]:
         return
     provider = _provider(service)
     try:
-        with recording(provider.get_tracer("plumbline", version("plumbline-chassis"))):
+        with recording(provider.get_tracer("plumbline", __version__)):
             yield
     finally:
         _shut_down(provider)
@@ -123,7 +123,7 @@ def _provider(service: str) -> "TracerProvider":
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - see above
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - see above
 
-    resource = Resource.create({"service.name": service, "service.version": version("plumbline-chassis")})
+    resource = Resource.create({"service.name": service, "service.version": __version__})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
