@@ -31,6 +31,7 @@ from webhook_gateway.domain.verification import SCHEMES
 from webhook_gateway.handlers.deliveries import DeliveryHandler
 from webhook_gateway.handlers.observations import observe
 from webhook_gateway.handlers.refusals import RefusalLog
+from webhook_gateway.handlers.sources import Sources
 
 BODY_BYTES_MAX = 1000
 STRIPE = SCHEMES["stripe"]
@@ -49,7 +50,7 @@ class Edge:
             Source("sms", tuple(accepting(SCHEMES["openphone-legacy"])), SMS_IDENTITY, always_verified=False),
         )
         endpoint = WebhookEndpoint(
-            {source.name: source for source in sources},
+            Sources({source.name: source for source in sources}),
             DeliveryHandler(producer, observations, validation_enabled=validation_enabled, ack_seconds_max=1),
             self.refusals,
             observations,

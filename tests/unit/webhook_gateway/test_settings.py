@@ -1,5 +1,7 @@
 """What the environment may say, and how the gateway refuses to start (GW-6, GW-8)."""
 
+from pathlib import Path
+
 import pytest
 
 from chassis.settings import SettingsError, load_settings
@@ -13,7 +15,13 @@ VARIABLES = ("STRIPE_WEBHOOK_SECRET", "OPENPHONE_WEBHOOK_SECRET", "QUO_WEBHOOK_S
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    names = (*VARIABLES, "ENVIRONMENT", "ENABLE_WEBHOOK_VALIDATION", "ALLOW_UNVALIDATED_WEBHOOKS")
+    names = (
+        *VARIABLES,
+        *(f"{name}_FILE" for name in VARIABLES),
+        "ENVIRONMENT",
+        "ENABLE_WEBHOOK_VALIDATION",
+        "ALLOW_UNVALIDATED_WEBHOOKS",
+    )
     for name in names:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "broker:9092")
@@ -109,3 +117,19 @@ def test_each_generation_of_openphone_has_its_variable(environment: pytest.Monke
         ("standard-webhooks", 1),
     ]
     assert QUO_SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path, variable: str) -> None:
+    path = tmp_path / "secret"
+    path.write_text(f"{QUO_SECRET if variable.startswith('QUO') else LEGACY_SECRET}\n")
+    environment.setenv(f"{variable}_FILE", str(path))
+    sources = configured_sources(load_settings(GatewaySettings)).values()
+    loaded = [each.variable for source in sources for each in source.accepted if each.secrets]
+    assert loaded == [variable]
+    path.write_text("\n")
+    with pytest.raises(SettingsError, match=f"{variable} is empty"):
+        configured_sources(load_settings(GatewaySettings))
+    environment.setenv(variable, LEGACY_SECRET)
+    with pytest.raises(SettingsError, match=f"{variable} and {variable}_FILE are both set"):
+        configured_sources(load_settings(GatewaySettings))

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,13 +116,17 @@ class Producer:
     ) -> None:
         self._connection = connection
         self._client_id = client_id
-        self._topics = [connection.topic_prefix + topic for topic in topics]
+        self.watch(topics)
         self._publish_seconds = (
             metrics.seconds("publish_seconds", "From handing records to Kafka's client to the last ack")
             if metrics
             else None
         )
         self._producer: Any = None  # aiokafka ships no types
+
+    def watch(self, topics: Iterable[str]) -> None:
+        """From now on these must be writable for readiness."""
+        self._topics = [self._connection.topic_prefix + topic for topic in topics]
 
     async def start(self) -> None:
         """Connect.

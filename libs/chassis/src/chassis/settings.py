@@ -21,21 +21,32 @@ class SettingsError(Exception):
     """The environment does not say what this service needs: set the variables it names."""
 
 
+def read_variable_file(variable: str) -> str | None:
+    """What stands in the file that `<variable>_FILE` names, without the white space around it; None if unset.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    path = os.environ.get(f"{variable}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}_FILE: cannot read {path}: {type(error).__name__}") from None
+
+
 class _FileSource(PydanticBaseSettingsSource):
     """Values from the files that `<NAME>_FILE` variables point to."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         del field
-        variable = f"{field_name.upper()}_FILE"
-        path = os.environ.get(variable)
-        if not path or field_name.endswith("_file"):
+        variable = field_name.upper()
+        if field_name.endswith("_file"):
             return None, field_name, False
-        if os.environ.get(field_name.upper()):
-            raise SettingsError(f"{field_name.upper()} and {variable} are both set: keep one of them")
-        try:
-            return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{variable}: cannot read {path}: {error}") from error
+        if os.environ.get(variable) and os.environ.get(f"{variable}_FILE"):
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")
+        return read_variable_file(variable) or None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {

@@ -51,6 +51,20 @@ class TopicsGuard:
     async def stop(self) -> None:
         """Nothing is held."""
 
+    async def watch(self, cards: Sequence[TopicCard]) -> None:
+        """From now on these, if they exist.
+
+        Raises:
+            TopicsMissingError: one does not; those before stay watched.
+            BrokerUnavailableError: no broker answers.
+        """
+        before, self._cards = self._cards, cards
+        try:
+            await self._look()
+        except BaseException:
+            self._cards = before
+            raise
+
     async def check(self) -> Check:
         """Good while the topics exist; names those with another number of partitions."""
         if self._looked_at is None or time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:

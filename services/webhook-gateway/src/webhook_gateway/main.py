@@ -1,5 +1,8 @@
 """The composition root: settings in, a service ready to run out."""
 
+from collections.abc import Collection, Sequence
+from functools import partial
+
 from chassis import clock
 from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
@@ -7,15 +10,17 @@ from chassis.kafka import KafkaConnection, Producer
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
 from chassis.topics_guard import TopicsGuard
-from contracts.topics import WEBHOOKS_REJECTED, webhook_topic
+from contracts.topics import WEBHOOKS_REJECTED, TopicCard, webhook_topic
 from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
-from webhook_gateway.domain.source import Source
 from webhook_gateway.handlers.deliveries import DeliveryHandler
 from webhook_gateway.handlers.observations import observe
 from webhook_gateway.handlers.refusals import RefusalLog
+from webhook_gateway.handlers.reloading import Reloading
+from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
+from webhook_gateway.settings.files import read_fingerprint
 
 
 def build(settings: GatewaySettings) -> Service:
@@ -24,13 +29,13 @@ def build(settings: GatewaySettings) -> Service:
     Raises:
         SettingsError: a secret cannot be used.
     """
-    sources = configured_sources(settings)
+    sources = Sources(configured_sources(settings))
     metrics, health = Metrics(SERVICE), Health()
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
-    topics = [*(webhook_topic(name) for name in sources), WEBHOOKS_REJECTED]
-    names = [card.name for card in topics]
-    producer = Producer(kafka, client_id=SERVICE, topics=names, metrics=metrics)
+    topics = _topics(sources.names())
+    guard = TopicsGuard(kafka, topics)
+    producer = Producer(kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics)
     refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
     handler = DeliveryHandler(
         producer,
@@ -46,8 +51,20 @@ def build(settings: GatewaySettings) -> Service:
         _limits(settings),
         validation_enabled=settings.validation_enabled,
     )
+
+    async def admit(names: Collection[str]) -> None:
+        await guard.watch(wanted := _topics(names))
+        producer.watch(_names(wanted))
+
+    reloading = Reloading(
+        sources,
+        load=partial(configured_sources, settings),
+        fingerprint=partial(read_fingerprint, settings.webhook_sources_file),
+        admit=admit,
+        observations=observations,
+    )
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
-    lifecycle = Lifecycle(settings, [TopicsGuard(kafka, topics), producer, refusals], health)
+    lifecycle = Lifecycle(settings, [guard, producer, refusals, reloading], health)
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
     health.add("secrets", _secrets_check(sources))
     app = build_app(
@@ -86,14 +103,22 @@ def _flag_check(*, enabled: bool) -> CheckFunction:
     return check
 
 
-def _secrets_check(sources: dict[str, Source]) -> CheckFunction:
+def _topics(sources: Collection[str]) -> list[TopicCard]:
+    return [*map(webhook_topic, sources), WEBHOOKS_REJECTED]
+
+
+def _names(topics: Sequence[TopicCard]) -> list[str]:
+    return [card.name for card in topics]
+
+
+def _secrets_check(sources: Sources) -> CheckFunction:
     """Tells what is loaded. A missing secret answers 500 on its own source and takes no other one down."""
 
     async def check() -> Check:
         now = clock.now()
         live = [
             f"{source.name} {each.scheme.name}: {sum(secret.is_live(now) for secret in each.secrets)}"
-            for source in sources.values()
+            for source in sources.all()
             for each in source.accepted
         ]
         return Check(ok=True, detail=", ".join(live))

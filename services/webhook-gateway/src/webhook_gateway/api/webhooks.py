@@ -3,7 +3,6 @@
 Order of work (GW-2): route, method and coding → room → body within limits → handler → answer.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from webhook_gateway.handlers.deliveries import Delivery, DeliveryHandler
 from webhook_gateway.handlers.observations import SOURCE_UNKNOWN, Observations
 from webhook_gateway.handlers.records import Headers, RefusedRequest
 from webhook_gateway.handlers.refusals import RefusalLog
+from webhook_gateway.handlers.sources import Sources
 
 MOUNTS = ("/webhooks", "/api/webhooks")
 """A source's name follows. The second is where providers may still send to from before the move (GW-1)."""
@@ -62,7 +62,7 @@ class WebhookEndpoint:
     """Translates one request into a delivery and the verdict back into an answer.
 
     Args:
-        sources: by name.
+        sources: those of each moment.
         handler: takes deliveries.
         refusals: keeps the record of those not taken.
         observations: the gateway's metrics.
@@ -72,7 +72,7 @@ class WebhookEndpoint:
 
     def __init__(
         self,
-        sources: Mapping[str, Source],
+        sources: Sources,
         handler: DeliveryHandler,
         refusals: RefusalLog,
         observations: Observations,

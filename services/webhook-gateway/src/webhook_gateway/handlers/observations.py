@@ -20,6 +20,8 @@ class Observations:
     refusals_suppressed: Counter
     refusals_unpublished: Counter
     refusals_waiting: Gauge
+    reload_ok: Gauge
+    reloaded_at: Gauge
 
 
 def observe(metrics: Metrics, *, validation_enabled: bool) -> Observations:
@@ -38,4 +40,8 @@ def observe(metrics: Metrics, *, validation_enabled: bool) -> Observations:
             "refusals_unpublished", "Refusals lost to the record because the broker was away for too long"
         ),
         refusals_waiting=metrics.gauge("refusals_waiting", "Refusals waiting to be published"),
+        reload_ok=metrics.gauge("reload_ok", "1 while the secrets in force are those of their files"),
+        reloaded_at=metrics.gauge(
+            "reloaded_timestamp_seconds", "When secrets and sources were last loaded, as Unix time"
+        ),
     )

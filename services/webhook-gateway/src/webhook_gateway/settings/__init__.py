@@ -1,13 +1,12 @@
 """What the gateway reads from the environment, and the sources it makes of it (GW-6, GW-8)."""
 
-import os
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from chassis.settings import ServiceSettings
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY, Source
-from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme
+from webhook_gateway.domain.verification import SCHEMES
 from webhook_gateway.settings.secrets import accept
 from webhook_gateway.settings.sources_file import read_sources_file
 
@@ -22,9 +21,6 @@ class WebhookSettings(ServiceSettings):
 
     enable_webhook_validation: str = "false"
     allow_unvalidated_webhooks: str = "false"
-    stripe_webhook_secret: SecretStr | None = None
-    openphone_webhook_secret: SecretStr | None = None
-    quo_webhook_secret: SecretStr | None = None
     webhook_sources_file: str | None = None
 
     @property
@@ -77,9 +73,9 @@ def configured_sources(settings: WebhookSettings) -> dict[str, Source]:
         SettingsError: a secret that is set cannot be used, or the sources file is wrong; names the variable
             or the key, never a value.
     """
-    stripe = _accept("stripe", "STRIPE_WEBHOOK_SECRET", settings.stripe_webhook_secret)
-    legacy = _accept("openphone-legacy", "OPENPHONE_WEBHOOK_SECRET", settings.openphone_webhook_secret)
-    current = _accept("standard-webhooks", "QUO_WEBHOOK_SECRET", settings.quo_webhook_secret)
+    stripe = accept(SCHEMES["stripe"], "STRIPE_WEBHOOK_SECRET")
+    legacy = accept(SCHEMES["openphone-legacy"], "OPENPHONE_WEBHOOK_SECRET")
+    current = accept(SCHEMES["standard-webhooks"], "QUO_WEBHOOK_SECRET")
     sources = [
         Source("stripe", (stripe,), STRIPE_IDENTITY, always_verified=True),
         Source("sms", (legacy, current), SMS_IDENTITY, always_verified=False),
@@ -87,9 +83,3 @@ def configured_sources(settings: WebhookSettings) -> dict[str, Source]:
     if settings.webhook_sources_file:
         sources += read_sources_file(settings.webhook_sources_file)
     return {source.name: source for source in sources}
-
-
-def _accept(scheme_name: str, variable: str, text: SecretStr | None) -> AcceptedScheme:
-    # Settings pass over empty variables; an empty secret is a mistake and has to be said (GW-6).
-    written = text.get_secret_value() if text else "" if variable in os.environ else None
-    return accept(SCHEMES[scheme_name], variable, written)

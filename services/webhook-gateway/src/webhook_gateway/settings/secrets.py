@@ -1,18 +1,18 @@
 """Signing secrets from variables whose names configuration chooses (GW-6)."""
 
 import os
-from pathlib import Path
 
-from chassis.settings import SettingsError
+from chassis.settings import SettingsError, read_variable_file
 from webhook_gateway.domain.verification import AcceptedScheme, Scheme, SecretError, read_secrets
 
 
-def accept(scheme: Scheme, variable: str, text: str | None, public_url: str = "") -> AcceptedScheme:
+def accept(scheme: Scheme, variable: str, public_url: str = "") -> AcceptedScheme:
     """A scheme with the secrets of a variable; none where it is not set, and its deliveries answer 500.
 
     Raises:
         SettingsError: they cannot be used; names the variable, never the value.
     """
+    text = _read(variable)
     if text is None:
         return AcceptedScheme(scheme, (), variable, public_url)
     if not text.strip():
@@ -24,18 +24,9 @@ def accept(scheme: Scheme, variable: str, text: str | None, public_url: str = ""
     return AcceptedScheme(scheme, secrets, variable, public_url)
 
 
-def read_variable(variable: str) -> str | None:
-    """The variable's value, else the contents of the file that `<variable>_FILE` names, else None.
-
-    Raises:
-        SettingsError: the file cannot be read.
-    """
-    if (value := os.environ.get(variable)) is not None:
-        return value
-    path = os.environ.get(f"{variable}_FILE")
-    if not path:
-        return None
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{variable}_FILE: cannot read {path}: {type(error).__name__}") from None
+def _read(variable: str) -> str | None:
+    """The variable's value, else the contents of the file that `<variable>_FILE` names, else None."""
+    written, filed = os.environ.get(variable), read_variable_file(variable)
+    if written and filed is not None:
+        raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")
+    return written if filed is None else filed

@@ -23,7 +23,7 @@ from webhook_gateway.domain.source import (
 )
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Scheme
 from webhook_gateway.domain.verification.scheme import WINDOW_SECONDS_MAX, Encoding, KeyForm, TimestampUnit
-from webhook_gateway.settings.secrets import accept, read_variable
+from webhook_gateway.settings.secrets import accept
 
 _HEADER = "header:"
 
@@ -138,8 +138,7 @@ class _Accept(_Table):
         return self.hmac.scheme() if self.hmac else SCHEMES[str(self.scheme)]
 
     def read(self) -> AcceptedScheme:
-        text = read_variable(self.secret_variable)
-        return accept(self.described(), self.secret_variable, text, self.public_url)
+        return accept(self.described(), self.secret_variable, self.public_url)
 
 
 class _Identity(_Table):
