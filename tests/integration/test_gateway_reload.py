@@ -100,7 +100,7 @@ async def _accepted(rotated: Rotated, secret: str) -> bool:
 
 
 async def _refused(rotated: Rotated, secret: str) -> bool:
-    return await rotated.deliver(secret) == 400
+    return await rotated.deliver(secret) == 401
 
 
 async def test_what_cannot_be_used_is_refused_whole_and_told(rotated: Rotated) -> None:
@@ -114,7 +114,7 @@ async def test_what_cannot_be_used_is_refused_whole_and_told(rotated: Rotated) -
     rotated.write("stripe", NEW)
     await eventually(lambda: _accepted(rotated, NEW), what="the corrected secret is taken")
     assert (await rotated.detail(), await rotated.metric("reload_ok")) == ("", 1)
-    assert await rotated.deliver(OLD) == 400
+    assert await rotated.deliver(OLD) == 401
 
 
 async def test_a_new_source_waits_for_its_topic_and_then_is_there(rotated: Rotated, infra: Infra) -> None:
@@ -133,7 +133,7 @@ async def test_a_new_source_waits_for_its_topic_and_then_is_there(rotated: Rotat
             return (await http.post(url, content=b"{}")).status_code
 
     async def known() -> bool:
-        return await status() == 400  # unsigned, and no more a source that nobody knows
+        return await status() == 401  # unsigned, and no more a source that nobody knows
 
     await eventually(known, seconds=20, what="the source is known")
     assert await rotated.detail() == ""

@@ -6,7 +6,9 @@ publishing answers 503. Deliveries that are stored are the integration tests' bu
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -22,7 +24,7 @@ from chassis.metrics import Metrics
 from contracts.reasons import RefusalReason
 from harness import eventually
 from unit.webhook_gateway.signed_deliveries import BODY, OTHER_SECRET, SECRET, accepting, signed_headers
-from webhook_gateway.api.body import DRAIN_BYTES_MAX
+from webhook_gateway.api.body import DRAIN_BYTES_MAX, PIECES_MAX
 from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
@@ -34,13 +36,14 @@ from webhook_gateway.handlers.refusals import RefusalLog
 from webhook_gateway.handlers.sources import Sources
 
 BODY_BYTES_MAX = 1000
+LIMITS = Limits(BODY_BYTES_MAX, 1, bodies_bytes_max=2**20, in_flight_max=10, proxies_trusted=0)
 STRIPE = SCHEMES["stripe"]
 
 
 class Edge:
     """The gateway's HTTP application, and what it put on record."""
 
-    def __init__(self, *, validation_enabled: bool = True, in_flight_max: int = 10) -> None:
+    def __init__(self, *, validation_enabled: bool = True, **limits: int) -> None:
         metrics = Metrics("webhook-gateway")
         observations = observe(metrics, validation_enabled=validation_enabled)
         producer = Producer(KafkaConnection("127.0.0.1:1", "", {}), client_id="test")
@@ -49,16 +52,16 @@ class Edge:
             Source("stripe", tuple(accepting(STRIPE)), STRIPE_IDENTITY, always_verified=True),
             Source("sms", tuple(accepting(SCHEMES["openphone-legacy"])), SMS_IDENTITY, always_verified=False),
         )
-        endpoint = WebhookEndpoint(
+        self.endpoint = WebhookEndpoint(
             Sources({source.name: source for source in sources}),
             DeliveryHandler(producer, observations, validation_enabled=validation_enabled, ack_seconds_max=1),
             self.refusals,
             observations,
-            Limits(BODY_BYTES_MAX, body_seconds_max=1, in_flight_max=in_flight_max, proxies_trusted=0),
+            replace(LIMITS, **limits),
             validation_enabled=validation_enabled,
         )
         self.app: Litestar = build_app(
-            title="test", handlers=[endpoint.route()], health=Health(), metrics=metrics, guard=None
+            title="test", handlers=[self.endpoint.route()], health=Health(), metrics=metrics, guard=None
         )
         describe_webhooks(self.app)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://gateway")
@@ -66,11 +69,17 @@ class Edge:
     async def post(self, path: str = "/webhooks/stripe", **request: object) -> httpx.Response:
         return await self.http.post(path, **request)
 
-    def in_flight(self) -> float:
-        return self.refusals._observations.in_flight.collect()[0].samples[0].value
+    async def gauge(self, name: str) -> float:
+        text = (await self.http.get("/metrics")).text
+        (value,) = re.findall(rf"^webhook_gateway_{name} (\S+)$", text, re.MULTILINE)
+        return float(value)
 
     def on_record(self) -> list[dict[str, object]]:
         return [json.loads(record.value) for record in self.refusals._queue]
+
+
+async def holds(edge: Edge, gauge: str, value: float) -> bool:
+    return await edge.gauge(gauge) == value
 
 
 def signed(body: bytes = BODY, **options: object) -> dict[str, str]:
@@ -207,7 +216,7 @@ async def test_body_over_the_limit_is_413_however_it_is_cut(size: int, status: i
     assert response.status_code == status
     if status == 413:
         assert reason_of(response) is RefusalReason.BODY_TOO_LARGE
-        assert "connection" not in response.headers
+        assert ("connection" in response.headers) == (size / chunk > PIECES_MAX)  # else it was drained
         assert [record["body_bytes"] for record in edge.on_record()] == [BODY_BYTES_MAX]
 
 
@@ -220,7 +229,8 @@ async def test_more_openings_than_room_answer_503_and_room_comes_back() -> None:
         yield BODY
 
     first = asyncio.create_task(edge.post(content=slow(), headers=signed()))
-    await eventually(lambda: edge.in_flight() == 1)
+    await eventually(lambda: holds(edge, "requests_in_flight", 1))
+    assert not (await edge.endpoint.check()).ok
     crowded = await edge.post(content=BODY, headers=signed())
     assert reason_of(crowded) is RefusalReason.OVERLOADED
     assert "retry-after" in crowded.headers
@@ -285,6 +295,36 @@ async def test_endless_oversized_body_is_413_and_the_connection_is_closed() -> N
     await request.run(Edge())
     assert request.sent[0]["status"] == 413
     assert request.headers()[b"connection"] == b"close"
+
+
+async def test_body_that_drips_in_too_many_pieces_is_408_and_the_connection_is_closed() -> None:
+    edge = Edge(body_bytes_max=2 * PIECES_MAX)
+    request = Raw((_part(b"x") for _ in range(2 * PIECES_MAX)), then_wait=False)
+    await request.run(edge)
+    assert request.sent[0]["status"] == 408
+    assert request.headers()[b"connection"] == b"close"
+
+
+async def test_bodies_that_fill_the_memory_answer_503_and_room_comes_back() -> None:
+    edge = Edge(bodies_bytes_max=BODY_BYTES_MAX)
+    body = BODY.ljust(BODY_BYTES_MAX - 1)
+    gate = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield body
+        await gate.wait()
+        yield b" "
+
+    first = asyncio.create_task(edge.post(content=slow(), headers=signed(body + b" ")))
+    await eventually(lambda: holds(edge, "bodies_bytes", len(body)))
+    assert not (await edge.endpoint.check()).ok
+    crowded = await edge.post(content=BODY, headers=signed())
+    assert reason_of(crowded) is RefusalReason.OVERLOADED
+    gate.set()
+    assert reason_of(await first) is RefusalReason.BROKER_UNAVAILABLE
+    assert await edge.gauge("bodies_bytes") == 0
+    assert (await edge.endpoint.check()).ok
+    assert reason_of(await edge.post(content=BODY, headers=signed())) is RefusalReason.BROKER_UNAVAILABLE
 
 
 async def test_client_that_goes_away_gets_no_answer_and_leaves_no_record() -> None:

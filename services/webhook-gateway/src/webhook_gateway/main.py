@@ -65,6 +65,7 @@ def build(settings: GatewaySettings) -> Service:
     )
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
     lifecycle = Lifecycle(settings, [guard, producer, refusals, reloading], health)
+    health.add("room", endpoint.check)
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
     health.add("secrets", _secrets_check(sources))
     app = build_app(
@@ -91,6 +92,7 @@ def _limits(settings: GatewaySettings) -> Limits:
     return Limits(
         body_bytes_max=settings.gateway_body_bytes_max,
         body_seconds_max=settings.gateway_body_seconds_max,
+        bodies_bytes_max=settings.gateway_bodies_bytes_max,
         in_flight_max=settings.gateway_in_flight_max,
         proxies_trusted=settings.gateway_proxies_trusted,
     )

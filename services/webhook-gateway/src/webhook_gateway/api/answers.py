@@ -19,7 +19,7 @@ DETAILS: dict[RefusalReason, str] = {
     RefusalReason.SECRET_NOT_CONFIGURED: "we have no signing secret for this; deliver again",
     RefusalReason.BODY_TOO_LARGE: "the body is larger than this endpoint takes",
     RefusalReason.BODY_NOT_JSON: "the body is not JSON: UTF-8, well-formed, at most 64 levels deep",
-    RefusalReason.BODY_INCOMPLETE: "the body did not arrive in time; deliver again",
+    RefusalReason.BODY_INCOMPLETE: "the body did not arrive in time, or in too many pieces; deliver again",
     RefusalReason.EVENT_ID_MISSING: "the body names no event id, which this source's events always have",
     RefusalReason.CONTENT_ENCODING_UNSUPPORTED: "send the body as it was signed, without Content-Encoding",
     RefusalReason.SOURCE_UNKNOWN: "no such source is configured: check the last part of the URL",

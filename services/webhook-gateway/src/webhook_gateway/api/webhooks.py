@@ -11,9 +11,10 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from chassis import clock
+from chassis.health import Check
 from contracts.reasons import RefusalReason
 from webhook_gateway.api.answers import answer_received, answer_refusal
-from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, read_body
+from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, IncomingBody, Room
 from webhook_gateway.domain.client_address import client_address
 from webhook_gateway.domain.policy import Passed, Refusal, refuse
 from webhook_gateway.domain.source import Source
@@ -36,12 +37,14 @@ class Limits:
     Attributes:
         body_bytes_max: larger bodies answer 413.
         body_seconds_max: slower ones 408.
+        bodies_bytes_max: of all bodies in memory together; requests that find no room answer 503.
         in_flight_max: further requests answer 503.
         proxies_trusted: how many proxies append to X-Forwarded-For.
     """
 
     body_bytes_max: int
     body_seconds_max: int
+    bodies_bytes_max: int
     in_flight_max: int
     proxies_trusted: int
 
@@ -87,7 +90,9 @@ class WebhookEndpoint:
         self._limits = limits
         self._validation_enabled = validation_enabled
         self._in_flight = 0
+        self._room = Room(limits.bodies_bytes_max)
         observations.in_flight.set_function(lambda: self._in_flight)
+        observations.bodies_bytes.set_function(lambda: self._room.bytes_taken)
 
     def route(self) -> ASGIRouteHandler:
         """The endpoint as Litestar mounts it, for every method: each gets a typed answer."""
@@ -101,6 +106,16 @@ class WebhookEndpoint:
                 self._in_flight -= 1
 
         return receive_webhook
+
+    async def check(self) -> Check:
+        """Whether a delivery that came now would find room."""
+        if self._in_flight >= self._limits.in_flight_max:
+            return Check(ok=False, detail=f"{self._in_flight} deliveries under way: no more are taken")
+        if not self._room.has(self._limits.body_bytes_max):
+            return Check(
+                ok=False, detail=f"{self._room.bytes_taken} bytes of bodies held: no room for another"
+            )
+        return Check(ok=True)
 
     async def _serve(self, request: _Request, receive: Receive, send: Send) -> None:
         source = self._sources.get(request.source)
@@ -127,11 +142,17 @@ class WebhookEndpoint:
         if reason := self._refused_unread(request):
             return self._refuse(reason), b"", False
         limits = self._limits
-        read = await read_body(receive, bytes_max=limits.body_bytes_max, seconds_max=limits.body_seconds_max)
-        if isinstance(read, BodyRefused):
-            return self._refuse(read.reason), read.received, not read.is_drained
-        delivery = Delivery(source, request.headers, read, clock.now(), request.query)
-        return await self._handler.handle(delivery), read, False
+        incoming = IncomingBody(
+            receive, self._room, bytes_max=limits.body_bytes_max, seconds_max=limits.body_seconds_max
+        )
+        try:
+            body = await incoming.read()
+            if isinstance(body, BodyRefused):
+                return self._refuse(body.reason), body.received, not body.is_drained
+            delivery = Delivery(source, request.headers, body, clock.now(), request.query)
+            return await self._handler.handle(delivery), body, False
+        finally:
+            incoming.release()
 
     def _refused_unread(self, request: _Request) -> RefusalReason | None:
         if request.method != "POST":

@@ -16,6 +16,7 @@ class Observations:
 
     requests: Counter
     in_flight: Gauge
+    bodies_bytes: Gauge
     ack_seconds: Histogram
     refusals_suppressed: Counter
     refusals_unpublished: Counter
@@ -32,6 +33,7 @@ def observe(metrics: Metrics, *, validation_enabled: bool) -> Observations:
             "requests", "Requests by source and what became of them", "source", "outcome"
         ),
         in_flight=metrics.gauge("requests_in_flight", "Requests being worked on"),
+        bodies_bytes=metrics.gauge("bodies_bytes", "Bytes of request bodies in memory"),
         ack_seconds=metrics.seconds("ack_seconds", "From sending a record to the broker's ack"),
         refusals_suppressed=metrics.counter(
             "refusals_suppressed", "Refusals counted in a summary instead of published one by one", "source"

@@ -49,6 +49,9 @@ class GatewaySettings(WebhookSettings):
     gateway_body_seconds_max: int = Field(
         10, ge=1, le=300, description="a body that takes longer is given up"
     )
+    gateway_bodies_bytes_max: int = Field(
+        32 * 1024 * 1024, ge=1024 * 1024, description="of all bodies in memory; beyond it 503"
+    )
     gateway_in_flight_max: int = Field(1000, ge=1, description="deliveries beyond it are answered 503")
     gateway_refusals_per_minute_max: int = Field(60, ge=1, description="published one by one (GW-9)")
     gateway_proxies_trusted: int = Field(
