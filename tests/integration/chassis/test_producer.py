@@ -76,6 +76,21 @@ async def test_kafka_away_is_an_error_within_the_deadline_and_good_again_after(
     assert b"1" in {found.value for found in await ground.topic.records()}
 
 
+async def test_not_ready_after_a_record_that_was_not_taken_in_time_until_one_is(ground: Ground) -> None:
+    producer = Producer(ground.kafka, client_id="test", topics=[TOPIC])
+    await producer.start()
+    large = outgoing(b"x" * 2**21)
+    await producer.send_all([large], ack_seconds_max=5)
+    assert (await producer.check()).ok, "a record's own fault says nothing about the next one"
+    with pytest.raises(BrokerUnavailableError):
+        await producer.send(outgoing(b"late"), ack_seconds_max=0)
+    check = await producer.check()
+    assert (check.ok, check.detail) == (False, "Kafka did not take the record: no ack in time")
+    await producer.send(outgoing(b"in time"), ack_seconds_max=5)
+    assert (await producer.check()).ok
+    await producer.stop()
+
+
 async def test_stop_with_kafka_away_takes_bounded_time(ground: Ground, infra: Infra) -> None:
     producer = Producer(ground.kafka, client_id="test")
     await producer.start()

@@ -32,6 +32,9 @@ METADATA_AGE_MILLISECONDS_MAX = 30_000
 CONNECT_SECONDS_MAX = 10.0
 REACHABLE_SECONDS_MAX = 2.0
 STOP_SECONDS_MAX = 5.0
+TROUBLE_SECONDS = 5.0
+"""So long after a record that no broker took, and none taken since, the next one is not promised either: a
+broker can answer and lead, and still have too few replicas in sync to acknowledge."""
 
 
 class BrokerUnavailableError(ConnectionError):
@@ -123,6 +126,7 @@ class Producer:
             else None
         )
         self._producer: Any = None  # aiokafka ships no types
+        self._trouble: tuple[float, BrokerUnavailableError] | None = None
 
     def watch(self, topics: Iterable[str]) -> None:
         """From now on these must be writable for readiness."""
@@ -165,15 +169,21 @@ class Producer:
             await _close(producer)
 
     async def check(self) -> Check:
-        """Whether a broker answers now and leads what is written to; cached metadata proves nothing."""
+        """Whether a broker answers now, leads what is written to, and took what was sent last.
+
+        Cached metadata proves nothing.
+        """
         if self._producer is None:
             return Check(ok=False, detail="not connected yet")
         async with asyncio.timeout(REACHABLE_SECONDS_MAX):
             reachable = await self._producer.client.force_metadata_update()
         if not reachable:
             return Check(ok=False, detail=f"no broker answers at {self._connection.bootstrap}")
-        leaderless = [topic for topic in self._topics if not self._is_led(topic)]
-        return Check(ok=not leaderless, detail=f"no leader: {', '.join(leaderless)}" if leaderless else "")
+        if leaderless := [topic for topic in self._topics if not self._is_led(topic)]:
+            return Check(ok=False, detail=f"no leader: {', '.join(leaderless)}")
+        if self._trouble is not None and time.monotonic() - self._trouble[0] < TROUBLE_SECONDS:
+            return Check(ok=False, detail=str(self._trouble[1]))
+        return Check(ok=True)
 
     async def led(self, topics: Collection[str]) -> set[str]:
         """Those of these topics that exist and have a leader for every partition, asked of a broker now.
@@ -225,10 +235,17 @@ class Producer:
             for r, h in zip(records, under_way.headers, strict=True)
         ]
         outcomes = await self._send_all(continued, ack_seconds_max=ack_seconds_max)
+        self._remember(outcomes)
         under_way.end([outcome is not None for outcome in outcomes])
         if self._publish_seconds is not None:
             self._publish_seconds.observe(time.monotonic() - began)
         return outcomes
+
+    def _remember(self, outcomes: Sequence[BrokerUnavailableError | None]) -> None:
+        """Whether brokers take records: the last word of a batch, but for what is the record's own fault."""
+        for outcome in outcomes:
+            if not isinstance(outcome, RecordRefusedError):
+                self._trouble = None if outcome is None else (time.monotonic(), outcome)
 
     async def _send_all(
         self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
