@@ -1,22 +1,18 @@
 """A breaker stops a real consumer, the runbook's commands say why, and it goes on by itself (F23)."""
 
 import re
-import shlex
-import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from chassis import clock
-from harness import Finished, Infra, Stack, eventually, start_services
-from harness.processes import run
+from harness import Infra, Stack, eventually, start_services
 from integration.booking_calls import BookingApi, payment_record
-from plumbline import dsn
+from integration.following import Operator
 from plumbline.doctor.patient import SERVICE_URLS
 
-RUNBOOK = Path(__file__).parents[2] / "deploy/runbooks/consumer-stopped.md"
 PAYMENTS = 12
 """Each under a key of its own; ten that fail in a row are enough."""
 
@@ -27,33 +23,10 @@ async def own(infra: Infra) -> AsyncGenerator[Stack]:
         yield stack
 
 
-class Operator:
-    """Somebody who does what the runbook says."""
-
-    def __init__(self, stack: Stack, infra: Infra, state: Path) -> None:
-        self._stack = stack
-        self._environment = {
-            **stack.environment(),
-            dsn.ADMIN_VARIABLE: infra.admin_dsn("postgres"),
-            **{variable: stack.url(name) for name, variable in SERVICE_URLS.items()},
-            "PLUMBLINE_STATE": str(state),
-        }
-
-    async def follow(self, heading: str) -> Sequence[Finished]:
-        """What the commands below a heading answer."""
-        section = RUNBOOK.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-        commands = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
-        assert commands, heading
-        return [
-            await run([sys.executable, "-m", *shlex.split(command)], self._environment)
-            for command in commands
-        ]
-
-
 async def test_breaker_stops_a_consumer_that_says_why_and_goes_on_when_the_cause_is_gone(
     own: Stack, infra: Infra, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    api, operator = BookingApi(own, http), Operator(own, infra, tmp_path / "no-stack-here")
+    api, operator = BookingApi(own, http), Operator("consumer-stopped.md", own, infra, tmp_path)
     bookings = [await api.create() for _ in range(PAYMENTS)]
     await own.database("booking").execute("REVOKE INSERT ON booking.inbox FROM booking")
     await api.publish(*(payment_record(booking["id"], key=clock.new_id()) for booking in bookings))

@@ -17,26 +17,26 @@ class Metrics:
     """The metrics of one process, in a registry of their own, so that two may live in one test."""
 
     def __init__(self, service: str) -> None:
-        self._prefix = service.replace("-", "_")
+        self.prefix = service.replace("-", "_")
         self.registry = CollectorRegistry()
-        Gauge(
-            f"{self._prefix}_build_info", "1, of this version", ("version",), registry=self.registry
-        ).labels(__version__).set(1)
+        Gauge(f"{self.prefix}_build_info", "1, of this version", ("version",), registry=self.registry).labels(
+            __version__
+        ).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
     def counter(self, name: str, meaning: str, *labels: str) -> Counter:
         """A count that only grows; `_total` is appended to its name."""
-        return Counter(f"{self._prefix}_{name}", meaning, labels, registry=self.registry)
+        return Counter(f"{self.prefix}_{name}", meaning, labels, registry=self.registry)
 
     def gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         """A value that goes up and down."""
-        return Gauge(f"{self._prefix}_{name}", meaning, labels, registry=self.registry)
+        return Gauge(f"{self.prefix}_{name}", meaning, labels, registry=self.registry)
 
     def seconds(self, name: str, meaning: str, *labels: str) -> Histogram:
         """A duration in seconds; the name ends in `_seconds`."""
         return Histogram(
-            f"{self._prefix}_{name}", meaning, labels, buckets=SECONDS_BUCKETS, registry=self.registry
+            f"{self.prefix}_{name}", meaning, labels, buckets=SECONDS_BUCKETS, registry=self.registry
         )
 
     def expose(self) -> bytes:

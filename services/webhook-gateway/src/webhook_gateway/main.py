@@ -18,6 +18,7 @@ from webhook_gateway.handlers.deliveries import DeliveryHandler
 from webhook_gateway.handlers.observations import observe
 from webhook_gateway.handlers.refusals import RefusalLog
 from webhook_gateway.handlers.reloading import Reloading
+from webhook_gateway.handlers.secrets_told import SecretsTold
 from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
@@ -31,6 +32,7 @@ def build(settings: GatewaySettings) -> Service:
     """
     sources = Sources(configured_sources(settings))
     metrics, health = Metrics(SERVICE), Health()
+    metrics.registry.register(SecretsTold(metrics.prefix, sources))
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
     topics = _topics(sources.names())

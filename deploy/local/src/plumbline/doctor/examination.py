@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 from plumbline import databases
-from plumbline.doctor import clocks, entrances, flow, grants, groups, histories, outside
+from plumbline.doctor import clocks, door, entrances, flow, grants, groups, histories, outside
 from plumbline.doctor.finding import Finding, Look
 from plumbline.doctor.patient import Patient
 
@@ -22,6 +22,7 @@ async def examine(patient: Patient) -> list[Finding]:
         ("published view", partial(entrances.viewer, patient)),
         ("clocks", partial(clocks.clocks, patient)),
         ("services", partial(outside.services, patient)),
+        ("gateway", partial(door.door, patient)),
     ]
     found = await asyncio.gather(*(_bounded(subject, look) for subject, look in looks))
     return [finding for findings in found for finding in findings]

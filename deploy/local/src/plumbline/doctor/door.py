@@ -1,0 +1,108 @@
+"""Checks of the webhook gateway's door: which secrets count, for how long, and whether senders get in."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from chassis import clock
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+from plumbline.service_process import loopback_client
+
+GATEWAY = "webhook-gateway"
+DAYS_LEFT_MIN = 3
+"""A secret that ends sooner wants its successor now: senders have to be told too."""
+REFUSED_MIN = 3
+ROTATE = "deploy/runbooks/secret-rotation.md"
+FAILURES = "deploy/runbooks/verification-failures.md"
+
+Samples = Iterable[tuple[str, Mapping[str, str], float]]
+"""Name, labels, value."""
+
+
+@dataclass(slots=True)
+class _Source:
+    variables: list[str] = field(default_factory=list[str])
+    live: float = 0
+    ends: float = -inf
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+
+
+async def door(patient: Patient) -> list[Finding]:
+    """What the gateway's metrics say; nothing where it does not answer, which has a line of its own."""
+    if GATEWAY not in patient.urls:
+        return []
+    try:
+        async with loopback_client() as client:
+            text = (await client.get(f"{patient.urls[GATEWAY]}/metrics")).text
+        families = list(text_string_to_metric_families(text))
+    except (httpx.HTTPError, ValueError):
+        return []
+    return judge(
+        [(s.name, s.labels, s.value) for family in families for s in family.samples], clock.now().timestamp()
+    )
+
+
+def judge(samples: Samples, now: float) -> list[Finding]:
+    """One line per source for its secrets, one for its deliveries, one for the files.
+
+    Args:
+        samples: of the gateway's metrics.
+        now: Unix time.
+    """
+    sources: dict[str, _Source] = {}
+    is_loaded = True
+    for name, labels, value in samples:
+        match name.removeprefix("webhook_gateway_"):
+            case "secrets_live":
+                source = sources.setdefault(labels["source"], _Source())
+                source.variables.append(labels["variable"])
+                source.live += value
+            case "secrets_end_timestamp_seconds":
+                source = sources.setdefault(labels["source"], _Source())
+                source.ends = max(source.ends, value)
+            case "requests_total":
+                sources.setdefault(labels["source"], _Source()).outcomes[labels["outcome"]] += int(value)
+            case "reload_ok":
+                is_loaded = value == 1
+            case _:
+                pass
+    known = {name: source for name, source in sources.items() if source.variables}
+    files = "" if is_loaded else f"cannot be used, the ones before stay in force: see readiness and {ROTATE}"
+    return [
+        *(_secrets(name, source, now) for name, source in known.items()),
+        *(_deliveries(name, source) for name, source in known.items()),
+        Finding("files of secrets and sources", files),
+    ]
+
+
+def _secrets(name: str, source: _Source, now: float) -> Finding:
+    subject = f"secrets of {name}"
+    if not source.live:
+        asked_for = source.outcomes["secret_not_configured"]
+        variables = " or ".join(source.variables)
+        if asked_for:
+            return Finding(subject, f"none counts, {asked_for} deliveries were answered 500: set {variables}")
+        return Finding(subject, note=f"none; to take its deliveries set {variables}")
+    days = (source.ends - now) / 86_400
+    if days < DAYS_LEFT_MIN:
+        return Finding(subject, f"the last one ends in {days:.1f} days: add the next, {ROTATE}")
+    return Finding(subject, note=f"{source.live:g} count{'s' if source.live == 1 else ''}")
+
+
+def _deliveries(name: str, source: _Source) -> Finding:
+    subject = f"deliveries of {name}"
+    refused = {
+        outcome: count
+        for outcome, count in source.outcomes.items()
+        if outcome.startswith("signature_") or outcome == "timestamp_outside_window"
+    }
+    total, bad = sum(source.outcomes.values()), sum(refused.values())
+    if bad >= REFUSED_MIN and bad > total / 2:
+        most = max(refused, key=refused.__getitem__)
+        return Finding(subject, f"{bad} of {total} were refused, most as {most}: {FAILURES}")
+    return Finding(subject, note=f"{total}, {bad} of them refused by their signature")

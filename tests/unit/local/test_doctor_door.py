@@ -1,0 +1,64 @@
+"""What the gateway's metrics make the doctor say."""
+
+from math import inf
+
+from plumbline.doctor import door
+
+NOW = 1_800_000_000.0
+DAY = 86_400
+LABELS = {"source": "stripe", "scheme": "stripe", "variable": "STRIPE_WEBHOOK_SECRET"}
+
+
+def lines(
+    *, live: float = 1, ends: float = inf, loaded: float = 1, outcomes: dict[str, float] | None = None
+) -> list[str]:
+    counted = (outcomes or {}).items()
+    samples = [
+        ("webhook_gateway_secrets_live", LABELS, live),
+        *([("webhook_gateway_secrets_end_timestamp_seconds", LABELS, ends)] if live else []),
+        *(
+            ("webhook_gateway_requests_total", {"source": "stripe", "outcome": outcome}, count)
+            for outcome, count in counted
+        ),
+        ("webhook_gateway_requests_total", {"source": "unknown", "outcome": "source_unknown"}, 9),
+        ("webhook_gateway_reload_ok", {}, loaded),
+    ]
+    return [finding.line for finding in door.judge(samples, NOW)]
+
+
+def test_all_is_well() -> None:
+    assert lines(live=2, outcomes={"verified": 100, "signature_mismatch": 2}) == [
+        "ok     secrets of stripe: 2 count",
+        "ok     deliveries of stripe: 102, 2 of them refused by their signature",
+        "ok     files of secrets and sources",
+    ]
+
+
+def test_no_secret_is_wrong_once_somebody_asked_for_it() -> None:
+    assert (
+        lines(live=0)[0] == "ok     secrets of stripe: none; to take its deliveries set STRIPE_WEBHOOK_SECRET"
+    )
+    assert lines(live=0, outcomes={"secret_not_configured": 4})[0] == (
+        "WRONG  secrets of stripe: none counts, 4 deliveries were answered 500: set STRIPE_WEBHOOK_SECRET"
+    )
+
+
+def test_an_end_that_comes_soon_is_wrong() -> None:
+    assert lines(ends=NOW + 3 * DAY)[0] == "ok     secrets of stripe: 1 counts"
+    assert lines(ends=NOW + 2.5 * DAY)[0] == (
+        "WRONG  secrets of stripe: the last one ends in 2.5 days: add the next,"
+        " deploy/runbooks/secret-rotation.md"
+    )
+
+
+def test_a_provider_that_does_not_get_in_is_wrong_and_a_few_forgeries_are_not() -> None:
+    assert lines(outcomes={"signature_mismatch": 2})[1].startswith("ok")
+    assert lines(outcomes={"verified": 3, "signature_mismatch": 3})[1].startswith("ok")
+    assert lines(outcomes={"verified": 3, "signature_mismatch": 3, "signature_missing": 1})[1] == (
+        "WRONG  deliveries of stripe: 4 of 7 were refused, most as signature_mismatch:"
+        " deploy/runbooks/verification-failures.md"
+    )
+
+
+def test_files_that_cannot_be_used_are_wrong() -> None:
+    assert lines(loaded=0)[-1].startswith("WRONG  files of secrets and sources: cannot be used")
