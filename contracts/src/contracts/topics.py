@@ -5,6 +5,7 @@ them, and a tidy test refuses a topic name that stands on no card.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 WEBHOOK_TOPIC_PATTERN = r"webhooks\.[a-z0-9-]+\.v1"
 """Every source's topic, `webhooks.rejected.v1` among them: for consumers that take them all."""
@@ -45,6 +46,7 @@ class TopicCard:
         }
 
 
+@cache
 def webhook_topic(source: str) -> TopicCard:
     """The card of a configured source's topic, e.g. "stripe" → `webhooks.stripe.v1` (GW-1)."""
     return TopicCard(

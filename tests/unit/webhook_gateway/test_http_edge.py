@@ -54,7 +54,7 @@ class Edge:
         )
         self.endpoint = WebhookEndpoint(
             Sources({source.name: source for source in sources}),
-            DeliveryHandler(producer, observations, validation_enabled=validation_enabled, ack_seconds_max=1),
+            DeliveryHandler(producer, validation_enabled=validation_enabled, ack_seconds_max=1),
             self.refusals,
             observations,
             replace(LIMITS, **limits),

@@ -216,9 +216,17 @@ class Producer:
         Raises:
             BrokerUnavailableError: no ack within `ack_seconds_max`; the record may arrive all the same.
         """
-        acks = await self.send_all([record], ack_seconds_max=ack_seconds_max)
-        if acks[0] is not None:
-            raise acks[0]
+        began = time.monotonic()
+        under_way = publishing.begin([record.topic], [record.headers])
+        if under_way.headers[0] is not record.headers:
+            record = replace(record, headers=under_way.headers[0])
+        outcome = await self._send(record, ack_seconds_max)
+        self._remember([outcome])
+        under_way.end([outcome is not None])
+        if self._publish_seconds is not None:
+            self._publish_seconds.observe(time.monotonic() - began)
+        if outcome is not None:
+            raise outcome
 
     async def send_all(
         self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
@@ -240,6 +248,23 @@ class Producer:
         if self._publish_seconds is not None:
             self._publish_seconds.observe(time.monotonic() - began)
         return outcomes
+
+    async def _send(self, record: OutgoingRecord, ack_seconds_max: float) -> BrokerUnavailableError | None:
+        """One record by itself, at half the cost of a batch of one: the gateway sends so."""
+        try:
+            async with asyncio.timeout(ack_seconds_max):
+                outcome = await self._hand_over(record)
+                if isinstance(outcome, BrokerUnavailableError):
+                    return outcome
+                await outcome
+        except (KafkaError, OSError) as error:  # a time-out is an OSError
+            return _unavailable(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return BrokerUnavailableError("the producer was stopped before Kafka acknowledged")
+        return None
 
     def _remember(self, outcomes: Sequence[BrokerUnavailableError | None]) -> None:
         """Whether brokers take records: the last word of a batch, but for what is the record's own fault."""

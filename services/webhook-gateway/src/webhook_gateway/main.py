@@ -41,7 +41,6 @@ def build(settings: GatewaySettings) -> Service:
     refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
     handler = DeliveryHandler(
         producer,
-        observations,
         validation_enabled=settings.validation_enabled,
         ack_seconds_max=settings.gateway_ack_seconds_max,
     )

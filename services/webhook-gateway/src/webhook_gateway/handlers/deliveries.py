@@ -1,6 +1,5 @@
 """Taking one delivery: verify, parse, identify, publish (GW-2). Good only once the broker has it (GW-3)."""
 
-import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +13,6 @@ from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import Source
 from webhook_gateway.domain.strict_json import Document
 from webhook_gateway.domain.verification import Verified, verify
-from webhook_gateway.handlers.observations import Observations
 from webhook_gateway.handlers.records import Headers, accepted_record
 
 
@@ -34,7 +32,6 @@ class DeliveryHandler:
 
     Args:
         producer: where accepted ones go.
-        observations: the gateway's metrics.
         validation_enabled: ENABLE_WEBHOOK_VALIDATION.
         ack_seconds_max: how long the broker may take.
     """
@@ -42,13 +39,11 @@ class DeliveryHandler:
     def __init__(
         self,
         producer: Producer,
-        observations: Observations,
         *,
         validation_enabled: bool,
         ack_seconds_max: float,
     ) -> None:
         self._producer = producer
-        self._observations = observations
         self._validation_enabled = validation_enabled
         self._ack_seconds_max = ack_seconds_max
 
@@ -84,12 +79,10 @@ class DeliveryHandler:
             media_type=media_type,
             received_at=delivery.received_at,
         )
-        sent_at = time.monotonic()
         try:
             await self._producer.send(record, ack_seconds_max=self._ack_seconds_max)
         except BrokerUnavailableError:
             return self._refuse(RefusalReason.BROKER_UNAVAILABLE)
-        self._observations.ack_seconds.observe(time.monotonic() - sent_at)
         return passed
 
     def _refuse(self, reason: RefusalReason) -> Refusal:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from chassis.metrics import Metrics
 
@@ -17,7 +17,6 @@ class Observations:
     requests: Counter
     in_flight: Gauge
     bodies_bytes: Gauge
-    ack_seconds: Histogram
     refusals_suppressed: Counter
     refusals_unpublished: Counter
     refusals_waiting: Gauge
@@ -34,7 +33,6 @@ def observe(metrics: Metrics, *, validation_enabled: bool) -> Observations:
         ),
         in_flight=metrics.gauge("requests_in_flight", "Requests being worked on"),
         bodies_bytes=metrics.gauge("bodies_bytes", "Bytes of request bodies in memory"),
-        ack_seconds=metrics.seconds("ack_seconds", "From sending a record to the broker's ack"),
         refusals_suppressed=metrics.counter(
             "refusals_suppressed", "Refusals counted in a summary instead of published one by one", "source"
         ),

@@ -18,6 +18,9 @@ from webhook_gateway.domain.verification.scheme import Scheme, TimestampUnit
 Headers = Iterable[tuple[bytes, bytes]]
 """As ASGI hands them over: lower-case names, values as received."""
 
+Values = dict[bytes, list[bytes]]
+"""The values of each header by its name."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP = re.compile(rb"[0-9]{1,14}")
 _MESSAGE_ID = re.compile(rb"[!-\-/-~]{1,255}")
@@ -59,7 +62,7 @@ class Verified:
 class Request:
     """What came, as far as it can be signed: headers by lower-case name, the query, the body."""
 
-    headers: dict[str, list[bytes]]
+    headers: Values
     query: bytes
     body: bytes
 
@@ -84,14 +87,14 @@ def verify(
     A scheme is tried when its signature header is there. Without a live secret for any scheme the fault is
     ours whatever the sender did, so that is said first.
     """
-    values: dict[str, list[bytes]] = {}
+    values: Values = {}
     for name, value in headers:
-        values.setdefault(name.decode("latin-1"), []).append(value)
+        values.setdefault(name, []).append(value)
     live = [_with_live_secrets(candidate, now) for candidate in accepted]
     if not any(candidate.secrets for candidate in live):
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
     request = Request(values, query, body)
-    tried = [_judge(request, each, now) for each in live if each.scheme.signature_header in values]
+    tried = [_judge(request, each, now) for each in live if each.scheme.signature_header.encode() in values]
     passed = (verdict for verdict in tried if isinstance(verdict, Verified))
     return next(passed, tried[0] if tried else Refused(RefusalReason.SIGNATURE_MISSING))
 
@@ -109,7 +112,7 @@ def signed_bytes(
         return [templates.compose(scheme, parts)]
     parts["url"] = candidate.public_url.encode()
     if "{form}" in scheme.signed:
-        content_type = b"".join(request.headers.get("content-type", []))
+        content_type = b"".join(request.headers.get(b"content-type", []))
         form = called.form_text(content_type, request.query, request.body)
         if form is None:
             return []
@@ -144,11 +147,11 @@ def _judge(request: Request, candidate: AcceptedScheme, now: datetime) -> Verifi
     return Refused(RefusalReason.TIMESTAMP_OUTSIDE_WINDOW)
 
 
-def _read_claim(values: dict[str, list[bytes]], scheme: Scheme) -> _Claim | None:
+def _read_claim(values: Values, scheme: Scheme) -> _Claim | None:
     """None when a header is missing, repeated or not of its form."""
     timestamp = _single(values, scheme.timestamp_header, _TIMESTAMP)
     message_id = _single(values, scheme.id_header, _MESSAGE_ID)
-    written = values[scheme.signature_header]
+    written = values[scheme.signature_header.encode()]
     if timestamp is None or message_id is None or len(written) != 1:
         return None
     try:
@@ -157,11 +160,11 @@ def _read_claim(values: dict[str, list[bytes]], scheme: Scheme) -> _Claim | None
         return None
 
 
-def _single(values: dict[str, list[bytes]], name: str | None, pattern: re.Pattern[bytes]) -> bytes | None:
+def _single(values: Values, name: str | None, pattern: re.Pattern[bytes]) -> bytes | None:
     """The header's one value; empty where the scheme has no such header, None where it is unusable."""
     if name is None:
         return b""
-    found = values.get(name, [])
+    found = values.get(name.encode(), [])
     return found[0] if len(found) == 1 and pattern.fullmatch(found[0]) else None
 
 

@@ -54,9 +54,11 @@ class TimestampUnit(StrEnum):
     MILLISECONDS = "milliseconds"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scheme:
     """How one family of senders signs.
+
+    One equals itself alone: looking up what was compiled of it must not hash every field for every delivery.
 
     Attributes:
         name: as it appears in settings, metrics and `webhook-gateway sources`.

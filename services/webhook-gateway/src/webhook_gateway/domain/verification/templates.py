@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from webhook_gateway.domain.verification.scheme import Algorithm, Encoding, Scheme
 
@@ -82,7 +82,7 @@ def _grouped(
     return groups
 
 
-@cache
+@lru_cache(maxsize=256)
 def _compiled(scheme: Scheme) -> _Compiled:
     named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
     items = tuple(
