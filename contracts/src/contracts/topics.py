@@ -46,6 +46,10 @@ class TopicCard:
         }
 
 
+_APPLIED = frozenset({"stripe", "sms"})
+"""Sources whose deliveries booking acts on; those of all others are recorded, for whoever wants them."""
+
+
 @cache
 def webhook_topic(source: str) -> TopicCard:
     """The card of a configured source's topic, e.g. "stripe" → `webhooks.stripe.v1` (GW-1)."""
@@ -56,7 +60,7 @@ def webhook_topic(source: str) -> TopicCard:
         partitions=6,
         retention_hours=30 * 24,
         producers=("webhook-gateway",),
-        consumers=("booking", "audit"),
+        consumers=("booking", "audit") if source in _APPLIED else ("audit",),
     )
 
 

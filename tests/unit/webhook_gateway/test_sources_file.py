@@ -111,6 +111,9 @@ def test_secret_is_read_from_the_file_that_its_variable_names(
         (HMAC.replace('hmac.id_header = "x-acme-id"', ""), "both or none"),
         (HMAC.replace("sha512", "md5"), "digest"),
         (HMAC.replace('"/event/id"', '"event/id"'), "identity.event_id.1"),
+        (HMAC.replace('"/event/id"', '"header:x acme"'), "identity.event_id.1: names no header"),
+        (HMAC.replace('"/event/id"', '"header:"'), "identity.event_id.1: names no header"),
+        (HMAC.replace('"/event/id"', "7"), "identity.event_id.1: is no text"),
     ],
 )
 def test_mistake_is_one_line_that_names_the_key(tmp_path: Path, text: str, told: str) -> None:

@@ -113,5 +113,6 @@ IDENTITIES: Mapping[str, IdentityRule] = {
 }
 """By scheme, where its deliveries say who they are. SendGrid's array of events is one; its id is derived."""
 
-FORM_SCHEMES = frozenset({"slack", "twilio"})
+FORM_SCHEMES = frozenset({"slack"})
+"""Send forms besides JSON. Schemes that sign `{form}` send them by their description."""
 CHALLENGE_SCHEMES = frozenset({"slack"})

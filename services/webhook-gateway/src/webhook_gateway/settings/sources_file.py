@@ -3,12 +3,22 @@
 docs/sources.md describes the format. A mistake is one line that names file and key, never a value.
 """
 
+import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from chassis.settings import SettingsError
 from webhook_gateway.domain.identity import HeaderName, IdentityRule, Place
@@ -26,11 +36,18 @@ from webhook_gateway.domain.verification.scheme import WINDOW_SECONDS_MAX, Encod
 from webhook_gateway.settings.secrets import accept
 
 _HEADER = "header:"
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+"""A token (RFC 9110 §5.6.2), in lower case as ASGI hands it over."""
 
 
-def _place(text: str) -> Place:
+def _place(text: object) -> Place:
+    if not isinstance(text, str):
+        raise ValueError("is no text")  # noqa: TRY004 - pydantic explains ValueErrors
     if text.startswith(_HEADER):
-        return HeaderName(text.removeprefix(_HEADER).strip().lower().encode())
+        name = text.removeprefix(_HEADER).strip().lower()
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f'names no header: write "{_HEADER}x-name"')
+        return HeaderName(name.encode())
     try:
         return parse_pointer(text)
     except PointerError as error:
@@ -55,7 +72,7 @@ class _Table(BaseModel):
 
 
 _HeaderText = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
-_Places = list[Annotated[str, AfterValidator(lambda text: (_place(text), text)[1])]]
+_Places = tuple[Annotated[Place, PlainValidator(_place)], ...]
 _TEMPLATE_PARTS = {"id": "", "timestamp": "", "body": "", "url": "", "request_url": "", "form": ""}
 
 
@@ -144,27 +161,15 @@ class _Accept(_Table):
 class _Identity(_Table):
     """Where deliveries say who they are: JSON Pointers, or `header:<name>`. What is left out is as usual."""
 
-    event_id: _Places | None = None
-    event_id_required: bool | None = None
-    event_type: _Places | None = None
-    object_id: _Places | None = None
-    booking_id: _Places | None = None
-    occurred_at: _Places | None = None
+    event_id: _Places = ()
+    event_id_required: bool = False
+    event_type: _Places = ()
+    object_id: _Places = ()
+    booking_id: _Places = ()
+    occurred_at: _Places = ()
 
     def over(self, usual: IdentityRule) -> IdentityRule:
-        required = usual.event_id_required if self.event_id_required is None else self.event_id_required
-        return IdentityRule(
-            event_id=_places(self.event_id, usual.event_id),
-            event_id_required=required,
-            event_type=_places(self.event_type, usual.event_type),
-            object_id=_places(self.object_id, usual.object_id),
-            booking_id=_places(self.booking_id, usual.booking_id),
-            occurred_at=_places(self.occurred_at, usual.occurred_at),
-        )
-
-
-def _places(written: list[str] | None, usual: tuple[Place, ...]) -> tuple[Place, ...]:
-    return usual if written is None else tuple(map(_place, written))
+        return replace(usual, **{name: getattr(self, name) for name in self.model_fields_set})
 
 
 class _Source(_Table):
