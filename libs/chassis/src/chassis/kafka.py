@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,7 +119,7 @@ class Producer:
     ) -> None:
         self._connection = connection
         self._client_id = client_id
-        self.watch(topics)
+        self._topics = [connection.topic_prefix + topic for topic in topics]
         self._publish_seconds = (
             metrics.seconds("publish_seconds", "From handing records to Kafka's client to the last ack")
             if metrics
@@ -128,8 +128,14 @@ class Producer:
         self._producer: Any = None  # aiokafka ships no types
         self._trouble: tuple[float, BrokerUnavailableError] | None = None
 
-    def watch(self, topics: Iterable[str]) -> None:
-        """From now on these must be writable for readiness."""
+    async def watch(self, topics: Collection[str]) -> None:
+        """From now on these must be writable for readiness.
+
+        Raises:
+            BrokerUnavailableError: one has no leader yet, or no broker answers; those before stay watched.
+        """
+        if leaderless := sorted(set(topics) - await self.led(topics)):
+            raise BrokerUnavailableError(f"no leader: {', '.join(leaderless)}")
         self._topics = [self._connection.topic_prefix + topic for topic in topics]
 
     async def start(self) -> None:

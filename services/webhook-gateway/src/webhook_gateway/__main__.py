@@ -2,13 +2,14 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypedDict
 
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from chassis import clock
 from chassis.cli import CommandError, add_serve, build_cli, run_cli
@@ -55,23 +56,23 @@ def show_sources(as_json: AsJson = False) -> None:
 
     Secrets appear by fingerprint only: the first digits of the key's SHA-256.
     """
-    sources = configured_sources(load_settings(OfflineSettings)).values()
+    settings = load_settings(OfflineSettings)
+    sources, validated = configured_sources(settings).values(), settings.validation_enabled
     rows = [_row(source, accepted) for source in sources for accepted in source.accepted]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("source", "scheme", "secrets", "flag off", box=SIMPLE)
+    table = Table("source", "scheme", Column("secrets", no_wrap=True), "unsigned", box=SIMPLE)
     for row in rows:
         secrets = "\n".join(map(_secret_text, row["secrets"])) or f"none: set {row['variable']}"
-        unsigned = "refused" if row["always_verified"] else "accepted"
-        table.add_row(row["source"], row["scheme"], secrets, f"unsigned {unsigned}")
+        unsigned = "refused" if row["always_verified"] or validated else "accepted"
+        table.add_row(row["source"], row["scheme"], secrets, unsigned)
     Console().print(table)
 
 
 def _row(source: Source, accepted: AcceptedScheme) -> SourceRow:
     secrets: list[SecretRow] = [
-        {"fingerprint": each.fingerprint, "ends_at": each.ends_at.isoformat() if each.ends_at else None}
-        for each in accepted.secrets
+        {"fingerprint": each.fingerprint, "ends_at": _moment(each.ends_at)} for each in accepted.secrets
     ]
     return {
         "source": source.name,
@@ -84,8 +85,12 @@ def _row(source: Source, accepted: AcceptedScheme) -> SourceRow:
     }
 
 
+def _moment(ends_at: datetime | None) -> str | None:
+    return ends_at.astimezone(UTC).isoformat() if ends_at else None
+
+
 def _secret_text(secret: SecretRow) -> str:
-    return secret["fingerprint"] + (f" until {secret['ends_at']}" if secret["ends_at"] else "")
+    return secret["fingerprint"] + (f" until {secret['ends_at'][:16]}Z" if secret["ends_at"] else "")
 
 
 @cli.command(name="sign")

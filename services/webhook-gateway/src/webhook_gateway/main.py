@@ -55,7 +55,7 @@ def build(settings: GatewaySettings) -> Service:
 
     async def admit(names: Collection[str]) -> None:
         await guard.watch(wanted := _topics(names))
-        producer.watch(_names(wanted))
+        await producer.watch(_names(wanted))
 
     reloading = Reloading(
         sources,
