@@ -15,7 +15,7 @@ from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
 from webhook_gateway.handlers.deliveries import DeliveryHandler
-from webhook_gateway.handlers.observations import observe
+from webhook_gateway.handlers.observations import Observations, observe
 from webhook_gateway.handlers.refusals import RefusalLog
 from webhook_gateway.handlers.reloading import Reloading
 from webhook_gateway.handlers.secrets_told import SecretsTold
@@ -52,18 +52,7 @@ def build(settings: GatewaySettings) -> Service:
         _limits(settings),
         validation_enabled=settings.validation_enabled,
     )
-
-    async def admit(names: Collection[str]) -> None:
-        await guard.watch(wanted := _topics(names))
-        await producer.watch(_names(wanted))
-
-    reloading = Reloading(
-        sources,
-        load=partial(configured_sources, settings),
-        fingerprint=partial(read_fingerprint, settings.webhook_sources_file),
-        admit=admit,
-        observations=observations,
-    )
+    reloading = _reloading(settings, sources, guard, producer, observations)
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
     lifecycle = Lifecycle(settings, [guard, producer, refusals, reloading], health)
     health.add("room", endpoint.check)
@@ -86,6 +75,26 @@ def build(settings: GatewaySettings) -> Service:
         lifecycle,
         host=settings.webhook_gateway_host,
         port=settings.webhook_gateway_port,
+    )
+
+
+def _reloading(
+    settings: GatewaySettings,
+    sources: Sources,
+    guard: TopicsGuard,
+    producer: Producer,
+    observations: Observations,
+) -> Reloading:
+    async def admit(names: Collection[str]) -> None:
+        await guard.watch(topics := _topics(names))
+        await producer.watch(_names(topics))
+
+    return Reloading(
+        sources,
+        load=partial(configured_sources, settings),
+        fingerprint=partial(read_fingerprint, settings.webhook_sources_file),
+        admit=admit,
+        observations=observations,
     )
 
 

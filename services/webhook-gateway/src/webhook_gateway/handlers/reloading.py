@@ -61,7 +61,7 @@ class Reloading:
 
     async def start(self) -> None:
         """Begin to look."""
-        with suppress(ValueError, NotImplementedError):  # outside a main thread nobody gets signals
+        with suppress(ValueError, RuntimeError):  # outside a main thread nobody gets signals
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
         self._observed(ok=True)
         await self._loop.start()
