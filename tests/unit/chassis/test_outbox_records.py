@@ -77,7 +77,7 @@ def test_caused_event_names_its_cause_and_keeps_the_chain(chain: str | None, exp
 @pytest.mark.parametrize("given", [None, "", "00-a-b-01", TRACEPARENT.upper()])
 def test_event_without_a_sound_trace_continues_the_request_in_hand_or_begins_one(given: str | None) -> None:
     event = replace(EVENT, traceparent=given)
-    with trace_context.carried(TRACEPARENT):
+    with trace_context.Carried(TRACEPARENT):
         assert read_metadata(to_record(event).headers).traceparent == TRACEPARENT
     begun = read_metadata(to_record(event).headers).traceparent
     assert trace_context.checked(begun) == begun != TRACEPARENT

@@ -48,6 +48,6 @@ def test_new_ones_are_sound_unrecorded_and_differ() -> None:
 
 def test_current_one_holds_inside_its_block_only() -> None:
     assert trace_context.current() is None
-    with trace_context.carried(SOUND.decode()):
+    with trace_context.Carried(SOUND.decode()):
         assert trace_context.current() == SOUND.decode()
     assert trace_context.current() is None

@@ -17,6 +17,7 @@ import uvicorn
 from litestar import Litestar
 
 from chassis.health import Check, Health
+from chassis.joined_writes import JoinedWritesProtocol
 from chassis.logs import get_logger
 from chassis.parts import Part
 from chassis.settings import ServiceSettings
@@ -136,10 +137,11 @@ class Service:
                 app,
                 host=host,
                 port=port,
-                http="httptools",
+                http=JoinedWritesProtocol,
                 loop="asyncio",
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # who is trusted to name a client is a setting of ours, not of uvicorn
                 log_config=None,
                 lifespan="on",
                 timeout_graceful_shutdown=settings.stop_seconds_max,

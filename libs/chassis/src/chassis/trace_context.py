@@ -4,11 +4,10 @@ It travels whether or not spans are exported: a service that exports nothing han
 which is what W3C Trace Context §3.3 asks of one that takes no part in a trace.
 """
 
+import os
 import re
-import secrets
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
+from contextvars import ContextVar, Token
 
 HEADER = "traceparent"
 
@@ -34,7 +33,8 @@ def checked(traceparent: str | None) -> str | None:
 
 def new() -> str:
     """The beginning of a trace that nobody records yet."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    drawn = os.urandom(24).hex()
+    return f"00-{drawn[:32]}-{drawn[32:]}-00"
 
 
 def current() -> str | None:
@@ -42,14 +42,19 @@ def current() -> str | None:
     return _current.get()
 
 
-@contextmanager
-def carried(traceparent: str) -> Generator[None]:
+class Carried:
     """Make it the current one inside the block, for whatever is written to an outbox or published there."""
-    token = _current.set(traceparent)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_token", "_traceparent")
+
+    def __init__(self, traceparent: str) -> None:
+        self._traceparent = traceparent
+
+    def __enter__(self) -> None:
+        self._token: Token[str | None] = _current.set(self._traceparent)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 def trace_id(traceparent: str) -> str:
