@@ -48,6 +48,22 @@ def test_twilio_form_verifies_whichever_way_the_port_was_written(signed_url: str
     assert verify(headers, sending.body, [elsewhere], NOW, b"a=1") == MISMATCH
 
 
+@pytest.mark.parametrize(
+    ("plain", "encoded"),
+    [
+        (b"Body=Zo\xc3\xab", b"Body=Zo%C3%AB"),
+        (b"Body=\xf0\x9f\x90\x95 %C3\xab", b"Body=%F0%9F%90%95+%C3%AB"),
+        (b"Body=\xff\xfe&\xc3=", b"Body=%FF%FE&%C3="),
+    ],
+)
+def test_twilio_form_says_the_same_percent_encoded_or_not(plain: bytes, encoded: bytes) -> None:
+    headers = [*headers_of(Sending(encoded, NOW, "", PUBLIC_URL, b"", FORM[0][1].decode())), *FORM]
+    assert isinstance(verify(headers, plain, accepting(TWILIO), NOW), Verified)
+    # Read as Latin-1 and written as UTF-8, the plain bytes would be these: another text.
+    misread = plain.decode("latin-1").encode()
+    assert verify(headers, misread, accepting(TWILIO), NOW) == MISMATCH
+
+
 def test_twilio_json_is_vouched_for_by_its_digest_in_the_signed_query() -> None:
     query = b"bodySHA256=" + hashlib.sha256(BODY).hexdigest().encode()
     headers = headers_of(Sending(BODY, NOW, "", PUBLIC_URL, query))

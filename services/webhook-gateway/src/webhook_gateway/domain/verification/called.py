@@ -46,8 +46,10 @@ def is_form(content_type: bytes) -> bool:
 
 
 def _run_together(body: bytes) -> bytes:
-    """Each value once per name, names and values in ascending order, as Twilio's own libraries do."""
-    fields = parse_qsl(
-        body.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="surrogateescape"
-    )
+    """Each value once per name, names and values in ascending order, as Twilio's own libraries do.
+
+    The text is UTF-8, percent-encoded or not; whatever is no UTF-8 stays the bytes that it is.
+    """
+    written = body.decode(errors="surrogateescape")
+    fields = parse_qsl(written, keep_blank_values=True, errors="surrogateescape")
     return "".join(name + value for name, value in sorted(set(fields))).encode(errors="surrogateescape")
