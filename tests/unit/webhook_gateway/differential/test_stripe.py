@@ -1,0 +1,68 @@
+"""Our verdict against the `stripe` package."""
+
+import re
+from datetime import UTC, datetime
+
+import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unit.webhook_gateway.differential.drawn import (
+    WINDOW_SECONDS,
+    assert_same_or_named,
+    bodies_like,
+    keys,
+    keys_like,
+    mutations,
+    skews,
+    texts,
+    we_accept,
+)
+from webhook_gateway.domain.verification import SCHEMES
+
+STRIPE = SCHEMES["stripe"]
+NOW = 1_795_435_200
+
+
+def _package_accepts(body: str, header: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(body, header, secret, tolerance=None)
+    except (stripe.SignatureVerificationError, TypeError, ValueError, IndexError):
+        return False
+    # The package compares with its own clock and lets the future in, so the window is judged here.
+    return all(abs(NOW - int(t)) <= WINDOW_SECONDS for t in re.findall(r"t=(\d+)", header)[:1])
+
+
+def _package_is_laxer(header: str) -> str | None:
+    items = header.split(",")
+    timestamps = [item for item in items if item.startswith("t=")]
+    if len(timestamps) > 1:
+        return "takes the first of several timestamps; we call that ambiguous"
+    if any(item.split("=", 2)[0] == "v1" and item.count("=") > 1 for item in items):
+        return "ignores what follows a second '=' in a signature"
+    if timestamps and not re.fullmatch(r"t=[0-9]{1,14}", timestamps[0]):
+        return "reads timestamps as int() does: signs, underscores, a second '='"
+    if timestamps and timestamps[0] != f"t={int(timestamps[0][2:])}":
+        return "signs the number, not the text: leading zeros"
+    return None
+
+
+@settings(max_examples=1500, deadline=None)
+@given(data=st.data(), body=texts, secret=keys, skew=skews)
+def test_stripe_signature_gets_the_verdict_of_the_stripe_package(
+    data: st.DataObject, body: str, secret: str, skew: int
+) -> None:
+    signer = data.draw(keys_like(secret))
+    signed = stripe.WebhookSignature.generate_signature_header(body, signer, NOW + skew)
+    header, sent = data.draw(mutations(signed, "v1=", "t=1,", "v0=")), data.draw(bodies_like(body))
+    ours = we_accept(
+        STRIPE, secret, {STRIPE.signature_header: header}, sent, datetime.fromtimestamp(NOW, UTC)
+    )
+    assert_same_or_named(
+        ours=ours,
+        theirs=_package_accepts(sent, header, secret),
+        laxer=_package_is_laxer(header),
+        stricter=None,
+        untouched=(header, sent, signer) == (signed, body, secret) and abs(skew) <= WINDOW_SECONDS,
+        told=(header, sent, secret),
+    )
