@@ -96,7 +96,6 @@ async def test_good_delivery_is_stored_in_whatever_shape_it_comes(gateway: Runni
         "one-byte chunks": STRIPE + signed + b"Transfer-Encoding: chunked\r\n\r\n" + chunks(body),
         "HTTP/1.0": b"POST /webhooks/stripe HTTP/1.0\r\n" + sized + signed + b"\r\n" + body,
         "absolute form": post(signed, body, path=b"http://gateway/webhooks/stripe"),
-        "asking for HTTP/2": post(signed + UPGRADE + b"h2c\r\nHTTP2-Settings: AAMAAABk\r\n", body),
         "on conditions": post(signed + b'If-None-Match: "x"\r\nRange: bytes=0-1\r\n', body),
         "among 500 headers": post(b"X: y\r\n" * 500 + signed, body),
     }
@@ -104,6 +103,27 @@ async def test_good_delivery_is_stored_in_whatever_shape_it_comes(gateway: Runni
         async with conversation(gateway.url) as talk:
             answer = await talk.ask(request)
             assert (answer.status, answer.body) == (200, b'{"received": true}'), shape
+
+
+@pytest.mark.xfail(strict=True, reason="uvicorn throws away the body of a request that asks for an upgrade")
+async def test_good_delivery_that_asks_for_http_2_is_stored(talk: Conversation, own: Stack) -> None:
+    body = event()
+    asking = UPGRADE + b"h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    answer = await talk.ask(post(signature(own, body) + asking, body))
+    assert (answer.status, answer.reason) == (200, "")
+    assert (await talk.ask(STILL_THERE)).status == 200
+
+
+@pytest.mark.xfail(
+    strict=True, reason="uvicorn takes that body for the next request, if it comes a moment later"
+)
+async def test_body_of_a_request_that_asks_for_http_2_is_awaited(talk: Conversation) -> None:
+    head, _, body = post(UPGRADE + b"h2c\r\n", STILL_THERE).partition(b"\r\n\r\n")
+    await talk.say(head + b"\r\n\r\n")
+    with pytest.raises(TimeoutError):
+        await talk.answer(seconds_max=BODY_SECONDS_MAX / 4)
+    assert (await talk.ask(body)).reason == "signature_missing"
+    assert (await talk.ask(post(path=b"/webhooks/nobody"))).reason == "source_unknown"
 
 
 async def test_good_delivery_is_stored_byte_by_byte(talk: Conversation, own: Stack) -> None:
