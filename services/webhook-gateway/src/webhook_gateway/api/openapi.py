@@ -17,13 +17,26 @@ from contracts.reasons import RefusalReason
 from webhook_gateway.api.answers import kind_of
 from webhook_gateway.api.webhooks import MOUNTS
 from webhook_gateway.domain.policy import refuse
+from webhook_gateway.domain.verification import FORM
 
 _RECEIVED = Schema(
     type=OpenAPIType.OBJECT,
     required=["received"],
     properties={"received": Schema(type=OpenAPIType.BOOLEAN, const=True)},
 )
+_CHALLENGE = Schema(
+    type=OpenAPIType.OBJECT,
+    description="To a sender that asks whether we are the right ones (Slack's `url_verification`)",
+    required=["challenge"],
+    properties={"challenge": Schema(type=OpenAPIType.STRING)},
+)
+_FORM = Schema(
+    type=OpenAPIType.OBJECT,
+    description="From senders that sign forms (Twilio)",
+    additional_properties=Schema(type=OpenAPIType.STRING),
+)
 _BUG = "internal-error"
+_UNAUTHORIZED = 401
 
 
 def describe_webhooks(app: Litestar) -> None:
@@ -39,22 +52,39 @@ def describe_webhooks(app: Litestar) -> None:
 def _operation(operation_id: str) -> Operation:
     received = OpenAPIResponse(
         description="The broker has acknowledged the record",
-        content={"application/json": OpenAPIMediaType(schema=_RECEIVED)},
+        content={"application/json": OpenAPIMediaType(schema=Schema(any_of=[_CHALLENGE, _RECEIVED]))},
     )
-    refusals = {str(status): problem_response(status, sorted(kinds)) for status, kinds in _refusals().items()}
+    refusals = {str(status): _refused(status, kinds) for status, kinds in _refusals().items()}
     return Operation(
         tags=["webhooks"],
         operation_id=operation_id,
         summary="Deliver a webhook",
         description="The body is taken exactly as sent; 200 means that it is stored.",
         parameters=[
-            Parameter(name="source", param_in="path", required=True, schema=Schema(type=OpenAPIType.STRING))
+            Parameter(
+                name="source",
+                param_in="path",
+                required=True,
+                description="As the settings name it: `webhook-gateway sources` lists them",
+                schema=Schema(type=OpenAPIType.STRING),
+            )
         ],
         request_body=RequestBody(
-            content={"application/json": OpenAPIMediaType(schema=Schema())}, required=True
+            content={
+                "application/json": OpenAPIMediaType(schema=Schema()),
+                FORM: OpenAPIMediaType(schema=_FORM),
+            },
+            required=True,
         ),
         responses={"200": received, **refusals},
     )
+
+
+def _refused(status: int, kinds: set[str]) -> OpenAPIResponse:
+    response = problem_response(status, sorted(kinds))
+    if status == _UNAUTHORIZED:  # what vouches for a delivery is no HTTP authentication: nothing is asked for
+        response.headers = {}
+    return response
 
 
 def _refusals() -> dict[int, set[str]]:
