@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
 
-.PHONY: help demo test simulate simulate-faults mutants test-containers faults up down check clean lock openapi format setup
+.PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock openapi format setup
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench-page: $(STAMP) ## docs/performance.md from the last full results
 
 mutants: $(STAMP) ## take each safety line away in turn and see a test notice (ID=relay some)
 	@PYTHONPATH=tests ID="$(ID)" $(BIN)/python -m mutation
+
+constant-time: $(STAMP) ## does the time of a verdict tell what is right of a forged signature? (MEASUREMENTS=, RUNS=, SEED=)
+	@PYTHONPATH=tests MEASUREMENTS="$(MEASUREMENTS)" RUNS="$(RUNS)" SEED="$(SEED)" $(BIN)/python -m constant_time
 
 up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)
