@@ -4,17 +4,15 @@ import random
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
+from faults.memory import check_memory
 from faults.proxy import Proxy, address, through
 from faults.scene import Scene, fault_points
-from harness import Running
 from plumbline.dsn import service_variable
 
 ANSWERS_LOST_SHARE = 0.05
 FAILURES_SHARE = 0.1
 SLOW_SECONDS = 0.2
-RSS_BYTES_MAX = 256 * 1024 * 1024
 SERVICES = ("booking", "audit")
 
 _TRIES_MAX = 10
@@ -59,9 +57,7 @@ async def database_slow(scene: Scene) -> None:
             for proxy in proxies:
                 proxy.downward.latency_seconds = 0.0
         await scene.settled()
-        peaks = {running.name: _rss_peak_bytes(running) for running in _all_running(scene)}
-    scene.notes["peak RSS, MiB"] = {name: peak >> 20 for name, peak in peaks.items()}
-    assert max(peaks.values()) <= RSS_BYTES_MAX, f"more than 256 MiB: {peaks}"
+        check_memory(scene)
 
 
 @asynccontextmanager
@@ -78,15 +74,3 @@ async def _behind_proxies(scene: Scene) -> AsyncGenerator[list[Proxy]]:
         yield proxies
         for running in scene.stack.services("booking") + scene.stack.services("audit"):
             await running.stop()
-
-
-def _all_running(scene: Scene) -> list[Running]:
-    names = ("webhook-gateway", *SERVICES)
-    return [running for name in names for running in scene.stack.services(name) if running.running]
-
-
-def _rss_peak_bytes(running: Running) -> int:
-    """The most memory that the process ever had, by the kernel's account (proc(5), VmHWM in kB)."""
-    status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
-    line = next(each for each in status.splitlines() if each.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024

@@ -1,17 +1,26 @@
 """A TCP proxy between a service and its server, which can do what bad networks do.
 
 It forwards bytes both ways through `upward` (from the client) and `downward` (to it), each with a latency and
-a slice size, and can be told to swallow one direction, to cut all connections, or to cut one just after the
+a slice size, and can be told to swallow one direction, to reset connections, or to cut one just after the
 server has answered something whose answer must then be lost.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+import random
+import socket
+import struct
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 CHUNK_BYTES_MAX = 64 * 1024
+CHUNKS_UNDER_WAY_MAX = 64
+"""Of one connection and way; a sender of more is not read until some have arrived."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER of no time (socket(7)): closing sends RST, and what was not sent yet is thrown away."""
 
 
 @dataclass
@@ -19,14 +28,34 @@ class Direction:
     """How bytes travel one way.
 
     Attributes:
-        latency_seconds: added to every chunk.
+        latency_seconds: how long every chunk is under way; those behind it do not wait for it to arrive.
+        jitter_seconds: how much more or less it is, by `dice`. Bytes stay in order, as TCP has it.
         slice_bytes_max: chunks are cut down to this.
         swallowed: nothing arrives, and nobody is told: a one-way partition.
+        rewritten: bytes that arrive as others: where a server tells its own address, the proxy's.
+        dice: for jitter.
+        carried_bytes: how many have arrived.
     """
 
     latency_seconds: float = 0.0
+    jitter_seconds: float = 0.0
     slice_bytes_max: int = CHUNK_BYTES_MAX
     swallowed: bool = False
+    rewritten: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    dice: random.Random = field(default_factory=random.Random)
+    carried_bytes: int = 0
+
+    def arrival(self) -> float:
+        """When a chunk that is sent now arrives, by the monotonic clock."""
+        late = self.latency_seconds + self.jitter_seconds * self.dice.uniform(-1, 1)
+        return time.monotonic() + max(0.0, late)
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """The chunk as it arrives."""
+        for told, instead in self.rewritten.items():
+            chunk = chunk.replace(told, instead)
+        for start in range(0, len(chunk), self.slice_bytes_max):
+            yield chunk[start : start + self.slice_bytes_max]
 
 
 @dataclass
@@ -42,6 +71,14 @@ class Link:
         self.client.transport.abort()
         self.server.transport.abort()
 
+    def reset(self) -> None:
+        """The same, and both ends are told so (RST): to them it is an error, and no end of the stream."""
+        for end in (self.client, self.server):
+            if not end.transport.is_closing():
+                ours = end.get_extra_info("socket")
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.cut()
+
 
 @dataclass
 class Proxy:
@@ -51,6 +88,8 @@ class Proxy:
         lose_answer_to: asked for every chunk from a client; says whether its answer is to be lost: the server
             gets the chunk, and the connection is cut as soon as the server has answered.
         lost: how many answers were.
+        resets: how many connections were.
+        dice: for which are.
     """
 
     target: tuple[str, int]
@@ -58,6 +97,8 @@ class Proxy:
     downward: Direction = field(default_factory=Direction)
     lose_answer_to: Callable[[bytes], bool] = lambda _chunk: False
     lost: int = 0
+    resets: int = 0
+    dice: random.Random = field(default_factory=random.Random)
     port: int = 0
     _links: list[Link] = field(default_factory=list[Link])
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -76,10 +117,12 @@ class Proxy:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def cut(self) -> None:
-        """Reset every connection; new ones may be made."""
+    def cut(self, share: float = 1.0) -> None:
+        """Reset every connection, or some; new ones may be made."""
         for link in self._links:
-            link.cut()
+            if self.dice.random() < share:
+                self.resets += 1
+                link.reset()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -99,33 +142,53 @@ class Proxy:
         self._links.remove(link)
 
     async def _up(self, reader: asyncio.StreamReader, link: Link) -> None:
-        async for chunk in _chunks(reader, self.upward):
-            link.doomed = link.doomed or self.lose_answer_to(chunk)
-            link.server.write(chunk)
-            await link.server.drain()
+        async with aclosing(_pieces(reader, self.upward)) as pieces:
+            async for piece in pieces:
+                link.doomed = link.doomed or self.lose_answer_to(piece)
+                link.server.write(piece)
+                await link.server.drain()
 
     async def _down(self, reader: asyncio.StreamReader, link: Link) -> None:
-        async for chunk in _chunks(reader, self.downward):
-            if link.doomed:
-                self.lost += 1
+        async with aclosing(_pieces(reader, self.downward)) as pieces:
+            async for piece in pieces:
+                if link.doomed:
+                    self.lost += 1
+                    return
+                link.client.write(piece)
+                await link.client.drain()
+
+
+async def _pieces(reader: asyncio.StreamReader, way: Direction) -> AsyncGenerator[bytes]:
+    """What arrives, as late and in such pieces as that way has it; it ends when the connection does."""
+    under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(CHUNKS_UNDER_WAY_MAX)
+    reading = asyncio.create_task(_take_in(reader, way, under_way))
+    try:
+        while True:
+            arrival, chunk = await under_way.get()
+            if (wait := arrival - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            if not chunk:
                 return
-            link.client.write(chunk)
-            await link.client.drain()
+            for piece in way.pieces(chunk):
+                if not way.swallowed:
+                    way.carried_bytes += len(piece)
+                    yield piece
+                await asyncio.sleep(0)  # each piece is sent by itself
+    finally:
+        reading.cancel()
 
 
-async def _chunks(reader: asyncio.StreamReader, way: Direction) -> AsyncGenerator[bytes]:
-    """What arrives, as slowly and in pieces as that way has it; it ends when the connection does."""
-    while True:
+async def _take_in(
+    reader: asyncio.StreamReader, way: Direction, under_way: asyncio.Queue[tuple[float, bytes]]
+) -> None:
+    """Put every chunk on its way, and at last an empty one: nothing more comes."""
+    chunk = b"more"
+    while chunk:
         try:
-            chunk = await reader.read(way.slice_bytes_max)
+            chunk = await reader.read(CHUNK_BYTES_MAX)
         except ConnectionError:
-            return
-        if not chunk:
-            return
-        if way.latency_seconds:
-            await asyncio.sleep(way.latency_seconds)
-        if not way.swallowed:
-            yield chunk
+            chunk = b""
+        await under_way.put((way.arrival(), chunk))
 
 
 def address(dsn: str) -> tuple[str, int]:

@@ -54,6 +54,18 @@ async def test_latency_delays_each_way(proxy: Proxy) -> None:
     assert time.monotonic() - began >= 0.2
 
 
+async def test_latency_does_not_hold_up_what_is_behind(proxy: Proxy) -> None:
+    proxy.upward.latency_seconds, proxy.upward.jitter_seconds = 0.3, 0.1
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    began = time.monotonic()
+    for number in range(8):
+        writer.write(b"%d" % number)
+        await asyncio.sleep(0.01)  # each is a chunk of its own
+    assert await asyncio.wait_for(reader.readexactly(8), 5) == b"01234567"
+    assert time.monotonic() - began < 8 * 0.2
+    writer.close()
+
+
 async def test_slices_arrive_whole(proxy: Proxy) -> None:
     proxy.upward.slice_bytes_max = proxy.downward.slice_bytes_max = 1
     assert await ask(proxy, b"hello") == b"hello"
@@ -75,6 +87,25 @@ async def test_cut_ends_open_connections_and_admits_new_ones(proxy: Proxy) -> No
         await asyncio.wait_for(reader.readexactly(1), 5)
     writer.close()
     assert await ask(proxy, b"hello") == b"hello"
+
+
+async def test_cut_is_an_error_to_the_client_and_no_end(proxy: Proxy) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    writer.write(b"x")
+    assert await reader.readexactly(1) == b"x"
+    proxy.cut()
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 5)
+    assert proxy.resets == 1
+    writer.close()
+
+
+async def test_rewritten_bytes_arrive_as_others(proxy: Proxy) -> None:
+    proxy.downward.rewritten = {b"hello": b"howdy"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    writer.write(b"hello!")
+    assert await asyncio.wait_for(reader.readexactly(6), 5) == b"howdy!"
+    writer.close()
 
 
 async def test_server_away_refuses_the_client() -> None:
