@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from faults.plan import CHANGES, SMS, Op
+from faults.plan import API, CHANGES, SMS, Op
 
 
 class Outcome(StrEnum):
@@ -31,6 +31,8 @@ class Line:
         op, id, key: of the operation.
         outcome: as the sender understands the answer.
         status: HTTP status code, None without an answer.
+        reason: of a refusal, from the gateway's closed list.
+        signed: how the sender signed, in the words of a row that has it done in several ways.
     """
 
     t: float
@@ -40,11 +42,18 @@ class Line:
     key: str
     outcome: Outcome
     status: int | None
+    reason: str | None = None
+    signed: str = ""
 
     @property
     def source(self) -> str:
         """The configured sender of a delivery."""
         return "sms" if self.op in SMS else "stripe"
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the sender was told not to come again with this (4xx)."""
+        return self.status is not None and 400 <= self.status < 500
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,16 @@ class History:
             for (op, id_), outcome in self.outcomes.items()
             if op not in api
         }
+
+    @property
+    def genuine(self) -> list[Line]:
+        """The attempts of deliveries that were not forged."""
+        return [line for line in self.lines if line.op not in API and line.op is not Op.FORGED]
+
+    @property
+    def refused(self) -> list[Line]:
+        """Those of them that were refused."""
+        return [line for line in self.genuine if line.is_refusal]
 
     def ids(self, ops: Iterable[Op], *outcomes: Outcome) -> set[str]:
         """Ids of the operations of some kinds that ended in one of some ways; in any, if none is named."""

@@ -3,7 +3,19 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from faults import consuming, kills, networks, outages, pauses, poison, records
+from faults import (
+    bursts,
+    clocks,
+    consuming,
+    kills,
+    links,
+    networks,
+    outages,
+    pauses,
+    poison,
+    records,
+    rotations,
+)
 from faults.scene import Scene
 
 SERVICES = ("webhook-gateway", "booking", "audit")
@@ -29,6 +41,7 @@ class Row:
 
 
 _WITHOUT_BOOKING = ("webhook-gateway", "audit")
+_WITHOUT_GATEWAY = ("booking", "audit")
 _GATEWAY = ("webhook-gateway",)
 
 ROWS: tuple[Row, ...] = (
@@ -54,9 +67,17 @@ ROWS: tuple[Row, ...] = (
     Row("F13", "Kafka down, then back", outages.kafka_down, in_make_test=True),
     Row("F16", "rebalances again and again", consuming.rebalanced, services=_WITHOUT_BOOKING),
     Row("F17", "consumer stands still beyond its session", pauses.consumer, services=_WITHOUT_BOOKING),
+    Row(
+        "F18",
+        "gateway's links slow, reset, byte by byte",
+        links.of_gateway,
+        services=_WITHOUT_GATEWAY,
+    ),
     Row("F20", "slow database (+200 ms)", networks.database_slow, services=_GATEWAY),
+    Row("F21", "twenty times as many at the gateway", bursts.at_gateway, services=_WITHOUT_GATEWAY),
     Row("F22", "poison on some keys", poison.ten_keys, in_make_test=True, services=_WITHOUT_BOOKING),
     Row("F23", "everything fails", consuming.everything_fails, in_make_test=True),
+    Row("F24", "clocks off by ±10 min, jumping", clocks.jumping, services=()),
     Row("F26", "whole topics replayed from offset 0", records.replayed, in_make_test=True),
     Row(
         "F28",
@@ -64,6 +85,13 @@ ROWS: tuple[Row, ...] = (
         records.other_versions,
         in_make_test=True,
         services=_WITHOUT_BOOKING,
+    ),
+    Row(
+        "F29",
+        "secret rotated under load",
+        rotations.secrets_rotated,
+        in_make_test=True,
+        services=_WITHOUT_GATEWAY,
     ),
     Row("F33", "broken Kafka records", records.broken, in_make_test=True),
 )

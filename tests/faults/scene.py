@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faults.checkers import check_all
 from faults.history import History
-from faults.load import Load
+from faults.load import WORKERS, Load
 from faults.plan import Size, make_plan
 from faults.snapshot import missing, take_snapshot
 from harness import Infra, Running, Stack, eventually
@@ -45,13 +45,19 @@ class Scene:
     history: History = field(default_factory=lambda: History(()))
 
     @asynccontextmanager
-    async def load(self, *, booking: Running | None = None) -> AsyncGenerator[Load]:
-        """The plan is carried out beside the block; after it all has been sent."""
+    async def load(
+        self, *, booking: Running | None = None, gateway: str = "", workers: int = WORKERS
+    ) -> AsyncGenerator[Load]:
+        """The plan is carried out beside the block; after it all has been sent.
+
+        `gateway` is a base URL other than the service's own.
+        """
         load = Load(
             make_plan(self.seed, self.size),
-            gateway=self.stack.url("webhook-gateway"),
+            gateway=gateway or self.stack.url("webhook-gateway"),
             booking=booking.url if booking else self.stack.url("booking"),
             secrets=self.stack.secrets,
+            workers=workers,
         )
         try:
             async with load.under_way():

@@ -3,7 +3,7 @@ code has no trace of them.
 
 `FAULT_POINTS=point:action[=argument][@probability],…`; FAULT_SEED seeds the dice. Actions: `kill` (SIGKILL,
 which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself); of
-`outgoing-record`: `newer`, `older`; of `payment-read`: `bug=ID+ID`.
+`outgoing-record`: `newer`, `older`; of `payment-read`: `bug=ID+ID`; of `clock`: `ahead=FILE`.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 _RAISE = "DO $$ BEGIN RAISE EXCEPTION 'fault point' USING ERRCODE = '{}'; END $$"
@@ -119,6 +121,18 @@ def _payment_read(fault: Fault) -> None:
     intake.parse_payment = parse_or_fail
 
 
+def _clock(fault: Fault) -> None:
+    """A wall clock that is ahead by as many seconds as the file says at each reading, `ahead=FILE` (F24)."""
+    from chassis import clock
+
+    true_now, file = clock.now, Path(fault.argument)
+
+    def now() -> datetime:
+        return true_now() + timedelta(seconds=float(file.read_text(encoding="ascii")))
+
+    clock.now = now
+
+
 _ADDED_HEADERS = {"traceparent", "ce_correlationid", "ce_causationid", "content-type"}
 """Headers that a consumer must be able to do without."""
 
@@ -129,6 +143,7 @@ POINTS: dict[str, Callable[[Fault], None]] = {
     "before-database-commit": _before_database_commit,
     "outgoing-record": _outgoing_record,
     "payment-read": _payment_read,
+    "clock": _clock,
 }
 
 

@@ -1,0 +1,92 @@
+"""More at once than a gateway takes: F21."""
+
+import asyncio
+import resource
+from statistics import median
+
+from faults.gate import Gate
+from faults.history import Line, Outcome
+from faults.load import Load
+from faults.memory import check_memory
+from faults.plan import API, SHORT
+from faults.scene import Scene, stretched
+from harness import eventually
+
+TIMES = 20
+ORDINARY_SENDERS = 60
+ORDINARY_SENDERS_SHORT = 4
+IN_FLIGHT_MAX = 1_000
+"""As the gateway comes."""
+
+IN_FLIGHT_SHORT_MAX = 40
+STANDING_SECONDS_MAX = 5.0
+"""Until all have sent the heads of their requests: the gateway waits ten for their bodies."""
+
+RECOVERED_SECONDS_MAX = 60.0
+OPEN_FILES = 8_192
+"""As many as all these connections need, on either side; some shells allow only 1,024."""
+
+
+async def at_gateway(scene: Scene) -> None:
+    """F21: twenty times as many senders as ever, all at the same moment."""
+    short = scene.size == SHORT
+    senders = ORDINARY_SENDERS_SHORT if short else ORDINARY_SENDERS
+    bound = IN_FLIGHT_SHORT_MAX if short else IN_FLIGHT_MAX
+    _allow_open_files()
+    await scene.stack.start("webhook-gateway", {"GATEWAY_IN_FLIGHT_MAX": str(bound)})
+    async with scene.load(workers=senders) as load:
+        await load.reached(0.8)  # by now all bookings are made
+        began = load.elapsed
+        opened = await _burst(scene, load, senders * TIMES, bound)
+        recovered = load.elapsed
+    scene.notes["all promised after, seconds"] = round(recovered - opened, 1)
+    await scene.settled()
+    check_memory(scene)
+    assert recovered - opened <= stretched(RECOVERED_SECONDS_MAX), f"it took {recovered - opened:.1f} s"
+    _check(scene, began, recovered)
+
+
+async def _burst(scene: Scene, load: Load, senders: int, bound: int) -> float:
+    """It is over when everybody has a promise; returns when it began."""
+    gate, operations = Gate(), load.take(senders)
+    deliveries = sum(operation.op not in API for operation in operations)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(load.together(operations, gate.post))
+        try:
+            seconds = stretched(STANDING_SECONDS_MAX)
+            await eventually(lambda: gate.standing >= deliveries, seconds=seconds, what="all to stand there")
+            await eventually(
+                lambda: gate.turned_away >= deliveries - bound, seconds=seconds, what="back-pressure"
+            )
+        finally:
+            scene.notes |= {"stood at the gate": gate.standing, "turned away": gate.turned_away}
+            opened = load.elapsed
+            gate.open()
+    return opened
+
+
+def _check(scene: Scene, began: float, recovered: float) -> None:
+    """Only told to come again, and only while it lasted; what it was like before and after."""
+    lines = scene.history.genuine
+    refused = {f"{line.status} {line.reason}" for line in scene.history.refused}
+    late = [line for line in lines if line.began > recovered and line.outcome is not Outcome.OK]
+    scene.notes |= {
+        "answered 503": sum(line.status == 503 for line in lines),
+        "median before, ms": _median_ms([line for line in lines if line.t < began]),
+        "median afterwards, ms": _median_ms([line for line in lines if line.began > recovered]),
+    }
+    assert not refused, f"valid deliveries refused: {sorted(refused)}"
+    assert not late, f"{len(late)} deliveries were not accepted after the burst, as {late[0]}"
+
+
+def _allow_open_files() -> None:
+    """Here, and so in the processes that are started from here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _median_ms(lines: list[Line]) -> int | None:
+    times = [line.t - line.began for line in lines if line.outcome is Outcome.OK]
+    return round(median(times) * 1000) if times else None

@@ -1,0 +1,97 @@
+"""What rows judge themselves: each judge finds what it is there for, and is silent about sound answers."""
+
+import pytest
+
+from faults import clocks, rotations
+from faults.clocks import Jump
+from faults.history import Line, Outcome
+from faults.plan import Op
+
+ENDED = 10.0
+JUMPS = [Jump(0.0, 0.0, 0.0), Jump(600.0, 20.0, 20.1), Jump(-600.0, 40.0, 40.1)]
+
+
+def line(signed: str, status: int, at: float, reason: str | None = None, *, id_: str = "evt_1") -> Line:
+    """Sent at `at`, and answered half a second later."""
+    outcome = Outcome.OK if status == 200 else Outcome.FAIL
+    return Line(at + 0.5, at, Op.PAID, id_, "client-1", outcome, status, reason, signed)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        line("old", 200, 5.0),
+        line("new", 200, 5.0),
+        line("new", 200, 15.0),
+        line("old", 401, 15.0, "signature_mismatch"),
+        line("old", 200, ENDED - 0.2),
+        line("old", 401, ENDED - 0.2, "signature_mismatch"),  # the end came while it was under way
+    ],
+)
+def test_rotation_that_holds_is_silent(sound: Line) -> None:
+    assert rotations.misjudged([sound], ENDED) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (line("old", 401, 5.0, "signature_mismatch"), "valid deliveries refused"),
+        (line("new", 401, 5.0, "signature_mismatch"), "valid deliveries refused"),
+        (line("new", 401, 15.0, "signature_mismatch"), "valid deliveries refused"),
+        (line("old", 200, 15.0), "old secrets accepted after their end"),
+        (line("old", 401, 15.0, "timestamp_outside_window"), "old secrets refused as"),
+    ],
+)
+def test_rotation_that_does_not_hold_is_told(wrong: Line, told: str) -> None:
+    (violation,) = rotations.misjudged([line("new", 200, 5.0), wrong], ENDED)
+    assert violation.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        line("0.0", 200, 1.0),
+        line("280.0", 200, 1.0),
+        line("600.0", 401, 1.0, "timestamp_outside_window"),
+        line("600.0", 200, 25.0),
+        line("280.0", 401, 25.0, "timestamp_outside_window"),
+        line("0.0", 200, 19.8),  # during the jump
+        line("0.0", 401, 19.8, "timestamp_outside_window"),
+        line("-600.0", 200, 50.0),
+    ],
+)
+def test_window_that_alone_decides_is_silent(sound: Line) -> None:
+    assert clocks.misjudged([sound], JUMPS) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (line("280.0", 401, 1.0, "timestamp_outside_window"), "refused as timestamp_outside_window"),
+        (line("600.0", 200, 1.0), "accepted with clocks 600 s apart"),
+        (line("0.0", 200, 25.0), "accepted with clocks 600 s apart"),
+        (line("600.0", 200, 50.0), "accepted with clocks 1200 s apart"),
+        (line("600.0", 401, 1.0, "signature_mismatch"), "outside the window, and refused as"),
+    ],
+)
+def test_other_judge_than_the_window_is_told(wrong: Line, told: str) -> None:
+    (violation,) = clocks.misjudged([line("0.0", 200, 1.0), wrong], JUMPS)
+    assert violation.startswith(told)
+
+
+def test_delivery_before_one_that_was_promised_earlier_is_told() -> None:
+    first, second = line("0.0", 200, 1.0, id_="evt_1"), line("0.0", 200, 2.0, id_="evt_2")
+    assert clocks.overtaken([first, second], "the topic", {"evt_1": 7, "evt_2": 8}) == []
+    (violation,) = clocks.overtaken([first, second], "the topic", {"evt_1": 8, "evt_2": 7})
+    assert "out of order in the topic: 1, as client-1" in violation
+
+
+def test_deliveries_under_way_at_the_same_time_may_stand_either_way() -> None:
+    first, second = line("0.0", 200, 1.0, id_="evt_1"), line("0.0", 200, 1.2, id_="evt_2")
+    assert clocks.overtaken([first, second], "the topic", {"evt_1": 8, "evt_2": 7}) == []
+
+
+def test_first_try_counts_though_it_was_not_answered() -> None:
+    lost = Line(0.9, 0.5, Op.PAID, "evt_2", "client-1", Outcome.INFO, None)
+    first, second = line("0.0", 200, 1.0, id_="evt_1"), line("0.0", 200, 2.0, id_="evt_2")
+    assert clocks.overtaken([lost, first, second], "the topic", {"evt_1": 8, "evt_2": 7}) == []
