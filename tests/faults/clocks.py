@@ -11,8 +11,8 @@ from pathlib import Path
 
 from chassis import clock
 from faults.history import Line, Outcome
-from faults.load import Load, Signing
-from faults.plan import Operation
+from faults.load import WORKERS, Load, Signing
+from faults.plan import SHORT, Operation
 from faults.scene import Scene, fault_points
 from plumbline import atomic, waiting
 
@@ -25,6 +25,10 @@ AHEAD_SECONDS = {0.0: 60, 280.0: 10, -280.0: 10, 600.0: 10, -600.0: 10}
 
 JUMPS = ((0.15, 600.0), (0.3, 0.0), (0.45, -600.0), (0.6, 0.0), (0.7, 280.0), (0.8, -280.0), (0.9, 0.0))
 """From which part of the load on the services' clocks are ahead by how much."""
+
+
+WORKERS_SHORT = 8
+"""What is under way during a jump may be judged either way: of a short load that shall be little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ async def jumping(scene: Scene) -> None:
         points = fault_points(f"clock:ahead={file}", str(scene.seed))
         await waiting.together(*(scene.stack.start(service, points) for service in SERVICES))
         jumps = [Jump(0.0, 0.0, 0.0)]
-        async with scene.load() as load:
+        async with scene.load(workers=WORKERS_SHORT if scene.size == SHORT else WORKERS) as load:
             load.signing = lambda operation: _signing(scene, operation)
             for share, ahead in JUMPS:
                 await load.reached(share)

@@ -1,9 +1,9 @@
 """The links of the gateway, to its senders and to Kafka: F18."""
 
-import asyncio
 import random
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from statistics import median
 
 from faults.history import Outcome
 from faults.memory import check_memory
@@ -13,8 +13,14 @@ from faults.scene import Scene
 
 LATENCY_SECONDS = 0.5
 JITTER_SECONDS = 0.3
-RESET_EVERY_SECONDS = 0.2
+SLOW_SECONDS_MIN = 3 * LATENCY_SECONDS
+"""Of most deliveries: each goes four ways, to the gateway and to Kafka and back."""
+
+RESETS = 100
+RESETS_SHORT = 10
 RESET_SHARE = 0.5
+"""Of the senders' connections each time; the gateway has one to a broker, which is cut every time."""
+
 WORKERS = 48
 WORKERS_SHORT = 24
 """A delivery takes two seconds on slow links, so that more of them are under way."""
@@ -42,18 +48,26 @@ async def of_gateway(scene: Scene) -> None:
     _check(scene, to_gateway, to_kafka)
 
 
-async def _load_with_faults(scene: Scene, *proxies: Proxy) -> None:
+async def _load_with_faults(scene: Scene, to_gateway: Proxy, to_kafka: Proxy) -> None:
+    proxies = (to_gateway, to_kafka)
     workers = WORKERS_SHORT if scene.size == SHORT else WORKERS
-    async with scene.load(gateway=f"http://{_LOOPBACK}:{proxies[0].port}", workers=workers) as load:
+    async with scene.load(gateway=f"http://{_LOOPBACK}:{to_gateway.port}", workers=workers) as load:
         await load.reached(0.1)
         with _slow(proxies):
+            slow = load.elapsed
             await load.reached(0.35)
-        await load.reached(0.45)
-        async with _reset(proxies):
-            await load.reached(0.7)
+            clear = load.elapsed
+        resets = RESETS_SHORT if scene.size == SHORT else RESETS
+        for number in range(resets):
+            await load.reached(0.45 + 0.25 * number / resets)
+            to_gateway.cut(RESET_SHARE)
+            to_kafka.cut()
         await load.reached(0.8)
         with _sliced(proxies):
             await load.reached(0.85)
+    times = [x.t - x.began for x in scene.history.genuine if slow < x.began and x.t < clear]
+    scene.notes["median on slow links, seconds"] = round(median(times), 2)
+    assert median(times) >= SLOW_SECONDS_MIN, f"a delivery took {median(times):.2f} s: some link was not slow"
 
 
 def _check(scene: Scene, *proxies: Proxy) -> None:
@@ -61,9 +75,14 @@ def _check(scene: Scene, *proxies: Proxy) -> None:
     refused = {f"{line.status} {line.reason}" for line in scene.history.refused}
     carried = [proxy.upward.carried_bytes for proxy in proxies]
     resets = [proxy.resets for proxy in proxies]
-    scene.notes |= {"resets": resets, "tries": len(scene.history.genuine), "accepted": accepted}
+    scene.notes |= {
+        "resets, of senders and of the broker": resets,
+        "bytes to gateway and to the broker": carried,
+        "tries": len(scene.history.genuine),
+        "accepted": accepted,
+    }
     assert not refused, f"valid deliveries refused: {sorted(refused)}"
-    assert all(resets), f"no connection was reset: {resets}"
+    assert all(resets), f"a link had no connection reset: {resets}"
     assert min(carried) >= accepted * BYTES_PER_DELIVERY_MIN, f"{accepted} accepted over {carried} bytes"
 
 
@@ -83,23 +102,6 @@ def _slow(proxies: Sequence[Proxy]) -> Generator[None]:
     yield
     for way in _ways(proxies):
         way.latency_seconds = way.jitter_seconds = 0.0
-
-
-@asynccontextmanager
-async def _reset(proxies: Sequence[Proxy]) -> AsyncGenerator[None]:
-    """Half of all connections, five times a second."""
-
-    async def again_and_again() -> None:
-        while True:
-            await asyncio.sleep(RESET_EVERY_SECONDS)
-            for proxy in proxies:
-                proxy.cut(RESET_SHARE)
-
-    resetting = asyncio.create_task(again_and_again())
-    try:
-        yield
-    finally:
-        resetting.cancel()
 
 
 @contextmanager
