@@ -90,7 +90,8 @@ def misjudged(lines: Iterable[Line], jumps: Sequence[Jump]) -> list[str]:
         accepted, apart = line.outcome is Outcome.OK, _seconds_apart(jumps, line)
         if accepted not in {seconds <= WINDOW_SECONDS for seconds in apart}:
             verdict = "accepted" if accepted else f"refused as {line.reason}"
-            wrong[f"{verdict} with clocks {max(apart):.0f} s apart"] += 1
+            least = min(apart) if accepted else max(apart)
+            wrong[f"{verdict} with clocks {least:.0f} s apart"] += 1
         elif not accepted and line.reason != "timestamp_outside_window":
             wrong[f"outside the window, and refused as {line.reason}"] += 1
     return [f"{what}: {times}" for what, times in sorted(wrong.items())]

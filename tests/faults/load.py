@@ -114,9 +114,11 @@ class Load:
             for each in self._plan
             if each.op is Op.CREATE and each.booking is not None
         }
-        async with self._http, asyncio.TaskGroup() as group:
-            for _ in range(self._workers):
-                group.create_task(self._work())
+        async with self._http:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._workers):
+                    group.create_task(self._work())
+            await self.reached(1.0)  # what was taken is carried out by others, with the same client
 
     def take(self, count: int) -> list[Operation]:
         """The next operations of the plan; whoever takes them has them carried out, by `together`."""
