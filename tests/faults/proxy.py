@@ -54,8 +54,9 @@ class Direction:
         """The chunk as it arrives."""
         for told, instead in self.rewritten.items():
             chunk = chunk.replace(told, instead)
-        for start in range(0, len(chunk), self.slice_bytes_max):
-            yield chunk[start : start + self.slice_bytes_max]
+        size = self.slice_bytes_max  # of this chunk: it may change meanwhile
+        for start in range(0, len(chunk), size):
+            yield chunk[start : start + size]
 
 
 @dataclass

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from faults.proxy import Proxy, address, through
+from faults.proxy import Direction, Proxy, address, through
 from harness import Infra
 
 
@@ -69,6 +69,14 @@ async def test_latency_does_not_hold_up_what_is_behind(proxy: Proxy) -> None:
 async def test_slices_arrive_whole(proxy: Proxy) -> None:
     proxy.upward.slice_bytes_max = proxy.downward.slice_bytes_max = 1
     assert await ask(proxy, b"hello") == b"hello"
+
+
+def test_chunk_arrives_once_though_its_slices_grow_meanwhile() -> None:
+    way = Direction(slice_bytes_max=1)
+    pieces = way.pieces(b"hello")
+    first = next(pieces)
+    way.slice_bytes_max = 64
+    assert first + b"".join(pieces) == b"hello"
 
 
 @pytest.mark.parametrize("way", ["upward", "downward"])
