@@ -20,7 +20,7 @@ from rich.table import Table as Printed
 from bench import document
 from bench.row import Row, Size
 from bench.rows import ROWS
-from bench.running import ROUNDS, Result, run_row
+from bench.running import ROUNDS, NotRunError, Result, run_row
 from harness.embedded import EmbeddedInfra, embedded_infra
 
 RESULTS = Path("var/bench")
@@ -44,9 +44,13 @@ async def main() -> int:
     async with embedded_infra() as infra:
         assert isinstance(infra, EmbeddedInfra)
         for row in rows:
-            result = await run_row(
-                row, infra, rounds=rounds, size=size, say=lambda text: console.print(text, markup=False)
-            )
+            try:
+                result = await run_row(
+                    row, infra, rounds=rounds, size=size, say=lambda text: console.print(text, markup=False)
+                )
+            except NotRunError as error:
+                console.print(f"{row.name} is not run: {error}", style="yellow", markup=False)
+                continue
             _tell(console, result)
             results.append(result)
     return int(any(sample.violations for result in results for sample in result.samples.taken))
@@ -71,7 +75,7 @@ def wanted(environ: Mapping[str, str]) -> tuple[list[Row], int, Size]:
     rounds = environ.get("ROUNDS") or str(_QUICK_ROUNDS if size is Size.QUICK else ROUNDS)
     if not rounds.isdecimal() or not int(rounds):
         raise ValueError(f"ROUNDS={rounds}: a whole number from 1 on is expected")
-    return [row for row in ROWS.values() if not names or row.name in names], int(rounds), size
+    return [row for name, row in ROWS.items() if not names or name in names], int(rounds), size
 
 
 def _tell(console: Console, result: Result) -> None:

@@ -33,13 +33,16 @@ def to_document(result: Result) -> Document:
         "machine": result.machine,
         "versions": result.versions,
         "obstacles": result.obstacles,
+        "missing": dict(result.missing),
         "findings": [asdict(finding) for finding in result.findings],
         "sides": [asdict(side) for side in row.sides],
         "experiments": [
             {
                 "name": experiment.name,
                 "figures": experiment.figures,
-                "sides": [_of_side(experiment, side, samples) for side in row.sides],
+                "sides": [
+                    _of_side(experiment, side, samples) for side in row.sides if experiment.is_of(side.name)
+                ],
             }
             for experiment in row.experiments
         ],

@@ -29,6 +29,7 @@ def _section(document: Document) -> str:
     machine = ", ".join(document["machine"].values())
     obstacles = [f"* no number: {obstacle}" for obstacle in document["obstacles"]]
     sides = [f"* **{side['name']}**: {side['description']}" for side in document["sides"]]
+    sides += [f"* not measured, {name}: {why}" for name, why in document.get("missing", {}).items()]
     return "\n".join(
         [
             f"## {document['row']} · {document['title']}\n",

@@ -1,7 +1,7 @@
 """What a row of performance.md is made of."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.judging import Comparison, Sample
@@ -42,6 +42,12 @@ class Experiment:
     figures: dict[str, str]
     """Figure → its name with unit, as tables have it."""
     measure: Measure
+    sides: Sequence[str] = ()
+    """Those that it is measured on; none stands for all of the row."""
+
+    def is_of(self, side: str) -> bool:
+        """Whether it is measured on that side."""
+        return not self.sides or side in self.sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Row:
         experiments: each with `rounds` rounds of all sides.
         comparisons: what the table says, with the targets.
         yardsticks: names of `bench.yardsticks`, printed with the table.
+        find_missing: asked before the first round: sides that cannot be measured here, and why.
     """
 
     name: str
@@ -62,3 +69,12 @@ class Row:
     experiments: Sequence[Experiment]
     comparisons: Sequence[Comparison]
     yardsticks: Sequence[str]
+    find_missing: Callable[[], Awaitable[Mapping[str, str]]] | None = None
+
+    def without(self, missing: Collection[str]) -> "Row":
+        """The same without these sides, and without what is compared with them."""
+        return replace(
+            self,
+            sides=[side for side in self.sides if side.name not in missing],
+            comparisons=[c for c in self.comparisons if not {c.side, c.against} & set(missing)],
+        )

@@ -1,8 +1,8 @@
 """Runs a row: yardsticks, interleaved rounds, yardsticks. Says on the way what it does."""
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from bench.judging import Finding, Reading, Sample, Samples
 from bench.machine import describe_machine, describe_versions
@@ -27,6 +27,7 @@ class Result:
     Attributes:
         rounds: how many were asked for; each experiment may have more, some of them void.
         obstacles: why the run as a whole has no number; empty if it has.
+        missing: sides that could not be measured on this machine, and why.
     """
 
     row: Row
@@ -39,10 +40,25 @@ class Result:
     samples: Samples
     findings: list[Finding]
     obstacles: list[str]
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class NotRunError(Exception):
+    """There is nothing to compare on this machine; the message says what to do."""
 
 
 async def run_row(row: Row, infra: EmbeddedInfra, *, rounds: int, size: Size, say: Say) -> Result:
-    """Measure every side of a row in turn, round after round."""
+    """Measure every side of a row in turn, round after round.
+
+    Raises:
+        NotRunError: of its sides too few can be measured here.
+    """
+    missing = await row.find_missing() if row.find_missing else {}
+    row = row.without(missing)
+    if not row.comparisons:
+        raise NotRunError("; ".join(f"{side}: {why}" for side, why in missing.items()))
+    for side, why in missing.items():
+        say(f"  without {side}: {why}")
     began_at = clock.now().isoformat(timespec="seconds")
     say(f"{row.name} {row.title}")
     before = await _yardsticks(row, infra, size, say)
@@ -62,6 +78,7 @@ async def run_row(row: Row, infra: EmbeddedInfra, *, rounds: int, size: Size, sa
         samples,
         [samples.find(comparison) for comparison in row.comparisons],
         find_obstacles(row, samples, readings, rounds),
+        missing,
     )
 
 
@@ -94,7 +111,7 @@ async def _rounds(
     most = rounds + int(rounds * EXTRA_ROUNDS_SHARE_MAX)
     while samples.rounds_that_count(experiment.name) < rounds and number < most:
         number += 1
-        for side in row.sides:
+        for side in [side for side in row.sides if experiment.is_of(side.name)]:
             sample = await experiment.measure(side.name, number, infra, size)
             samples.taken.append(sample)
             say(f"  {experiment.name} {number}/{rounds} {side.name}: {_told(experiment, sample)}")
