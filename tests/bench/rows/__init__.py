@@ -3,6 +3,27 @@
 from collections.abc import Mapping
 
 from bench.row import Row
-from bench.rows import outbox_held_snapshot, outbox_relay
+from bench.rows import (
+    gateway_forged,
+    gateway_hot_key,
+    gateway_latency,
+    gateway_overload,
+    gateway_saturation,
+    outbox_held_snapshot,
+    outbox_relay,
+)
 
-ROWS: Mapping[str, Row] = {row.name: row for row in (outbox_relay.ROW, outbox_held_snapshot.ROW)}
+ROWS: Mapping[str, Row] = {
+    row.name.upper(): row
+    for row in (
+        gateway_saturation.SATURATION_ROW,
+        gateway_saturation.PLATFORM_ROW,
+        gateway_saturation.TAX_ROW,
+        gateway_latency.ROW,
+        gateway_hot_key.ROW,
+        gateway_overload.ROW,
+        gateway_forged.ROW,
+        outbox_relay.ROW,
+        outbox_held_snapshot.ROW,
+    )
+}
