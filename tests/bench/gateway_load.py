@@ -184,12 +184,18 @@ class Loader:
         """At these moments, or as soon after them as a connection is free."""
         due, last = 0, len(moments)
         while (now := time.perf_counter()) < end:
-            while due < last and moments[due] <= now and self._free:
-                self._send(first + due, moments[due])
-                due += 1
+            due = self._send_due(first, moments, due, now)
             self._receive(min(end, moments[due]) if due < last and self._free else end)
+        due = self._send_due(first, moments, due, end)
         for late in range(due, last):
             self._scheduled[first + late], self._answered[first + late] = moments[late], end
+
+    def _send_due(self, first: int, moments: list[float], due: int, now: float) -> int:
+        """What is due by now, as far as connections are free; the number in the phase of what is next."""
+        while due < len(moments) and moments[due] <= now and self._free:
+            self._send(first + due, moments[due])
+            due += 1
+        return due
 
     def _settle(self) -> None:
         """Wait for the answers that are under way; those that do not come are given up."""
