@@ -16,7 +16,7 @@ WAITING_BYTES_MAX = 16 * 1024
 class JoinedWritesProtocol(HttpToolsProtocol):
     """uvicorn's protocol over a transport that joins writes."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """A client has connected."""
         super().connection_made(cast("asyncio.Transport", JoiningTransport(transport, self.loop)))
 
