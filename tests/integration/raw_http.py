@@ -145,10 +145,9 @@ async def _ended(task: asyncio.Task[Any]) -> None:
 
 
 def assert_typed(answer: Answer) -> None:
-    """A problem (RFC 9457), or the parser's plain 400, after which the connection cannot be understood."""
-    if answer.headers["content-type"] != PROBLEM_JSON:
-        assert (answer.status, answer.closes) == (400, True), answer
-    elif answer.body:
+    """Every error is a problem (RFC 9457); a HEAD is answered without its body."""
+    assert answer.headers["content-type"] == PROBLEM_JSON, answer
+    if answer.body:
         problem = json.loads(answer.body)
         assert problem["status"] == answer.status, answer
         assert problem["type"].startswith(PROBLEM_TYPE_PREFIX), answer

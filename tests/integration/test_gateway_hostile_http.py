@@ -108,7 +108,6 @@ async def test_body_whose_end_is_unclear_is_refused_and_the_connection_closed(
         "space in the path": post(path=b"/webhooks/stripe x"),
         "path that is not ASCII": post(path="/webhooks/ü".encode()),
         "path without a slash": post(path=b"webhooks/stripe"),
-        "path of a mebibyte": post(path=b"/webhooks/" + b"x" * MEBIBYTE),
         "scheme without a host": post(path=b"http://"),
         "host without a path": post(path=b"http://gateway"),
         "tunnel": b"CONNECT gateway:443 HTTP/1.1\r\nHost: gateway:443\r\n\r\n",
@@ -152,9 +151,7 @@ async def test_what_is_not_http_is_refused_and_the_connection_closed(
         "Expect nonsense": post(b"Expect: nonsense\r\n"),
         "Accept nothing": post(b"Accept: image/png;q=0\r\nAccept-Charset: x\r\nTE: trailers, x\r\n"),
         "500 headers": post(b"X: y\r\n" * 500),
-        "100,000 headers": post(b"X: y\r\n" * 100_000),
-        "header of a mebibyte": post(b"X: " + b"y" * MEBIBYTE + b"\r\n"),
-        "header name of a mebibyte": post(b"x" * MEBIBYTE + b": y\r\n"),
+        "header of 60 kB": post(b"X: " + b"y" * 60_000 + b"\r\n"),
     }
 )
 async def test_oddities_without_a_signature_are_refused_for_want_of_it(
@@ -170,7 +167,6 @@ async def test_oddities_without_a_signature_are_refused_for_want_of_it(
         "empty": post(b"Stripe-Signature: \r\n"),
         "twice": post(b"Stripe-Signature: t=1\r\nStripe-Signature: v1=2\r\n"),
         "30 kB": post(b"Stripe-Signature: " + b"v1=0," * 6_000 + b"\r\n"),
-        "a mebibyte": post(b"Stripe-Signature: " + b"0" * MEBIBYTE + b"\r\n"),
     }
 )
 async def test_signature_header_of_no_known_form_is_refused_as_malformed(
@@ -185,7 +181,7 @@ async def test_signature_behind_the_body_vouches_for_nothing(gateway: Running) -
     answer = await judged(
         gateway, framed(CHUNKED + b"Trailer: Stripe-Signature\r\n", b"2\r\n{}\r\n" + trailer)
     )
-    assert (answer.status, answer.reason) in {(401, "signature_missing"), (401, "signature_mismatch")}
+    assert (answer.status, answer.reason) == (401, "signature_missing")
 
 
 def paths(*paths: bytes) -> Iterable[object]:

@@ -17,7 +17,7 @@ import uvicorn
 from litestar import Litestar
 
 from chassis.health import Check, Health
-from chassis.joined_writes import JoinedWritesProtocol
+from chassis.http_protocol import BoundedHttpProtocol
 from chassis.logs import get_logger
 from chassis.parts import Part
 from chassis.settings import ServiceSettings
@@ -137,7 +137,8 @@ class Service:
                 app,
                 host=host,
                 port=port,
-                http=JoinedWritesProtocol,
+                http=BoundedHttpProtocol,
+                ws="none",  # nobody is served over it, and uvicorn leaves a POST that asks for it unanswered
                 loop="asyncio",
                 access_log=False,
                 server_header=False,

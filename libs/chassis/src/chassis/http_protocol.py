@@ -1,0 +1,159 @@
+"""HTTP/1.1 as uvicorn speaks it, with limits that it has no setting for, and its errors as problems (ALL-6).
+
+uvicorn waits without end for the head of a request, its line and headers, and keeps however much of it comes.
+Of a request that asks for an upgrade it throws the body away, or takes it for the next request, because its
+parser stops behind the head (github.com/Kludex/uvicorn/issues/2722).
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, cast
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from chassis.joined_writes import JoinedWritesProtocol
+from chassis.problems import PROBLEM_JSON, problem_body
+
+HEAD_SECONDS_MAX = 10.0
+"""From a new connection, or from the first byte of a further request, to the end of its headers."""
+HEAD_BYTES_MAX = 64 * 1024
+"""Nobody who means well sends a quarter of this. While a head is not whole, one read more is held."""
+
+
+_CONNECT = b"CONNECT"
+
+
+class HeadTooLargeError(ValueError):
+    """The headers are refused before anybody looks at them."""
+
+
+class BoundedHttpProtocol(JoinedWritesProtocol):
+    """One connection. What is not said here is uvicorn's, but for the joined writes."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._heads = 0
+        self._has_begun = False
+        self._head_bytes = 0
+        self._is_too_large = False
+        self._passed_over = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """A head is awaited from now on."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse it; what it adds to an unfinished head is counted."""
+        heads_before = self._heads
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        if self._deadline is None or self.transport.is_closing() or self._heads != heads_before:
+            return  # no head is unfinished, or it has only begun: how far before its end nobody can say
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._is_too_large = True
+            self.send_400_response("the headers are too long")
+
+    def on_message_begin(self) -> None:
+        """The first byte of a head."""
+        super().on_message_begin()
+        self._await_head()
+        self._heads, self._has_begun = self._heads + 1, True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. What stands behind a chunked body must not look like one (RFC 9110, 6.5.1)."""
+        if self._has_begun:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole.
+
+        Raises:
+            HeadTooLargeError: the parser ends with it, and answers.
+        """
+        self._stop_waiting()
+        self._has_begun = False
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
+            self._is_too_large = True
+            raise HeadTooLargeError
+        method = self.parser.get_method()
+        if self.parser.should_upgrade() and method != _CONNECT:
+            kept = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+            line = b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())
+            self._passed_over = b"".join([line, *kept, b"\r\n"])
+        else:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if not self._passed_over:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """The last answer of this connection: what came on it cannot be understood, or not be borne."""
+        if self._is_too_large:
+            self._answer(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "the headers are too long"
+            )
+        else:
+            self._answer(HTTPStatus.BAD_REQUEST, "invalid-request", msg)
+
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.send_400_response("this is no HTTP request")
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade(data[upgrade.args[0] :])
+                continue
+            return
+
+    def _without_upgrade(self, behind: bytes) -> bytes:
+        """What to parse instead: the head without what asks for an upgrade, and what came behind it."""
+        head, self._passed_over = self._passed_over, b""
+        if not head:  # a tunnel was asked for: what is behind is meant for nobody here
+            self.cycle.keep_alive = False
+            return b""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return head + behind
+
+    def _await_head(self) -> None:
+        self._stop_waiting()
+        self._has_begun, self._head_bytes = False, 0
+        self._deadline = self.loop.call_later(HEAD_SECONDS_MAX, self._give_up_on_head)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up_on_head(self) -> None:
+        self._deadline = None
+        cycle = cast(
+            "RequestResponseCycle | None", self.cycle
+        )  # none before the first, whatever uvicorn says
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False  # the answer that is still owed goes first, and closes
+        elif self._has_begun:
+            self._answer(HTTPStatus.REQUEST_TIMEOUT, "head-incomplete", "the headers did not arrive in time")
+        else:
+            self.transport.close()
+
+    def _answer(self, status: HTTPStatus, kind: str, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        body = msgspec.json.encode(problem_body(status, kind, detail))
+        head = f"content-type: {PROBLEM_JSON}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        self.transport.close()
