@@ -47,11 +47,11 @@ class Gate:
             raise httpx.ConnectError(str(error)) from error
         answer = asyncio.create_task(_read_answer(reader))
         try:
-            async with asyncio.timeout(REQUEST_SECONDS_MAX):
-                writer.write(_head(parts.path, parts.netloc, body, headers))
-                await self._wait(answer)
-                if not answer.done():
-                    writer.write(body)
+            writer.write(_head(parts.path, parts.netloc, body, headers))
+            await self._wait(answer)
+            if not answer.done():
+                writer.write(body)
+            async with asyncio.timeout(REQUEST_SECONDS_MAX):  # from when it was let in
                 return await answer
         except (OSError, EOFError) as error:
             raise httpx.ReadError(str(error)) from error

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count, islice
+from itertools import count
 
 import httpx
 
@@ -120,9 +120,16 @@ class Load:
                     group.create_task(self._work())
             await self.reached(1.0)  # what was taken is carried out by others, with the same client
 
-    def take(self, count: int) -> list[Operation]:
-        """The next operations of the plan; whoever takes them has them carried out, by `together`."""
-        return list(islice(self._todo, count))
+    def take(self, deliveries: int) -> list[Operation]:
+        """The next operations of the plan with so many deliveries among them, or all that are left.
+
+        Whoever takes them has them carried out, by `together`.
+        """
+        taken: list[Operation] = []
+        while deliveries > 0 and (operation := next(self._todo, None)) is not None:
+            taken.append(operation)
+            deliveries -= operation.op not in API
+        return taken
 
     async def together(self, operations: Sequence[Operation], post: Post) -> None:
         """Carry these out all at once, the deliveries by way of `post`."""
