@@ -97,6 +97,9 @@ def test_form_is_read_only_where_the_source_sends_forms() -> None:
     assert read_document(b"a=1&a=2&b=", FORM, forms_allowed=True) == Document(
         {"a": "2", "b": ""}, FORM[0][1].decode().split(";")[0]
     )
+    assert read_document("a=\N{SNOWMAN}&b=%E2%98%83".encode(), FORM, forms_allowed=True) == Document(
+        {"a": "\N{SNOWMAN}", "b": "\N{SNOWMAN}"}, "application/x-www-form-urlencoded"
+    )
     assert read_document(b"a=1", FORM, forms_allowed=False) == Refused(RefusalReason.BODY_NOT_JSON)
     assert read_document(b"a=1", [], forms_allowed=True) == Refused(RefusalReason.BODY_NOT_JSON)
 

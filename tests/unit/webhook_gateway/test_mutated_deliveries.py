@@ -91,7 +91,9 @@ def _try_one(rng: random.Random) -> Verified | Refused:
 
 def _read(scheme: Scheme, headers: list[tuple[bytes, bytes]], body: bytes, told: str) -> None:
     """What would come next, whatever the verdict was: with the flag off it does."""
-    document = read_document(body, headers, forms_allowed=scheme.name in FORM_SCHEMES)
+    document = read_document(
+        body, headers, forms_allowed=scheme.name in FORM_SCHEMES or "{form}" in scheme.signed
+    )
     if isinstance(document, Refused):
         return
     found = identify(document, body, IDENTITIES[scheme.name], "acme", SignedFacts(), headers)

@@ -15,7 +15,7 @@ _CHALLENGE_TYPE = "url_verification"
 def read_document(body: bytes, headers: Headers, *, forms_allowed: bool) -> Document | Refused:
     """The body, parsed. A form becomes an object of texts; of a repeated name the last counts."""
     if forms_allowed and any(name == b"content-type" and is_form(value) for name, value in headers):
-        fields = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+        fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
         return Document(dict(fields), FORM)
     return strict_json.parse(body)
 
