@@ -202,6 +202,24 @@ def test_open_breaker_probes_a_held_message_where_there_is_no_new_one(bench: Ben
     assert sorted(bench.applied) == list(range(10))
 
 
+def test_open_breaker_judges_nobody_though_others_succeeded_before_it_opened() -> None:
+    bench = Bench(Limits(row_failures_max=2))
+    bench.assign()
+    bench.fails = only(BUG, 0)
+    bench.receive(message(0), message(1))
+    while bench.applied != [1]:
+        bench.step()
+    bench.fails = lambda _: BUG
+    bench.receive(message(2), message(3))
+    bench.run(3_600)
+    assert "breaker" in bench.core.trouble(bench.now)
+    assert bench.batches.count([0]) > Limits().bug_attempts_max
+    assert bench.set_aside == []
+    bench.fails = only(BUG, 0)
+    bench.run()
+    assert (bench.set_aside, bench.core.trouble(bench.now)) == ([0], "")
+
+
 def test_duplicate_does_not_close_the_breaker(bench: Bench) -> None:
     bench.fails = lambda _: BUG
     bench.receive(*map(message, range(600)))
