@@ -53,7 +53,8 @@ async def run_row(row: Row, infra: EmbeddedInfra, *, rounds: int, size: Size, sa
     Raises:
         NotRunError: of its sides too few can be measured here.
     """
-    missing = await row.find_missing() if row.find_missing else {}
+    found = await row.find_missing() if row.find_missing else {}
+    missing = {side.name: found[side.name] for side in row.sides if side.name in found}
     row = row.without(missing)
     if not row.comparisons:
         raise NotRunError("; ".join(f"{side}: {why}" for side, why in missing.items()))
