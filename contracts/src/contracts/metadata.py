@@ -50,25 +50,27 @@ class MessageMetadata:
 
     def to_headers(self) -> Headers:
         """Kafka headers; attributes without a value are left out."""
-        attributes = {
-            "ce_specversion": SPEC_VERSION,
-            "ce_id": self.id,
-            "ce_source": self.source,
-            "ce_type": self.type,
-            "ce_time": None if self.time is None else format_time(self.time),
-            "ce_subject": self.subject,
-            "ce_sequence": None if self.sequence is None else str(self.sequence),
-            "ce_correlationid": self.correlation_id,
-            "ce_causationid": self.causation_id,
-            "traceparent": self.traceparent,
-            "content-type": self.content_type,
-        }
-        return tuple((name, value.encode()) for name, value in attributes.items() if value is not None)
+        attributes = (
+            ("ce_specversion", SPEC_VERSION),
+            ("ce_id", self.id),
+            ("ce_source", self.source),
+            ("ce_type", self.type),
+            ("ce_time", None if self.time is None else format_time(self.time)),
+            ("ce_subject", self.subject),
+            ("ce_sequence", None if self.sequence is None else str(self.sequence)),
+            ("ce_correlationid", self.correlation_id),
+            ("ce_causationid", self.causation_id),
+            ("traceparent", self.traceparent),
+            ("content-type", self.content_type),
+        )
+        return tuple([(name, value.encode()) for name, value in attributes if value is not None])
 
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds and "Z"."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def read_metadata(headers: Iterable[tuple[str, bytes | None]]) -> MessageMetadata:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from litestar import asgi, get
+from litestar import get
 from litestar.params import FromPath
 from litestar.types import Receive, Scope, Send
 from opentelemetry.trace import SpanKind
@@ -28,7 +28,6 @@ async def thing(name: FromPath[str]) -> str | None:
     return trace_context.current()
 
 
-@asgi("/mount", is_mount=True, copy_scope=False)
 async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 202, "headers": []})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -41,7 +40,14 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 async def client(metrics: Metrics) -> AsyncGenerator[httpx.AsyncClient]:
-    app = build_app(title="Sample", handlers=[thing, mounted], health=Health(), metrics=metrics, guard=None)
+    app = build_app(
+        title="Sample",
+        handlers=[thing],
+        mounts={"/mount": mounted},
+        health=Health(),
+        metrics=metrics,
+        guard=None,
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
         yield client

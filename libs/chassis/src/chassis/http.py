@@ -10,7 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
 from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
@@ -19,6 +19,7 @@ from chassis.health import Health
 from chassis.kafka import BrokerUnavailableError
 from chassis.logs import get_logger
 from chassis.metrics import CONTENT_TYPE, Metrics
+from chassis.mounts import Mounts
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
@@ -143,6 +144,7 @@ def build_app(
     guard: Guard | None,
     dependencies: Mapping[str, Provide] | None = None,
     lifespan: Sequence[Any] = (),
+    mounts: Mapping[str, ASGIApp] | None = None,
     quiet_routes: Sequence[str] = (),
 ) -> Litestar:
     """A service's HTTP application: its own routes and those that every service has.
@@ -155,6 +157,7 @@ def build_app(
         guard: in front of every route; None where there is nothing to guard, and then nobody is an `actor`.
         dependencies: by parameter name; `actor` is always there.
         lifespan: context managers that live as long as the application.
+        mounts: bare ASGI applications by their path, which the framework never sees.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
     """
     app = Litestar(
@@ -184,5 +187,6 @@ def build_app(
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
     # Around everything, so that requests without a route are seen too.
-    app.asgi_handler = ObservedApp(app.asgi_handler, metrics, quiet_routes=quiet_routes)
+    routed = Mounts(app.asgi_handler, mounts or {})
+    app.asgi_handler = ObservedApp(routed, metrics, quiet_routes=quiet_routes)
     return app

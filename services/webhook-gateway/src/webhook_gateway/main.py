@@ -60,7 +60,8 @@ def build(settings: GatewaySettings) -> Service:
     health.add("secrets", _secrets_check(sources))
     app = build_app(
         title="Plumbline webhook gateway",
-        handlers=[endpoint.route()],
+        handlers=[],
+        mounts=dict.fromkeys(MOUNTS, endpoint),
         health=health,
         metrics=metrics,
         guard=None,  # deliveries are known by their signatures

@@ -30,7 +30,7 @@ def _package_accepts(body: str, header: str, secret: str) -> bool:
     except (stripe.SignatureVerificationError, TypeError, ValueError, IndexError):
         return False
     # The package compares with its own clock and lets the future in, so the window is judged here.
-    return all(abs(NOW - int(t)) <= WINDOW_SECONDS for t in re.findall(r"t=(\d+)", header)[:1])
+    return all(abs(NOW - int(t)) <= WINDOW_SECONDS for t in re.findall(r"(?:^|,)t=(\d+)", header)[:1])
 
 
 def _package_is_laxer(header: str) -> str | None:
@@ -44,6 +44,12 @@ def _package_is_laxer(header: str) -> str | None:
         return "reads timestamps as int() does: signs, underscores, a second '='"
     if timestamps and timestamps[0] != f"t={int(timestamps[0][2:])}":
         return "signs the number, not the text: leading zeros"
+    return None
+
+
+def _package_is_stricter(header: str) -> str | None:
+    if {"t", "v1"} & set(header.split(",")):
+        return "stumbles over an item that is a name alone"
     return None
 
 
@@ -62,7 +68,7 @@ def test_stripe_signature_gets_the_verdict_of_the_stripe_package(
         ours=ours,
         theirs=_package_accepts(sent, header, secret),
         laxer=_package_is_laxer(header),
-        stricter=None,
+        stricter=_package_is_stricter(header),
         untouched=(header, sent, signer) == (signed, body, secret) and abs(skew) <= WINDOW_SECONDS,
         told=(header, sent, secret),
     )

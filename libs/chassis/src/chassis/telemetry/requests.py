@@ -104,14 +104,8 @@ class ObservedApp:
 
 
 def route_of(scope: Any) -> str:
-    """The template of a request's route; of a mount, which has none, the shortest of its paths."""
-    handler = scope.get("route_handler")
-    return scope.get("path_template") or (_shortest_path(handler) if handler else UNMATCHED)
-
-
-@cache
-def _shortest_path(handler: Any) -> str:
-    return min(handler.paths, key=len)
+    """The template of a request's route."""
+    return scope.get("path_template") or UNMATCHED
 
 
 def _trace(scope: Any) -> tuple[str, Span | None]:

@@ -1,15 +1,20 @@
 """What a sender gets to read: `{"received": true}`, or a problem (RFC 9457) with its `reason`."""
 
+from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 
 import msgspec
-from litestar.types import Send
+from litestar.types import Message, Send
 
 from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.policy import Refusal
 
 RECEIVED = b'{"received": true}'
+
+_Messages = tuple[Message, Message]
+"""Head and body of an answer, as ASGI wants them."""
 
 DETAILS: dict[RefusalReason, str] = {
     RefusalReason.SIGNATURE_MISSING: "no signature header of this source's schemes: is this the right URL?",
@@ -37,8 +42,11 @@ def kind_of(reason: RefusalReason) -> str:
 
 async def answer_received(send: Send, challenge: str | None = None) -> None:
     """200: the broker has it. A challenge is handed back, for whoever asks whether we are the right ones."""
-    body = RECEIVED if challenge is None else msgspec.json.encode({"challenge": challenge})
-    await _answer(send, HTTPStatus.OK, "application/json", body, {})
+    if challenge is None:
+        await _send(send, _RECEIVED)
+    else:
+        body = msgspec.json.encode({"challenge": challenge})
+        await _send(send, _messages(HTTPStatus.OK, "application/json", body))
 
 
 async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
@@ -49,6 +57,12 @@ async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
         refusal: what and which status.
         close: whether the connection still holds bytes of this request and cannot be used again.
     """
+    await _send(send, _refused(refusal, close=close))
+
+
+@cache
+def _refused(refusal: Refusal, *, close: bool) -> _Messages:
+    """There are as many as reasons, statuses and two: in a flood of forgeries none is written twice."""
     body = problem_body(
         refusal.status, kind_of(refusal.reason), DETAILS[refusal.reason], {"reason": refusal.reason.value}
     )
@@ -59,16 +73,26 @@ async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
         headers["allow"] = "POST"
     if close:
         headers["connection"] = "close"
-    await _answer(send, refusal.status, PROBLEM_JSON, msgspec.json.encode(body), headers)
+    return _messages(refusal.status, PROBLEM_JSON, msgspec.json.encode(body), headers)
 
 
-async def _answer(send: Send, status: int, media_type: str, body: bytes, headers: dict[str, str]) -> None:
-    stated = {"content-type": media_type, "content-length": str(len(body)), **headers}
-    await send(
+def _messages(
+    status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None
+) -> _Messages:
+    stated = {"content-type": media_type, "content-length": str(len(body)), **(headers or {})}
+    return (
         {
             "type": "http.response.start",
             "status": status,
             "headers": [(name.encode(), value.encode()) for name, value in stated.items()],
-        }
+        },
+        {"type": "http.response.body", "body": body, "more_body": False},
     )
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _send(send: Send, messages: _Messages) -> None:
+    for message in messages:
+        await send(message)
+
+
+_RECEIVED = _messages(HTTPStatus.OK, "application/json", RECEIVED)

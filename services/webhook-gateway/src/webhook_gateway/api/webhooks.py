@@ -1,4 +1,4 @@
-"""The webhook route, on bare ASGI: Litestar's request handling would cost as much as everything else here.
+"""The webhook route, on bare ASGI: a framework's request handling would cost as much as everything else here.
 
 Order of work (GW-2): route, method and coding → room → body within limits → handler → answer.
 """
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from litestar import asgi
-from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from chassis import clock
@@ -95,18 +93,13 @@ class WebhookEndpoint:
         observations.in_flight.set_function(lambda: self._in_flight)
         observations.bodies_bytes.set_function(lambda: self._room.bytes_taken)
 
-    def route(self) -> ASGIRouteHandler:
-        """The endpoint as Litestar mounts it, for every method: each gets a typed answer."""
-
-        @asgi(list(MOUNTS), is_mount=True, copy_scope=False)
-        async def receive_webhook(scope: Scope, receive: Receive, send: Send) -> None:
-            self._in_flight += 1
-            try:
-                await self._serve(_read_scope(scope), receive, send)
-            finally:
-                self._in_flight -= 1
-
-        return receive_webhook
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request of whatever method: each gets a typed answer."""
+        self._in_flight += 1
+        try:
+            await self._serve(_read_scope(scope), receive, send)
+        finally:
+            self._in_flight -= 1
 
     async def check(self) -> Check:
         """Whether a delivery that came now would find room."""
@@ -180,13 +173,10 @@ class WebhookEndpoint:
 
 
 def _read_scope(scope: Any) -> _Request:
-    """A scope as uvicorn fills it, with what Litestar leaves of the path behind the mount: `/stripe/`.
-
-    Litestar takes `/webhooksstripe` for the mount too and leaves `stripe/`; that is nobody's URL.
-    """
-    client, rest = scope["client"], scope["path"]
+    """A scope as uvicorn fills it and `chassis.mounts` hands it over; a slash behind the name is nothing."""
+    client = scope["client"]
     return _Request(
-        source=rest[1:-1] if rest.startswith("/") else "",
+        source=scope["path"].removeprefix(scope["path_template"]).removeprefix("/").removesuffix("/"),
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         headers=scope["headers"],

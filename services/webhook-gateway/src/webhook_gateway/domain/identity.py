@@ -136,7 +136,10 @@ def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> st
 
 
 def _text(told: _Told, places: Iterable[Place]) -> str | None:
-    return next(filter(None, map(_usable_text, told.at(places))), None)
+    for value in told.at(places):
+        if text := _usable_text(value):
+            return text
+    return None
 
 
 def _usable_text(value: object) -> str | None:
@@ -155,8 +158,10 @@ def _usable_text(value: object) -> str | None:
 
 
 def _moment(told: _Told, places: Iterable[Place]) -> datetime | None:
-    moments = map(_as_moment, told.at(places))
-    return next((moment for moment in moments if moment is not None), None)
+    for value in told.at(places):
+        if (moment := _as_moment(value)) is not None:
+            return moment
+    return None
 
 
 def _as_moment(value: object) -> datetime | None:

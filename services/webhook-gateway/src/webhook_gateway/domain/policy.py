@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.refused import Refused
@@ -67,6 +68,7 @@ _OUR_OWN_STATE = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED, Re
 """Says nothing about the delivery, and recording it needs the very broker that is away."""
 
 
+@cache
 def refuse(reason: RefusalReason, *, validation_enabled: bool) -> Refusal:
     """What a refusal answers, and whether it goes on record."""
     status = _STATUS[reason]

@@ -1,0 +1,71 @@
+"""Hand-written ASGI applications under a path of their own, in front of the framework's routing.
+
+Finding a route, and what is wrapped around a handler, would cost a webhook as much as its signature, its JSON
+and its identity together. Everything else goes the ordinary way.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, cast
+
+import msgspec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from chassis.errors import loggable
+from chassis.logs import get_logger
+from chassis.problems import PROBLEM_JSON, problem_body
+
+_log = get_logger(__name__)
+
+_SLASHES = re.compile("//+")
+_FAILED = msgspec.json.encode(
+    problem_body(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "the service failed; its log has the cause"
+    )
+)
+
+
+class Mounts:
+    """An application with others beside it.
+
+    Args:
+        app: gets every request that is nobody else's.
+        mounts: path → application that gets this path and all below it; `path_template` of its scope is the
+            path.
+    """
+
+    def __init__(self, app: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._mounts = tuple((path, f"{path}/", mounted) for path, mounted in mounts.items())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; an error of a mounted application is answered 500, as a problem."""
+        told = cast("dict[str, Any]", scope)
+        path: str = told["path"] if told["type"] == "http" else ""
+        if "//" in path:  # a base URL and a path, joined with a slash too many
+            path = told["path"] = _SLASHES.sub("/", path)
+        for mount, below, mounted in self._mounts:
+            if path.startswith(below) or path == mount:
+                told["path_template"] = mount
+                try:
+                    await mounted(scope, receive, send)
+                except Exception as error:  # noqa: BLE001 - as the framework does for its own routes
+                    _log.error("request failed", route=mount, error=loggable(error), exc_info=error)
+                    await _answer_failed(send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _answer_failed(send: Send) -> None:
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(_FAILED))]
+    with suppress(RuntimeError):  # it had begun to answer: the server closes the connection
+        await send(
+            {
+                "type": "http.response.start",
+                "status": HTTPStatus.INTERNAL_SERVER_ERROR.value,
+                "headers": headers,
+            }
+        )
+        await send({"type": "http.response.body", "body": _FAILED, "more_body": False})
