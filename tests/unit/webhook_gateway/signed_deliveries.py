@@ -56,7 +56,7 @@ def _signature(scheme: Scheme, key: bytes, signed: bytes) -> bytes:
         return make_hmac(scheme, key, signed)
     if scheme.algorithm is Algorithm.ED25519:
         return base64.b64encode(_ed25519(key).sign(signed))
-    return base64.b64encode(_elliptic_curve(key).sign(signed, ec.ECDSA(SHA256())))
+    return base64.b64encode(_elliptic_curve(key).sign(signed, ec.ECDSA(SHA256(), deterministic_signing=True)))
 
 
 def _checking_key(scheme: Scheme, key: bytes) -> bytes:

@@ -67,7 +67,9 @@ def _package_is_laxer(url: str, content_type: str, body: str) -> str | None:
         return "does not look at the digest of what is called a form"
     if len(digests) > 1:
         return "takes the first of several digests"
-    if content_type == FORM and REPLACED in "".join(name + value for name, value in parse_qsl(body)):
+    if content_type == FORM and REPLACED in "".join(
+        name + value for name, value in parse_qsl(body, keep_blank_values=True)
+    ):
         return "is given U+FFFD by frameworks for bytes that are no UTF-8; we keep the bytes"
     if content_type == JSON and not body:
         return "takes an empty body that nothing vouches for"
