@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness import Deliver, Infra, Stack, eventually, start_services
 from harness.choice import Choice, ChoiceError, choose
@@ -19,6 +20,10 @@ from plumbline.services import SERVICES
 _ORDER = ("unit", "contract", "integration", "faults", "e2e")
 _READY_SECONDS_MAX = 60.0
 _TESTS = Path(__file__).parent
+
+# A machine may be slow, and busy with other things: how long an example takes says nothing about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _choice = pytest.StashKey[Choice]()
 
