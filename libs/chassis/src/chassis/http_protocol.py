@@ -56,8 +56,12 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
         heads_before = self._heads
         self._unset_keepalive_if_required()
         self._parse(data)
-        if self._deadline is None or self.transport.is_closing() or self._heads != heads_before:
-            return  # no head is unfinished, or it has only begun: how far before its end nobody can say
+        if not self._has_begun or self.transport.is_closing():
+            return  # no head is unfinished, as after nearly every read: no timer is started for those
+        if self._deadline is None:
+            self._await_head()
+        if self._heads != heads_before:
+            return  # it has only begun: how far before its end nobody can say
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self._is_too_large = True
@@ -66,8 +70,7 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         super().on_message_begin()
-        self._await_head()
-        self._heads, self._has_begun = self._heads + 1, True
+        self._heads, self._has_begun, self._head_bytes = self._heads + 1, True, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header. What stands behind a chunked body must not look like one (RFC 9110, 6.5.1)."""
@@ -82,7 +85,7 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
         """
         self._stop_waiting()
         self._has_begun = False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
+        if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_BYTES_MAX:
             self._is_too_large = True
             raise HeadTooLargeError
         method = self.parser.get_method()
@@ -129,8 +132,6 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
         return head + behind
 
     def _await_head(self) -> None:
-        self._stop_waiting()
-        self._has_begun, self._head_bytes = False, 0
         self._deadline = self.loop.call_later(HEAD_SECONDS_MAX, self._give_up_on_head)
 
     def _stop_waiting(self) -> None:
