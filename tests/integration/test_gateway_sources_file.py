@@ -69,8 +69,9 @@ async def recorded(stack: Stack, event_id: str) -> dict[str, object]:
     async def entry() -> dict[str, object]:
         async with httpx.AsyncClient(trust_env=False, timeout=30.0) as http:
             answer = await http.get(f"{stack.url('audit')}/api/event-log", params={"event_id": event_id})
-        (item,) = answer.json()["items"]
-        return item
+        items = answer.json()["items"]
+        assert len(items) == 1
+        return items[0]
 
     return await eventually(entry, what="the EventLog entry")
 

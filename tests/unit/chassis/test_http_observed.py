@@ -106,7 +106,7 @@ async def test_trace_reaches_the_handler_continued_only_if_sound(
 
 async def test_server_span_continues_the_caller_and_names_the_template(client: httpx.AsyncClient) -> None:
     with kept() as exporter:
-        seen = (await client.get("/things/4711?q=4711", headers={"traceparent": GIVEN})).text
+        seen = (await client.get("/things/zulu?q=zulu", headers={"traceparent": GIVEN})).text
         await client.get("/things/broken")
         await client.get("/health/live")
     span, failed = exporter.get_finished_spans()
@@ -114,5 +114,5 @@ async def test_server_span_continues_the_caller_and_names_the_template(client: h
     assert parent_of(span) == "00f067aa0ba902b7"
     assert seen.startswith(GIVEN[:35])
     assert seen != GIVEN
-    assert "4711" not in span.to_json()
+    assert "zulu" not in span.to_json()
     assert (failed.attributes or {})["error.type"] == "500"
