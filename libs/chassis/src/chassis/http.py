@@ -22,7 +22,7 @@ from chassis.metrics import CONTENT_TYPE, Metrics
 from chassis.mounts import Mounts
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
-from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from chassis.telemetry.requests import ObservedApp, route_of
 
 _log = get_logger(__name__)
@@ -110,7 +110,7 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
     if isinstance(error, RecursionError | UnicodeDecodeError):  # raised by the decoder of the body alone
         return _answer(400, "invalid-request", "body: not JSON in UTF-8, or nested too deeply")
     _log.error("request failed", route=route_of(request.scope), error=loggable(error), exc_info=error)
-    return _answer(500, "internal-error", "the service failed; its log has the cause")
+    return _answer(500, *FAILED)
 
 
 def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandler]:

@@ -15,16 +15,12 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from chassis.errors import loggable
 from chassis.logs import get_logger
-from chassis.problems import PROBLEM_JSON, problem_body
+from chassis.problems import FAILED, PROBLEM_JSON, problem_body
 
 _log = get_logger(__name__)
 
 _SLASHES = re.compile("//+")
-_FAILED = msgspec.json.encode(
-    problem_body(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "the service failed; its log has the cause"
-    )
-)
+_FAILED = msgspec.json.encode(problem_body(HTTPStatus.INTERNAL_SERVER_ERROR, *FAILED))
 
 
 class Mounts:

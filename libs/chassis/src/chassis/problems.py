@@ -6,6 +6,8 @@ from typing import Any
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_TYPE_PREFIX = "urn:plumbline:problem:"
 RETRY_AFTER_SECONDS = 5
+FAILED = ("internal-error", "the service failed; its log has the cause")
+"""Kind and detail of every 500: what failed is for the log alone."""
 
 
 def problem_body(

@@ -81,7 +81,8 @@ class Reloading:
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             await pause(self._hangup, LOOK_SECONDS)
-            asked, _ = self._hangup.is_set(), self._hangup.clear()
+            asked = self._hangup.is_set()
+            self._hangup.clear()
             seen = await asyncio.to_thread(self._fingerprint, self._sources.all())
             self._watched, is_due = self._watched.look(seen, time.monotonic())
             if (is_due or asked) and not stopping.is_set():
