@@ -51,10 +51,10 @@ def _same_bytes(expected: bytes, given: bytes) -> bool:
     return all(one == other for one, other in zip(expected, given, strict=True))
 
 
-def _first_match(claim: Any, request: Any, candidate: Any) -> list[bytes]:
+def _first_match(claim: Any, request: Any, candidate: Any, keys: Any) -> list[bytes]:
     for timestamp, signatures in claim.signatures.items():
         for signed in engine.signed_bytes(candidate, request, timestamp, claim.message_id):
-            for secret in candidate.secrets:
-                if algorithms.matches(candidate.scheme, secret.key, signed, signatures):
+            for key in keys:
+                if algorithms.matches(candidate.scheme, key, signed, signatures):
                     return [timestamp]
     return []

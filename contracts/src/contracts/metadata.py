@@ -5,13 +5,15 @@ Source of the rules: the CloudEvents specification 1.0, its Kafka protocol bindi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 Headers = tuple[tuple[str, bytes], ...]
 
 CONTENT_TYPE_JSON = "application/json"
 SPEC_VERSION = "1.0"
+_SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
 VERIFICATION_HEADER = "plumbline-verification"
 """On webhook records: "verified", or "unverified" where the flag table lets a delivery pass unsigned."""
 
@@ -20,8 +22,7 @@ class MetadataError(ValueError):
     """The headers do not describe a message; there is no event to apply. Set the record aside."""
 
 
-@dataclass(frozen=True, slots=True)
-class MessageMetadata:
+class MessageMetadata(msgspec.Struct, frozen=True):
     """Who says what happened, when, to whom.
 
     Attributes:
@@ -50,20 +51,26 @@ class MessageMetadata:
 
     def to_headers(self) -> Headers:
         """Kafka headers; attributes without a value are left out."""
-        attributes = (
-            ("ce_specversion", SPEC_VERSION),
-            ("ce_id", self.id),
-            ("ce_source", self.source),
-            ("ce_type", self.type),
-            ("ce_time", None if self.time is None else format_time(self.time)),
-            ("ce_subject", self.subject),
-            ("ce_sequence", None if self.sequence is None else str(self.sequence)),
-            ("ce_correlationid", self.correlation_id),
-            ("ce_causationid", self.causation_id),
-            ("traceparent", self.traceparent),
-            ("content-type", self.content_type),
-        )
-        return tuple([(name, value.encode()) for name, value in attributes if value is not None])
+        headers = [
+            _SPEC_VERSION_HEADER,
+            ("ce_id", self.id.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_type", self.type.encode()),
+        ]
+        if self.time is not None:
+            headers.append(("ce_time", format_time(self.time).encode()))
+        if self.subject is not None:
+            headers.append(("ce_subject", self.subject.encode()))
+        if self.sequence is not None:
+            headers.append(("ce_sequence", b"%d" % self.sequence))
+        if self.correlation_id is not None:
+            headers.append(("ce_correlationid", self.correlation_id.encode()))
+        if self.causation_id is not None:
+            headers.append(("ce_causationid", self.causation_id.encode()))
+        if self.traceparent is not None:
+            headers.append(("traceparent", self.traceparent.encode()))
+        headers.append(("content-type", self.content_type.encode()))
+        return tuple(headers)
 
 
 def format_time(moment: datetime) -> str:

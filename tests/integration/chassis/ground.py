@@ -16,13 +16,14 @@ from chassis import clock, inbox, outbox
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
-from chassis.kafka import KafkaConnection, Producer, build_broker
+from chassis.kafka import KafkaConnection, build_broker
 from chassis.kafka_admin import apply_topics
 from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.migrations import migrate
 from chassis.outbox import OutgoingEvent
 from chassis.postgres import Connection, Database
+from chassis.producer import Producer
 from chassis.relay import Relay
 from contracts.bookings import BookingIdentityConflict
 from contracts.metadata import MessageMetadata, read_metadata

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from chassis.kafka import REQUEST_BYTES_MAX, BrokerUnavailableError, OutgoingRecord, RecordRefusedError
+from chassis.producer import REQUEST_BYTES_MAX, BrokerUnavailableError, OutgoingRecord, RecordRefusedError
 
 
 class MemoryLog:
-    """Takes records as `chassis.kafka.Producer` does. What is in `missing` or `silent` fails."""
+    """Takes records as `chassis.producer.Producer` does. What is in `missing` or `silent` fails."""
 
     def __init__(self) -> None:
         self.records: list[OutgoingRecord] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chassis.kafka import OutgoingRecord, Producer, RecordRefusedError
+from chassis.producer import OutgoingRecord, Producer, RecordRefusedError
 from chassis.relay.outlet import Publisher
 from integration.chassis.ground import TOPIC, Ground
 from integration.chassis.memory_log import MemoryLog

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chassis.kafka import STOP_SECONDS_MAX, BrokerUnavailableError, KafkaConnection, OutgoingRecord, Producer
+from chassis.kafka import STOP_SECONDS_MAX, KafkaConnection
 from chassis.kafka_admin import TopicFinding, apply_topics, compare_topics
+from chassis.producer import BrokerUnavailableError, OutgoingRecord, Producer
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS
 from harness import Infra, down, eventually
 from harness.ports import free_port

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 
 from chassis import outbox
-from chassis.kafka import BrokerUnavailableError, OutgoingRecord, Producer
 from chassis.outbox import SHARDS
 from chassis.postgres import Session
+from chassis.producer import BrokerUnavailableError, OutgoingRecord, Producer
 from chassis.relay.outlet import Outlet
 from chassis.relay.shards import LOCK_NAMESPACE
 from harness import Infra, Record, down, eventually

@@ -16,9 +16,9 @@ from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import build_auth
 from chassis.health import Check, Health
 from chassis.http import REQUEST_BYTES_MAX, Problem, build_app
-from chassis.kafka import BrokerUnavailableError
 from chassis.metrics import Metrics
 from chassis.postgres import DatabaseNotReadyError
+from chassis.producer import BrokerUnavailableError
 
 FAILURES: dict[str, Exception] = {
     "broker": BrokerUnavailableError("Kafka did not acknowledge in time"),

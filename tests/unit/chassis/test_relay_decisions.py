@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chassis.kafka import BrokerUnavailableError, OutgoingRecord, RecordRefusedError
 from chassis.outbox import SHARDS
+from chassis.producer import BrokerUnavailableError, OutgoingRecord, RecordRefusedError
 from chassis.relay.floors import PREPARED, Floors
 from chassis.relay.holds import HELD_LINES_MAX, Holds, judge
 from chassis.relay.shards import fair_share

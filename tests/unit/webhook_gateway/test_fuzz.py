@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from unit.webhook_gateway.signed_deliveries import NOW, accepting, signed_headers
 from webhook_gateway.domain.identity import Identity, SignedFacts, identify
+from webhook_gateway.domain.pointer import find
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY
-from webhook_gateway.domain.strict_json import Document, parse
+from webhook_gateway.domain.strict_json import Document, Outline, parse
 from webhook_gateway.domain.verification import SCHEMES, Verified, verify
 
 ACCEPTED = [accepting(scheme)[0] for scheme in SCHEMES.values()]
@@ -86,6 +87,21 @@ def test_no_header_or_body_raises_an_error_from_verification(
     headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
     assert isinstance(verify(headers, body, ACCEPTED, NOW), Refused)
+
+
+@settings(max_examples=3000, deadline=None)
+@given(body=json_like | st.binary(max_size=60))
+def test_outline_accepts_the_same_bodies_and_says_the_same_of_them(body: bytes) -> None:
+    whole = parse(body)
+    for rule in (STRIPE_IDENTITY, SMS_IDENTITY):
+        outlined = parse(body, Outline(rule.pointers()))
+        if not isinstance(whole, Document) or not isinstance(outlined, Document):
+            assert outlined == whole
+            continue
+        for pointer in rule.pointers():
+            assert find(outlined.value, pointer) == find(whole.value, pointer)
+        told = (identify(each, body, rule, "sms", SignedFacts()) for each in (outlined, whole))
+        assert next(told) == next(told)
 
 
 @settings(max_examples=3000, deadline=None)

@@ -19,8 +19,9 @@ from litestar.types import Message
 from chassis import clock
 from chassis.health import Health
 from chassis.http import build_app
-from chassis.kafka import KafkaConnection, Producer
+from chassis.kafka import KafkaConnection
 from chassis.metrics import Metrics
+from chassis.producer import Producer
 from contracts.reasons import RefusalReason
 from harness import eventually
 from unit.webhook_gateway.signed_deliveries import BODY, OTHER_SECRET, SECRET, accepting, signed_headers

@@ -15,6 +15,7 @@ from webhook_gateway.domain.document import read_document
 from webhook_gateway.domain.identity import Identity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import FORM_SCHEMES, IDENTITIES
+from webhook_gateway.domain.strict_json import Document, Outline
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Scheme, Verified, verify
 
 DELIVERIES = int(os.environ.get("MUTATED_DELIVERIES", "200000"))
@@ -26,6 +27,7 @@ PIECES = (
     *(b"t=1", b"v1=", b"v1,", b"v1a,", b"v0=", b"hmac;1;", b"ts=", b"h1=", b"sha256="),
     *(b"9" * 14, b"-1", b"1e9", b"A" * 44, b"0" * 64, b"=" * 9, b"[" * 70, b'{"id":', b'"\\ud83d"'),
 )
+OUTLINES = {name: Outline(rule.pointers()) for name, rule in IDENTITIES.items()}
 QUERY = b"bodySHA256=" + hashlib.sha256(BODY).hexdigest().encode()
 
 
@@ -91,12 +93,15 @@ def _try_one(rng: random.Random) -> Verified | Refused:
 
 def _read(scheme: Scheme, headers: list[tuple[bytes, bytes]], body: bytes, told: str) -> None:
     """What would come next, whatever the verdict was: with the flag off it does."""
-    document = read_document(
-        body, headers, forms_allowed=scheme.name in FORM_SCHEMES or "{form}" in scheme.signed
-    )
+    forms, rule = scheme.name in FORM_SCHEMES or "{form}" in scheme.signed, IDENTITIES[scheme.name]
+    whole = read_document(body, headers, forms_allowed=forms)
+    document = read_document(body, headers, OUTLINES[scheme.name], forms_allowed=forms)
     if isinstance(document, Refused):
+        assert document == whole, told
         return
-    found = identify(document, body, IDENTITIES[scheme.name], "acme", SignedFacts(), headers)
+    assert isinstance(whole, Document), told
+    found = identify(document, body, rule, "acme", SignedFacts(), headers)
+    assert found == identify(whole, body, rule, "acme", SignedFacts(), headers), told
     assert not isinstance(found, Identity) or 0 < len(found.key.encode()) < 1024, told
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.refused import Refused
-from webhook_gateway.domain.strict_json import DEPTH_LEVELS_MAX, Document, parse
+from webhook_gateway.domain.strict_json import DEPTH_LEVELS_MAX, Document, Outline, parse
 
 NOT_JSON = Refused(RefusalReason.BODY_NOT_JSON)
 
@@ -24,6 +24,7 @@ NOT_JSON = Refused(RefusalReason.BODY_NOT_JSON)
         (rb'{"text": "\u0000"}', {"text": "\x00"}),
         (rb'{"text": "half \ud83d emoji"}', {"text": "half \ud83d emoji"}),
         (rb'{"\udc00": 1, "\udc00": 2}', {"\udc00": 2}),
+        (rb'{"id": 1e9, "text": "half \ud83d"}', {"id": 1e9, "text": "half \ud83d"}),
         (rb'"\ud83d\ude00"', "\U0001f600"),
         ("\U0001f600".join('""').encode(), "\U0001f600"),
         (b"18446744073709551616", 18446744073709551616),
@@ -191,3 +192,44 @@ def _is_json_to_the_standard_library(body: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+# --- outlines: what is not asked for is checked, and left out ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pointers", "value"),
+    [
+        ([("id",)], {"id": 1}),
+        ([("data", "id")], {"data": {"id": 2}}),
+        ([("data", "id"), ("data",)], {"data": {"id": 2, "more": [3]}}),
+        ([("data", "more", "0")], {"data": {"more": [3]}}),
+        ([("0",)], {"id": 1, "data": {"id": 2, "more": [3]}, "null": None}),
+        ([("null", "id")], {"null": None}),
+        ([("nothing", "id")], {}),
+        ([()], {"id": 1, "data": {"id": 2, "more": [3]}, "null": None}),
+        ([], {}),
+    ],
+)
+def test_outline_says_what_is_kept(pointers: list[tuple[str, ...]], value: object) -> None:
+    body = b'{"id":1,"data":{"id":2,"more":[3]},"null":null}'
+    assert parse(body, Outline(pointers)) == Document(value)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"data":3,"id":1}', b"[1]", b'"text"', b"3", rb'{"id":1,"half":"\ud83d"}']
+)
+def test_outline_that_does_not_fit_leaves_nothing_out(body: bytes) -> None:
+    assert parse(body, Outline([("data", "id")])) == parse(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"id":1,"x":01}', b'{"id":1,"x":NaN}', b'{"id":1,"x":"\x01"}', b'{"id":1,}']
+)
+def test_what_is_left_out_has_to_be_json_too(body: bytes) -> None:
+    assert parse(body, Outline([("id",)])) == NOT_JSON
+
+
+def test_depth_counts_where_nothing_is_kept_too() -> None:
+    deep = b"[" * (DEPTH_LEVELS_MAX + 1) + b"]" * (DEPTH_LEVELS_MAX + 1)
+    assert parse(b'{"id":1,"x":' + deep + b"}", Outline([("id",)])) == NOT_JSON

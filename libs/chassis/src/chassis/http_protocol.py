@@ -8,12 +8,13 @@ parser stops behind the head (github.com/Kludex/uvicorn/issues/2722).
 import asyncio
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from chassis.joined_writes import JoinedWritesProtocol
+from chassis.http_exchange import Exchange
 from chassis.problems import PROBLEM_JSON, problem_body
 
 HEAD_SECONDS_MAX = 10.0
@@ -25,12 +26,22 @@ HEAD_BYTES_MAX = 64 * 1024
 _CONNECT = b"CONNECT"
 
 
+class _Nowhere(list[tuple[bytes, bytes]]):
+    """What stands behind a chunked body must not look like a header (RFC 9110, 6.5.1): it is not kept."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        pass
+
+
+_NOWHERE = _Nowhere()
+
+
 class HeadTooLargeError(ValueError):
     """The headers are refused before anybody looks at them."""
 
 
-class BoundedHttpProtocol(JoinedWritesProtocol):
-    """One connection. What is not said here is uvicorn's, but for the joined writes."""
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection. What is not said here is uvicorn's."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -40,6 +51,8 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
         self._head_bytes = 0
         self._is_too_large = False
         self._passed_over = b""
+        self._idle_since: float | None = None
+        self._application: Any = cast("Any", self).app  # of uvicorn's types, one that fits no other
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """A head is awaited from now on."""
@@ -49,12 +62,13 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
         self._stop_waiting()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse it; what it adds to an unfinished head is counted."""
         heads_before = self._heads
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self._parse(data)
         if not self._has_begun or self.transport.is_closing():
             return  # no head is unfinished, as after nearly every read: no timer is started for those
@@ -72,34 +86,54 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
         super().on_message_begin()
         self._heads, self._has_begun, self._head_bytes = self._heads + 1, True, 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. What stands behind a chunked body must not look like one (RFC 9110, 6.5.1)."""
-        if self._has_begun:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head is whole.
+        """The head is whole: the request begins, or waits behind the one before it.
 
         Raises:
             HeadTooLargeError: the parser ends with it, and answers.
         """
         self._stop_waiting()
         self._has_begun = False
-        if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_BYTES_MAX:
+        headers, self.headers = self.headers, _NOWHERE
+        if len(self.url) + sum([len(name) + len(value) for name, value in headers]) > HEAD_BYTES_MAX:
             self._is_too_large = True
             raise HeadTooLargeError
         method = self.parser.get_method()
         if self.parser.should_upgrade() and method != _CONNECT:
-            kept = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+            kept = [b"%b: %b\r\n" % header for header in headers if header[0] != b"upgrade"]
             line = b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())
             self._passed_over = b"".join([line, *kept, b"\r\n"])
         else:
-            super().on_headers_complete()
+            self._begin(method.decode("ascii"), self.parser.get_http_version())
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         if not self._passed_over:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is written: the next request begins, or is awaited for a while."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._close_when_idle(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """One timer for all the requests of a connection: uvicorn would start one behind each answer."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None or self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._close_when_idle(left)
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """The last answer of this connection: what came on it cannot be understood, or not be borne."""
@@ -109,6 +143,46 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
             )
         else:
             self._answer(HTTPStatus.BAD_REQUEST, "invalid-request", msg)
+
+    def _begin(self, method: str, http_version: str) -> None:
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope = self.scope
+        scope["method"], scope["http_version"] = method, http_version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"], scope["query_string"] = url.path, url.query or b""
+        before: Any = self.cycle  # none before the first, whatever uvicorn's types say
+        self.cycle = Exchange(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self._application)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self._application))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.tasks.add(self.loop.create_task(self._run(cycle, app)))
+
+    async def _run(self, cycle: RequestResponseCycle, app: Any) -> None:
+        try:
+            await cycle.run_asgi(app)
+        finally:
+            task: Any = asyncio.current_task(self.loop)
+            self.tasks.discard(task)
+
+    def _close_when_idle(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _parse(self, data: bytes) -> None:
         while data:
@@ -141,9 +215,7 @@ class BoundedHttpProtocol(JoinedWritesProtocol):
 
     def _give_up_on_head(self) -> None:
         self._deadline = None
-        cycle = cast(
-            "RequestResponseCycle | None", self.cycle
-        )  # none before the first, whatever uvicorn says
+        cycle: Any = self.cycle  # none before the first
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False  # the answer that is still owed goes first, and closes
         elif self._has_begun:

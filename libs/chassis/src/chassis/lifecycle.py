@@ -6,7 +6,6 @@ bounded time. A service that has not started within its limit exits with 1 inste
 """
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -16,6 +15,7 @@ from types import FrameType
 import uvicorn
 from litestar import Litestar
 
+from chassis import runtime
 from chassis.health import Check, Health
 from chassis.http_protocol import BoundedHttpProtocol
 from chassis.logs import get_logger
@@ -66,10 +66,7 @@ class Lifecycle:
             if not await self._start_part(part, deadline):
                 self.failed.set()
                 return
-        # A full collection walks every imported module's objects: set them apart once (foundations §4).
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        runtime.spare_what_is_loaded()
         self._started = True
         _log.info("service started", parts=[part.name for part in self._parts])
 
@@ -154,6 +151,7 @@ class Service:
         """Serve until a signal asks to stop. Returns the exit code: 0, or 1 if it never started."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
+        runtime.read_in_pieces()
         asyncio.run(self._serve())
         return 1 if self._lifecycle.failed.is_set() or not self._server.started else 0
 

@@ -3,7 +3,6 @@
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -99,7 +98,7 @@ class Message:
             metadata = read_metadata(self.headers)
         except MetadataError as error:
             raise MalformedMessageError(str(error)) from error
-        return replace(metadata, traceparent=self._continued) if self._continued else metadata
+        return msgspec.structs.replace(metadata, traceparent=self._continued) if self._continued else metadata
 
     @cached_property
     def sent_traceparent(self) -> str | None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from chassis import clock, trace_context
-from chassis.kafka import OutgoingRecord
 from chassis.messages import pack_headers
 from chassis.postgres import Connection
+from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import MessageMetadata
 from contracts.wire import WireModel

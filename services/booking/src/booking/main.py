@@ -18,12 +18,13 @@ from chassis.dead_letters.routes import dead_letter_routes
 from chassis.health import Health
 from chassis.http import build_app
 from chassis.inbox_retention import InboxRetention
-from chassis.kafka import KafkaConnection, Producer
+from chassis.kafka import KafkaConnection
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
 from chassis.migrations_guard import MigrationsGuard
 from chassis.parts import Part
 from chassis.postgres import Database
+from chassis.producer import Producer
 from chassis.relay import Relay
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of

@@ -6,9 +6,10 @@ from functools import partial
 from chassis import clock
 from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
-from chassis.kafka import KafkaConnection, Producer
+from chassis.kafka import KafkaConnection
 from chassis.lifecycle import Lifecycle, Service
 from chassis.metrics import Metrics
+from chassis.producer import Producer
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import WEBHOOKS_REJECTED, TopicCard, webhook_topic
 from webhook_gateway.api.openapi import describe_webhooks

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from chassis.kafka import BrokerUnavailableError
 from chassis.kafka_groups import GroupState, read_group
+from chassis.producer import BrokerUnavailableError
 from contracts.topics import TOPICS
 from plumbline import databases
 from plumbline.doctor.finding import Finding

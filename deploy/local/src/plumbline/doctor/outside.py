@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from chassis.kafka import BrokerUnavailableError
 from chassis.kafka_admin import compare_topics
+from chassis.producer import BrokerUnavailableError
 from plumbline import deployment
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import SERVICE_URLS, Patient

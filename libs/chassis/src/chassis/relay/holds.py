@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chassis.kafka import BrokerUnavailableError, OutgoingRecord, RecordRefusedError
+from chassis.producer import BrokerUnavailableError, OutgoingRecord, RecordRefusedError
 
 Line = tuple[str, bytes]
 """Topic and key: what Kafka keeps in order."""

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import asyncpg
 
-from chassis.kafka import BrokerUnavailableError, OutgoingRecord
 from chassis.messages import unpack_headers
 from chassis.postgres import Session
+from chassis.producer import BrokerUnavailableError, OutgoingRecord
 from chassis.relay.floors import Floors
 from chassis.relay.holds import Holds, Verdict, judge
 
@@ -66,7 +66,7 @@ for as long as the session lasts, and planner's statistics do not count deleted 
 
 
 class Publisher(Protocol):
-    """What an outlet asks of `chassis.kafka.Producer`."""
+    """What an outlet asks of `chassis.producer.Producer`."""
 
     async def led(self, topics: Collection[str]) -> set[str]:
         """Those of these topics that can be written to now; raises if no broker answers."""

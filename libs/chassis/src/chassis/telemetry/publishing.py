@@ -26,21 +26,19 @@ class Publishing:
 
     def end(self, failed: Sequence[bool]) -> None:
         """The broker acknowledged them, or did not."""
-        for span, has_failed in zip(self._spans, failed, strict=bool(self._spans)):
+        for span, has_failed in zip(self._spans, failed, strict=True):
             if has_failed:
                 spans.fail(span, "not_acknowledged")
             span.end()
 
 
 def begin(topics: Sequence[str], headers: Sequence[Headers]) -> Publishing:
-    """Begin a span for each record.
+    """Begin a span for each record, where spans are exported.
 
     Args:
         topics: of each record, as on its card.
         headers: of each record.
     """
-    if not spans.is_on():
-        return Publishing(headers, ())
     made = [_start(topic, each) for topic, each in zip(topics, headers, strict=True)]
     return Publishing([_continued(each, span) for each, span in zip(headers, made, strict=True)], made)
 

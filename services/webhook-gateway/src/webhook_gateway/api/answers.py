@@ -71,20 +71,25 @@ def _refused(refusal: Refusal, *, close: bool) -> _Messages:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["allow"] = "POST"
-    if close:
-        headers["connection"] = "close"
-    return _messages(refusal.status, PROBLEM_JSON, msgspec.json.encode(body), headers)
+    return _messages(refusal.status, PROBLEM_JSON, msgspec.json.encode(body), headers, close=close)
 
 
 def _messages(
-    status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None
+    status: int,
+    media_type: str,
+    body: bytes,
+    headers: Mapping[str, str] | None = None,
+    *,
+    close: bool = False,
 ) -> _Messages:
     stated = {"content-type": media_type, "content-length": str(len(body)), **(headers or {})}
+    encoded = [(name.encode(), value.encode()) for name, value in stated.items()]
     return (
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [(name.encode(), value.encode()) for name, value in stated.items()],
+            # A tuple tells the server that the answer is ready-made; this one it has to look at.
+            "headers": [*encoded, (b"connection", b"close")] if close else tuple(encoded),
         },
         {"type": "http.response.body", "body": body, "more_body": False},
     )

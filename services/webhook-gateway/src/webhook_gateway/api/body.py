@@ -1,10 +1,10 @@
 """Reading a request body within limits: size, time, pieces, and memory of all requests together (GW-12)."""
 
-import asyncio
 from dataclasses import dataclass
 
 from litestar.types import Receive
 
+from chassis.timeouts import Timeouts
 from contracts.reasons import RefusalReason
 
 DRAIN_BYTES_MAX = 8 * 1024 * 1024
@@ -57,16 +57,16 @@ class IncomingBody:
         receive: of the request.
         room: shared by all requests.
         bytes_max: larger bodies are refused.
-        seconds_max: slower ones too.
+        timeouts: of slow ones, which are refused too.
     """
 
-    __slots__ = ("_bytes_max", "_ended", "_held", "_pieces", "_receive", "_room", "_seconds_max")
+    __slots__ = ("_bytes_max", "_ended", "_held", "_pieces", "_receive", "_room", "_timeouts")
 
-    def __init__(self, receive: Receive, room: Room, *, bytes_max: int, seconds_max: float) -> None:
+    def __init__(self, receive: Receive, room: Room, *, bytes_max: int, timeouts: Timeouts) -> None:
         self._receive = receive
         self._room = room
         self._bytes_max = bytes_max
-        self._seconds_max = seconds_max
+        self._timeouts = timeouts
         self._held = 0
         self._pieces = 0
         self._ended = False
@@ -79,7 +79,7 @@ class IncomingBody:
         """
         body = bytearray()
         try:
-            async with asyncio.timeout(self._seconds_max):
+            with self._timeouts.begin():
                 while not self._ended and len(body) <= self._bytes_max:
                     if self._pieces == PIECES_MAX:
                         break

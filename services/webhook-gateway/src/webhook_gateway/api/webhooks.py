@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
 from litestar.types import Receive, Scope, Send
 
 from chassis import clock
 from chassis.health import Check
+from chassis.timeouts import Timeouts
 from contracts.reasons import RefusalReason
 from webhook_gateway.api.answers import answer_received, answer_refusal
 from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, IncomingBody, Room
@@ -48,8 +50,7 @@ class Limits:
     proxies_trusted: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(msgspec.Struct, frozen=True):
     """What a scope says, and nothing of its body."""
 
     source: str
@@ -90,6 +91,7 @@ class WebhookEndpoint:
         self._validation_enabled = validation_enabled
         self._in_flight = 0
         self._room = Room(limits.bodies_bytes_max)
+        self._body_timeouts = Timeouts(limits.body_seconds_max)
         observations.in_flight.set_function(lambda: self._in_flight)
         observations.bodies_bytes.set_function(lambda: self._room.bytes_taken)
 
@@ -135,9 +137,8 @@ class WebhookEndpoint:
             return self._refuse(RefusalReason.SOURCE_UNKNOWN), b"", False
         if reason := self._refused_unread(request):
             return self._refuse(reason), b"", False
-        limits = self._limits
         incoming = IncomingBody(
-            receive, self._room, bytes_max=limits.body_bytes_max, seconds_max=limits.body_seconds_max
+            receive, self._room, bytes_max=self._limits.body_bytes_max, timeouts=self._body_timeouts
         )
         try:
             body = await incoming.read()

@@ -6,23 +6,36 @@ from webhook_gateway.domain import strict_json
 from webhook_gateway.domain.identity import Headers
 from webhook_gateway.domain.pointer import find
 from webhook_gateway.domain.refused import Refused
-from webhook_gateway.domain.strict_json import Document
+from webhook_gateway.domain.strict_json import Document, Outline
 from webhook_gateway.domain.verification import FORM, is_form
+
+_TYPE, _CHALLENGE = ("type",), ("challenge",)
+CHALLENGE_POINTERS = (_TYPE, _CHALLENGE)
+"""What `find_challenge` looks at."""
 
 _CHALLENGE_TYPE = "url_verification"
 
 
-def read_document(body: bytes, headers: Headers, *, forms_allowed: bool) -> Document | Refused:
-    """The body, parsed. A form becomes an object of texts; of a repeated name the last counts."""
+def read_document(
+    body: bytes, headers: Headers, outline: Outline | None = None, *, forms_allowed: bool
+) -> Document | Refused:
+    """The body, parsed. A form becomes an object of texts; of a repeated name the last counts.
+
+    Args:
+        body: as received.
+        headers: of the request.
+        outline: what is wanted of a body that is JSON; None: everything.
+        forms_allowed: whether it may be a form.
+    """
     if forms_allowed and any(name == b"content-type" and is_form(value) for name, value in headers):
         fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
         return Document(dict(fields), FORM)
-    return strict_json.parse(body)
+    return strict_json.parse(body, outline)
 
 
 def find_challenge(document: Document) -> str | None:
     """What Slack wants back when a URL is registered (docs.slack.dev, `url_verification`)."""
-    if find(document.value, ("type",)) != _CHALLENGE_TYPE:
+    if find(document.value, _TYPE) != _CHALLENGE_TYPE:
         return None
-    challenge = find(document.value, ("challenge",))
+    challenge = find(document.value, _CHALLENGE)
     return challenge if isinstance(challenge, str) and challenge.isprintable() else None

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from contracts.ids import ID_CHARACTERS_MAX, BookingId, EventId
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.pointer import Pointer, find
@@ -53,17 +55,20 @@ class IdentityRule:
     booking_id: tuple[Place, ...] = ()
     occurred_at: tuple[Place, ...] = ()
 
+    def pointers(self) -> list[Pointer]:
+        """The places that lie in the body."""
+        told = (self.event_id, self.event_type, self.object_id, self.booking_id, self.occurred_at)
+        return [place for places in told for place in places if not isinstance(place, HeaderName)]
 
-@dataclass(frozen=True, slots=True)
-class SignedFacts:
+
+class SignedFacts(msgspec.Struct, frozen=True):
     """What the verified headers add to the body; empty for a delivery that nobody verified."""
 
     signed_at: datetime | None = None
     message_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A provider event.
 
     Attributes:
@@ -86,19 +91,16 @@ class Identity:
         return self.booking_id or self.object_id or self.event_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(msgspec.Struct, frozen=True):
     """What a delivery says: its body, parsed, and its headers."""
 
-    document: Document
+    body: object
     headers: Headers
 
-    def at(self, places: Iterable[Place]) -> Iterable[object]:
-        for place in places:
-            if isinstance(place, HeaderName):
-                yield from (v.decode("latin-1") for name, v in self.headers if name == place.name)
-            else:
-                yield find(self.document.value, place)
+    def at(self, place: Place) -> Sequence[object]:
+        if isinstance(place, HeaderName):
+            return [value.decode("latin-1") for name, value in self.headers if name == place.name]
+        return (find(self.body, place),)
 
 
 def identify(
@@ -110,7 +112,7 @@ def identify(
     headers: Headers = (),
 ) -> Identity | Refused:
     """The identity of a delivery whose body is `document`."""
-    told = _Told(document, headers)
+    told = _Told(document.value, headers)
     event_id = _text(told, rule.event_id)
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
@@ -136,9 +138,10 @@ def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> st
 
 
 def _text(told: _Told, places: Iterable[Place]) -> str | None:
-    for value in told.at(places):
-        if text := _usable_text(value):
-            return text
+    for place in places:
+        for value in told.at(place):
+            if text := _usable_text(value):
+                return text
     return None
 
 
@@ -148,19 +151,20 @@ def _usable_text(value: object) -> str | None:
     Control characters and half surrogate pairs are not printable: PostgreSQL or UTF-8 would refuse them
     later. A longer text than any id is replaced by its digest (`contracts.ids`).
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value or not value.isprintable():
-        return None
-    if len(value) > ID_CHARACTERS_MAX:
-        return f"sha256-{hashlib.sha256(value.encode()).hexdigest()}"
-    return value
+    if isinstance(value, str):
+        if not value or not value.isprintable():
+            return None
+        if len(value) > ID_CHARACTERS_MAX:
+            return f"sha256-{hashlib.sha256(value.encode()).hexdigest()}"
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _moment(told: _Told, places: Iterable[Place]) -> datetime | None:
-    for value in told.at(places):
-        if (moment := _as_moment(value)) is not None:
-            return moment
+    for place in places:
+        for value in told.at(place):
+            if (moment := _as_moment(value)) is not None:
+                return moment
     return None
 
 

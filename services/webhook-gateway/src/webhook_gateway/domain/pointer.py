@@ -1,5 +1,7 @@
 """JSON Pointer (RFC 6901), as far as finding one value goes."""
 
+from typing import Any
+
 Pointer = tuple[str, ...]
 """A parsed pointer: its reference tokens, unescaped."""
 
@@ -23,17 +25,18 @@ def parse_pointer(text: str) -> Pointer:
 
 def find(value: object, pointer: Pointer) -> object:
     """The value the pointer leads to; None where there is none."""
+    found: Any = value
     for token in pointer:
-        value = _step(value, token)
-    return value
-
-
-def _step(value: object, token: str) -> object:
-    match value:
-        case dict():
-            return value.get(token)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
-        case list() if token.isascii() and token.isdigit() and len(token) < len("1000000"):
-            items: list[object] = value  # pyright: ignore[reportUnknownVariableType] - any JSON
-            return items[int(token)] if int(token) < len(items) else None
-        case _:
+        if isinstance(found, dict):
+            found = found.get(token)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
+        elif isinstance(found, list) and is_index(token):
+            items: list[Any] = found  # pyright: ignore[reportUnknownVariableType] - any JSON
+            found = items[int(token)] if int(token) < len(items) else None
+        else:
             return None
+    return found  # pyright: ignore[reportUnknownVariableType] - any JSON
+
+
+def is_index(token: str) -> bool:
+    """Whether the token can lead into an array, of less than a million items."""
+    return token.isascii() and token.isdigit() and len(token) < len("1000000")

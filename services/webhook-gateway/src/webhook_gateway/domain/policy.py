@@ -1,8 +1,9 @@
 """The flag table of GW-8, as one pure function, and what each refusal answers."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+
+import msgspec
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.refused import Refused
@@ -16,8 +17,7 @@ class Verification(StrEnum):
     UNVERIFIED = "unverified"
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """The delivery goes on.
 
     Attributes:
@@ -29,8 +29,7 @@ class Passed:
     challenge: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The delivery ends here.
 
     Attributes:

@@ -47,15 +47,16 @@ class RefusalBudget:
 
     def admit(self, source: str, remote_address: str, reason: RefusalReason, now: datetime) -> bool:
         """Whether this refusal is published; if not, it is counted for the summary."""
-        key = (source, remote_address)
-        if key not in self._windows and len(self._windows) >= ADDRESSES_MAX:
-            key = (source, OTHER_ADDRESSES)
-        window = self._windows.setdefault(key, _Window(now))
+        window = self._windows.get((source, remote_address)) or self._open(source, remote_address, now)
         if window.admitted < self._per_minute_max:
             window.admitted += 1
             return True
         window.suppressed[reason] += 1
         return False
+
+    def _open(self, source: str, remote_address: str, now: datetime) -> _Window:
+        address = remote_address if len(self._windows) < ADDRESSES_MAX else OTHER_ADDRESSES
+        return self._windows.setdefault((source, address), _Window(now))
 
     def close_ended(self, now: datetime) -> list[Suppressed]:
         """Forget windows that have ended, and tell what they suppressed."""

@@ -1,12 +1,11 @@
 """The one way in which a decision says no."""
 
-from dataclasses import dataclass
+import msgspec
 
 from contracts.reasons import RefusalReason
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A delivery, or a part of one, that does not pass; the reason comes from the closed list (GW-7)."""
 
     reason: RefusalReason

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from webhook_gateway.domain.document import CHALLENGE_POINTERS
 from webhook_gateway.domain.identity import HeaderName, IdentityRule
 from webhook_gateway.domain.pointer import parse_pointer
+from webhook_gateway.domain.strict_json import Outline
 from webhook_gateway.domain.verification import AcceptedScheme
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}")
@@ -15,7 +18,7 @@ NAMES_TAKEN = frozenset({"stripe", "sms", "rejected", "unknown"})
 """The sources that are always there, the topic of refusals, and the label of nobody's requests."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A sender of webhooks.
 
@@ -34,6 +37,12 @@ class Source:
     always_verified: bool
     forms_allowed: bool = False
     answers_challenge: bool = False
+
+    @cached_property
+    def outline(self) -> Outline:
+        """What is wanted of its bodies."""
+        challenge = CHALLENGE_POINTERS if self.answers_challenge else ()
+        return Outline([*self.identity.pointers(), *challenge])
 
 
 STRIPE_IDENTITY = IdentityRule(

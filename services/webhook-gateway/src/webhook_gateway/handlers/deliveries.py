@@ -1,9 +1,10 @@
 """Taking one delivery: verify, parse, identify, publish (GW-2). Good only once the broker has it (GW-3)."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chassis.kafka import BrokerUnavailableError, Producer
+import msgspec
+
+from chassis.producer import BrokerUnavailableError, Producer
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain import policy
 from webhook_gateway.domain.document import find_challenge, read_document
@@ -16,8 +17,7 @@ from webhook_gateway.domain.verification import Verified, verify
 from webhook_gateway.handlers.records import Headers, accepted_record
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One HTTP request of a configured source, as received."""
 
     source: Source
@@ -58,14 +58,16 @@ class DeliveryHandler:
         )
         if isinstance(judged, Refusal):
             return judged
-        document = read_document(delivery.body, delivery.headers, forms_allowed=source.forms_allowed)
+        document = read_document(
+            delivery.body, delivery.headers, source.outline, forms_allowed=source.forms_allowed
+        )
         if isinstance(document, Refused):
             return self._refuse(document.reason)
         identity = _identity(delivery, document, verdict)
         if isinstance(identity, Refused):
             return self._refuse(identity.reason)
         if source.answers_challenge:
-            judged = replace(judged, challenge=find_challenge(document))
+            judged = Passed(judged.verification, find_challenge(document))
         return await self._publish(delivery, document.media_type, identity, judged)
 
     async def _publish(

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from chassis import clock, trace_context
-from chassis.kafka import OutgoingRecord
+from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import VERIFICATION_HEADER, MessageMetadata
 from contracts.topics import webhook_topic
@@ -24,8 +25,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 """As ASGI hands them over: lower-case names, values as received."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRequest:
+class RefusedRequest(msgspec.Struct, frozen=True):
     """What is remembered of a request that was refused; `body` holds what was read of it."""
 
     source: str

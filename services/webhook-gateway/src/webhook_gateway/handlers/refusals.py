@@ -8,13 +8,14 @@ with a reachable broker is a few milliseconds' worth.
 
 import asyncio
 from collections import deque
+from functools import cache
 from itertools import islice
 
 from chassis import clock
 from chassis.health import Check
-from chassis.kafka import OutgoingRecord, Producer
 from chassis.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
+from chassis.producer import OutgoingRecord, Producer
 from webhook_gateway.domain.policy import Refusal
 from webhook_gateway.domain.refusal_budget import RefusalBudget, Suppressed
 from webhook_gateway.handlers.observations import Observations
@@ -44,6 +45,7 @@ class RefusalLog:
         self._producer = producer
         self._budget = budget
         self._observations = observations
+        self._suppressed = cache(observations.refusals_suppressed.labels)
         self._queue: deque[OutgoingRecord] = deque()
         self._wake = asyncio.Event()
         self._loop = BackgroundLoop(self.name, self._run)
@@ -56,7 +58,7 @@ class RefusalLog:
             _log.info("delivery refused", source=request.source, reason=refusal.reason.value)
             self._enqueue(refusal_record(refusal, request))
         else:
-            self._observations.refusals_suppressed.labels(request.source).inc()
+            self._suppressed(request.source).inc()
 
     async def start(self) -> None:
         """Begin to publish."""

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
 from chassis.health import Check
-from chassis.kafka import BrokerUnavailableError
 from chassis.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
+from chassis.producer import BrokerUnavailableError
 from chassis.settings import SettingsError
 from chassis.topics_guard import TopicsMissingError
 from webhook_gateway.domain.reload import Watched

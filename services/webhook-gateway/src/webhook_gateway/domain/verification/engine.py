@@ -5,9 +5,11 @@ headers hold, no error leaves `verify`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.refused import Refused
@@ -15,13 +17,11 @@ from webhook_gateway.domain.verification import algorithms, called, templates
 from webhook_gateway.domain.verification.keys import Secret
 from webhook_gateway.domain.verification.scheme import Scheme, TimestampUnit
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 """As ASGI hands them over: lower-case names, values as received."""
 
-Values = dict[bytes, list[bytes]]
-"""The values of each header by its name."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _TIMESTAMP = re.compile(rb"[0-9]{1,14}")
 _MESSAGE_ID = re.compile(rb"[!-\-/-~]{1,255}")
 """Printable ASCII without the full stop, which the signed bytes use as their separator (Standard Webhooks,
@@ -43,8 +43,7 @@ class AcceptedScheme:
     public_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True):
     """A delivery that the holder of one of our secrets signed, within the window.
 
     Attributes:
@@ -58,17 +57,19 @@ class Verified:
     message_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What came, as far as it can be signed: headers by lower-case name, the query, the body."""
+class Request(msgspec.Struct, frozen=True):
+    """What came, as far as it can be signed."""
 
-    headers: Values
+    headers: Headers
     query: bytes
     body: bytes
 
+    def values(self, name: bytes) -> list[bytes]:
+        """What the headers of that name say, each."""
+        return [value for each, value in self.headers if each == name]
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+
+class _Claim(msgspec.Struct, frozen=True):
     """What a delivery says about itself: signatures by signed timestamp, and a message id."""
 
     signatures: dict[bytes, list[bytes]]
@@ -87,16 +88,16 @@ def verify(
     A scheme is tried when its signature header is there. Without a live secret for any scheme the fault is
     ours whatever the sender did, so that is said first.
     """
-    values: Values = {}
-    for name, value in headers:
-        values.setdefault(name, []).append(value)
-    live = [_with_live_secrets(candidate, now) for candidate in accepted]
-    if not any(candidate.secrets for candidate in live):
+    live = [(each, _live_keys(each, now)) for each in accepted]
+    if not any(keys for _, keys in live):
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
-    request = Request(values, query, body)
-    tried = [_judge(request, each, now) for each in live if each.scheme.signature_header.encode() in values]
-    passed = (verdict for verdict in tried if isinstance(verdict, Verified))
-    return next(passed, tried[0] if tried else Refused(RefusalReason.SIGNATURE_MISSING))
+    request = Request(headers, query, body)
+    # All are judged, also after one that passes: how long it takes tells nothing of secrets (GW-7).
+    tried = [_judge(request, each, keys, now) for each, keys in live if _claims(request, each.scheme)]
+    for verdict in tried:
+        if isinstance(verdict, Verified):
+            return verdict
+    return tried[0] if tried else Refused(RefusalReason.SIGNATURE_MISSING)
 
 
 def signed_bytes(
@@ -112,7 +113,7 @@ def signed_bytes(
         return [templates.compose(scheme, parts)]
     parts["url"] = candidate.public_url.encode()
     if "{form}" in scheme.signed:
-        content_type = b"".join(request.headers.get(b"content-type", []))
+        content_type = b"".join(request.values(b"content-type"))
         form = called.form_text(content_type, request.query, request.body)
         if form is None:
             return []
@@ -121,20 +122,25 @@ def signed_bytes(
     return list(dict.fromkeys(templates.compose(scheme, {**parts, "request_url": url}) for url in urls))
 
 
-def _with_live_secrets(candidate: AcceptedScheme, now: datetime) -> AcceptedScheme:
-    if all(s.ends_at is None for s in candidate.secrets):
-        return candidate
-    return replace(candidate, secrets=tuple(s for s in candidate.secrets if s.is_live(now)))
+def _live_keys(candidate: AcceptedScheme, now: datetime) -> list[bytes]:
+    return [secret.key for secret in candidate.secrets if secret.is_live(now)]
 
 
-def _judge(request: Request, candidate: AcceptedScheme, now: datetime) -> Verified | Refused:
+def _claims(request: Request, scheme: Scheme) -> bool:
+    """Whether the request says that it is signed by this scheme."""
+    return bool(request.values(templates.compiled(scheme).signature_header))
+
+
+def _judge(
+    request: Request, candidate: AcceptedScheme, keys: Sequence[bytes], now: datetime
+) -> Verified | Refused:
     scheme = candidate.scheme
-    if not candidate.secrets:
+    if not keys:
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
-    claim = _read_claim(request.headers, scheme)
+    claim = _read_claim(request, scheme)
     if claim is None:
         return Refused(RefusalReason.SIGNATURE_MALFORMED)
-    vouched = _vouched_timestamps(claim, request, candidate)
+    vouched = _vouched_timestamps(claim, request, candidate, keys)
     if not vouched:
         return Refused(RefusalReason.SIGNATURE_MISMATCH)
     message_id = claim.message_id.decode() or None
@@ -147,11 +153,12 @@ def _judge(request: Request, candidate: AcceptedScheme, now: datetime) -> Verifi
     return Refused(RefusalReason.TIMESTAMP_OUTSIDE_WINDOW)
 
 
-def _read_claim(values: Values, scheme: Scheme) -> _Claim | None:
+def _read_claim(request: Request, scheme: Scheme) -> _Claim | None:
     """None when a header is missing, repeated or not of its form."""
-    timestamp = _single(values, scheme.timestamp_header, _TIMESTAMP)
-    message_id = _single(values, scheme.id_header, _MESSAGE_ID)
-    written = values[scheme.signature_header.encode()]
+    compiled = templates.compiled(scheme)
+    timestamp = _single(request, compiled.timestamp_header, _TIMESTAMP)
+    message_id = _single(request, compiled.id_header, _MESSAGE_ID)
+    written = request.values(compiled.signature_header)
     if timestamp is None or message_id is None or len(written) != 1:
         return None
     try:
@@ -160,15 +167,17 @@ def _read_claim(values: Values, scheme: Scheme) -> _Claim | None:
         return None
 
 
-def _single(values: Values, name: str | None, pattern: re.Pattern[bytes]) -> bytes | None:
+def _single(request: Request, name: bytes, pattern: re.Pattern[bytes]) -> bytes | None:
     """The header's one value; empty where the scheme has no such header, None where it is unusable."""
-    if name is None:
+    if not name:
         return b""
-    found = values.get(name.encode(), [])
+    found = request.values(name)
     return found[0] if len(found) == 1 and pattern.fullmatch(found[0]) else None
 
 
-def _vouched_timestamps(claim: _Claim, request: Request, candidate: AcceptedScheme) -> list[bytes]:
+def _vouched_timestamps(
+    claim: _Claim, request: Request, candidate: AcceptedScheme, keys: Sequence[bytes]
+) -> list[bytes]:
     """Timestamps that a secret of ours vouches for.
 
     Every secret is compared with every signature, without stopping at a match: how long it takes tells
@@ -178,7 +187,7 @@ def _vouched_timestamps(claim: _Claim, request: Request, candidate: AcceptedSche
     vouched: list[bytes] = []
     for timestamp, signatures in claim.signatures.items():
         for signed in signed_bytes(candidate, request, timestamp, claim.message_id):
-            matches = [algorithms.matches(scheme, s.key, signed, signatures) for s in candidate.secrets]
+            matches = [algorithms.matches(scheme, key, signed, signatures) for key in keys]
             vouched += [timestamp] * any(matches)
     return vouched
 
@@ -186,7 +195,7 @@ def _vouched_timestamps(claim: _Claim, request: Request, candidate: AcceptedSche
 def _within_window(ticks: int, unit: TimestampUnit, window_seconds: int, now: datetime) -> datetime | None:
     """The signed moment, or None when it lies outside the window, in integers however absurd it is."""
     milliseconds = ticks if unit is TimestampUnit.MILLISECONDS else ticks * 1000
-    now_milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
+    now_milliseconds = (now - _EPOCH) // _MILLISECOND
     if abs(milliseconds - now_milliseconds) > window_seconds * 1000:
         return None
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    return _EPOCH + milliseconds * _MILLISECOND

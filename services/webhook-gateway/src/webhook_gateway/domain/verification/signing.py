@@ -58,7 +58,7 @@ def sign_with(scheme: Scheme, signer: Signer, sending: Sending) -> dict[str, str
         CannotSignError: nothing that the scheme signs would vouch for this body.
     """
     timestamp = _timestamp(scheme, sending.at)
-    request = Request({b"content-type": [sending.content_type.encode()]}, sending.query, sending.body)
+    request = Request([(b"content-type", sending.content_type.encode())], sending.query, sending.body)
     accepting = AcceptedScheme(scheme, (), public_url=sending.public_url)
     candidates = signed_bytes(accepting, request, timestamp.encode(), sending.message_id.encode())
     if not candidates:

@@ -27,7 +27,18 @@ class MalformedHeaderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class Compiled:
+    """A scheme, ready for bytes. A header that the scheme does not have is empty.
+
+    Attributes:
+        items: what an item of the signature header may look like.
+        signed: literal text, each with the name of the part behind it; the last one's may be empty.
+    """
+
+    signature_header: bytes
+    timestamp_header: bytes
+    id_header: bytes
+    separator: bytes
     items: tuple[re.Pattern[bytes], ...]
     signed: tuple[tuple[bytes, str], ...]
 
@@ -47,8 +58,9 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
         raise MalformedHeaderError
     shared = [timestamp] if timestamp else []
     found: list[tuple[bytes | None, bytes]] = []
-    for item in value.split(scheme.separator.encode()) if scheme.separator else [value]:
-        fields = _match(_compiled(scheme).items, item)
+    form = compiled(scheme)
+    for item in value.split(form.separator) if form.separator else [value]:
+        fields = _match(form.items, item)
         if "signature" in fields:
             found.append((fields.get("timestamp"), fields["signature"]))
         elif "timestamp" in fields:
@@ -60,7 +72,7 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
 
 def compose(scheme: Scheme, parts: Mapping[str, bytes]) -> bytes:
     """The bytes that a sender signs: literal text and the named parts (`Scheme.signed`)."""
-    return b"".join(literal + (parts[name] if name else b"") for literal, name in _compiled(scheme).signed)
+    return b"".join([literal + parts.get(name, b"") for literal, name in compiled(scheme).signed])
 
 
 def _match(patterns: tuple[re.Pattern[bytes], ...], item: bytes) -> dict[str, bytes]:
@@ -83,13 +95,21 @@ def _grouped(
 
 
 @lru_cache(maxsize=256)
-def _compiled(scheme: Scheme) -> _Compiled:
+def compiled(scheme: Scheme) -> Compiled:
+    """The same for every delivery; a scheme equals itself alone, so finding it costs next to nothing."""
     named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
     items = tuple(
         re.compile(b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item)))
         for item in scheme.items
     )
-    return _Compiled(items, tuple(_parts(scheme.signed)))
+    return Compiled(
+        scheme.signature_header.encode(),
+        (scheme.timestamp_header or "").encode(),
+        (scheme.id_header or "").encode(),
+        scheme.separator.encode(),
+        items,
+        tuple(_parts(scheme.signed)),
+    )
 
 
 def _parts(template: str) -> list[tuple[bytes, str]]:

@@ -1,0 +1,196 @@
+"""Answers over a real connection: ready-made ones and uvicorn's own, one after the other and in one write."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from chassis.http_protocol import BoundedHttpProtocol
+from harness import eventually
+
+KEEP_ALIVE_SECONDS = 0.2
+BODY = b'{"received": true}'
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@dataclass
+class Ground:
+    """A server in this process; `app` is what answers next."""
+
+    state: ServerState
+    port: int
+    seen: list[Any] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    headers: Any = tuple(HEADERS)
+    pieces: tuple[bytes, ...] = (BODY,)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        self.seen.append(scope)
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        self.bodies.append(body)
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        for piece in self.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": piece != self.pieces[-1]})
+
+
+@pytest.fixture
+async def ground() -> AsyncGenerator[Ground]:
+    state = ServerState()
+    state.default_headers = [(b"date", b"today")]
+    made = Ground(state, 0)
+    made.go_on.set()
+    config = uvicorn.Config(
+        made.app,
+        interface="asgi3",
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,  # pyright: ignore[reportArgumentType] - whole seconds, says uvicorn
+        log_config=None,
+        lifespan="off",
+    )
+    config.load()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedHttpProtocol(config, state, {}), "127.0.0.1", 0
+    )
+    made.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield made
+
+
+@asynccontextmanager
+async def connected(ground: Ground) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", ground.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    async with asyncio.timeout(10):
+        head = await reader.readuntil(b"\r\n\r\n")
+        return head, await reader.readexactly(len(BODY))
+
+
+@pytest.mark.parametrize("headers", [tuple(HEADERS), HEADERS], ids=["ready-made", "made on the way"])
+async def test_both_ways_to_answer_say_the_same(ground: Ground, headers: Any) -> None:
+    ground.headers = headers
+    async with connected(ground) as (reader, writer):
+        for _ in range(3):
+            writer.write(GET)
+            head, body = await answer(reader)
+            assert body == BODY
+            assert head.split(b"\r\n")[:-2] == [
+                b"HTTP/1.1 200 OK",
+                b"date: today",
+                b"content-type: application/json",
+                b"content-length: 18",
+            ]
+    assert ground.state.total_requests == 3
+    await eventually(lambda: not ground.state.tasks)
+
+
+@pytest.mark.parametrize("headers", [tuple(HEADERS), HEADERS], ids=["ready-made", "made on the way"])
+@pytest.mark.parametrize(
+    "request_",
+    [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"],
+    ids=["1.0", "close"],
+)
+async def test_connection_that_shall_end_ends(ground: Ground, headers: Any, request_: bytes) -> None:
+    ground.headers = headers
+    async with connected(ground) as (reader, writer):
+        writer.write(request_)
+        async with asyncio.timeout(10):
+            whole = await reader.read()
+    assert whole.endswith(b"connection: close\r\n\r\n" + BODY)
+
+
+async def test_answer_to_head_has_no_body(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + GET)
+        async with asyncio.timeout(10):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (await answer(reader))[1] == BODY
+
+
+async def test_answer_in_pieces_arrives_whole(ground: Ground) -> None:
+    ground.headers, ground.pieces = HEADERS, (BODY[:3], BODY[3:])
+    async with connected(ground) as (reader, writer):
+        writer.write(GET)
+        assert (await answer(reader))[1] == BODY
+
+
+async def test_requests_sent_at_once_are_answered_in_order(ground: Ground) -> None:
+    ground.go_on.clear()
+    async with connected(ground) as (reader, writer):
+        posts = [b"POST /%d HTTP/1.1\r\nContent-Length: 1\r\n\r\n%d" % (n, n) for n in range(4)]
+        writer.write(b"".join(posts))
+        await eventually(lambda: bool(ground.bodies))
+        assert len(ground.bodies) == 1, "one after the other"
+        ground.go_on.set()
+        for _ in range(4):
+            assert (await answer(reader))[1] == BODY
+    assert ground.bodies == [b"0", b"1", b"2", b"3"]
+    assert [scope["path"] for scope in ground.seen] == ["/0", "/1", "/2", "/3"]
+
+
+async def test_client_that_went_away_gets_no_answer_and_ends_nothing(ground: Ground) -> None:
+    ground.go_on.clear()
+    async with connected(ground) as (_, writer):
+        writer.write(GET)
+        await eventually(lambda: bool(ground.bodies))
+    await eventually(lambda: not ground.state.connections)
+    ground.go_on.set()
+    await eventually(lambda: not ground.state.tasks)
+    async with connected(ground) as (reader, writer):
+        writer.write(GET)
+        assert (await answer(reader))[1] == BODY
+
+
+async def test_idle_connection_is_closed_and_a_busy_one_is_not(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(GET)
+        await answer(reader)
+        ground.go_on.clear()
+        writer.write(GET)  # while the timer of the first answer runs
+        loop = asyncio.get_running_loop()
+        busy_until = loop.time() + 2 * KEEP_ALIVE_SECONDS
+        await eventually(lambda: loop.time() > busy_until)
+        ground.go_on.set()
+        await answer(reader)
+        answered = loop.time()
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        assert loop.time() - answered > KEEP_ALIVE_SECONDS / 2, "closed at once"
+
+
+async def test_path_and_query_are_read_as_asgi_wants_them(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(b"GET /a%20b?c=%20&d HTTP/1.1\r\nX-Name: V\r\n\r\n")
+        await answer(reader)
+    scope = ground.seen[0]
+    assert (scope["path"], scope["raw_path"], scope["query_string"]) == ("/a b", b"/a%20b", b"c=%20&d")
+    assert (scope["method"], scope["http_version"], scope["headers"]) == ("GET", "1.1", [(b"x-name", b"V")])
+
+
+async def test_trailers_are_no_headers(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Late: 1\r\n\r\n")
+        await answer(reader)
+        writer.write(GET)
+        await answer(reader)
+    assert ground.bodies == [b"x", b""]
+    assert [scope["headers"] for scope in ground.seen] == [
+        [(b"transfer-encoding", b"chunked")],
+        [(b"host", b"a")],
+    ]
