@@ -1,14 +1,18 @@
 """What a relay decides without I/O: its share, where a look begins, what it holds back."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from chassis.messages import pack_headers
 from chassis.outbox import SHARDS
 from chassis.producer import BrokerUnavailableError, OutgoingRecord, RecordRefusedError
+from chassis.relay import outlet
 from chassis.relay.floors import PREPARED, Floors
 from chassis.relay.holds import HELD_LINES_MAX, Holds, judge
 from chassis.relay.shards import fair_share
@@ -97,6 +101,16 @@ def test_floor_rises_to_what_was_seen_once_all_writers_of_that_time_have_ended()
     assert _floors_after(iter([{"3/1", "4/1"}, {"4/1"}, {"5/1"}])) == [9]
 
 
+def test_nothing_is_asked_of_writers_once_all_that_was_seen_is_settled() -> None:
+    floors = Floors()
+    assert not floors.can_rise
+    floors.looked([0], {0: 7}, 9)
+    for _ in range(2):
+        assert floors.can_rise
+        floors.settle(set())
+    assert not floors.can_rise
+
+
 def test_prepared_transaction_keeps_the_floor_down_because_it_changed_its_name() -> None:
     assert _floors_after(iter([{"3/1"}, {f"{PREPARED}777"}])) == [0]
     assert _floors_after(iter([{"3/1"}, {f"{PREPARED}777"}, set()])) == [9]
@@ -155,3 +169,50 @@ def test_too_many_held_keys_hold_back_their_topic_whole(topic: str) -> None:
     holds.hold_line((topic, b"one more"), "too large")
     assert len(holds.lines) == HELD_LINES_MAX
     assert list(holds.topics) == [topic]
+
+
+# --- looks from the lowest id ----------------------------------------------------------------------------
+
+
+class HeldSnapshot:
+    """Session and publisher of an outlet. A look from the lowest id takes half a second, any other a tenth of
+    a millisecond; each finds one row."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.last_id = 0
+        self.seconds_of_full_looks = 0.0
+
+    async def fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        if query == outlet._WRITERS:  # pyright: ignore[reportPrivateUsage]
+            return []
+        floors = arguments[1]
+        spent = 0.5 if floors == [0] else 0.0001
+        self.seconds_of_full_looks += spent if floors == [0] else 0.0
+        self.now += spent
+        self.last_id += 1
+        named = {"shard": 0, "id": self.last_id, "topic": "t", "key": b"k", "value": b"v"}
+        return [named | {"headers": pack_headers(())}]
+
+    async def execute(self, _query: str, *_arguments: Any) -> None:
+        self.now += 0.005
+
+    async def led(self, topics: Collection[str]) -> set[str]:
+        return set(topics)
+
+    async def send_all(
+        self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
+    ) -> list[BrokerUnavailableError | None]:
+        assert ack_seconds_max > 0
+        return [None] * len(records)
+
+
+async def test_looks_that_every_row_waits_for_do_not_show_in_p99(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = HeldSnapshot()
+    monkeypatch.setattr(outlet, "time", SimpleNamespace(monotonic=lambda: held.now))
+    moving = outlet.Outlet(cast("Any", held), held)
+    while held.now < 600:
+        await moving.settle()
+        await moving.move([0])
+    looks = held.seconds_of_full_looks / 0.5
+    assert 3 <= looks <= 0.01 * held.now / 0.5, f"{looks} looks from the lowest id in {held.now} s"

@@ -54,6 +54,11 @@ class Floors:
             self._floors[shard] = max(self._floors.get(shard, 0), proven)
         self._highest_seen = max(self._highest_seen, highest)
 
+    @property
+    def can_rise(self) -> bool:
+        """Whether there is anything that `settle` could prove."""
+        return self._settled < self._highest_seen
+
     def settle(self, writers: AbstractSet[str]) -> None:
         """These transactions hold a RowExclusiveLock on the table now, that is after the last look."""
         if self._mark > self._settled and not (self._writers & writers) and not _any_prepared(writers):
