@@ -55,7 +55,7 @@ class _Request(msgspec.Struct, frozen=True):
 
     source: str
     method: str
-    path: str
+    path: bytes
     headers: Headers
     query: bytes
     peer: str | None
@@ -152,15 +152,15 @@ class WebhookEndpoint:
     def _refused_unread(self, request: _Request) -> RefusalReason | None:
         if request.method != "POST":
             return RefusalReason.METHOD_NOT_ALLOWED
-        codings = (value for name, value in request.headers if name == b"content-encoding")
-        if any(coding.strip().lower() not in {b"", b"identity"} for coding in codings):
+        codings = [value for name, value in request.headers if name == b"content-encoding"]
+        if codings and any(coding.strip().lower() not in {b"", b"identity"} for coding in codings):
             return RefusalReason.CONTENT_ENCODING_UNSUPPORTED
         return RefusalReason.OVERLOADED if self._in_flight > self._limits.in_flight_max else None
 
     def _remembered(self, source: str, request: _Request, body: bytes) -> RefusedRequest:
         return RefusedRequest(
             source=source,
-            path=request.path,
+            path=request.path.decode("latin-1"),
             remote_address=client_address(
                 request.peer, request.headers, proxies_trusted=self._limits.proxies_trusted
             ),
@@ -179,7 +179,7 @@ def _read_scope(scope: Any) -> _Request:
     return _Request(
         source=scope["path"].removeprefix(scope["path_template"]).removeprefix("/").removesuffix("/"),
         method=scope["method"],
-        path=scope["raw_path"].decode("latin-1"),
+        path=scope["raw_path"],
         headers=scope["headers"],
         query=scope["query_string"],
         peer=client[0] if client else None,

@@ -108,18 +108,18 @@ def signed_bytes(
     None at all where nothing in the signed bytes would vouch for the body.
     """
     scheme = candidate.scheme
-    parts = {"id": message_id, "timestamp": timestamp, "body": request.body}
+    parts = {b"id": message_id, b"timestamp": timestamp, b"body": request.body}
     if not scheme.needs_url:
         return [templates.compose(scheme, parts)]
-    parts["url"] = candidate.public_url.encode()
+    parts[b"url"] = candidate.public_url.encode()
     if "{form}" in scheme.signed:
         content_type = b"".join(request.values(b"content-type"))
         form = called.form_text(content_type, request.query, request.body)
         if form is None:
             return []
-        parts["form"] = form
+        parts[b"form"] = form
     urls = called.request_urls(candidate.public_url, request.query)
-    return list(dict.fromkeys(templates.compose(scheme, {**parts, "request_url": url}) for url in urls))
+    return list(dict.fromkeys(templates.compose(scheme, {**parts, b"request_url": url}) for url in urls))
 
 
 def _live_keys(candidate: AcceptedScheme, now: datetime) -> list[bytes]:

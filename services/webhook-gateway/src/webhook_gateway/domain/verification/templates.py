@@ -32,7 +32,9 @@ class Compiled:
 
     Attributes:
         items: what an item of the signature header may look like.
-        signed: literal text, each with the name of the part behind it; the last one's may be empty.
+        ordinary: a header with one item of each form, in their order, as nearly all are written; None where
+            an item could then say something twice.
+        signed: the signed bytes as a format string over the parts by name.
     """
 
     signature_header: bytes
@@ -40,7 +42,8 @@ class Compiled:
     id_header: bytes
     separator: bytes
     items: tuple[re.Pattern[bytes], ...]
-    signed: tuple[tuple[bytes, str], ...]
+    ordinary: re.Pattern[bytes] | None
+    signed: bytes
 
 
 def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
@@ -54,11 +57,19 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
     Raises:
         MalformedHeaderError: too long, no signature, too many, two shared timestamps, or none.
     """
+    form = compiled(scheme)
+    if form.ordinary and (match := form.ordinary.fullmatch(value)):
+        fields = match.groupdict()
+        return {fields.get("timestamp") or timestamp: [fields["signature"]]}
+    return _read_items(scheme, form, value, timestamp)
+
+
+def _read_items(scheme: Scheme, form: Compiled, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
+    """Whatever else a header may be: several signatures, several timestamps, items of other schemes."""
     if len(value) > HEADER_BYTES_MAX:
         raise MalformedHeaderError
     shared = [timestamp] if timestamp else []
     found: list[tuple[bytes | None, bytes]] = []
-    form = compiled(scheme)
     for item in value.split(form.separator) if form.separator else [value]:
         fields = _match(form.items, item)
         if "signature" in fields:
@@ -70,9 +81,9 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
     return _grouped(found, shared[0] if shared else None, needed=scheme.timestamp_unit is not None)
 
 
-def compose(scheme: Scheme, parts: Mapping[str, bytes]) -> bytes:
+def compose(scheme: Scheme, parts: Mapping[bytes, bytes]) -> bytes:
     """The bytes that a sender signs: literal text and the named parts (`Scheme.signed`)."""
-    return b"".join([literal + parts.get(name, b"") for literal, name in compiled(scheme).signed])
+    return compiled(scheme).signed % parts
 
 
 def _match(patterns: tuple[re.Pattern[bytes], ...], item: bytes) -> dict[str, bytes]:
@@ -98,17 +109,25 @@ def _grouped(
 def compiled(scheme: Scheme) -> Compiled:
     """The same for every delivery; a scheme equals itself alone, so finding it costs next to nothing."""
     named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
-    items = tuple(
-        re.compile(b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item)))
+    items = [
+        b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item))
         for item in scheme.items
-    )
+    ]
+    whole = re.escape(scheme.separator.encode()).join(items)
+    in_header, in_items = scheme.timestamp_header is not None, whole.count(_TIMESTAMP_PATTERN)
+    timestamps = in_header + in_items
+    is_ordinary = whole.count(named["signature"]) == 1 and timestamps == (scheme.timestamp_unit is not None)
     return Compiled(
         scheme.signature_header.encode(),
         (scheme.timestamp_header or "").encode(),
         (scheme.id_header or "").encode(),
         scheme.separator.encode(),
-        items,
-        tuple(_parts(scheme.signed)),
+        tuple(re.compile(item) for item in items),
+        re.compile(whole) if is_ordinary else None,
+        b"".join(
+            literal.replace(b"%", b"%%") + (b"%%(%b)b" % name.encode() if name else b"")
+            for literal, name in _parts(scheme.signed)
+        ),
     )
 
 
