@@ -23,7 +23,7 @@ class Pieces(asyncio.Protocol):
 
 
 async def test_reads_are_small_enough_to_need_no_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
-    transport = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    transport = selector_events._SelectorSocketTransport
     monkeypatch.setattr(transport, "max_size", transport.max_size)  # and put back
     assert runtime.READ_BYTES_MAX < 128 * 1024, "malloc's M_MMAP_THRESHOLD"
     runtime.read_in_pieces()

@@ -1,6 +1,7 @@
 """Waits of one length: each ends in time, by its own fault only, and leaves nothing behind."""
 
 import asyncio
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -70,13 +71,13 @@ def test_only_a_task_can_wait() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.randoms())
-def test_each_of_many_waits_gets_its_own_end(in_time: list[bool], random: object) -> None:
+def test_each_of_many_waits_gets_its_own_end(in_time: list[bool], random: Random) -> None:
     async def run() -> None:
         timeouts, events = Timeouts(SHORT), [asyncio.Event() for _ in in_time]
         waits = [asyncio.create_task(wait_for(timeouts, event)) for event in events]
         await asyncio.sleep(0)
         ending = [event for event, is_in_time in zip(events, in_time, strict=True) if is_in_time]
-        random.shuffle(ending)  # type: ignore[attr-defined]
+        random.shuffle(ending)
         for event in ending:
             event.set()
         assert await asyncio.gather(*waits) == ["in time" if each else "timed out" for each in in_time]

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: as Kafka's own clients have it, at half of aiokafka's price.
+"""Which partition a key belongs to: as Kafka's own clients have it, at half of what it costs in aiokafka.
 
 The rule is Java's `BuiltInPartitioner.partitionForKey`: murmur2 of the key, made positive, modulo the number
 of partitions. Whoever produces to a topic has to agree on it, or records of one key lose their order.

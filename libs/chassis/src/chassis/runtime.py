@@ -2,6 +2,7 @@
 
 import gc
 from asyncio import selector_events
+from typing import Any
 
 READ_BYTES_MAX = 64 * 1024
 
@@ -12,7 +13,8 @@ def read_in_pieces() -> None:
     So much memory the C library maps and unmaps for every single read, be it of a hundred bytes: 10 µs, more
     than a signature costs. Below its threshold of 128 KiB it keeps memory at hand, and a read costs 1 µs.
     """
-    selector_events._SelectorSocketTransport.max_size = READ_BYTES_MAX  # type: ignore[attr-defined]  # noqa: SLF001
+    asyncios_own: Any = selector_events  # it is not in the stubs
+    asyncios_own._SelectorSocketTransport.max_size = READ_BYTES_MAX  # noqa: SLF001 - there is no other way
 
 
 def spare_what_is_loaded() -> None:
