@@ -13,7 +13,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,8 @@ def _before_database_commit(fault: Fault) -> None:
 
 def _outgoing_record(fault: Fault) -> None:
     """What a version of tomorrow (`newer`) or of yesterday (`older`) would publish (F28)."""
+    from msgspec.structs import replace
+
     from chassis import outbox
 
     to_record = outbox.to_record
