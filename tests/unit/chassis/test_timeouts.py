@@ -1,6 +1,8 @@
 """Waits of one length: each ends in time, by its own fault only, and leaves nothing behind."""
 
 import asyncio
+import gc
+import weakref
 from random import Random
 
 import pytest
@@ -102,3 +104,28 @@ async def test_one_timer_serves_waits_one_after_the_other(monkeypatch: pytest.Mo
     for _ in range(10):
         assert await wait_for(timeouts, finished) == "in time"
     assert len(timers) == 1
+
+
+async def test_slow_wait_keeps_neither_waits_nor_tasks_behind_it() -> None:
+    timeouts, stuck, finished = Timeouts(LONG), asyncio.Event(), asyncio.Event()
+    slow = asyncio.create_task(wait_for(timeouts, stuck))
+    await asyncio.sleep(0)
+    finished.set()
+    for _ in range(100):
+        assert await wait_for(timeouts, finished) == "in time"
+    assert len(timeouts._waits) == 1  # pyright: ignore[reportPrivateUsage]
+    # Two that overlap, the later one being slow too: what lies between two slow ones holds no task.
+    between = asyncio.create_task(wait_for(timeouts, between_ends := asyncio.Event()))
+    await asyncio.sleep(0)
+    later = asyncio.create_task(wait_for(timeouts, stuck))
+    await asyncio.sleep(0)
+    between_ends.set()
+    await between  # outside of an assert, which would keep it
+    held = weakref.ref(between)
+    del between
+    await asyncio.sleep(0)  # what woke this task up holds it, too
+    gc.collect()
+    assert held() is None
+    stuck.set()
+    assert [await slow, await later] == ["in time", "in time"]
+    assert not timeouts._waits  # pyright: ignore[reportPrivateUsage]

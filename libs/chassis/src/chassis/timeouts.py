@@ -45,21 +45,25 @@ class Timeouts:
 class Wait:
     """One wait of one task."""
 
-    __slots__ = ("_all", "_cancelling", "_has_timed_out", "_task", "ends_at", "is_over")
+    __slots__ = ("_all", "_cancelling", "_has_timed_out", "_task", "ends_at")
 
     def __init__(self, all_: "deque[Wait]", task: asyncio.Task[Any] | None, ends_at: float) -> None:
         if task is None:
             raise RuntimeError("only a task can wait with a timeout")
         self._all = all_
-        self._task = task
+        self._task: asyncio.Task[Any] | None = task
         self._cancelling = task.cancelling()
         self._has_timed_out = False
         self.ends_at = ends_at
-        self.is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the block has been left. The task is let go: a slow wait keeps those behind it queued."""
+        return self._task is None
 
     def interrupt(self) -> None:
         """The time is up, unless the wait is over."""
-        if not self.is_over:
+        if self._task is not None:
             self._has_timed_out = True
             self._task.cancel()
 
@@ -69,11 +73,13 @@ class Wait:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self.is_over = True
+        task, self._task = self._task, None
         while self._all and self._all[0].is_over:
             self._all.popleft()
-        if not self._has_timed_out:
+        while self._all and self._all[-1].is_over:
+            self._all.pop()
+        if task is None or not self._has_timed_out:
             return
         # Who else cancelled the task, before or meanwhile, is to be obeyed.
-        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
