@@ -1,16 +1,26 @@
 """Prometheus text: names begin with the service's, and two services live side by side."""
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chassis.metrics import Metrics
+from chassis.metrics import SECONDS_BUCKETS, Metrics
+
+VALUES = st.sampled_from(["a", "b", 'quoted "c"'])
+SECONDS = st.sampled_from([0.0, *SECONDS_BUCKETS, 11.5]) | st.floats(0, 20)
+
+
+def samples(text: bytes) -> dict[str, float]:
+    return {
+        sample.name + str(dict(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
 
 
 def exposed(metrics: Metrics) -> dict[str, float]:
-    return {
-        sample.name + str(dict(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(metrics.expose().decode())
-        for sample in family.samples
-    }
+    return samples(metrics.expose())
 
 
 def test_names_begin_with_the_service_and_end_in_their_unit() -> None:
@@ -38,3 +48,45 @@ def test_two_services_in_one_process_do_not_clash() -> None:
 
 def test_process_itself_is_measured() -> None:
     assert exposed(Metrics("one"))["process_resident_memory_bytes{}"] > 0
+
+
+@given(st.lists(st.tuples(VALUES, VALUES)))
+def test_tally_says_what_a_counter_of_the_library_says(counted: list[tuple[str, str]]) -> None:
+    registry, metrics = CollectorRegistry(), Metrics("one")
+    counter = Counter("one_things", "Things", ("x", "y"), registry=registry)
+    tally = metrics.tally("things", "Things", "x", "y")
+    for values in counted:
+        counter.labels(*values).inc()
+        tally.count(*values)
+    assert told_of("one_things", exposed(metrics)) == told_of(
+        "one_things", samples(generate_latest(registry))
+    )
+
+
+@given(st.lists(st.tuples(SECONDS, VALUES)))
+@example([(bound, "a") for bound in SECONDS_BUCKETS])
+def test_durations_say_what_a_histogram_of_the_library_says(measured: list[tuple[float, str]]) -> None:
+    registry, metrics = CollectorRegistry(), Metrics("one")
+    histogram = Histogram("one_seconds", "Time", ("x",), buckets=SECONDS_BUCKETS, registry=registry)
+    durations = metrics.seconds("seconds", "Time", "x")
+    for seconds, value in measured:
+        histogram.labels(value).observe(seconds)
+        durations.observe(seconds, value)
+    assert told_of("one_seconds", exposed(metrics)) == told_of(
+        "one_seconds", samples(generate_latest(registry))
+    )
+
+
+def test_what_has_no_labels_is_told_from_the_start() -> None:
+    metrics = Metrics("one")
+    metrics.seconds("batch_seconds", "Duration")
+    assert exposed(metrics)["one_batch_seconds_count{}"] == 0
+
+
+def told_of(name: str, found: dict[str, float]) -> dict[str, float]:
+    """Without the time of creation, of which only the library tells."""
+    return {
+        key: value
+        for key, value in found.items()
+        if key.startswith(name) and not key.startswith(f"{name}_created")
+    }

@@ -7,7 +7,6 @@ route's template alone: paths, queries, headers and bodies hold whatever a calle
 import logging
 import time
 from collections.abc import Collection
-from functools import cache
 from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,15 +47,10 @@ class ObservedApp:
     def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet_routes: Collection[str] = ()) -> None:
         self._app = app
         self._quiet = {*_PROBES, UNMATCHED, *quiet_routes}
-        # The cache of a bounded label set costs a tenth of looking a child up by its labels.
-        self._requests = cache(
-            metrics.counter(
-                "http_requests", "HTTP requests by route template", "method", "route", "status"
-            ).labels
+        self._requests = metrics.tally(
+            "http_requests", "HTTP requests by route template", "method", "route", "status"
         )
-        self._seconds = cache(
-            metrics.seconds("http_request_seconds", "From request to answer", "route").labels
-        )
+        self._seconds = metrics.seconds("http_request_seconds", "From request to answer", "route")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; whatever is not HTTP passes through."""
@@ -81,8 +75,8 @@ class ObservedApp:
     def _tell(self, scope: Any, status: int, seconds: float, traceparent: str, span: Span | None) -> None:
         route = route_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
-        self._requests(method, route, status).inc()
-        self._seconds(route).observe(seconds)
+        self._requests.count(method, route, str(status))
+        self._seconds.observe(seconds, route)
         if span is not None:
             _end(span, method, route, status)
         level = self._severity(route, status)

@@ -4,7 +4,6 @@ Order of work (GW-2): route, method and coding → room → body within limits �
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -86,7 +85,7 @@ class WebhookEndpoint:
         self._sources = sources
         self._handler = handler
         self._refusals = refusals
-        self._requests = cache(observations.requests.labels)
+        self._requests = observations.requests
         self._limits = limits
         self._validation_enabled = validation_enabled
         self._in_flight = 0
@@ -119,13 +118,13 @@ class WebhookEndpoint:
         try:
             outcome, body, close = await self._take(source, request, receive)
         except ClientDisconnectedError:
-            self._requests(label, OUTCOME_DISCONNECTED).inc()
+            self._requests.count(label, OUTCOME_DISCONNECTED)
             return
         if isinstance(outcome, Passed):
-            self._requests(label, outcome.verification.value).inc()
+            self._requests.count(label, outcome.verification.value)
             await answer_received(send, outcome.challenge)
             return
-        self._requests(label, outcome.reason.value).inc()
+        self._requests.count(label, outcome.reason.value)
         self._refusals.note(outcome, self._remembered(label, request, body))
         await answer_refusal(send, outcome, close=close)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
 
-from chassis.metrics import Metrics
+from chassis.metrics import Metrics, Tally
 
 SOURCE_UNKNOWN = "unknown"
 """Label and record key of every source that is not configured: callers must not name our metrics."""
@@ -14,7 +14,7 @@ SOURCE_UNKNOWN = "unknown"
 class Observations:
     """What is counted."""
 
-    requests: Counter
+    requests: Tally
     in_flight: Gauge
     bodies_bytes: Gauge
     refusals_suppressed: Counter
@@ -28,9 +28,7 @@ def observe(metrics: Metrics, *, validation_enabled: bool) -> Observations:
     """The gateway's metrics in a process's registry, the flag's state among them (GW-8)."""
     metrics.gauge("validation_enabled", "1 while ENABLE_WEBHOOK_VALIDATION is true").set(validation_enabled)
     return Observations(
-        requests=metrics.counter(
-            "requests", "Requests by source and what became of them", "source", "outcome"
-        ),
+        requests=metrics.tally("requests", "Requests by source and what became of them", "source", "outcome"),
         in_flight=metrics.gauge("requests_in_flight", "Requests being worked on"),
         bodies_bytes=metrics.gauge("bodies_bytes", "Bytes of request bodies in memory"),
         refusals_suppressed=metrics.counter(
