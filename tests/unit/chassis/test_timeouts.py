@@ -46,7 +46,7 @@ async def test_cancelling_counts_even_when_the_time_is_up_in_the_same_turn() -> 
     timeouts = Timeouts(LONG)
     task = asyncio.create_task(wait_for(timeouts, asyncio.Event()))
     await asyncio.sleep(0)
-    timeouts._waits[0].interrupt()  # pyright: ignore[reportPrivateUsage] - as its timer would
+    next(iter(timeouts._waits)).interrupt()  # pyright: ignore[reportPrivateUsage] - as its timer would
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -5,7 +5,7 @@ length end in the order in which they began, so the first of them is all that ha
 """
 
 import asyncio
-from collections import deque
+from itertools import takewhile
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,8 @@ class Timeouts:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._waits: deque[Wait] = deque()
+        self._waits: dict[Wait, None] = {}
+        """Those under way, in the order in which they began."""
         self._loop: asyncio.AbstractEventLoop | None = None
         """That has a timer of ours. It stays when no wait is left: the next one comes before it goes off."""
 
@@ -27,45 +28,41 @@ class Timeouts:
         """A wait of the current task, for a `with` block that raises TimeoutError if it lasts too long."""
         loop = asyncio.get_running_loop()
         wait = Wait(self._waits, asyncio.current_task(loop), loop.time() + self._seconds)
-        self._waits.append(wait)
+        self._waits[wait] = None
         if self._loop is not loop:
             self._loop = loop
             loop.call_at(wait.ends_at, self._end_overdue, loop)
         return wait
 
     def _end_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waits and (self._waits[0].is_over or self._waits[0].ends_at <= loop.time()):
-            self._waits.popleft().interrupt()
+        now = loop.time()
+        for wait in list(takewhile(lambda each: each.ends_at <= now, self._waits)):
+            wait.interrupt()
         if self._waits:
-            loop.call_at(self._waits[0].ends_at, self._end_overdue, loop)
+            loop.call_at(next(iter(self._waits)).ends_at, self._end_overdue, loop)
         else:
             self._loop = None
 
 
 class Wait:
-    """One wait of one task."""
+    """One wait of one task. It equals itself alone."""
 
     __slots__ = ("_all", "_cancelling", "_has_timed_out", "_task", "ends_at")
 
-    def __init__(self, all_: "deque[Wait]", task: asyncio.Task[Any] | None, ends_at: float) -> None:
+    def __init__(self, all_: "dict[Wait, None]", task: asyncio.Task[Any] | None, ends_at: float) -> None:
         if task is None:
             raise RuntimeError("only a task can wait with a timeout")
         self._all = all_
-        self._task: asyncio.Task[Any] | None = task
+        self._task = task
         self._cancelling = task.cancelling()
         self._has_timed_out = False
         self.ends_at = ends_at
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the block has been left. The task is let go: a slow wait keeps those behind it queued."""
-        return self._task is None
-
     def interrupt(self) -> None:
-        """The time is up, unless the wait is over."""
-        if self._task is not None:
-            self._has_timed_out = True
-            self._task.cancel()
+        """The time is up."""
+        self._has_timed_out = True
+        del self._all[self]
+        self._task.cancel()
 
     def __enter__(self) -> None:
         pass
@@ -73,13 +70,8 @@ class Wait:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        task, self._task = self._task, None
-        while self._all and self._all[0].is_over:
-            self._all.popleft()
-        while self._all and self._all[-1].is_over:
-            self._all.pop()
-        if task is None or not self._has_timed_out:
-            return
+        if not self._has_timed_out:
+            del self._all[self]
         # Who else cancelled the task, before or meanwhile, is to be obeyed.
-        if task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        elif self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
