@@ -49,6 +49,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._heads = 0
         self._has_begun = False
         self._head_bytes = 0
+        self._may_be_too_large = True
         self._is_too_large = False
         self._passed_over = b""
         self._idle_since: float | None = None
@@ -68,6 +69,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse it; what it adds to an unfinished head is counted."""
         heads_before = self._heads
+        # One that comes whole within a short read is short.
+        self._may_be_too_large = self._has_begun or len(data) > HEAD_BYTES_MAX
         self._idle_since = None
         self._parse(data)
         if not self._has_begun or self.transport.is_closing():
@@ -95,7 +98,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._has_begun = False
         headers, self.headers = self.headers, _NOWHERE
-        if len(self.url) + sum([len(name) + len(value) for name, value in headers]) > HEAD_BYTES_MAX:
+        if self._may_be_too_large and _bytes_of(self.url, headers) > HEAD_BYTES_MAX:
             self._is_too_large = True
             raise HeadTooLargeError
         method = self.parser.get_method()
@@ -230,3 +233,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         head = f"content-type: {PROBLEM_JSON}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self.transport.close()
+
+
+def _bytes_of(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum([len(name) + len(value) for name, value in headers])

@@ -194,9 +194,13 @@ class Producer:
         Raises:
             BrokerUnavailableError: no ack within `ack_seconds_max`; the record may arrive all the same.
         """
-        sending = _begin([record])
-        outcome = await self._send(sending.records[0], ack_seconds_max)
-        self._end(sending, [outcome])
+        if spans.is_on():
+            [outcome] = await self.send_all([record], ack_seconds_max=ack_seconds_max)
+        else:
+            began_at = time.monotonic()
+            outcome = await self._send(record, ack_seconds_max)
+            self._remember(outcome)
+            self._measure(began_at)
         if outcome is not None:
             raise outcome
 
@@ -208,17 +212,29 @@ class Producer:
         A record that cannot even be handed over (too large) fails alone, and with it the later ones of its
         topic and key, so that none of them overtakes it.
         """
-        sending = _begin(records)
-        outcomes = await self._send_all(sending.records, ack_seconds_max=ack_seconds_max)
-        self._end(sending, outcomes)
+        began_at = time.monotonic()
+        made = _begin_spans(records) if spans.is_on() else None
+        if made is not None:
+            records = [
+                msgspec.structs.replace(record, headers=headers)
+                for record, headers in zip(records, made.headers, strict=True)
+            ]
+        outcomes = await self._send_all(records, ack_seconds_max=ack_seconds_max)
+        if made is not None:
+            made.end([outcome is not None for outcome in outcomes])
+        for outcome in outcomes:
+            self._remember(outcome)
+        self._measure(began_at)
         return outcomes
 
-    def _end(self, sending: "_Sending", outcomes: Sequence[BrokerUnavailableError | None]) -> None:
-        self._remember(outcomes)
-        if sending.spans is not None:
-            sending.spans.end([outcome is not None for outcome in outcomes])
+    def _remember(self, outcome: BrokerUnavailableError | None) -> None:
+        """Whether brokers take records: the last word counts, but for what is the record's own fault."""
+        if not isinstance(outcome, RecordRefusedError):
+            self._trouble = None if outcome is None else (time.monotonic(), outcome)
+
+    def _measure(self, began_at: float) -> None:
         if self._publish_seconds is not None:
-            self._publish_seconds.observe(time.monotonic() - sending.began_at)
+            self._publish_seconds.observe(time.monotonic() - began_at)
 
     async def _send(self, record: OutgoingRecord, ack_seconds_max: float) -> BrokerUnavailableError | None:
         """One record by itself, at half the cost of a batch of one: the gateway sends so."""
@@ -236,12 +252,6 @@ class Producer:
                 raise
             return BrokerUnavailableError("the producer was stopped before Kafka acknowledged")
         return None
-
-    def _remember(self, outcomes: Sequence[BrokerUnavailableError | None]) -> None:
-        """Whether brokers take records: the last word of a batch, but for what is the record's own fault."""
-        for outcome in outcomes:
-            if not isinstance(outcome, RecordRefusedError):
-                self._trouble = None if outcome is None else (time.monotonic(), outcome)
 
     async def _send_all(
         self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
@@ -281,24 +291,8 @@ class Producer:
         return self._producer
 
 
-class _Sending(msgspec.Struct, frozen=True):
-    """Records on their way; their headers continue their spans, where spans are exported."""
-
-    records: Sequence[OutgoingRecord]
-    spans: publishing.Publishing | None
-    began_at: float
-
-
-def _begin(records: Sequence[OutgoingRecord]) -> _Sending:
-    began_at = time.monotonic()
-    if not spans.is_on():
-        return _Sending(records, None, began_at)
-    made = publishing.begin([record.topic for record in records], [record.headers for record in records])
-    continued = [
-        msgspec.structs.replace(record, headers=headers)
-        for record, headers in zip(records, made.headers, strict=True)
-    ]
-    return _Sending(continued, made, began_at)
+def _begin_spans(records: Sequence[OutgoingRecord]) -> publishing.Publishing:
+    return publishing.begin([record.topic for record in records], [record.headers for record in records])
 
 
 def _ack(future: asyncio.Future[Any]) -> BrokerUnavailableError | None:

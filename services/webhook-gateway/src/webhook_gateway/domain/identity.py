@@ -1,9 +1,10 @@
 """Which provider event a delivery reports, and which Kafka key keeps its order (GW-10, GW-11)."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -19,6 +20,8 @@ TYPE_UNKNOWN = "unknown"
 _UNIX_SECONDS_MAX = 253_402_300_799
 """The last second of the year 9999, the end of Python's calendar."""
 
+
+UsableT = TypeVar("UsableT")
 
 Headers = Sequence[tuple[bytes, bytes]]
 """As ASGI hands them over: lower-case names, values as received."""
@@ -91,18 +94,6 @@ class Identity(msgspec.Struct, frozen=True):
         return self.booking_id or self.object_id or self.event_id
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What a delivery says: its body, parsed, and its headers."""
-
-    body: object
-    headers: Headers
-
-    def at(self, place: Place) -> Sequence[object]:
-        if isinstance(place, HeaderName):
-            return [value.decode("latin-1") for name, value in self.headers if name == place.name]
-        return (find(self.body, place),)
-
-
 def identify(
     document: Document,
     body: bytes,
@@ -112,18 +103,18 @@ def identify(
     headers: Headers = (),
 ) -> Identity | Refused:
     """The identity of a delivery whose body is `document`."""
-    told = _Told(document.value, headers)
-    event_id = _text(told, rule.event_id)
+    told = document.value
+    event_id = _first(_usable_text, rule.event_id, told, headers)
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
     event_id = event_id or signed.message_id or derived_event_id(source, signed.signed_at, body)
-    booking_id = _text(told, rule.booking_id)
+    booking_id = _first(_usable_text, rule.booking_id, told, headers)
     return Identity(
         event_id=EventId(event_id),
-        type=_text(told, rule.event_type) or TYPE_UNKNOWN,
-        object_id=_text(told, rule.object_id),
+        type=_first(_usable_text, rule.event_type, told, headers) or TYPE_UNKNOWN,
+        object_id=_first(_usable_text, rule.object_id, told, headers),
         booking_id=None if booking_id is None else BookingId(booking_id),
-        occurred_at=_moment(told, rule.occurred_at) or signed.signed_at,
+        occurred_at=_first(_as_moment, rule.occurred_at, told, headers) or signed.signed_at,
     )
 
 
@@ -137,11 +128,18 @@ def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> st
     return f"derived-{digest.hexdigest()}"
 
 
-def _text(told: _Told, places: Iterable[Place]) -> str | None:
+def _first(
+    read: Callable[[object], UsableT | None], places: tuple[Place, ...], body: object, headers: Headers
+) -> UsableT | None:
+    """What the first of the places that says anything usable says."""
     for place in places:
-        for value in told.at(place):
-            if text := _usable_text(value):
-                return text
+        if isinstance(place, HeaderName):
+            said = (read(value.decode("latin-1")) for name, value in headers if name == place.name)
+            usable = next((each for each in said if each is not None), None)
+        else:
+            usable = read(find(body, place))
+        if usable is not None:
+            return usable
     return None
 
 
@@ -152,20 +150,10 @@ def _usable_text(value: object) -> str | None:
     later. A longer text than any id is replaced by its digest (`contracts.ids`).
     """
     if isinstance(value, str):
-        if not value or not value.isprintable():
-            return None
-        if len(value) > ID_CHARACTERS_MAX:
+        if len(value) > ID_CHARACTERS_MAX and value.isprintable():
             return f"sha256-{hashlib.sha256(value.encode()).hexdigest()}"
-        return value
+        return value if value and value.isprintable() else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _moment(told: _Told, places: Iterable[Place]) -> datetime | None:
-    for place in places:
-        for value in told.at(place):
-            if (moment := _as_moment(value)) is not None:
-                return moment
-    return None
 
 
 def _as_moment(value: object) -> datetime | None:

@@ -26,6 +26,16 @@ def parse_pointer(text: str) -> Pointer:
 def find(value: object, pointer: Pointer) -> object:
     """The value the pointer leads to; None where there is none."""
     found: Any = value
+    try:
+        for token in pointer:
+            found = found[token]  # of all that JSON has, only an object lets itself be asked for a text
+    except (KeyError, TypeError):
+        return _find_in_arrays(value, pointer)
+    return found
+
+
+def _find_in_arrays(value: object, pointer: Pointer) -> object:
+    found: Any = value
     for token in pointer:
         if isinstance(found, dict):
             found = found.get(token)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON

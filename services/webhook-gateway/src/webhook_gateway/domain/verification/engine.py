@@ -88,12 +88,18 @@ def verify(
     A scheme is tried when its signature header is there. Without a live secret for any scheme the fault is
     ours whatever the sender did, so that is said first.
     """
-    live = [(each, _live_keys(each, now)) for each in accepted]
-    if not any(keys for _, keys in live):
-        return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
     request = Request(headers, query, body)
-    # All are judged, also after one that passes: how long it takes tells nothing of secrets (GW-7).
-    tried = [_judge(request, each, keys, now) for each, keys in live if _claims(request, each.scheme)]
+    is_configured = False
+    tried: list[Verified | Refused] = []
+    for each in accepted:
+        keys = [secret.key for secret in each.secrets if secret.is_live(now)]
+        is_configured = is_configured or bool(keys)
+        written = request.values(templates.compiled(each.scheme).signature_header)
+        # All are judged, also after one that passes: how long it takes tells nothing of secrets (GW-7).
+        if written:
+            tried.append(_judge(request, each, keys, written, now))
+    if not is_configured:
+        return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
     for verdict in tried:
         if isinstance(verdict, Verified):
             return verdict
@@ -122,22 +128,14 @@ def signed_bytes(
     return list(dict.fromkeys(templates.compose(scheme, {**parts, b"request_url": url}) for url in urls))
 
 
-def _live_keys(candidate: AcceptedScheme, now: datetime) -> list[bytes]:
-    return [secret.key for secret in candidate.secrets if secret.is_live(now)]
-
-
-def _claims(request: Request, scheme: Scheme) -> bool:
-    """Whether the request says that it is signed by this scheme."""
-    return bool(request.values(templates.compiled(scheme).signature_header))
-
-
 def _judge(
-    request: Request, candidate: AcceptedScheme, keys: Sequence[bytes], now: datetime
+    request: Request, candidate: AcceptedScheme, keys: Sequence[bytes], written: list[bytes], now: datetime
 ) -> Verified | Refused:
+    """What one scheme says, whose signature header holds what is `written`."""
     scheme = candidate.scheme
     if not keys:
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
-    claim = _read_claim(request, scheme)
+    claim = _read_claim(request, scheme, written)
     if claim is None:
         return Refused(RefusalReason.SIGNATURE_MALFORMED)
     vouched = _vouched_timestamps(claim, request, candidate, keys)
@@ -153,12 +151,11 @@ def _judge(
     return Refused(RefusalReason.TIMESTAMP_OUTSIDE_WINDOW)
 
 
-def _read_claim(request: Request, scheme: Scheme) -> _Claim | None:
+def _read_claim(request: Request, scheme: Scheme, written: list[bytes]) -> _Claim | None:
     """None when a header is missing, repeated or not of its form."""
-    compiled = templates.compiled(scheme)
-    timestamp = _single(request, compiled.timestamp_header, _TIMESTAMP)
-    message_id = _single(request, compiled.id_header, _MESSAGE_ID)
-    written = request.values(compiled.signature_header)
+    form = templates.compiled(scheme)
+    timestamp = _single(request, form.timestamp_header, _TIMESTAMP) if form.timestamp_header else b""
+    message_id = _single(request, form.id_header, _MESSAGE_ID) if form.id_header else b""
     if timestamp is None or message_id is None or len(written) != 1:
         return None
     try:
@@ -168,9 +165,7 @@ def _read_claim(request: Request, scheme: Scheme) -> _Claim | None:
 
 
 def _single(request: Request, name: bytes, pattern: re.Pattern[bytes]) -> bytes | None:
-    """The header's one value; empty where the scheme has no such header, None where it is unusable."""
-    if not name:
-        return b""
+    """The header's one value; None where it is unusable."""
     found = request.values(name)
     return found[0] if len(found) == 1 and pattern.fullmatch(found[0]) else None
 
