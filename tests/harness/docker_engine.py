@@ -1,6 +1,8 @@
 """What the Docker engine of this machine can give: whether it answers, and which images can be had."""
 
+import gc
 import time
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -23,6 +25,16 @@ def _client() -> Generator[docker.DockerClient]:
 
 def why_no_engine() -> str:
     """Empty when a Docker engine answers, else why not, in one line."""
+    with warnings.catch_warnings():
+        # Where nobody answers, docker's client leaves its socket to the garbage collector, which would
+        # complain about it in the middle of some test.
+        warnings.simplefilter("ignore", ResourceWarning)
+        reason = _why_no_answer()
+        gc.collect()
+    return reason
+
+
+def _why_no_answer() -> str:
     try:
         with _client() as client:
             client.ping()
