@@ -14,6 +14,7 @@ from chassis import clock
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
 from harness import Infra, Stack, eventually, start_services
+from harness.ports import free_port
 from plumbline import deployment
 
 OLD = "whsec_the-old-secret-of-thirty-two-bytes"
@@ -150,3 +151,13 @@ async def test_sighup_loads_at_once_and_says_so(rotated: Rotated) -> None:
     os.kill(gateway.pid, signal.SIGHUP)
     await eventually(lambda: "configuration reloaded" in rotated.log())
     assert await rotated.deliver(OLD) == 200
+
+
+async def test_sighup_is_heard_while_the_broker_is_waited_for(rotated: Rotated) -> None:
+    waiting = await rotated.stack.start(
+        "webhook-gateway", {"KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}"}, ready=False
+    )
+    await eventually(lambda: "part did not start" in waiting.log())
+    os.kill(waiting.pid, signal.SIGHUP)
+    await eventually(lambda: "configuration reloaded" in waiting.log())
+    assert waiting.running

@@ -54,8 +54,9 @@ def build(settings: GatewaySettings) -> Service:
         validation_enabled=settings.validation_enabled,
     )
     reloading = _reloading(settings, sources, guard, producer, observations)
+    # Reloading needs no broker, and SIGHUP would end a process that waits for one and does not listen.
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
-    lifecycle = Lifecycle(settings, [guard, producer, refusals, reloading], health)
+    lifecycle = Lifecycle(settings, [reloading, guard, producer, refusals], health)
     health.add("room", endpoint.check)
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
     health.add("secrets", _secrets_check(sources))
