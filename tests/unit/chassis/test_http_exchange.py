@@ -1,8 +1,8 @@
 """Answers over a real connection: ready-made ones and uvicorn's own, one after the other and in one write."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from chassis.http_protocol import BoundedHttpProtocol
+from chassis import http_protocol
+from chassis.http_protocol import HEAD_BYTES_MAX, REQUESTS_WAITING_MAX, BoundedHttpProtocol
 from harness import eventually
 
 KEEP_ALIVE_SECONDS = 0.2
@@ -30,15 +31,18 @@ class Ground:
     headers: Any = tuple(HEADERS)
     pieces: tuple[bytes, ...] = (BODY,)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    reads_body: bool = True
+    before_answer: Callable[[], None] = field(default=lambda: None)
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         self.seen.append(scope)
-        body, more = b"", True
+        body, more = b"", self.reads_body
         while more:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
         self.bodies.append(body)
         await self.go_on.wait()
+        self.before_answer()
         await send({"type": "http.response.start", "status": 200, "headers": self.headers})
         for piece in self.pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": piece != self.pieces[-1]})
@@ -194,3 +198,121 @@ async def test_trailers_are_no_headers(ground: Ground) -> None:
         [(b"transfer-encoding", b"chunked")],
         [(b"host", b"a")],
     ]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [CHUNKED + b"0\r\nX: ", CHUNKED + b"1;x=", b"GET / HTTP/1.1\r\nX: ", b""],
+    ids=["trailer", "chunk extension", "header", "line ends"],
+)
+async def test_what_never_says_anything_does_not_go_on_for_ever(ground: Ground, begin: bytes) -> None:
+    nothing = b"a" * 16_384 if begin else b"\r\n" * 8_192
+    async with connected(ground) as (reader, writer):
+        writer.write(begin + nothing)
+        with suppress(ConnectionError):
+            for _ in range(16 * HEAD_BYTES_MAX // len(nothing)):
+                writer.write(nothing)
+                await writer.drain()
+        async with asyncio.timeout(10):
+            with suppress(ConnectionError):
+                assert b" 431 " in await reader.readline()
+    await eventually(lambda: not ground.state.connections)
+
+
+async def test_long_body_in_many_pieces_is_something(ground: Ground) -> None:
+    body = b"b" * 3 * HEAD_BYTES_MAX
+    async with connected(ground) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for begin in range(0, len(body), 4096):
+            writer.write(body[begin : begin + 4096])
+            await writer.drain()
+        await answer(reader)
+    assert ground.bodies == [body]
+
+
+async def test_client_that_does_not_read_its_answer_is_let_go(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS_MAX", 0.1)
+    ground.headers, ground.pieces = [], (b"p" * 32 * 1024 * 1024,)
+    async with connected(ground) as (_, writer):
+        writer.write(GET)
+        await eventually(lambda: ground.seen)
+        await eventually(lambda: not ground.state.connections, what="the connection is aborted")
+    await eventually(lambda: not ground.state.tasks)
+
+
+async def test_client_that_reads_slowly_gets_all_of_it(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS_MAX", 60.0)
+    ground.headers, ground.pieces = [], (b"p" * 8 * 1024 * 1024,)
+    async with connected(ground) as (reader, writer):
+        writer.write(GET)
+        await eventually(lambda: [each for each in ground.state.connections if each.flow.write_paused])
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        received = 0
+        async with asyncio.timeout(30):
+            while received < len(ground.pieces[0]):
+                received += len(await reader.read(65_536))
+    await eventually(lambda: not ground.state.connections)
+
+
+@pytest.mark.parametrize(
+    "rest", [b"{}", b"{", b"\r\n"], ids=["whole body", "half a body", "a line end too many"]
+)
+async def test_connection_is_idle_after_its_answer_whatever_still_comes(ground: Ground, rest: bytes) -> None:
+    ground.reads_body = rest == b"\r\n"
+    length = 0 if ground.reads_body else 2
+    async with connected(ground) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length)
+        await answer(reader)
+        writer.write(rest)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b"", "closed, and nothing more said"
+
+
+async def test_connection_whose_body_came_behind_the_answer_serves_the_next_request(ground: Ground) -> None:
+    ground.reads_body = False
+    async with connected(ground) as (reader, writer):
+        for _ in range(3):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
+            await answer(reader)
+            writer.write(b"{}")
+
+
+async def test_requests_wait_in_bounded_number(ground: Ground) -> None:
+    ground.go_on.clear()
+    async with connected(ground) as (reader, writer):
+        writer.write(GET * (REQUESTS_WAITING_MAX + 2))
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 429 ")
+            assert (await reader.read()).endswith(b'wait for answers"}')
+    ground.go_on.set()
+    await eventually(lambda: not ground.state.tasks)
+
+
+async def test_nothing_is_read_while_requests_wait(ground: Ground) -> None:
+    """Each answer would let one read more in, and the requests that wait would be ever more."""
+    ground.go_on.clear()
+    held = list[tuple[int, bool]]()
+    async with connected(ground) as (reader, writer):
+        writer.write(GET * 3)
+        (connection,) = await eventually(lambda: list(ground.state.connections))
+        await eventually(lambda: len(connection.pipeline) == 2)
+        ground.before_answer = lambda: held.append((len(connection.pipeline), connection.flow.read_paused))
+        ground.go_on.set()
+        for _ in range(3):
+            await answer(reader)
+    assert held == [(2, True), (1, True), (0, False)]
+
+
+async def test_http_1_0_is_asked_for_no_body(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        await eventually(lambda: ground.seen)
+        writer.write(b"{}")
+        assert (await answer(reader))[0].startswith(b"HTTP/1.1 200"), "RFC 9110, 10.1.1"

@@ -361,3 +361,22 @@ async def test_flag_is_visible_in_metrics_and_route_in_openapi() -> None:
         document = (await edge.http.get("/schema/openapi.json")).json()
         assert {"/webhooks/{source}", "/api/webhooks/{source}", "/health/ready"} <= set(document["paths"])
         assert SECRET.key.decode() not in json.dumps(document)
+
+
+class UnreadAnswer(Raw):
+    """A client that never reads: the answer waits for it."""
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+        await asyncio.Event().wait()
+
+
+async def test_client_that_does_not_read_its_answer_keeps_nobody_out() -> None:
+    edge = Edge(in_flight_max=1)
+    unread = UnreadAnswer([{"type": "http.request", "body": b"{}", "more_body": False}], then_wait=True)
+    waiting = asyncio.create_task(unread.run(edge))
+    await eventually(lambda: unread.sent, what="its answer is under way")
+    assert (await edge.endpoint.check()).ok
+    assert reason_of(await edge.post(content=BODY, headers=signed())) is RefusalReason.BROKER_UNAVAILABLE
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)

@@ -1,17 +1,21 @@
 """HTTP/1.1 as uvicorn speaks it, with limits that it has no setting for, and its errors as problems (ALL-6).
 
-uvicorn waits without end for the head of a request, its line and headers, and keeps however much of it comes.
+uvicorn waits without end for the head of a request, its line and headers, and keeps however much of it comes;
+for a client that does not read its answer; and for the rest of a body that was answered before it came. It
+queues however many requests one read brings, and reads on while they wait.
 Of a request that asks for an upgrade it throws the body away, or takes it for the next request, because its
 parser stops behind the head (github.com/Kludex/uvicorn/issues/2722).
 """
 
 import asyncio
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from chassis.http_exchange import Exchange
@@ -20,9 +24,25 @@ from chassis.problems import PROBLEM_JSON, problem_body
 HEAD_SECONDS_MAX = 10.0
 """From a new connection, or from the first byte of a further request, to the end of its headers."""
 HEAD_BYTES_MAX = 64 * 1024
-"""Nobody who means well sends a quarter of this. While a head is not whole, one read more is held."""
+"""Nobody who means well sends a quarter of this. While a head is not whole, one read more is held. As much
+may come of whatever else says nothing yet: a trailer, a chunk's extension, line ends between requests."""
+UNREAD_SECONDS_MAX = 30.0
+"""So long a client may let an answer wait that is ready for it, before its connection is aborted."""
+REQUESTS_WAITING_MAX = 100
+"""Behind the one that is worked on, of one connection."""
 
-
+_Refusal = tuple[HTTPStatus, str, str]
+"""Status, kind and detail of a problem."""
+_HEAD_TOO_LARGE: _Refusal = (
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "head-too-large",
+    "the headers are too long",
+)
+_TOO_MANY_REQUESTS: _Refusal = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "too-many-requests",
+    "too many requests at once: wait for answers",
+)
 _CONNECT = b"CONNECT"
 
 
@@ -40,17 +60,35 @@ class HeadTooLargeError(ValueError):
     """The headers are refused before anybody looks at them."""
 
 
+class TooManyRequestsError(ValueError):
+    """More wait than are kept: this one is not looked at."""
+
+
+class _Flow(FlowControl):
+    """Does not read on while requests wait behind the one that is worked on."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Collection[Any]) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self._waiting:
+            super().resume_reading()
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. What is not said here is uvicorn's."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
-        self._heads = 0
+        self._unread_deadline: asyncio.TimerHandle | None = None
         self._has_begun = False
-        self._head_bytes = 0
+        self._has_told = False
+        """Whether the parser told of anything in this read."""
+        self._untold_bytes = 0
         self._may_be_too_large = True
-        self._is_too_large = False
+        self._refusal: _Refusal | None = None
         self._passed_over = b""
         self._idle_since: float | None = None
         self._application: Any = cast("Any", self).app  # of uvicorn's types, one that fits no other
@@ -58,48 +96,64 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """A head is awaited from now on."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
         self._stop_waiting()
+        self._stop_waiting_for_reader()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse it; what it adds to an unfinished head is counted."""
-        heads_before = self._heads
-        # One that comes whole within a short read is short.
+        """Parse it; what it adds to something unfinished is counted."""
+        # A head that comes whole within a short read is short.
         self._may_be_too_large = self._has_begun or len(data) > HEAD_BYTES_MAX
-        self._idle_since = None
+        self._has_told = False
         self._parse(data)
-        if not self._has_begun or self.transport.is_closing():
-            return  # no head is unfinished, as after nearly every read: no timer is started for those
-        if self._deadline is None:
+        if self.transport.is_closing():
+            return
+        if self._has_begun and self._deadline is None:
             self._await_head()
-        if self._heads != heads_before:
-            return  # it has only begun: how far before its end nobody can say
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES_MAX:
-            self._is_too_large = True
-            self.send_400_response("the headers are too long")
+        # What begins in this read may be anywhere in it: how far before its end nobody can say.
+        self._untold_bytes = 0 if self._has_told else self._untold_bytes + len(data)
+        if self._untold_bytes > HEAD_BYTES_MAX:
+            self._refusal = _HEAD_TOO_LARGE
+            self.send_400_response("")
+
+    def pause_writing(self) -> None:
+        """The client does not read: for a while."""
+        super().pause_writing()
+        self._unread_deadline = self.loop.call_later(UNREAD_SECONDS_MAX, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It does."""
+        self._stop_waiting_for_reader()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         super().on_message_begin()
-        self._heads, self._has_begun, self._head_bytes = self._heads + 1, True, 0
+        self._has_begun = self._has_told = True
+        self._idle_since = None
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self._has_told = True
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request begins, or waits behind the one before it.
 
         Raises:
-            HeadTooLargeError: the parser ends with it, and answers.
+            HeadTooLargeError, TooManyRequestsError: the parser ends with it, and it is answered.
         """
         self._stop_waiting()
-        self._has_begun = False
+        self._has_begun, self._has_told = False, True
         headers, self.headers = self.headers, _NOWHERE
         if self._may_be_too_large and _bytes_of(self.url, headers) > HEAD_BYTES_MAX:
-            self._is_too_large = True
+            self._refusal = _HEAD_TOO_LARGE
             raise HeadTooLargeError
         method = self.parser.get_method()
         if self.parser.should_upgrade() and method != _CONNECT:
@@ -111,6 +165,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is whole."""
+        self._has_told = True
         if not self._passed_over:
             super().on_message_complete()
 
@@ -119,9 +174,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
+        following = self.pipeline.pop() if self.pipeline else None
         self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+        if following is not None:
+            self._start_asgi_task(*following)
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -140,12 +196,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """The last answer of this connection: what came on it cannot be understood, or not be borne."""
-        if self._is_too_large:
-            self._answer(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "the headers are too long"
-            )
-        else:
-            self._answer(HTTPStatus.BAD_REQUEST, "invalid-request", msg)
+        self._answer(*(self._refusal or (HTTPStatus.BAD_REQUEST, "invalid-request", msg)))
 
     def _begin(self, method: str, http_version: str) -> None:
         url = httptools.parse_url(self.url)
@@ -164,12 +215,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             access_log=False,
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
+            expect_100_continue=self.expect_100_continue and http_version != "1.0",  # RFC 9110, 10.1.1
             keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self._application)
+        elif len(self.pipeline) == REQUESTS_WAITING_MAX:
+            self._refusal = _TOO_MANY_REQUESTS
+            raise TooManyRequestsError
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self._application))
@@ -215,6 +269,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._unread_deadline is not None:
+            self._unread_deadline.cancel()
+            self._unread_deadline = None
 
     def _give_up_on_head(self) -> None:
         self._deadline = None

@@ -96,11 +96,25 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request of whatever method: each gets a typed answer."""
+        request = _read_scope(scope)
+        source = self._sources.get(request.source)
+        label = source.name if source else SOURCE_UNKNOWN
         self._in_flight += 1
         try:
-            await self._serve(_read_scope(scope), receive, send)
+            outcome, body, close = await self._take(source, request, receive)
+        except ClientDisconnectedError:
+            self._requests.count(label, OUTCOME_DISCONNECTED)
+            return
         finally:
-            self._in_flight -= 1
+            self._in_flight -= 1  # before the answer: who does not read it must not keep others out
+        if isinstance(outcome, Passed):
+            self._requests.count(label, outcome.verification.value)
+            await answer_received(send, outcome.challenge)
+            return
+        self._requests.count(label, outcome.reason.value)
+        self._refusals.note(outcome, self._remembered(label, request, body))
+        del body  # its room is given back
+        await answer_refusal(send, outcome, close=close)
 
     async def check(self) -> Check:
         """Whether a delivery that came now would find room."""
@@ -111,22 +125,6 @@ class WebhookEndpoint:
                 ok=False, detail=f"{self._room.bytes_taken} bytes of bodies held: no room for another"
             )
         return Check(ok=True)
-
-    async def _serve(self, request: _Request, receive: Receive, send: Send) -> None:
-        source = self._sources.get(request.source)
-        label = source.name if source else SOURCE_UNKNOWN
-        try:
-            outcome, body, close = await self._take(source, request, receive)
-        except ClientDisconnectedError:
-            self._requests.count(label, OUTCOME_DISCONNECTED)
-            return
-        if isinstance(outcome, Passed):
-            self._requests.count(label, outcome.verification.value)
-            await answer_received(send, outcome.challenge)
-            return
-        self._requests.count(label, outcome.reason.value)
-        self._refusals.note(outcome, self._remembered(label, request, body))
-        await answer_refusal(send, outcome, close=close)
 
     async def _take(
         self, source: Source | None, request: _Request, receive: Receive
