@@ -23,6 +23,8 @@ class Bench:
     Attributes:
         fails: the kind of failure of a message, None if it can be applied.
         full: offsets for which there is no room.
+        in_use: keys whose line somebody else works on.
+        has_effects: whether what is applied has an effect.
         keeps: whether setting aside works; None lets it fail.
         batches: offsets of every batch tried.
     """
@@ -32,6 +34,8 @@ class Bench:
         self.now = 100.0
         self.fails: Callable[[Message], FailureKind | None] = lambda _: None
         self.full: Collection[int] = ()
+        self.in_use: Collection[bytes] = ()
+        self.has_effects = True
         self.keeps: bool | None = True
         self.applied: list[int] = []
         self.set_aside: list[int] = []
@@ -62,14 +66,16 @@ class Bench:
     def settle_batch(self, step: Apply) -> None:
         self.now += 0.01
         self.batches.append([one.offset for one in step.messages])
-        kinds = [kind for one in step.messages if one.offset not in self.full and (kind := self.fails(one))]
+        in_use = [one for one in step.messages if one.key in self.in_use]
+        no_room = [one for one in step.messages if one.offset in self.full]
+        free = [one for one in step.messages if one not in in_use and one not in no_room]
+        kinds = [kind for one in free if (kind := self.fails(one))]
         if kinds:
             self.core.failed(step, kinds[0], kinds[0].name, self.now)
             return
-        no_room = [one for one in step.messages if one.offset in self.full]
-        free = [one.offset for one in step.messages if one.offset not in self.full]
-        self.applied += free
-        self.core.applied(step, effects=len(free), no_room=no_room, now=self.now)
+        self.applied += [one.offset for one in free]
+        effects = len(free) * self.has_effects
+        self.core.applied(step, effects=effects, no_room=no_room, in_use=in_use, now=self.now)
 
     def settle_verdict(self, step: SetAside) -> None:
         if self.keeps is None:

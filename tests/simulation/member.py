@@ -88,7 +88,8 @@ class Member:
         else:
             self._say("{} applied, fresh: {}", values(step), [message.value for message in tx.effects])
             fresh = len(tx.effects)  # a duplicate proves nothing about the handlers
-            self.core.applied(step, effects=fresh, no_room=placement.no_room, now=self.scheduler.now)
+            left = {"no_room": placement.no_room, "in_use": placement.in_use}
+            self.core.applied(step, effects=fresh, **left, now=self.scheduler.now)
         finally:
             tx.end()
 

@@ -64,6 +64,12 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "set aside without room passes": (CORE, "        if kept:\n", "        if True:\n"),
     "without room passes": (CORE, "if id(entry.message) in left:", "if False:"),
+    "in use passes": (CORE, "elif id(entry.message) in later:", "elif False:"),
+    "in use, and its key goes on": (
+        CORE,
+        "if self._is_current(entry) and key not in",
+        "if False and key not in",
+    ),
     "not set aside, but passes": (
         CORE,
         '        self._error = f"cannot set a message aside: {error}"\n',
@@ -90,8 +96,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "what waits is not looked at": (STORE, "    if not store.letters:\n", "    if True:\n"),
     "line not locked before it is looked at": (
         STORE,
-        '    yield from tx.lock("line", {e.message.key for e in store.waiting() if e.message.key in keys})\n',
-        "    yield 0.0\n",
+        'locked = tx.try_lock("line", {e.message.key for e in store.waiting() if e.message.key in keys})',
+        "locked = keys",
     ),
     "this very record is kept twice": (STORE, "(message.partition, message.offset) in kept", "False"),
     "behind its line, though applied before": (

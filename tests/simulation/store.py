@@ -32,6 +32,7 @@ class Placement:
     behind: list[Message] = field(default_factory=list)
     settled: list[Message] = field(default_factory=list)
     no_room: list[Message] = field(default_factory=list)
+    in_use: list[Message] = field(default_factory=list)
 
 
 @dataclass
@@ -112,6 +113,12 @@ class Transaction:
             self.statement()
         self.store.locks.update(dict.fromkeys(wanted, self))
 
+    def try_lock(self, what: str, keys: Iterable[bytes]) -> set[bytes]:
+        """Take those of these locks that nobody else has."""
+        free = {key for key in keys if not self._is_taken((what, key))}
+        self.store.locks.update({(what, key): self for key in free})
+        return free
+
     def _is_taken(self, name: tuple[str, bytes]) -> bool:
         holder = self.store.locks.get(name, self)
         if holder is not self and self.store.scheduler.now - holder.used_at > IDLE_SECONDS_MAX:
@@ -175,7 +182,8 @@ def place(tx: Transaction, messages: Sequence[Message]) -> Generator[float, None
         placement.free += messages
         return placement
     keys = {message.key for message in messages}
-    yield from tx.lock("line", {e.message.key for e in store.waiting() if e.message.key in keys})
+    locked = tx.try_lock("line", {e.message.key for e in store.waiting() if e.message.key in keys})
+    yield tx.latency()
     tx.statement()
     kept = {(letter.message.partition, letter.message.offset) for letter in store.letters}
     room = {k: store.rows_max - len(rows) for k in keys if (rows := store.waiting(k))}
@@ -184,6 +192,8 @@ def place(tx: Transaction, messages: Sequence[Message]) -> Generator[float, None
             placement.settled.append(message)
         elif message.key not in room or message.value in store.inbox:
             placement.free.append(message)
+        elif message.key not in locked:
+            placement.in_use.append(message)
         elif room[message.key] > 0:
             room[message.key] -= 1
             placement.behind.append(message)

@@ -218,9 +218,10 @@ _KEYS = st.sampled_from(["a", "b", "c"])
     st.dictionaries(_KEYS, st.integers(0, 3)),
     st.sets(st.integers(0, 11)),
     st.sets(st.integers(0, 11)),
+    st.sets(_KEYS),
 )
 def test_every_message_has_one_place_and_a_line_never_skips(
-    keys: Sequence[str], room: dict[str, int], kept: set[int], applied: set[int]
+    keys: Sequence[str], room: dict[str, int], kept: set[int], applied: set[int], in_use: set[str]
 ) -> None:
     batch = [message(f"{offset}", offset, key=key) for offset, key in enumerate(keys)]
     divided = divide(
@@ -228,13 +229,16 @@ def test_every_message_has_one_place_and_a_line_never_skips(
         kept={identity_of(made) for made in batch if made.offset in kept},
         room={(TOPIC, key.encode()): rows for key, rows in room.items()},
         is_applied=lambda made: made.offset in applied,
+        in_use={(TOPIC, key.encode()) for key in in_use},
     )
-    lists = (divided.free, divided.behind, divided.settled, divided.no_room)
+    lists = (divided.free, divided.behind, divided.settled, divided.no_room, divided.in_use)
     assert sorted(made.offset for each in lists for made in each) == list(range(len(batch)))
     for each in lists:
         assert [made.offset for made in each] == sorted(made.offset for made in each)
     for key, rows in room.items():
-        behind, out = ([m.offset for m in each if m.key == key.encode()] for each in lists[1::2])
+        behind, out = ([m.offset for m in each if m.key == key.encode()] for each in lists[1:4:2])
         assert len(behind) <= rows
         assert not out or (len(behind) == rows and max([*behind, -1]) < min(out))
     assert all(made.key.decode() not in room or made.offset in applied for made in divided.free)
+    assert all(made.key.decode() in in_use for made in divided.in_use)
+    assert not any(made.key.decode() in in_use for made in (*divided.behind, *divided.no_room))

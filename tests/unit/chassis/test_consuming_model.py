@@ -72,17 +72,25 @@ class ConsumingModel(RuleBasedStateMachine):
         if isinstance(step, SetAside):
             counts = self.failures[step.entry.place, step.entry.message.offset]
             assert len(counts) >= LIMITS.bug_attempts_max
-            assert counts[-1] > counts[0] or len(counts) >= LIMITS.lone_attempts_max, "judged without proof"
+            lone = min(LIMITS.lone_attempts_max, LIMITS.unproven_attempts_max)
+            assert counts[-1] > counts[0] or len(counts) >= lone, "judged without proof"
 
     @precondition(lambda self: isinstance(self.in_hand, Apply))
-    @rule(kind=st.sampled_from([None, None, FailureKind.BUG, FailureKind.TRANSIENT]))
-    def outcome(self, kind: FailureKind | None) -> None:
+    @rule(
+        kind=st.sampled_from([None, None, FailureKind.BUG, FailureKind.TRANSIENT]),
+        keys_in_use=st.sampled_from(["", "", "a", "ab"]),
+        has_effect=st.booleans(),
+    )
+    def outcome(self, kind: FailureKind | None, keys_in_use: str, *, has_effect: bool) -> None:
         step, self.in_hand = self.in_hand, None
         assert isinstance(step, Apply)
         if kind is None:
-            self.successes += len(step.entries)
-            self._finish(step.messages)
-            self.core.applied(step, effects=len(step.entries), no_room=[], now=self.now)
+            in_use = [m for m in step.messages if m.key.decode() in keys_in_use]
+            done = [m for m in step.messages if m not in in_use]
+            effects = len(done) * has_effect
+            self.successes += effects
+            self._finish(done)
+            self.core.applied(step, effects=effects, in_use=in_use, now=self.now)
         else:
             if len(step.entries) == 1 and kind is FailureKind.BUG and not self.is_stale:
                 one = step.messages[0]

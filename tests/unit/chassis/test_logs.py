@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,3 +125,25 @@ def test_task_that_nobody_awaits_tells_its_failure_without_its_text() -> None:
     assert line["logger"] == "asyncio"
     assert "KeyError" in json.dumps(line)
     assert "ZULU" not in json.dumps(line)
+
+
+def test_full_disk_stops_neither_lines_nor_the_work(tmp_path: Path) -> None:
+    program = _PROGRAM.format(
+        log_format="json",
+        level="INFO",
+        statements="from chassis.logs import HANDLED_LOGGER, write_lines\n"
+        "import logging\n"
+        "write_lines(HANDLED_LOGGER, logging.INFO, 'message handled', [{'offset': 1}])\n"
+        "get_logger('sample').info('and on')\n"
+        f"open({str(tmp_path / 'went on')!r}, 'w').close()",
+    )
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=full,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    assert (tmp_path / "went on").exists()

@@ -1,11 +1,15 @@
 """The FastStream broker as a part of a service."""
 
+import asyncio
 from collections.abc import Sequence
 
 from faststream.kafka import KafkaBroker
 
 from chassis.consuming import Consumer
 from chassis.health import Check
+
+LEAVE_SECONDS_MAX = 5.0
+"""For leaving the group; who does not leave keeps its partitions from the others until its session ends."""
 
 
 class Consumers:
@@ -33,10 +37,13 @@ class Consumers:
             await consumer.start()
 
     async def stop(self) -> None:
-        """Finish the batch in hand, commit it, leave the group."""
-        for consumer in self._consumers:
-            await consumer.stop()
-        await self._broker.stop()
+        """Finish the batch in hand, commit it, leave the group: also when the batch outlasts the stop."""
+        try:
+            for consumer in self._consumers:
+                await consumer.stop()
+        finally:
+            async with asyncio.timeout(LEAVE_SECONDS_MAX):
+                await self._broker.stop()
 
     async def check(self) -> Check:
         """Bad while a consumer's batch keeps failing."""

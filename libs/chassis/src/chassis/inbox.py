@@ -6,6 +6,7 @@ It knows an event for 35 days (`chassis.inbox_retention`), longer than any provi
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.postgres import Connection
@@ -18,6 +19,8 @@ ORDER BY source, event_id
 ON CONFLICT (source, event_id) DO NOTHING
 RETURNING source, event_id
 """
+
+_ENTER = "INSERT INTO inbox (source, event_id, body_sha256) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 
 _KNOWN = """
 SELECT source, event_id, body_sha256 FROM inbox
@@ -59,6 +62,14 @@ def identity_of(message: Message) -> Identity:
     return metadata.source.replace("\0", "\ufffd"), metadata.id.replace("\0", "\ufffd")
 
 
+def identity_if_any(message: Message) -> Identity | None:
+    """The same, or None for a message that names no event: the inbox cannot know it."""
+    try:
+        return identity_of(message)
+    except MalformedMessageError:
+        return None
+
+
 async def admit(connection: Connection, messages: Sequence[Message]) -> Admission:
     """Enter messages into the inbox, inside the caller's transaction, in one statement.
 
@@ -86,6 +97,16 @@ async def admit(connection: Connection, messages: Sequence[Message]) -> Admissio
         duplicates=len(repeated) - len(conflicts),
         conflicts=conflicts,
     )
+
+
+async def enter(connection: Connection, message: Message) -> None:
+    """Let an event count as applied without applying it: neither it nor a copy of it is, from now on.
+
+    A message that names no event is left alone.
+    """
+    identity = identity_if_any(message)
+    if identity is not None:
+        await connection.execute(_ENTER, *identity, message.body_sha256)
 
 
 async def known(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, bytes]:

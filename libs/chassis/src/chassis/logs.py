@@ -83,6 +83,8 @@ class _Handler(logging.StreamHandler[TextIO]):
         try:
             self.stream.write(lines.decode())
             self.flush()
+        except Exception:  # noqa: BLE001 - as logging does for every record: a full disk stops no work
+            self.handleError(logging.makeLogRecord({"name": logger, "levelno": level, "msg": event}))
         finally:
             self.release()
 

@@ -66,6 +66,10 @@ class Message:
         self.sent_at = sent_at
         self._continued: str | None = None
 
+    def without_content(self) -> "Message":
+        """Where it stood, and nothing of what it said."""
+        return Message(self.topic, self.partition, self.offset, b"", b"", (), sent_at=self.sent_at)
+
     @classmethod
     def from_record(cls, record: Record, *, topic_prefix: str) -> "Message":
         """Take over a client's record; nothing in it can make this fail."""

@@ -37,6 +37,10 @@ class Breaker:
         self._row = 0
         self._window.extend([True] * min(messages, self._limits.window_messages))
 
+    def passed(self, messages: int) -> None:
+        """So many more went through without an effect: no failures, and no sign that anything is over."""
+        self._window.extend([True] * min(messages, self._limits.window_messages))
+
     def failed(self, now: float, *, in_row: bool = True) -> None:
         """One more message failed for good.
 

@@ -7,7 +7,8 @@ The shell asks for a step, takes it, and tells the outcome. Time comes in as an 
   message.
 * **Held, then judged.** A message that fails alone is held: the later ones of its key wait behind it, all
   others flow while it is tried again. It is set aside only when another message was applied between two of
-  its failures, because only then the fault is its own. What cannot be decoded needs no such proof.
+  its failures, because only then the fault is its own; or, after minutes, when others at least passed. What
+  cannot be decoded needs no such proof.
 * **Breaker.** When message after message fails, nothing is set aside and nothing is tried but a probe now and
   then, each time another message where there is one, until one succeeds.
 * **Epochs.** A step's outcome counts for a message only while its partition is assigned as it was then.
@@ -18,7 +19,7 @@ The shell asks for a step, takes it, and tells the outcome. Time comes in as an 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from chassis.consuming.breaker import Breaker
-from chassis.consuming.limits import Limits, back_off_seconds
+from chassis.consuming.limits import IN_USE_SECONDS, Limits, back_off_seconds
 from chassis.consuming.queues import Entry, PartitionQueue, Place, Standing
 from chassis.consuming.steps import Apply, Flow, SetAside, Step, Wait
 from chassis.errors import FailureKind
@@ -50,6 +51,8 @@ class Core:
         """Failures in a row for passing reasons."""
         self._not_before = 0.0
         self._successes = 0
+        self._passed = 0
+        """Messages applied or passed over, with or without effect."""
         self._blamed_unproven = False
         self._error = ""
 
@@ -140,13 +143,22 @@ class Core:
 
     # --- what came of it ---------------------------------------------------------------------
 
-    def applied(self, step: Apply, *, effects: int, no_room: Collection[Message], now: float) -> None:
+    def applied(
+        self,
+        step: Apply,
+        *,
+        effects: int,
+        no_room: Collection[Message] = (),
+        in_use: Collection[Message] = (),
+        now: float,
+    ) -> None:
         """A batch is committed in the database.
 
         Args:
             step: what was applied.
             effects: so many had one. A duplicate, or what is kept behind another, proves nothing.
             no_room: those neither applied nor kept: there is no room behind their line.
+            in_use: those neither applied nor kept: somebody else works on their line.
             now: monotonic, in seconds.
         """
         self._setbacks, self._not_before = 0, 0.0
@@ -155,13 +167,20 @@ class Core:
             self._successes += effects
             self._blamed_unproven = False
             self._breaker.succeeded(effects)
-        left = {id(message) for message in no_room}
+        left, later = {id(message) for message in no_room}, {id(message) for message in in_use}
+        passed = len(step.entries) - len(left) - len(later)
+        self._passed += passed
+        self._breaker.passed(max(0, passed - effects))
+        if later:
+            self._breaker.probe_failed(now)
         for entry in step.entries:
             if id(entry.message) in left:
                 self._halt(entry, now)
+            elif id(entry.message) in later:
+                self._put_off(entry, now)
             else:
                 self._settle(entry)
-        self._narrow = [] if left else [e for e in self._narrow if e.standing is not Standing.DONE]
+        self._narrow = [] if left else [e for e in self._narrow if e.standing is Standing.QUEUED]
 
     def failed(self, step: Apply, kind: FailureKind, error: str, now: float) -> None:
         """A batch was rolled back."""
@@ -249,9 +268,9 @@ class Core:
     def _failed_alone(self, entry: Entry, kind: FailureKind, error: str, now: float) -> None:
         entry.attempts += 1
         entry.error = error
-        is_new = entry.standing is Standing.QUEUED
-        if entry.successes_before is None:
-            entry.successes_before = self._successes
+        is_new = entry.successes_before is None
+        if is_new:
+            entry.successes_before, entry.passed_before = self._successes, self._passed
         self._hold(entry, now)
         if kind is FailureKind.MALFORMED:
             self._judge(entry, SetAsideReason.MALFORMED, now)
@@ -272,6 +291,10 @@ class Core:
             return False
         if entry.successes_before is not None and self._successes > entry.successes_before:
             return True
+        if entry.attempts >= self._limits.unproven_attempts_max and self._passed > entry.passed_before:
+            return (
+                True  # a weak proof, and late: where few messages have effects, a strong one may never come
+            )
         return self._is_alone(entry)
 
     def _is_alone(self, entry: Entry) -> bool:
@@ -292,6 +315,14 @@ class Core:
         if entry.standing is Standing.QUEUED:
             self._queues[entry.place].hold(entry)
             self._held.append(entry)
+
+    def _put_off(self, entry: Entry, now: float) -> None:
+        """It is tried again soon, alone; the later ones of its key wait for it, the others do not."""
+        key = entry.place, entry.message.key
+        if self._is_current(entry) and key not in [(held.place, held.message.key) for held in self._held]:
+            self._hold(entry, now)
+        if entry.standing is Standing.HELD:
+            entry.retry_at = now + IN_USE_SECONDS
 
     def _halt(self, entry: Entry, now: float) -> None:
         """Its partition pauses: there is no room to keep what cannot be applied."""

@@ -8,6 +8,9 @@ BACK_OFF_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 PROBE_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Wait before probe 1, 2, 3… of an open breaker; the last one repeats."""
 
+IN_USE_SECONDS = 0.5
+"""Before a message is tried again whose line somebody else works on, as a replay does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -20,6 +23,8 @@ class Limits:
         bug_attempts_max: a message that fails for a reason nobody foresaw is tried at least so often.
         lone_attempts_max: a held message with nothing to compare it with is set aside after so many, if none
             was before it since the last success.
+        unproven_attempts_max: a held message is set aside after so many, if others passed meanwhile, though
+            none of them had an effect.
         transient_attempts_max: after so many failures in a row for passing reasons a batch is made smaller,
             or its only message held.
         row_failures_max: so many messages that fail one after the other open the breaker.
@@ -34,6 +39,7 @@ class Limits:
     buffer_bytes_max: int = 48 * 1024 * 1024
     bug_attempts_max: int = 3
     lone_attempts_max: int = 6
+    unproven_attempts_max: int = 30
     transient_attempts_max: int = 3
     row_failures_max: int = 10
     window_messages: int = 200

@@ -26,10 +26,12 @@ class Entry:
     """A message in memory.
 
     Attributes:
+        message: without its content once it is done and waits for those before it.
         epoch: of the assignment under which it came; what happens to it later counts only under that one.
         attempts: made with this message alone, or since it is known that it may be at fault.
         retry_at: when a held one is tried again.
-        successes_before: the consumer's count of applied messages when this one first failed; None before.
+        successes_before, passed_before: the consumer's counts of messages that were applied, and that passed
+            with or without effect, when this one first failed; None and 0 before.
         error: of its newest failure.
     """
 
@@ -40,6 +42,7 @@ class Entry:
     attempts: int = 0
     retry_at: float = 0.0
     successes_before: int | None = None
+    passed_before: int = 0
     error: str = ""
 
 
@@ -106,5 +109,7 @@ class PartitionQueue:
         self._held -= entry.standing is Standing.HELD
         entry.standing = Standing.DONE
         self.size_bytes -= entry.message.size_bytes
+        if self._entries[0] is not entry:  # it waits for those before it, with nothing but its offset
+            entry.message = entry.message.without_content()
         while self._entries and self._entries[0].standing is Standing.DONE:
             self.position = self._entries.popleft().message.offset + 1

@@ -174,6 +174,7 @@ class Consumer:
                 step = self._core.next_step(time.monotonic())
                 if not isinstance(step, Wait):
                     await self._take_step(step)
+            self._loop.recovered()
             if isinstance(step, Wait):
                 await self._wait(step)
 
@@ -184,7 +185,6 @@ class Consumer:
             await self._put_aside(step)
         await self._commit()
         self._steer()
-        self._loop.recovered()
 
     async def _wait(self, step: Wait) -> None:
         seconds = None if step.until is None else max(0.0, step.until - time.monotonic())
@@ -206,18 +206,24 @@ class Consumer:
             self._core.failed(step, classify(error), describe(error), time.monotonic())
             self._report.not_applied(in_hand)
             return
-        self._core.applied(step, effects=effects, no_room=placement.no_room, now=time.monotonic())
+        self._core.applied(
+            step,
+            effects=effects,
+            no_room=placement.no_room,
+            in_use=placement.in_use,
+            now=time.monotonic(),
+        )
         self._report.applied(in_hand, placement.free)
         for message in placement.behind:
             self._report.set_aside(in_hand, message, _BEHIND, attempts=0)
 
     async def _put_aside(self, step: SetAside) -> None:
-        entry = step.entry
-        in_hand = self._report.begin([entry.message])
+        entry, message = step.entry, step.entry.message
+        in_hand = self._report.begin([message])
         try:
             async with self._database.transaction() as connection:
                 kept = await self._store.set_aside(
-                    connection, entry.message, reason=step.reason, error=entry.error, attempts=entry.attempts
+                    connection, message, reason=step.reason, error=entry.error, attempts=entry.attempts
                 )
         except Exception as error:  # noqa: BLE001 - not kept means not passed, whatever the reason
             self._core.not_set_aside(step, describe(error), time.monotonic())
@@ -226,10 +232,10 @@ class Consumer:
         self._core.set_aside(step, kept=kept, now=time.monotonic())
         if kept:
             because = SetAsideBecause(step.reason, class_of(entry.error))
-            self._report.set_aside(in_hand, entry.message, because, attempts=entry.attempts)
+            self._report.set_aside(in_hand, message, because, attempts=entry.attempts)
         else:
             self._report.not_applied(in_hand)
-            _log.error("no room to set a message aside: its partition pauses", **_origin(entry.message))
+            _log.error("no room to set a message aside: its partition pauses", **_origin(message))
 
     async def _commit(self) -> None:
         """Commit what is done. Not committed means applied again, which the inbox drops."""
@@ -254,16 +260,21 @@ class Consumer:
             if told := [partition for partition in partitions if partition in ours]:
                 getattr(consumer, tell)(*told)
         if consumer is not None:
-            self._measure(consumer)
+            self._measure(consumer, ours)
 
     def _place(self, partition: TopicPartition) -> Place:
         return partition.topic.removeprefix(self._prefix), partition.partition
 
-    def _measure(self, consumer: Any) -> None:
-        """How far behind each partition is."""
+    def _measure(self, consumer: Any, ours: Collection[TopicPartition]) -> None:
+        """How far behind each partition is.
+
+        The client asserts that it is asked for partitions it has, and between two generations of a group
+        it has fewer than the core.
+        """
         for place, (offset, sent_at) in self._core.backlog().items():
             self._report.metrics.oldest_unhandled(place, sent_at)
-            end = consumer.highwater(TopicPartition(self._prefix + place[0], place[1]))
+            partition = TopicPartition(self._prefix + place[0], place[1])
+            end = consumer.highwater(partition) if partition in ours else None
             if end is not None and offset is not None:
                 self._report.metrics.lag(place, end - offset)
 

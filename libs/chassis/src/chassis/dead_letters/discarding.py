@@ -1,10 +1,15 @@
-"""Discard: a message is not applied, and a person says why. The next of its line moves only by a replay."""
+"""Discard: a message is not applied, and a person says why. The next of its line moves only by a replay.
+
+Its event is entered into the inbox: a copy of it, as providers and producers send now and then, has no effect
+either.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from chassis import inbox
 from chassis.dead_letters import reading, recording
 from chassis.dead_letters.lines import lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
@@ -63,6 +68,7 @@ async def _discard_page(
             current = await reading.find(connection, consumer, UUID(letter.id))
             if current is not None and current.status == "waiting":
                 await recording.discarded(connection, consumer, current, by)
+                await inbox.enter(connection, current.message)
                 done += 1
                 advance()
     return done

@@ -4,7 +4,8 @@ Whoever puts a message behind others, or takes one out, holds the line's lock un
 
 * A consumer that sees a line waiting locks it and looks again. Either the line still waits, and its message
   stands behind the others before a replay can look for the next one; or the last one has left, its effect is
-  committed, and the message is applied like any other.
+  committed, and the message is applied like any other. It does not wait for a lock that somebody else has, or
+  a slow replay of one key would stop all the others: it comes back later.
 * A replay locks the line, takes its first message, applies it and marks it in one transaction. So the effect
   of the last message and the release of the line become visible in the same moment.
 * A line in which nothing waits needs no lock while its messages are applied, and consuming pays nothing for
@@ -22,6 +23,7 @@ from chassis.postgres import Connection
 Line = tuple[str, bytes]
 """Topic and key: what waits in order."""
 
+_TRY_LOCK = "SELECT number, pg_try_advisory_xact_lock(number) AS is_held FROM unnest($1::bigint[]) AS number"
 _LOCK = "SELECT pg_advisory_xact_lock(number) FROM unnest($1::bigint[]) AS number"
 
 
@@ -32,6 +34,14 @@ async def lock_lines(connection: Connection, consumer: str, lines: Iterable[Line
         LockNotAvailableError: another transaction holds one for longer than `lock_timeout`; try again.
     """
     await connection.execute(_LOCK, sorted({_number(consumer, line) for line in lines}))
+
+
+async def try_lock_lines(connection: Connection, consumer: str, lines: Iterable[Line]) -> set[Line]:
+    """Hold those of these lines that nobody else holds, until the transaction ends. Returns them."""
+    numbers = {line: _number(consumer, line) for line in lines}
+    rows = await connection.fetch(_TRY_LOCK, sorted(set(numbers.values())))
+    locked = {row["number"] for row in rows if row["is_held"]}
+    return {line for line, number in numbers.items() if number in locked}
 
 
 def _number(consumer: str, line: Line) -> int:

@@ -23,12 +23,14 @@ class Placement:
         behind: stand behind their line, which waits.
         settled: this very record is in the table already, waiting, replayed or discarded: nothing to do.
         no_room: their line is full; neither applied nor kept, so their offset must not pass.
+        in_use: somebody else works on their line; neither applied nor kept, to be placed again soon.
     """
 
     free: list[Message] = field(default_factory=list[Message])
     behind: list[Message] = field(default_factory=list[Message])
     settled: list[Message] = field(default_factory=list[Message])
     no_room: list[Message] = field(default_factory=list[Message])
+    in_use: list[Message] = field(default_factory=list[Message])
 
 
 def divide(
@@ -37,6 +39,7 @@ def divide(
     kept: Collection[RecordIdentity],
     room: Mapping[Line, int],
     is_applied: Callable[[Message], bool],
+    in_use: Collection[Line] = (),
 ) -> Placement:
     """Divide a batch.
 
@@ -48,6 +51,7 @@ def divide(
         kept: records in the table, among those of the batch.
         room: the lines that wait, and how many messages each still takes.
         is_applied: whether the inbox knows a message.
+        in_use: of the lines that wait, those that could not be locked.
     """
     placement, left = Placement(), dict(room)
     places = {identity[:3] for identity in kept}
@@ -57,6 +61,8 @@ def divide(
             placement.settled.append(message)
         elif line not in left or is_applied(message):
             placement.free.append(message)
+        elif line in in_use:
+            placement.in_use.append(message)
         elif left[line] > 0:
             placement.behind.append(message)
             left[line] -= 1

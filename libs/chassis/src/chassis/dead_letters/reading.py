@@ -20,8 +20,9 @@ _COLUMNS = """
     set_aside_at
 """
 
+# Bodies can be half a megabyte each, and hundreds are listed at once.
 _LIST = f"""
-SELECT {_COLUMNS} FROM dead_letter
+SELECT {_COLUMNS.replace(" value,", " ''::bytea AS value,")} FROM dead_letter
 WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
     AND ($5::text IS NULL OR reason = $5) AND ($6::timestamptz IS NULL OR set_aside_at < $6)
     AND ($7::timestamptz IS NULL OR set_aside_at >= $7)
@@ -121,7 +122,7 @@ class ActionTaken:
 async def letters(
     connection: Connection, consumer: str, wanted: Filter, *, after: int = 0, rows_max: int
 ) -> list[DeadLetter]:
-    """Dead letters in the order in which they were set aside, from the number `after` on."""
+    """Dead letters in the order in which they were set aside, from the number `after` on, without bodies."""
     rows = await connection.fetch(_LIST, consumer, *_arguments(wanted), after, rows_max)
     return [_letter(row) for row in rows]
 

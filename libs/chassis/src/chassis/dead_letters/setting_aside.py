@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from chassis import inbox
 from chassis.dead_letters import bounds
 from chassis.dead_letters.keeping import keep
-from chassis.dead_letters.lines import Line, lock_lines
+from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.placement import Placement, RecordIdentity, divide
-from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.postgres import Connection
 from contracts.reasons import SetAsideReason
@@ -56,13 +55,15 @@ class DeadLetters:
     async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
         """Divide a batch by what waits, and put behind their lines those that belong there.
 
-        Waiting lines are locked until COMMIT, so that no replay releases one meanwhile.
+        Waiting lines are locked until COMMIT, so that no replay releases one meanwhile. What belongs to one
+        that somebody else has locked is for later.
         """
         waiting, kept = await self._seen(connection, messages)
         if not waiting and not kept:
             return Placement(free=list(messages))
+        locked: set[Line] = set()
         if waiting:
-            await lock_lines(connection, self._consumer, waiting)
+            locked = await try_lock_lines(connection, self._consumer, waiting)
             waiting, kept = await self._seen(connection, messages)
         rows = await bounds.rows_waiting(connection, self._consumer, waiting, up_to=self._rows_per_line_max)
         applied = await _applied(connection, [m for m in messages if (m.topic, m.key) in waiting])
@@ -71,6 +72,7 @@ class DeadLetters:
             kept=kept,
             room={line: self._rows_per_line_max - rows[line] for line in waiting},
             is_applied=lambda message: _body_applied(message, applied) is not None,
+            in_use=waiting - locked,
         )
         await keep(
             connection,
@@ -142,19 +144,11 @@ class DeadLetters:
 
 async def _applied(connection: Connection, messages: Sequence[Message]) -> dict[inbox.Identity, bytes]:
     """Events of these messages that the inbox knows, with the digests of their bodies."""
-    identities = {identity for message in messages if (identity := _event_identity(message)) is not None}
+    identities = {i for message in messages if (i := inbox.identity_if_any(message)) is not None}
     return await inbox.known(connection, list(identities))
 
 
 def _body_applied(message: Message, applied: Mapping[inbox.Identity, bytes]) -> bytes | None:
     """Digest of the body that was applied under the message's identity; None if none was."""
-    identity = _event_identity(message)
+    identity = inbox.identity_if_any(message)
     return None if identity is None else applied.get(identity)
-
-
-def _event_identity(message: Message) -> inbox.Identity | None:
-    """None for a message that names no event: the inbox cannot know it."""
-    try:
-        return inbox.identity_of(message)
-    except MalformedMessageError:
-        return None
