@@ -72,7 +72,7 @@ class Model:
     def replay(self, key: str) -> None:
         """Up to the first that fails."""
         line = self.waiting[key]
-        while line and (line[0] in self.applied[key] or line[0] not in self.poison):
+        while line and (self._is_known(key, line[0]) or line[0] not in self.poison):
             self._apply(key, line.pop(0))
             self.settled += 1
 
@@ -92,7 +92,7 @@ class Model:
     def _take(self, message: Message) -> bool:
         key, event = message.key.decode(), message.metadata.id
         line = self.waiting[key]
-        if identity_of(message) not in self.kept and event not in self.applied[key]:
+        if identity_of(message) not in self.kept and not self._is_known(key, event):
             if line or event in self.poison:
                 lines = sum(1 for other in self.waiting.values() if other)
                 if len(line) >= ROWS_PER_LINE or (not line and lines >= LINES):
@@ -107,12 +107,16 @@ class Model:
 
     def _fails(self, message: Message) -> bool:
         key, event = message.key.decode(), message.metadata.id
-        known = identity_of(message) in self.kept or event in self.applied[key]
+        known = identity_of(message) in self.kept or self._is_known(key, event)
         return event in self.poison and not known and not self.waiting[key]
 
     def _apply(self, key: str, event: str) -> None:
-        if event not in self.applied[key]:
+        if not self._is_known(key, event):
             self.applied[key].append(event)
+
+    def _is_known(self, key: str, event: str) -> bool:
+        """It had its effect, or shall have none: a copy changes nothing."""
+        return event in self.applied[key] or event in self.discarded
 
 
 class Fates(RuleBasedStateMachine):

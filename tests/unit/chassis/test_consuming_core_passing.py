@@ -1,4 +1,4 @@
-"""The consuming core: what passes without effect, is done early, or is worked on by others (decision 0013)."""
+"""The consuming core: what passes without effect, is done early, or others work on (decision 0013)."""
 
 import gc
 import weakref
