@@ -1,5 +1,6 @@
 """Further sources by configuration alone; each mistake is one line that names the key (GW-1, GW-6)."""
 
+import json
 import re
 from pathlib import Path
 
@@ -40,6 +41,10 @@ hmac.id_header = "x-acme-id"
 event_id = ["header:X-Acme-Event", "/event/id"]
 booking_id = ["/event/booking"]
 """
+
+
+def items(*each: str) -> str:
+    return re.sub(r"hmac.items = .*", f"hmac.items = {json.dumps(each, ensure_ascii=False)}", HMAC)
 
 
 def test_scheme_described_in_the_file_verifies_what_it_signs(
@@ -110,6 +115,28 @@ def test_secret_is_read_from_the_file_that_its_variable_names(
         (HMAC.replace('"t={timestamp}", ', ""), "all three or none"),
         (HMAC.replace('hmac.id_header = "x-acme-id"', ""), "both or none"),
         (HMAC.replace("sha512", "md5"), "digest"),
+        (items("{signature},{signature}"), "hmac.items.0: may hold {timestamp} and {signature} once each"),
+        (items("t={timestamp}{timestamp}", "s={signature}"), "hmac.items.0: may hold"),
+        (items("t={timestamp}", "s={signature:>10}"), "hmac.items.1: may hold"),
+        (items("t={timestamp}", "s={signature!r}"), "hmac.items.1: may hold"),
+        (items("t={timestamp}", "{{{signature}}}"), "hmac.items.1: may hold"),
+        (items("t={timestamp}", "s={signature}\\r\\nx-more: 1"), "hmac.items.1: is no text of a header"),
+        (items("t={timestamp}", "§={signature}"), "hmac.items.1: is no text of a header"),
+        (items("t={timestamp}", "x" * 129 + "{signature}"), "hmac.items.1: "),
+        (items(" t={timestamp}", "s={signature}"), "hmac: items: a header's value neither begins"),
+        (items("t={timestamp}", "s={signature} "), "hmac: items: a header's value neither begins"),
+        (items("t={timestamp}", "u={timestamp}", "s={signature}"), "hmac: items: each {signature} needs one"),
+        (items("s={signature}", "t={timestamp},r={signature}"), "hmac: items: each {signature} needs one"),
+        (items("{timestamp}", "5", "s={signature}", "{signature}"), "hmac: items: each {signature}"),
+        (HMAC.replace('hmac.separator = ";"', ""), "hmac: separator: is missing"),
+        (HMAC.replace('separator = ";"', 'separator = "="'), "hmac: separator: may not stand within"),
+        (HMAC.replace('separator = ";"', 'separator = "a"'), "hmac: separator: may not stand within"),
+        (HMAC.replace('separator = ";"', 'separator = "\\n"'), "hmac.separator: is no text of a header"),
+        (HMAC.replace("{body}", "{body:>10}"), "hmac.signed: may hold {id}"),
+        (HMAC.replace("{body}", "{body}{id!r}"), "hmac.signed: may hold {id}"),
+        (HMAC.replace("{body}", "{{{body}}}"), "hmac.signed: may hold {id}"),
+        (HMAC.replace('"x-acme-signature"', '"content-type"'), "hmac.header: is no header for it"),
+        (HMAC.replace('"x-acme-id"', '"x-acme-signature"'), "hmac: header, timestamp_header and id_header"),
         (HMAC.replace('"/event/id"', '"event/id"'), "identity.event_id.1"),
         (HMAC.replace('"/event/id"', '"header:x acme"'), "identity.event_id.1: names no header"),
         (HMAC.replace('"/event/id"', '"header:"'), "identity.event_id.1: names no header"),

@@ -51,4 +51,4 @@ def test_short_way_and_long_way_say_the_same(name: str, parts: list[bytes], cut:
 def test_percent_sign_in_signed_bytes_is_itself() -> None:
     scheme = SCHEMES["stripe"]
     odd = Scheme("odd", "x-odd", ("{signature}",), "100% {body}%b", scheme.encoding, scheme.key_form)
-    assert templates.compose(odd, {b"body": b"%(body)b"}) == b"100% %(body)b%b"
+    assert templates.compiled(odd).signed % {b"body": b"%(body)b"} == b"100% %(body)b%b"

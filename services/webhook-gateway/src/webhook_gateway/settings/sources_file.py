@@ -7,18 +7,10 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
 from chassis.settings import SettingsError
 from webhook_gateway.domain.identity import HeaderName, IdentityRule, Place
@@ -32,7 +24,7 @@ from webhook_gateway.domain.source import (
     Source,
 )
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Scheme
-from webhook_gateway.domain.verification.scheme import WINDOW_SECONDS_MAX, Encoding, KeyForm, TimestampUnit
+from webhook_gateway.settings.hmac_scheme import HmacTable, Table
 from webhook_gateway.settings.secrets import accept
 
 _HEADER = "header:"
@@ -65,68 +57,7 @@ def _called_url(url: str) -> str:
     return url
 
 
-class _Table(BaseModel):
-    """A table of the file: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-_HeaderText = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
 _Places = tuple[Annotated[Place, PlainValidator(_place)], ...]
-_TEMPLATE_PARTS = {"id": "", "timestamp": "", "body": "", "url": "", "request_url": "", "form": ""}
-
-
-def _template(text: str) -> str:
-    try:
-        text.format(**_TEMPLATE_PARTS)
-    except (KeyError, IndexError, ValueError, AttributeError):
-        raise ValueError("may hold {id}, {timestamp}, {body}, {url}, {request_url} and {form}") from None
-    return text
-
-
-def _item(text: str) -> str:
-    try:
-        text.format(timestamp="", signature="")
-    except (KeyError, IndexError, ValueError, AttributeError):
-        raise ValueError("may hold {timestamp} and {signature}") from None
-    return text
-
-
-class _Hmac(_Table):
-    """A scheme of the HMAC family, described in full."""
-
-    header: _HeaderText
-    items: list[Annotated[str, AfterValidator(_item)]] = Field(["{signature}"], min_length=1, max_length=4)
-    separator: Annotated[str, Field(max_length=2)] = ""
-    signed: Annotated[str, AfterValidator(_template)] = "{body}"
-    digest: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
-    encoding: Encoding = Encoding.HEX
-    key_form: Literal[KeyForm.TEXT, KeyForm.BASE64, KeyForm.WHSEC_BASE64] = KeyForm.TEXT
-    timestamp_unit: TimestampUnit | None = None
-    timestamp_header: _HeaderText | None = None
-    id_header: _HeaderText | None = None
-    window_seconds_max: Annotated[int, Field(ge=1, le=3600)] = WINDOW_SECONDS_MAX
-
-    @model_validator(mode="after")
-    def _is_sound(self) -> "_Hmac":
-        if not any("{signature}" in item for item in self.items):
-            raise ValueError("items: one of them has to hold {signature}")
-        if "{body}" not in self.signed and "{form}" not in self.signed:
-            raise ValueError("signed: has to hold {body} or {form}, or anybody could change the body")
-        told = self.timestamp_header is not None or any("{timestamp}" in item for item in self.items)
-        used = "{timestamp}" in self.signed
-        if not told == used == (self.timestamp_unit is not None):
-            raise ValueError(
-                "a timestamp has to be sent (items or timestamp_header), signed, and have a timestamp_unit:"
-                " all three or none"
-            )
-        if (self.id_header is not None) != ("{id}" in self.signed):
-            raise ValueError("id_header and {id} in signed: both or none")
-        return self
-
-    def scheme(self) -> Scheme:
-        fields = self.model_dump(exclude={"header", "items"})
-        return Scheme(name="hmac", signature_header=self.header, items=tuple(self.items), **fields)
 
 
 def _scheme_name(name: str) -> str:
@@ -135,11 +66,11 @@ def _scheme_name(name: str) -> str:
     return name
 
 
-class _Accept(_Table):
+class _Accept(Table):
     """A scheme that a source accepts, and where its secrets stand."""
 
     scheme: Annotated[str, AfterValidator(_scheme_name)] | None = None
-    hmac: _Hmac | None = None
+    hmac: HmacTable | None = None
     secret_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
     public_url: Annotated[str, AfterValidator(_called_url)] = ""
 
@@ -158,7 +89,7 @@ class _Accept(_Table):
         return accept(self.described(), self.secret_variable, self.public_url)
 
 
-class _Identity(_Table):
+class _Identity(Table):
     """Where deliveries say who they are: JSON Pointers, or `header:<name>`. What is left out is as usual."""
 
     event_id: _Places = ()
@@ -172,7 +103,7 @@ class _Identity(_Table):
         return replace(usual, **{name: getattr(self, name) for name in self.model_fields_set})
 
 
-class _Source(_Table):
+class _Source(Table):
     """One further sender."""
 
     accept: list[_Accept] = Field(min_length=1, max_length=8)
@@ -201,7 +132,7 @@ def _source_name(name: str) -> str:
     return name
 
 
-class _File(_Table):
+class _File(Table):
     """The whole file."""
 
     sources: dict[Annotated[str, AfterValidator(_source_name)], _Source]

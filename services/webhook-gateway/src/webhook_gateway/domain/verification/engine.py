@@ -113,19 +113,21 @@ def signed_bytes(
 
     None at all where nothing in the signed bytes would vouch for the body.
     """
-    scheme = candidate.scheme
+    scheme, compiled = candidate.scheme, templates.compiled(candidate.scheme)
     parts = {b"id": message_id, b"timestamp": timestamp, b"body": request.body}
-    if not scheme.needs_url:
-        return [templates.compose(scheme, parts)]
+    if not compiled.signs_call:
+        return [compiled.signed % parts]
     parts[b"url"] = candidate.public_url.encode()
+    signs_query = "{request_url}" in scheme.signed
+    query = request.query if signs_query else b""  # a digest in a query that nobody signs vouches for nothing
     if "{form}" in scheme.signed:
         content_type = b"".join(request.values(b"content-type"))
-        form = called.form_text(content_type, request.query, request.body)
+        form = called.form_text(content_type, query, request.body)
         if form is None:
             return []
         parts[b"form"] = form
-    urls = called.request_urls(candidate.public_url, request.query)
-    return list(dict.fromkeys(templates.compose(scheme, {**parts, b"request_url": url}) for url in urls))
+    urls = called.request_urls(candidate.public_url, query) if signs_query else (b"",)
+    return [compiled.signed % {**parts, b"request_url": url} for url in urls]
 
 
 def _judge(

@@ -6,7 +6,6 @@ wrong one. All patterns are of bounded length without nested repetition, so matc
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +18,7 @@ SIGNATURES_MAX = 16
 
 _ED25519_BYTES = 64
 _FIELD = re.compile(r"\{(\w+)\}")
+_CALL_FIELDS = {"url", "request_url", "form"}
 _TIMESTAMP_PATTERN = rb"(?P<timestamp>[0-9]{1,14})"
 
 
@@ -35,6 +35,7 @@ class Compiled:
         ordinary: a header with one item of each form, in their order, as nearly all are written; None where
             an item could then say something twice.
         signed: the signed bytes as a format string over the parts by name.
+        signs_call: whether they hold more than body, timestamp and message id: the URL called, a form.
     """
 
     signature_header: bytes
@@ -44,6 +45,7 @@ class Compiled:
     items: tuple[re.Pattern[bytes], ...]
     ordinary: re.Pattern[bytes] | None
     signed: bytes
+    signs_call: bool
 
 
 def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
@@ -79,11 +81,6 @@ def _read_items(scheme: Scheme, form: Compiled, value: bytes, timestamp: bytes) 
     if not 0 < len(found) <= SIGNATURES_MAX or len(shared) > 1:
         raise MalformedHeaderError
     return _grouped(found, shared[0] if shared else None, needed=scheme.timestamp_unit is not None)
-
-
-def compose(scheme: Scheme, parts: Mapping[bytes, bytes]) -> bytes:
-    """The bytes that a sender signs: literal text and the named parts (`Scheme.signed`)."""
-    return compiled(scheme).signed % parts
 
 
 def _match(patterns: tuple[re.Pattern[bytes], ...], item: bytes) -> dict[str, bytes]:
@@ -128,6 +125,7 @@ def compiled(scheme: Scheme) -> Compiled:
             literal.replace(b"%", b"%%") + (b"%%(%b)b" % name.encode() if name else b"")
             for literal, name in _parts(scheme.signed)
         ),
+        any(name in _CALL_FIELDS for _, name in _parts(scheme.signed)),
     )
 
 
