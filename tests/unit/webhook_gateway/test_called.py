@@ -11,6 +11,7 @@ from webhook_gateway.domain.document import find_challenge, read_document
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.strict_json import Document
 from webhook_gateway.domain.verification import SCHEMES, CannotSignError, Sending, Verified, sign, verify
+from webhook_gateway.domain.verification.algorithms import make_hmac
 from webhook_gateway.domain.verification.called import request_urls
 
 TWILIO, SQUARE = SCHEMES["twilio"], SCHEMES["square"]
@@ -28,16 +29,62 @@ def headers_of(sending: Sending) -> list[tuple[bytes, bytes]]:
         ("https://a.example/x", [b"https://a.example/x?q", b"https://a.example:443/x?q"]),
         ("https://a.example:443/x", [b"https://a.example/x?q", b"https://a.example:443/x?q"]),
         ("http://a.example/x", [b"http://a.example/x?q", b"http://a.example:80/x?q"]),
-        ("https://a.example:8443/x", [b"https://a.example:8443/x?q"]),
+        ("https://a.example:8443/x", [b"https://a.example/x?q", b"https://a.example:8443/x?q"]),
+        ("http://a.example:8080/x", [b"http://a.example:8080/x?q"]),
+        ("https://[::1]/x", [b"https://[::1]/x?q", b"https://[::1]:443/x?q"]),
+        ("https://[::1]:8443/x", [b"https://[::1]/x?q", b"https://[::1]:8443/x?q"]),
+        ("https://me:pass@a.example/x", [b"https://a.example/x?q", b"https://a.example:443/x?q"]),
+        ("https://me:p@ss@a.example:8443/x", [b"https://a.example/x?q", b"https://a.example:8443/x?q"]),
+        ("http://me:pass@a.example:8080/x", [b"http://a.example:8080/x?q"]),
     ],
 )
-def test_default_port_may_be_written_or_not(url: str, written: list[bytes]) -> None:
+def test_url_is_known_in_every_way_in_which_twilio_writes_it(url: str, written: list[bytes]) -> None:
     assert list(request_urls(url, b"q")) == written
     assert list(request_urls(url, b"")) == [each.removesuffix(b"?q") for each in written]
 
 
-@pytest.mark.parametrize("signed_url", [PUBLIC_URL, PUBLIC_URL.replace(".com/", ".com:443/")])
-def test_twilio_form_verifies_whichever_way_the_port_was_written(signed_url: str) -> None:
+def with_port(port: int) -> str:
+    return PUBLIC_URL.replace(".com/", f".com:{port}/")
+
+
+def verdict_of_twilio_form(public_url: str, signed_url: str) -> Verified | Refused:
+    """What we say whose URL is the one, when Twilio has signed the other."""
+    text = f"{signed_url}?a=1" + "Body" + "From+2" + "To+1"
+    headers = [(b"x-twilio-signature", make_hmac(TWILIO, SECRET.key, text.encode())), *FORM]
+    accepted = replace(accepting(TWILIO)[0], public_url=public_url)
+    return verify(headers, b"To=%2B1&From=%2B2&Body=", [accepted], NOW, b"a=1")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "signed_url"),
+    [
+        (PUBLIC_URL, PUBLIC_URL),
+        (PUBLIC_URL, with_port(443)),
+        (with_port(443), PUBLIC_URL),
+        (with_port(8443), PUBLIC_URL),
+        (with_port(8443), with_port(8443)),
+        (with_port(8443).replace("//", "//me:pass@"), PUBLIC_URL),
+    ],
+)
+def test_twilio_form_verifies_whichever_way_the_port_was_written(public_url: str, signed_url: str) -> None:
+    assert verdict_of_twilio_form(public_url, signed_url) == Verified("twilio", None, None)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "signed_url"),
+    [
+        (PUBLIC_URL, with_port(8443)),
+        (with_port(9443), with_port(8443)),
+        (with_port(8080).replace("https:", "http:"), PUBLIC_URL.replace("https:", "http:")),
+        (PUBLIC_URL, PUBLIC_URL.replace("//", "//me:pass@")),
+    ],
+)
+def test_twilio_form_for_another_port_or_user_is_for_another_url(public_url: str, signed_url: str) -> None:
+    assert verdict_of_twilio_form(public_url, signed_url) == MISMATCH
+
+
+@pytest.mark.parametrize("signed_url", [PUBLIC_URL, with_port(443)])
+def test_twilio_form_verifies_for_no_other_query_body_or_url(signed_url: str) -> None:
     sending = Sending(b"To=%2B1&From=%2B2&Body=", NOW, "", signed_url, b"a=1", FORM[0][1].decode())
     (accepted,) = accepting(TWILIO)
     headers = [*headers_of(sending), *FORM]

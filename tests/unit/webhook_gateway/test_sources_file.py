@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from chassis.settings import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, NOW
 from webhook_gateway.domain.identity import HeaderName
-from webhook_gateway.domain.verification import SCHEMES, Sending, Verified, sign, verify
+from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file
 
 SECRET = "a secret of more than twenty-four bytes"
@@ -41,6 +42,10 @@ hmac.id_header = "x-acme-id"
 event_id = ["header:X-Acme-Event", "/event/id"]
 booking_id = ["/event/booking"]
 """
+
+
+def twilio(url: str) -> str:
+    return acme('scheme = "twilio"', 'secret_variable = "ACME_SECRET"', f'public_url = "{url}"')
 
 
 def items(*each: str) -> str:
@@ -107,6 +112,9 @@ def test_secret_is_read_from_the_file_that_its_variable_names(
             acme('scheme = "square"', 'secret_variable = "ACME_SECRET"', 'public_url = "https://x:99999/"'),
             "public_url: is no URL",
         ),
+        (twilio("https://hooks.example.com/x?a=1"), "accept.0: public_url: leave out query and fragment"),
+        (twilio("https://hooks.example.com/x?"), "accept.0: public_url: leave out query and fragment"),
+        (twilio("https://hooks.example.com/x#a"), "accept.0: public_url: leave out query and fragment"),
         (HMAC.replace("{signature}", "x"), "has to hold {signature}"),
         (HMAC.replace("{body}", "x"), "signed: has to hold {body}"),
         (HMAC.replace("{body}", "{body}{oops}"), "may hold {id}"),
@@ -149,6 +157,17 @@ def test_mistake_is_one_line_that_names_the_key(tmp_path: Path, text: str, told:
         read_sources_file(path)
     assert path in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_url_that_is_signed_as_it_is_configured_may_have_a_query(tmp_path: Path) -> None:
+    url = "https://hooks.example.com/webhooks/acme?shop=1"
+    text = acme('scheme = "square"', 'secret_variable = "ACME_SECRET"', f'public_url = "{url}"')
+    (source,) = read_sources_file(written(tmp_path, text))
+    (accepted,) = source.accepted
+    headers = sign(accepted.scheme, Secret(SECRET.encode()), Sending(BODY, NOW, "", url))
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    with_secret = replace(accepted, secrets=(Secret(SECRET.encode()),))
+    assert isinstance(verify(raw, BODY, [with_secret], NOW, b"shop=1"), Verified)
 
 
 @pytest.mark.parametrize("secret", ["", " ", "too short"])

@@ -78,8 +78,11 @@ class _Accept(Table):
     def _is_sound(self) -> "_Accept":
         if (self.scheme is None) == (self.hmac is None):
             raise ValueError("either scheme, a known name, or a table hmac")
-        if self.described().needs_url and not self.public_url:
+        described = self.described()
+        if described.needs_url and not self.public_url:
             raise ValueError("public_url is missing: this scheme signs the URL that the sender calls")
+        if "{request_url}" in described.signed and not {"?", "#"}.isdisjoint(self.public_url):
+            raise ValueError("public_url: leave out query and fragment: each request's own query is signed")
         return self
 
     def described(self) -> Scheme:

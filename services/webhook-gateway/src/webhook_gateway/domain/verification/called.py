@@ -12,17 +12,23 @@ _BODY_DIGEST = "bodySHA256"
 
 
 def request_urls(public_url: str, query: bytes) -> tuple[bytes, ...]:
-    """The URL that was called, with its default port written and not: Twilio signs it either way.
+    """The URL that was called, in the ways in which Twilio may have written it.
+
+    Never with user name and password; over HTTPS without the port, also one that is not the default
+    (twilio.com/docs/usage/security); its own packages take either, and so does this.
 
     Args:
-        public_url: as the sender knows it, without the query.
+        public_url: as the sender knows it, without query and fragment.
         query: of this request, as received.
     """
     split = urlsplit(public_url)
     default = _PORTS.get(split.scheme)
-    host = split.netloc.removesuffix(f":{default}")
-    netlocs = [split.netloc] if split.port not in {None, default} else [host, f"{host}:{default}"]
+    place = split.netloc.rpartition("@")[2]
+    host = place if split.port is None else place.rpartition(":")[0]
+    with_port = f"{host}:{split.port or default}"
+    is_dropped = split.scheme == "https" or split.port in {None, default}
     asked = b"?" + query if query else b""
+    netlocs = [host, with_port] if is_dropped else [with_port]
     return tuple(split._replace(netloc=netloc).geturl().encode() + asked for netloc in netlocs)
 
 

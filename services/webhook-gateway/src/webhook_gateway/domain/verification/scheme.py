@@ -69,7 +69,7 @@ class Scheme:
         signed: the signed bytes, from literal text and
             `{id}`, `{timestamp}`, `{body}`;
             `{url}`, the URL that the sender knows us by, as configured;
-            `{request_url}`, the same with this request's query, its default port written or not;
+            `{request_url}`, the same with this request's query, in each way the sender may write it;
             `{form}`, names and values of a form body, sorted and run together (Twilio).
         encoding: of the signature.
         algorithm: what makes the signature.
