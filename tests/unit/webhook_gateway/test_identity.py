@@ -2,16 +2,20 @@
 
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import NOW
 from webhook_gateway.domain.identity import Identity, IdentityRule, SignedFacts, derived_event_id, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY
-from webhook_gateway.domain.strict_json import Document
+from webhook_gateway.domain.strict_json import Document, Outline, parse
 
+STRIPE_OUTLINE = Outline(STRIPE_IDENTITY.pointers())
 SIGNED = SignedFacts(signed_at=NOW, message_id=None)
 
 
@@ -127,6 +131,37 @@ def test_id_longer_than_any_column_is_replaced_by_its_digest() -> None:
     assert first != second
     assert max(len(first), len(second)) <= 255
     assert identity({"id": "e" * 255}).event_id == "e" * 255
+
+
+lengths = st.integers(0, 40) | st.integers(250, 260) | st.integers(4295, 4305)
+digits = st.sampled_from(["0", "-0"]) | st.builds(
+    lambda sign, first, length: f"{sign}{first}{'0123456789' * 500:.{length}}",
+    st.sampled_from(["", "-"]),
+    st.integers(1, 9),
+    lengths,
+)
+"""Whole numbers as they stand in a body: also beyond 64 bits, any column, and what Python converts."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(number=digits, created=digits)
+@example(number="9" * 20, created="99999999999")
+@example(number="9" * 256, created="20240101123456789012")
+@example(number="-" + "9" * 4300, created="-1")
+def test_number_is_the_same_id_whichever_way_its_body_is_read(number: str, created: str) -> None:
+    body = f'{{"id":{number},"created":{created},"data":{{"object":{{"id":{number}}}}}'
+    bodies = [body + "}", body + ',"half":"\\ud83d"}']  # half a surrogate pair: the slow parser's
+    documents = [parse(each.encode(), outline) for each in bodies for outline in (None, STRIPE_OUTLINE)]
+    found = [
+        identify(document, b"", STRIPE_IDENTITY, "stripe", SIGNED)
+        for document in documents
+        if isinstance(document, Document)
+    ]
+    assert found == 4 * found[:1]
+    assert isinstance(found[0], Identity)
+    told = "0" if number == "-0" else number
+    expected = told if len(told) <= 255 else f"sha256-{sha256(told.encode()).hexdigest()}"
+    assert (found[0].event_id, found[0].object_id) == (expected, expected)
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,18 @@ def _usable_text(value: object) -> str | None:
     """Text that can be a header, a key and a column: printable; whole numbers as digits.
 
     Control characters and half surrogate pairs are not printable: PostgreSQL or UTF-8 would refuse them
-    later. A longer text than any id is replaced by its digest (`contracts.ids`).
+    later. A longer text than any id is replaced by its digest (`contracts.ids`), and so are the digits of a
+    number: as a number or as text, whichever way the body was read, the same digits are the same id.
     """
-    if isinstance(value, str):
-        if len(value) > ID_CHARACTERS_MAX and value.isprintable():
-            return f"sha256-{hashlib.sha256(value.encode()).hexdigest()}"
-        return value if value and value.isprintable() else None
+    text = value if isinstance(value, str) else _digits(value)
+    if not text or not text.isprintable():
+        return None
+    if len(text) > ID_CHARACTERS_MAX:
+        return f"sha256-{hashlib.sha256(text.encode()).hexdigest()}"
+    return text
+
+
+def _digits(value: object) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
