@@ -7,7 +7,7 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
@@ -148,15 +148,35 @@ def read_sources_file(path: str) -> list[Source]:
         SettingsError: it cannot be read, is no TOML, or says something that cannot be meant.
     """
     try:
-        written = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        file = _File.model_validate(written)
+        file = _File.model_validate(_parsed(Path(path).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"WEBHOOK_SOURCES_FILE: cannot read {path}: {type(error).__name__}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"WEBHOOK_SOURCES_FILE: {path} is no TOML: {error}") from None
+        raise _refusal(f"cannot read {path}: {type(error).__name__}") from None
+    except _NoTomlError as error:
+        raise _refusal(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
-        raise SettingsError(f"WEBHOOK_SOURCES_FILE: {path}: {_explain(error)}") from None
+        raise _refusal(f"{path}: {_explain(error)}") from None
     return [source.read(name) for name, source in file.sources.items()]
+
+
+class _NoTomlError(Exception):
+    """What is wrong with it."""
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _NoTomlError(str(error)) from None
+    except RecursionError:
+        raise _NoTomlError("its arrays or tables are nested too deeply") from None
+    except ValueError:  # of int(), which converts no more than 4,300 digits
+        raise _NoTomlError("it holds a number of too many digits") from None
+
+
+def _refusal(what: str) -> SettingsError:
+    """In one line, whatever stands in the names and values that it quotes."""
+    written = (each if each.isprintable() else ascii(each)[1:-1] for each in what)
+    return SettingsError(f"WEBHOOK_SOURCES_FILE: {''.join(written)}")
 
 
 def _explain(error: ValidationError) -> str:
