@@ -101,10 +101,36 @@ def test_several_secrets_with_an_end_are_read(environment: pytest.MonkeyPatch) -
     assert second.ends_at is None
 
 
-def test_end_that_is_no_time_is_refused(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET};until=tomorrow")
+@pytest.mark.parametrize(
+    "end",
+    ["tomorrow", "", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "2026-12-01T00:00:00Z\udcff"],
+)
+def test_end_that_is_no_time_is_refused(environment: pytest.MonkeyPatch, end: str) -> None:
+    environment.setenv("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET};until={end}")
     with pytest.raises(SettingsError, match=r"STRIPE_WEBHOOK_SECRET.*until"):
         configured_sources(load_settings(GatewaySettings))
+
+
+def test_end_is_kept_in_utc(environment: pytest.MonkeyPatch) -> None:
+    ends = ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59+05:00", "0001-01-01T00:00:00-05:00")
+    environment.setenv("STRIPE_WEBHOOK_SECRET", ",".join(f"{STRIPE_SECRET};until={end}" for end in ends))
+    secrets = configured_sources(load_settings(GatewaySettings))["stripe"].accepted[0].secrets
+    assert [secret.ends_at and secret.ends_at.isoformat() for secret in secrets] == [
+        "9999-12-31T23:59:59+00:00",
+        "9999-12-31T18:59:59+00:00",
+        "0001-01-01T05:00:00+00:00",
+    ]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("where", ["{}\udcff\udcfe", "\udcff{}", "{0};until=2026-12-01T00:00:00Z,{0}\udcff"])
+def test_secret_that_is_no_utf8_is_refused_and_not_shown(
+    environment: pytest.MonkeyPatch, variable: str, where: str
+) -> None:
+    environment.setenv(variable, where.format(LEGACY_SECRET))
+    with pytest.raises(SettingsError, match=rf"^{variable} is not (UTF-8|base64[^\n]*)$") as refusal:
+        configured_sources(load_settings(GatewaySettings))
+    assert LEGACY_SECRET not in str(refusal.value)
 
 
 def test_each_generation_of_openphone_has_its_variable(environment: pytest.MonkeyPatch) -> None:

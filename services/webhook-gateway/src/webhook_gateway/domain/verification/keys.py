@@ -62,7 +62,7 @@ def read_secrets(text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN)
     """Several secrets, comma-separated; one that shall end is written `<secret>;until=<RFC 3339 time>`.
 
     Raises:
-        SecretError: one of them cannot be used.
+        SecretError: one of them cannot be used, or ends outside the years 1 to 9999 in UTC.
     """
     return tuple(_read_with_end(part.strip(), form, bytes_min) for part in text.split(","))
 
@@ -73,17 +73,22 @@ def _read_with_end(text: str, form: KeyForm, bytes_min: int) -> Secret:
         return read_secret(written, form, bytes_min=bytes_min)
     try:
         ends_at = datetime.fromisoformat(end)
-    except ValueError as error:
+        # Whoever shows or counts it does so in UTC, which has no year 0 and no year 10000.
+        moment = (ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise SecretError(
-            f'ends at no time: after "{_UNTIL}" comes a time like 2026-12-01T00:00:00Z'
+            f'ends at no time: after "{_UNTIL}" comes a time like 2026-12-01T00:00:00Z,'
+            " not beyond the year 9999"
         ) from error
-    moment = ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC)
     return read_secret(written, form, moment, bytes_min=bytes_min)
 
 
 def _decoded(text: str, form: KeyForm) -> bytes:
     if form is KeyForm.TEXT:
-        return text.encode()
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # half a surrogate pair: bytes of the environment that are no UTF-8
+            raise SecretError("is not UTF-8") from None  # the error holds the secret
     text = text.removeprefix(_PREFIXES.get(form, ""))
     padding = "=" * (-len(text) % 4)
     try:
