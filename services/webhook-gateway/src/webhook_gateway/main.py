@@ -16,9 +16,9 @@ from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
 from webhook_gateway.handlers.deliveries import DeliveryHandler
-from webhook_gateway.handlers.observations import Observations, observe
+from webhook_gateway.handlers.observations import observe
 from webhook_gateway.handlers.refusals import RefusalLog
-from webhook_gateway.handlers.reloading import Reloading
+from webhook_gateway.handlers.reloading import Configuration, Reloading
 from webhook_gateway.handlers.secrets_told import SecretsTold
 from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
@@ -31,7 +31,12 @@ def build(settings: GatewaySettings) -> Service:
     Raises:
         SettingsError: a secret cannot be used.
     """
-    sources = Sources(configured_sources(settings))
+    configuration = Configuration(
+        load=partial(configured_sources, settings),
+        fingerprint=partial(read_fingerprint, settings.webhook_sources_file),
+    )
+    loaded, fingerprint = configuration.load_first()
+    sources = Sources(loaded)
     metrics, health = Metrics(SERVICE), Health()
     metrics.registry.register(SecretsTold(metrics.prefix, sources))
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
@@ -53,7 +58,8 @@ def build(settings: GatewaySettings) -> Service:
         _limits(settings),
         validation_enabled=settings.validation_enabled,
     )
-    reloading = _reloading(settings, sources, guard, producer, observations)
+    admit = partial(_admit, guard, producer)
+    reloading = Reloading(sources, configuration, fingerprint, admit, observations)
     # Reloading needs no broker, and SIGHUP would end a process that waits for one and does not listen.
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
     lifecycle = Lifecycle(settings, [reloading, guard, producer, refusals], health)
@@ -81,24 +87,10 @@ def build(settings: GatewaySettings) -> Service:
     )
 
 
-def _reloading(
-    settings: GatewaySettings,
-    sources: Sources,
-    guard: TopicsGuard,
-    producer: Producer,
-    observations: Observations,
-) -> Reloading:
-    async def admit(names: Collection[str]) -> None:
-        await guard.watch(topics := _topics(names))
-        await producer.watch(_names(topics))
-
-    return Reloading(
-        sources,
-        load=partial(configured_sources, settings),
-        fingerprint=partial(read_fingerprint, settings.webhook_sources_file),
-        admit=admit,
-        observations=observations,
-    )
+async def _admit(guard: TopicsGuard, producer: Producer, names: Collection[str]) -> None:
+    """Deliveries of sources of these names can be stored, or an error says why not."""
+    await guard.watch(topics := _topics(names))
+    await producer.watch(_names(topics))
 
 
 def _limits(settings: GatewaySettings) -> Limits:

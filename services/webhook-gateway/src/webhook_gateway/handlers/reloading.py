@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from chassis.health import Check
 from chassis.logs import get_logger
@@ -27,13 +28,38 @@ LOOK_SECONDS = 1.0
 _log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Where sources come from.
+
+    Attributes:
+        load: reads configuration anew; raises SettingsError.
+        fingerprint: of the files that these sources come from.
+    """
+
+    load: Callable[[], Mapping[str, Source]]
+    fingerprint: Callable[[Collection[Source]], bytes]
+
+    def load_first(self) -> tuple[Mapping[str, Source], bytes]:
+        """The sources to start with, and a fingerprint of their files that is not newer than they are.
+
+        Which files there are is known only once they were read, so they are read again behind the
+        fingerprint: what changed before it is in there, what changes after it is a change to the first look.
+
+        Raises:
+            SettingsError: configuration cannot be used.
+        """
+        fingerprint = self.fingerprint(self.load().values())
+        return self.load(), fingerprint
+
+
 class Reloading:
     """A part that looks at the files every second, and at once when SIGHUP comes.
 
     Args:
         sources: where loaded ones go.
-        load: reads configuration anew; raises SettingsError.
-        fingerprint: of the files that these sources come from.
+        configuration: where they come from.
+        fingerprint: of its files, taken before these sources were read from them.
         admit: makes sure that deliveries of sources of these names can be stored; raises if not.
         observations: the gateway's metrics.
     """
@@ -43,21 +69,19 @@ class Reloading:
     def __init__(
         self,
         sources: Sources,
-        load: Callable[[], Mapping[str, Source]],
-        fingerprint: Callable[[Collection[Source]], bytes],
+        configuration: Configuration,
+        fingerprint: bytes,
         admit: Callable[[Collection[str]], Awaitable[None]],
         observations: Observations,
     ) -> None:
         self._sources = sources
-        self._load = load
-        self._fingerprint = fingerprint
+        self._configuration = configuration
         self._admit = admit
         self._observations = observations
         self._hangup = asyncio.Event()
         self._refusal = ""
         self._loop = BackgroundLoop(self.name, self._run)
-        before = fingerprint(sources.all())
-        self._watched = Watched(before, before)
+        self._watched = Watched(fingerprint, fingerprint)
 
     async def start(self) -> None:
         """Begin to look."""
@@ -83,7 +107,7 @@ class Reloading:
             await pause(self._hangup, LOOK_SECONDS)
             asked = self._hangup.is_set()
             self._hangup.clear()
-            seen = await asyncio.to_thread(self._fingerprint, self._sources.all())
+            seen = await asyncio.to_thread(self._configuration.fingerprint, self._sources.all())
             self._watched, is_due = self._watched.look(seen, time.monotonic())
             if (is_due or asked) and not stopping.is_set():
                 await self._reload()
@@ -91,7 +115,7 @@ class Reloading:
 
     async def _reload(self) -> None:
         try:
-            loaded = await asyncio.to_thread(self._load)
+            loaded = await asyncio.to_thread(self._configuration.load)
             if loaded.keys() != self._sources.names():
                 await self._admit(loaded.keys())
         except (SettingsError, TopicsMissingError, BrokerUnavailableError) as error:
