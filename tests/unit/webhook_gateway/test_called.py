@@ -16,6 +16,7 @@ from webhook_gateway.domain.verification.called import request_urls
 
 TWILIO, SQUARE = SCHEMES["twilio"], SCHEMES["square"]
 FORM = [(b"content-type", b"application/x-www-form-urlencoded; charset=UTF-8")]
+FORM_TYPE = "application/x-www-form-urlencoded"
 MISMATCH = Refused(RefusalReason.SIGNATURE_MISMATCH)
 
 
@@ -132,12 +133,36 @@ def test_twilio_body_that_nothing_vouches_for_is_refused_even_with_a_good_signat
         headers_of(Sending(BODY, NOW, "", PUBLIC_URL))
 
 
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        (b"&".join([b"a"] * 1001), b""),
+        (b"a=" + b"%" * 50_001, b""),
+        (b"a=1", b"&".join([b"a"] * 1001)),
+    ],
+)
+def test_twilio_form_of_more_than_anybody_writes_is_refused_unread(body: bytes, query: bytes) -> None:
+    content_type = FORM[0][1].decode()
+    with pytest.raises(CannotSignError):
+        headers_of(Sending(body, NOW, "", PUBLIC_URL, query, content_type))
+    one_less, asked = body.removesuffix(b"&a").removesuffix(b"%"), query.removesuffix(b"&a")
+    headers = [*headers_of(Sending(one_less, NOW, "", PUBLIC_URL, asked, content_type)), *FORM]
+    assert isinstance(verify(headers, one_less, accepting(TWILIO), NOW, asked), Verified)
+    assert verify(headers, body, accepting(TWILIO), NOW, query) == MISMATCH
+
+
 def test_square_signs_the_configured_url_whatever_is_asked_of_it() -> None:
     signed = sign(SQUARE, SECRET, Sending(BODY, NOW, "", PUBLIC_URL))
     headers = [(n.encode(), v.encode()) for n, v in signed.items()]
     (accepted,) = accepting(SQUARE)
     assert isinstance(verify(headers, BODY, [accepted], NOW, b"a=1"), Verified)
     assert verify(headers, BODY, [replace(accepted, public_url=PUBLIC_URL + "/")], NOW) == MISMATCH
+
+
+def test_form_of_more_fields_than_anybody_writes_is_not_read() -> None:
+    most = b"&".join([b"a=1"] * 1000)
+    assert read_document(most, FORM, forms_allowed=True) == Document({"a": "1"}, FORM_TYPE)
+    assert read_document(most + b"&", FORM, forms_allowed=True) == Refused(RefusalReason.BODY_NOT_JSON)
 
 
 def test_form_is_read_only_where_the_source_sends_forms() -> None:

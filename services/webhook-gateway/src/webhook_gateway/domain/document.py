@@ -2,12 +2,13 @@
 
 from urllib.parse import parse_qsl
 
+from contracts.reasons import RefusalReason
 from webhook_gateway.domain import strict_json
 from webhook_gateway.domain.identity import Headers
 from webhook_gateway.domain.pointer import find
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.strict_json import Document, Outline
-from webhook_gateway.domain.verification import FORM, is_form
+from webhook_gateway.domain.verification import FORM, FORM_FIELDS_MAX, is_form
 
 _TYPE, _CHALLENGE = ("type",), ("challenge",)
 CHALLENGE_POINTERS = (_TYPE, _CHALLENGE)
@@ -21,6 +22,8 @@ def read_document(
 ) -> Document | Refused:
     """The body, parsed. A form becomes an object of texts; of a repeated name the last counts.
 
+    A form of more fields than any sender writes is refused: unverified ones come from anybody.
+
     Args:
         body: as received.
         headers: of the request.
@@ -28,9 +31,17 @@ def read_document(
         forms_allowed: whether it may be a form.
     """
     if forms_allowed and any(name == b"content-type" and is_form(value) for name, value in headers):
-        fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-        return Document(dict(fields), FORM)
+        return _read_form(body)
     return strict_json.parse(body, outline)
+
+
+def _read_form(body: bytes) -> Document | Refused:
+    text = body.decode(errors="replace")
+    try:
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except ValueError:
+        return Refused(RefusalReason.BODY_NOT_JSON)
+    return Document(dict(fields), FORM)
 
 
 def find_challenge(document: Document) -> str | None:

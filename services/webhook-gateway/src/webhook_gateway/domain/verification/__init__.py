@@ -1,6 +1,6 @@
 """Signature verification as data: a `Scheme` describes how a provider signs, one engine interprets it."""
 
-from webhook_gateway.domain.verification.called import FORM, is_form
+from webhook_gateway.domain.verification.called import FORM, FORM_FIELDS_MAX, is_form
 from webhook_gateway.domain.verification.engine import AcceptedScheme, Verified, verify
 from webhook_gateway.domain.verification.keys import Secret, SecretError, read_secret, read_secrets
 from webhook_gateway.domain.verification.providers import SCHEMES
@@ -9,6 +9,7 @@ from webhook_gateway.domain.verification.signing import CannotSignError, Sending
 
 __all__ = [
     "FORM",
+    "FORM_FIELDS_MAX",
     "SCHEMES",
     "AcceptedScheme",
     "CannotSignError",
