@@ -96,6 +96,25 @@ async def test_github_delivery_is_known_by_its_header_and_recorded(further: Stac
     assert (forged.status_code, forged.json()["reason"]) == (401, "signature_mismatch")
 
 
+async def test_github_form_is_keyed_by_the_repository_in_its_payload(further: Stack) -> None:
+    delivery_id = clock.new_id()
+    body = urlencode({"payload": '{"zen":"a & b","repository":{"id":4711}}'}).encode()
+    headers = {
+        "x-hub-signature-256": f"sha256={mac(body).hex()}",
+        "x-github-delivery": delivery_id,
+        "x-github-event": "ping",
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    answer = await deliver(further, "/webhooks/github", body, headers)
+    assert answer.status_code == 200, answer.text
+    records = await further.topic("webhooks.github.v1").records()
+    (record,) = [each for each in records if each.key == b"4711"]
+    assert record.value == body
+    assert record.header("content-type") == "application/x-www-form-urlencoded"
+    entry = await recorded(further, delivery_id)
+    assert entry["event_type"] == "github.ping"
+
+
 async def test_slack_gets_its_challenge_back_once_it_is_stored(further: Stack) -> None:
     body = json.dumps({"type": "url_verification", "challenge": "3eZbrw1a", "token": "x"}).encode()
     timestamp = str(int(time.time()))  # noqa: TID251 - the sender's clock

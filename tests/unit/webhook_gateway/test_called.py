@@ -2,12 +2,15 @@
 
 import hashlib
 from dataclasses import replace
+from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import BODY, NOW, PUBLIC_URL, SECRET, accepting
-from webhook_gateway.domain.document import find_challenge, read_document
+from webhook_gateway.domain.document import FormKind, find_challenge, read_document
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.strict_json import Document
 from webhook_gateway.domain.verification import SCHEMES, CannotSignError, Sending, Verified, sign, verify
@@ -161,19 +164,44 @@ def test_square_signs_the_configured_url_whatever_is_asked_of_it() -> None:
 
 def test_form_of_more_fields_than_anybody_writes_is_not_read() -> None:
     most = b"&".join([b"a=1"] * 1000)
-    assert read_document(most, FORM, forms_allowed=True) == Document({"a": "1"}, FORM_TYPE)
-    assert read_document(most + b"&", FORM, forms_allowed=True) == Refused(RefusalReason.BODY_NOT_JSON)
+    assert read_document(most, FORM, forms=FormKind.FIELDS) == Document({"a": "1"}, FORM_TYPE)
+    assert read_document(most + b"&", FORM, forms=FormKind.FIELDS) == Refused(RefusalReason.BODY_NOT_JSON)
 
 
 def test_form_is_read_only_where_the_source_sends_forms() -> None:
-    assert read_document(b"a=1&a=2&b=", FORM, forms_allowed=True) == Document(
+    assert read_document(b"a=1&a=2&b=", FORM, forms=FormKind.FIELDS) == Document(
         {"a": "2", "b": ""}, FORM[0][1].decode().split(";")[0]
     )
-    assert read_document("a=\N{SNOWMAN}&b=%E2%98%83".encode(), FORM, forms_allowed=True) == Document(
+    assert read_document("a=\N{SNOWMAN}&b=%E2%98%83".encode(), FORM, forms=FormKind.FIELDS) == Document(
         {"a": "\N{SNOWMAN}", "b": "\N{SNOWMAN}"}, "application/x-www-form-urlencoded"
     )
-    assert read_document(b"a=1", FORM, forms_allowed=False) == Refused(RefusalReason.BODY_NOT_JSON)
-    assert read_document(b"a=1", [], forms_allowed=True) == Refused(RefusalReason.BODY_NOT_JSON)
+    assert read_document(b"a=1", FORM, forms=None) == Refused(RefusalReason.BODY_NOT_JSON)
+    assert read_document(b"a=1", [], forms=FormKind.FIELDS) == Refused(RefusalReason.BODY_NOT_JSON)
+
+
+json_like = st.binary(max_size=40) | st.text(st.sampled_from('{}[]":,\\u12dea 1&=+%;'), max_size=30).map(
+    str.encode
+)
+
+
+@given(body=json_like)
+@example(body=b'{"zen":"a&b=c+d;e%20f","repository":{"id":7}}')
+@example(body=b'{"zen":"\xf0\x9f\x90\x95","half":"\\ud83d"}')
+@example(body=b'{"zen":"\xff"}')
+@example(body=b'{"zen":"\xed\xa0\x80"}')
+@example(body=b"[" * 65 + b"]" * 65)
+def test_json_in_a_form_says_what_it_says_without_one(body: bytes) -> None:
+    alone = read_document(body, [], forms=FormKind.PAYLOAD)
+    expected = alone if isinstance(alone, Refused) else Document(alone.value, FORM_TYPE)
+    for form in (b"payload=" + quote_plus(body).encode(), b"a=1&payload=" + quote(body, safe="").encode()):
+        assert read_document(form, FORM, forms=FormKind.PAYLOAD) == expected
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"payload", b"payload=", b"a=1", b"{}", b"payload={}" + b"&a=1" * 1000]
+)
+def test_form_without_its_json_is_not_read(body: bytes) -> None:
+    assert read_document(body, FORM, forms=FormKind.PAYLOAD) == Refused(RefusalReason.BODY_NOT_JSON)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 
 from unit.webhook_gateway.signed_deliveries import BODY, NOW, accepting, signed_headers
-from webhook_gateway.domain.document import read_document
+from webhook_gateway.domain.document import FormKind, read_document
 from webhook_gateway.domain.identity import Identity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import FORM_SCHEMES, IDENTITIES
@@ -93,9 +93,10 @@ def _try_one(rng: random.Random) -> Verified | Refused:
 
 def _read(scheme: Scheme, headers: list[tuple[bytes, bytes]], body: bytes, told: str) -> None:
     """What would come next, whatever the verdict was: with the flag off it does."""
-    forms, rule = scheme.name in FORM_SCHEMES or "{form}" in scheme.signed, IDENTITIES[scheme.name]
-    whole = read_document(body, headers, forms_allowed=forms)
-    document = read_document(body, headers, OUTLINES[scheme.name], forms_allowed=forms)
+    forms = FormKind.FIELDS if "{form}" in scheme.signed else FORM_SCHEMES.get(scheme.name)
+    rule = IDENTITIES[scheme.name]
+    whole = read_document(body, headers, forms=forms)
+    document = read_document(body, headers, OUTLINES[scheme.name], forms=forms)
     if isinstance(document, Refused):
         assert document == whole, told
         return

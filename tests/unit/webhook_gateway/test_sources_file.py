@@ -9,6 +9,7 @@ import pytest
 
 from chassis.settings import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, NOW
+from webhook_gateway.domain.document import FormKind
 from webhook_gateway.domain.identity import HeaderName
 from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file
@@ -76,6 +77,26 @@ def test_every_known_scheme_needs_its_name_and_a_variable_and_no_more_than_its_u
     text = acme(f'scheme = "{scheme}"', 'secret_variable = "ACME_SECRET"', url)
     (source,) = read_sources_file(written(tmp_path, text))
     assert source.accepted[0].secrets == ()
+
+
+@pytest.mark.parametrize(
+    ("schemes", "forms"),
+    [
+        (["github"], FormKind.PAYLOAD),
+        (["slack"], FormKind.FIELDS),
+        (["twilio"], FormKind.FIELDS),
+        (["github", "slack"], FormKind.FIELDS),
+        (["stripe", "github"], FormKind.PAYLOAD),
+        (["stripe", "shopify"], None),
+    ],
+)
+def test_forms_are_read_as_the_schemes_send_them(
+    tmp_path: Path, schemes: list[str], forms: FormKind | None
+) -> None:
+    url = 'public_url = "https://hooks.example.com/webhooks/acme"'
+    tables = [acme(f'scheme = "{each}"', 'secret_variable = "ACME_SECRET"', url) for each in schemes]
+    (source,) = read_sources_file(written(tmp_path, "\n".join(tables)))
+    assert source.forms is forms
 
 
 def test_secret_is_read_from_the_file_that_its_variable_names(

@@ -32,7 +32,7 @@ _CHALLENGE = Schema(
 )
 _FORM = Schema(
     type=OpenAPIType.OBJECT,
-    description="From senders that sign forms (Twilio)",
+    description="From senders of forms (GitHub, Slack, Twilio)",
     additional_properties=Schema(type=OpenAPIType.STRING),
 )
 _BUG = "internal-error"

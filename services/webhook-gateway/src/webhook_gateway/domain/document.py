@@ -1,5 +1,6 @@
 """What a verified body says: strict JSON (GW-12), or a form where the source sends forms."""
 
+from enum import Enum, auto
 from urllib.parse import parse_qsl
 
 from contracts.reasons import RefusalReason
@@ -17,31 +18,52 @@ CHALLENGE_POINTERS = (_TYPE, _CHALLENGE)
 _CHALLENGE_TYPE = "url_verification"
 
 
+class FormKind(Enum):
+    """What the forms of a source say."""
+
+    FIELDS = auto()
+    """An object of texts; of a repeated name the last counts."""
+    PAYLOAD = auto()
+    """The JSON in the field `payload` (docs.github.com, "Creating webhooks", on the content type)."""
+
+
 def read_document(
-    body: bytes, headers: Headers, outline: Outline | None = None, *, forms_allowed: bool
+    body: bytes, headers: Headers, outline: Outline | None = None, *, forms: FormKind | None
 ) -> Document | Refused:
-    """The body, parsed. A form becomes an object of texts; of a repeated name the last counts.
+    """The body, parsed.
 
     A form of more fields than any sender writes is refused: unverified ones come from anybody.
 
     Args:
         body: as received.
         headers: of the request.
-        outline: what is wanted of a body that is JSON; None: everything.
-        forms_allowed: whether it may be a form.
+        outline: what is wanted of a body that is JSON, or holds it; None: everything.
+        forms: what it says if it is a form; None: it may be none.
     """
-    if forms_allowed and any(name == b"content-type" and is_form(value) for name, value in headers):
-        return _read_form(body)
+    if forms and any(name == b"content-type" and is_form(value) for name, value in headers):
+        return _read_fields(body) if forms is FormKind.FIELDS else _read_payload(body, outline)
     return strict_json.parse(body, outline)
 
 
-def _read_form(body: bytes) -> Document | Refused:
-    text = body.decode(errors="replace")
+def _read_fields(body: bytes) -> Document | Refused:
+    fields = _fields(body, errors="replace")
+    return Refused(RefusalReason.BODY_NOT_JSON) if fields is None else Document(fields, FORM)
+
+
+def _read_payload(body: bytes, outline: Outline | None) -> Document | Refused:
+    # What is no UTF-8 comes to the JSON as the bytes that it is, and is refused as it is without a form.
+    fields = _fields(body, errors="surrogateescape") or {}
+    payload = fields.get("payload", "").encode(errors="surrogateescape")
+    document = strict_json.parse(payload, outline)
+    return document if isinstance(document, Refused) else Document(document.value, FORM)
+
+
+def _fields(body: bytes, *, errors: str) -> dict[str, str] | None:
+    text = body.decode(errors=errors)
     try:
-        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+        return dict(parse_qsl(text, keep_blank_values=True, errors=errors, max_num_fields=FORM_FIELDS_MAX))
     except ValueError:
-        return Refused(RefusalReason.BODY_NOT_JSON)
-    return Document(dict(fields), FORM)
+        return None
 
 
 def find_challenge(document: Document) -> str | None:

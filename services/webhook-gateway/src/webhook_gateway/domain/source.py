@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from webhook_gateway.domain.document import CHALLENGE_POINTERS
+from webhook_gateway.domain.document import CHALLENGE_POINTERS, FormKind
 from webhook_gateway.domain.identity import HeaderName, IdentityRule
 from webhook_gateway.domain.pointer import parse_pointer
 from webhook_gateway.domain.strict_json import Outline
@@ -27,7 +27,7 @@ class Source:
         accepted: the schemes it may sign with; the delivery's headers choose.
         identity: where its bodies say who they are.
         always_verified: verified even with ENABLE_WEBHOOK_VALIDATION off (GW-8).
-        forms_allowed: whether a body may be a form; else it has to be JSON, whatever its type says.
+        forms: what a body says that is a form; None: it has to be JSON, whatever its type says.
         answers_challenge: whether a `url_verification` is answered with its challenge (Slack).
     """
 
@@ -35,7 +35,7 @@ class Source:
     accepted: tuple[AcceptedScheme, ...]
     identity: IdentityRule
     always_verified: bool
-    forms_allowed: bool = False
+    forms: FormKind | None = None
     answers_challenge: bool = False
 
     @cached_property
@@ -122,6 +122,9 @@ IDENTITIES: Mapping[str, IdentityRule] = {
 }
 """By scheme, where its deliveries say who they are. SendGrid's array of events is one; its id is derived."""
 
-FORM_SCHEMES = frozenset({"slack"})
-"""Send forms besides JSON. Schemes that sign `{form}` send them by their description."""
+FORM_SCHEMES: Mapping[str, FormKind] = {"slack": FormKind.FIELDS, "github": FormKind.PAYLOAD}
+"""Send forms besides JSON: GitHub where a hook was made without a content type (REST API, `content_type`).
+
+Schemes that sign `{form}` send them by their description.
+"""
 CHALLENGE_SCHEMES = frozenset({"slack"})

@@ -58,9 +58,7 @@ class DeliveryHandler:
         )
         if isinstance(judged, Refusal):
             return judged
-        document = read_document(
-            delivery.body, delivery.headers, source.outline, forms_allowed=source.forms_allowed
-        )
+        document = read_document(delivery.body, delivery.headers, source.outline, forms=source.forms)
         if isinstance(document, Refused):
             return self._refuse(document.reason)
         identity = _identity(delivery, document, verdict)

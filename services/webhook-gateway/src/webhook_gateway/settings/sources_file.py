@@ -5,6 +5,7 @@ docs/sources.md describes the format. A mistake is one line that names file and 
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
 
 from chassis.settings import SettingsError
+from webhook_gateway.domain.document import FormKind
 from webhook_gateway.domain.identity import HeaderName, IdentityRule, Place
 from webhook_gateway.domain.pointer import PointerError, parse_pointer
 from webhook_gateway.domain.source import (
@@ -122,9 +124,17 @@ class _Source(Table):
             accepted,
             self.identity.over(usual),
             always_verified=self.always_verified,
-            forms_allowed=bool(names & FORM_SCHEMES) or any("{form}" in a.scheme.signed for a in accepted),
+            forms=_forms([each.scheme for each in accepted]),
             answers_challenge=bool(names & CHALLENGE_SCHEMES),
         )
+
+
+def _forms(schemes: Sequence[Scheme]) -> FormKind | None:
+    """What forms of senders of these schemes say; their fields, where one says so and another does not."""
+    said = {
+        FormKind.FIELDS if "{form}" in scheme.signed else FORM_SCHEMES.get(scheme.name) for scheme in schemes
+    }
+    return next((kind for kind in FormKind if kind in said), None)
 
 
 def _source_name(name: str) -> str:
