@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
+from chassis.addresses import Dsn
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 
 SECRET_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cc", "Zs"))
@@ -20,6 +22,7 @@ class Sample(ServiceSettings):
     token: SecretStr
     attempts_max: int = Field(3, ge=1, le=9)
     numbers: list[int] = Field(default_factory=list[int])
+    sample_postgres_dsn: Dsn | None = None
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +82,11 @@ def test_empty_variable_counts_as_missing(environment: Callable[..., None]) -> N
         ("AUTH_MODE", "jwt-4711"),
         ("NUMBERS", "[4711,"),
         ("NUMBERS", "ten-thousand"),
+        ("KAFKA_BOOTSTRAP", "host:port-4711"),
+        ("KAFKA_BOOTSTRAP", "host:471100"),
+        ("KAFKA_SSL_CAFILE", "/nope-4711"),
+        ("SAMPLE_POSTGRES_DSN", "postgresql://u:4711@h:abc/db"),
+        ("SAMPLE_POSTGRES_DSN", "postgresql://u:4711@[::1/db"),
     ],
 )
 def test_wrong_value_names_the_variable_and_not_the_value(
@@ -88,6 +96,33 @@ def test_wrong_value_names_the_variable_and_not_the_value(
     text = refusal()
     assert variable in text
     assert value not in text
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"])
+def test_file_without_certificates_is_refused(
+    environment: Callable[..., None], tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(content, encoding="utf-8")
+    environment(KAFKA_SSL_CAFILE=file)
+    assert refusal() == "KAFKA_SSL_CAFILE: no file of PEM certificates that can be read (SSLError)"
+
+
+def test_file_of_certificates_is_taken(environment: Callable[..., None]) -> None:
+    environment(KAFKA_SSL_CAFILE=certifi.where(), KAFKA_SECURITY_PROTOCOL="SSL")
+    assert load_settings(Sample).kafka_ssl_cafile == certifi.where()
+
+
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+@pytest.mark.parametrize("missing", ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
+def test_login_without_user_or_password_is_refused(
+    environment: Callable[..., None], protocol: str, missing: str
+) -> None:
+    login = {"KAFKA_SASL_USERNAME": "ana", "KAFKA_SASL_PASSWORD": "4711"}
+    environment(KAFKA_SECURITY_PROTOCOL=protocol, **login)
+    assert load_settings(Sample).kafka_sasl_username == "ana"
+    environment(KAFKA_SECURITY_PROTOCOL=protocol, **login | {missing: None})
+    assert f"{missing} is not set although KAFKA_SECURITY_PROTOCOL={protocol}" in refusal()
 
 
 def test_file_gives_the_value_without_its_line_end(environment: Callable[..., None], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from chassis.auth.identity import Role
+from chassis.terminal import printable
 from plumbline import deployment, place, status
 from plumbline import token as tokens
 from plumbline import up as stack_command
@@ -154,7 +155,7 @@ def main() -> None:
     try:
         cli()
     except (StackError, OSError) as error:
-        sys.stderr.write(f"plumbline: {error}\n")
+        sys.stderr.write(f"plumbline: {printable(str(error))}\n")
         sys.exit(EXIT_COULD_NOT)
 
 

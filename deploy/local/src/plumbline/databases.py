@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from chassis.postgres import DATABASE_ERRORS
+from chassis.terminal import in_one_line
 from plumbline import dsn, waiting
 from plumbline.failure import StackError
 
@@ -134,16 +136,15 @@ def migration_string(
 
 
 async def connect(address: str) -> Connection:
-    """A connection with bounded time; `StackError` names the server, never the password."""
+    """A connection with bounded time; `StackError` names the server, never the password, in one line."""
     try:
         return await asyncpg.connect(
             address, timeout=_CONNECT_SECONDS_MAX, command_timeout=_COMMAND_SECONDS_MAX
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        parts = urlsplit(address)
-        where = f"{parts.hostname}:{parts.port or 5432}{parts.path} as {parts.username}"
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise StackError(f"PostgreSQL at {where} cannot be reached: {reason}") from error
+    except DATABASE_ERRORS as error:
+        parts = urlsplit(address)  # of the right form, or asyncpg would have raised another error
+        where = f"{parts.netloc.rpartition('@')[2]}{parts.path} as {parts.username}"
+        raise StackError(f"PostgreSQL at {where} cannot be reached: {in_one_line(error)}") from error
 
 
 async def _lock(admin: Connection) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
+from chassis.addresses import check_dsn
 from plumbline.failure import StackError
 
 ADMIN_VARIABLE = "POSTGRES_ADMIN_DSN"
@@ -58,7 +59,7 @@ def deployment(environ: Mapping[str, str], services: tuple[str, ...]) -> Deploym
     """Read `POSTGRES_ADMIN_DSN` and every service's connection string.
 
     Roles' names are fixed, since migrations grant to them: a connection string of another role is a
-    `StackError`, as is one that is missing or has no password.
+    `StackError`, as is one that is missing, cannot be read or has no password.
     """
     found = {service: _parse(environ, service_variable(service), service) for service in services}
     view = _parse(environ, VIEWER_VARIABLE, VIEWER)
@@ -80,8 +81,12 @@ def _parse(environ: Mapping[str, str], variable: str, role: str) -> tuple[str, s
 
 
 def _required(environ: Mapping[str, str], variable: str) -> str:
-    if value := environ.get(variable):
-        return value
-    raise StackError(
-        f"{variable} is not set: set it to a connection string (postgresql://USER:PASSWORD@HOST/DB)"
-    )
+    value = environ.get(variable)
+    if not value:
+        raise StackError(
+            f"{variable} is not set: set it to a connection string (postgresql://USER:PASSWORD@HOST/DB)"
+        )
+    try:
+        return check_dsn(value)
+    except ValueError as error:
+        raise StackError(f"{variable}: {error}") from None

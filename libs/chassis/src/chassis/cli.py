@@ -11,12 +11,14 @@ from typing import TypeVar
 
 import typer
 
+from chassis.addresses import check_dsn
 from chassis.lifecycle import Service
 from chassis.logs import configure_logs
 from chassis.migrations import MigrationError, migrate
 from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 from chassis.telemetry.spans import exporting
+from chassis.terminal import printable
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
@@ -74,6 +76,10 @@ def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
         if not dsn:
             raise CommandError(f"{variable} is not set: give the DSN of a role that may become {name}_owner")
         try:
+            check_dsn(dsn)
+        except ValueError as error:
+            raise CommandError(f"{variable}: {error}") from None
+        try:
             applied = asyncio.run(migrate(dsn, owner=f"{name}_owner", packages=packages))
         except (MigrationError, *DATABASE_ERRORS) as error:
             raise CommandError(f"migrate: {error}") from error
@@ -85,5 +91,5 @@ def run_cli(cli: typer.Typer) -> None:
     try:
         cli()
     except (CommandError, SettingsError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {printable(str(error))}\n")
         sys.exit(EXIT_COULD_NOT)

@@ -6,14 +6,16 @@ content is the value (for secrets mounted as files). A missing or wrong variable
 
 import os
 import re
+import ssl
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
+from chassis.addresses import Bootstrap
 from chassis.auth.settings import AuthSettings
 
 
@@ -56,6 +58,14 @@ class _FileSource(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
+def _holds_certificates(path: str) -> str:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise ValueError(f"no file of PEM certificates that can be read ({type(error).__name__})") from None
+    return path
+
+
 class ServiceSettings(AuthSettings, BaseSettings):
     """What every service reads. A service's own settings inherit from this."""
 
@@ -63,12 +73,12 @@ class ServiceSettings(AuthSettings, BaseSettings):
         case_sensitive=False, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    kafka_bootstrap: str
+    kafka_bootstrap: Bootstrap
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
-    kafka_ssl_cafile: str | None = None
+    kafka_ssl_cafile: Annotated[str, AfterValidator(_holds_certificates)] | None = None
     topic_prefix: str = ""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -80,6 +90,17 @@ class ServiceSettings(AuthSettings, BaseSettings):
     )
     start_seconds_max: int = Field(120, ge=1, le=3600, description="give up when not started by then")
     stop_seconds_max: int = Field(15, ge=1, le=300, description="a graceful stop takes no longer")
+
+    @model_validator(mode="after")
+    def _login_is_complete(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL"):
+            for variable in ("kafka_sasl_username", "kafka_sasl_password"):
+                if getattr(self, variable) is None:
+                    raise ValueError(
+                        f"{variable.upper()} is not set although"
+                        f" KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}: no broker would let us in"
+                    )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -1,7 +1,8 @@
 """What the audit service reads from the environment."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
+from chassis.addresses import Dsn
 from chassis.settings import ServiceSettings
 
 SERVICE = "audit"
@@ -10,7 +11,7 @@ SERVICE = "audit"
 class AuditSettings(ServiceSettings):
     """Everything that `audit serve` reads."""
 
-    audit_postgres_dsn: SecretStr
+    audit_postgres_dsn: Dsn
     audit_host: str = "127.0.0.1"
     audit_port: int = Field(8082, ge=1, le=65535)
     audit_gap_seconds_max: float = Field(300, gt=0)

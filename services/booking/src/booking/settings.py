@@ -2,8 +2,9 @@
 
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 
+from chassis.addresses import Dsn
 from chassis.inbox_retention import InboxSettings
 from chassis.settings import ServiceSettings
 
@@ -11,7 +12,7 @@ from chassis.settings import ServiceSettings
 class BookingSettings(InboxSettings):
     """Settings of booking, besides those of every service."""
 
-    booking_postgres_dsn: SecretStr
+    booking_postgres_dsn: Dsn
     booking_host: str = "127.0.0.1"
     booking_port: int = Field(8081, ge=1, le=65535)
     business_time_zone: str = Field(
@@ -32,4 +33,4 @@ class OfflineSettings(ServiceSettings):
     """Enough for the commands that only look at booking's own database."""
 
     kafka_bootstrap: str = ""
-    booking_postgres_dsn: SecretStr
+    booking_postgres_dsn: Dsn

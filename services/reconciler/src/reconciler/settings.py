@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
+from chassis.addresses import Dsn
 from chassis.inbox_retention import InboxSettings
 from chassis.settings import ServiceSettings
 from reconciler.domain.evaluate import Rules
@@ -27,8 +28,8 @@ class ReconcilerSettings(InboxSettings):
 
     reconciler_host: str = "127.0.0.1"
     reconciler_port: int = Field(8083, ge=1, le=65535)
-    reconciler_postgres_dsn: SecretStr
-    reconciler_booking_view_dsn: SecretStr
+    reconciler_postgres_dsn: Dsn
+    reconciler_booking_view_dsn: Dsn
     business_time_zone: Annotated[str, AfterValidator(_known_zone)] = "America/Chicago"
     reconciler_cron: Annotated[str, AfterValidator(check_cron)] = "0 2 * * *"
     reconciler_drift_cents_min: int = Field(2, ge=1, description="flagged from this size on (REC-4)")
@@ -49,4 +50,4 @@ class OfflineSettings(ServiceSettings):
     """Enough for the commands that only look at the reconciler's own database."""
 
     kafka_bootstrap: str = ""
-    reconciler_postgres_dsn: SecretStr
+    reconciler_postgres_dsn: Dsn
