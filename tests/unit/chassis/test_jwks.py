@@ -172,3 +172,14 @@ async def test_part_fetches_by_itself_and_stops(server: KeyServer) -> None:
 
 async def _is_good(keys: JwksKeys) -> bool:
     return (await keys.check()).ok
+
+
+async def test_whatever_a_fetch_raises_is_keys_unavailable_and_readiness_tells() -> None:
+    """No port has such a number; the client raises a group of errors of its own."""
+    keys = JwksKeys("http://127.0.0.1:99999/keys")
+    with pytest.raises(KeysUnavailableError):
+        await keys.current()
+    check = await keys.check()
+    assert not check.ok
+    assert "ExceptionGroup" in check.detail
+    assert "\n" not in check.detail

@@ -17,6 +17,7 @@ from chassis.auth.keys import KeyRing, UnusableKeyError, read_jwks
 from chassis.health import Check
 from chassis.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
+from chassis.terminal import in_one_line
 
 _log = get_logger(__name__)
 
@@ -112,8 +113,8 @@ class JwksKeys:
         try:
             async with asyncio.timeout(FETCH_SECONDS_MAX):
                 self._ring = read_jwks(await _body(self._url))
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnusableKeyError) as error:
-            self._failure = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever hinders a fetch, the door answers 503, not 500
+            self._failure = in_one_line(error)
             _log.warning("token keys could not be fetched", url=self._url, error=self._failure)
         else:
             self._fetched_at = self._monotonic()

@@ -18,10 +18,22 @@ def _is_path(claim: str) -> str:
 
 
 def _is_http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
-        raise ValueError("expected an address such as https://login.example.com/keys, without a password")
+    if not _can_be_asked(url):
+        raise ValueError(
+            "expected an address such as https://login.example.com/keys, without a password,"
+            " a port from 1 to 65535"
+        )
     return url
+
+
+def _can_be_asked(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # read here because reading it is what checks it
+    except ValueError:
+        return False
+    is_plain = not parts.username and not parts.fragment
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_plain and port != 0
 
 
 def _is_usable(key: SecretStr) -> SecretStr:
