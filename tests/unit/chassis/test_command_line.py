@@ -1,8 +1,9 @@
 """What a command could not do is one line, whatever its cause wrote."""
 
+import asyncpg
 import pytest
 
-from chassis.cli import EXIT_COULD_NOT, CommandError, build_cli, run_cli
+from chassis.cli import EXIT_COULD_NOT, CommandError, build_cli, database_failure, run_cli
 
 
 def test_reason_is_one_line_that_cannot_steer_the_terminal(
@@ -19,3 +20,15 @@ def test_reason_is_one_line_that_cannot_steer_the_terminal(
         run_cli(cli)
     assert ended.value.code == EXIT_COULD_NOT
     assert capsys.readouterr().err == "error: run 7 failed: \ufffd[2Jall is well ok\n"
+
+
+def test_error_of_the_database_is_its_first_line() -> None:
+    error = asyncpg.InsufficientPrivilegeError('permission denied for schema "sample"')
+    error.detail = "a second line"
+    said = str(database_failure("postgres:sample", error))
+    assert said == 'postgres:sample: InsufficientPrivilegeError: permission denied for schema "sample"'
+
+
+def test_table_that_is_not_there_names_the_command_that_makes_it() -> None:
+    error = asyncpg.UndefinedTableError('relation "outbox" does not exist')
+    assert str(database_failure("postgres:sample", error)).endswith("; run the service's `migrate` first")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import asyncpg
 import typer
 
 from chassis.addresses import check_dsn
@@ -18,7 +19,7 @@ from chassis.migrations import MigrationError, migrate
 from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 from chassis.telemetry.spans import exporting
-from chassis.terminal import printable
+from chassis.terminal import in_one_line, printable
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
@@ -28,6 +29,12 @@ EXIT_COULD_NOT = 2
 
 class CommandError(Exception):
     """A command could not be done: its message says what is wrong and what to do."""
+
+
+def database_failure(where: str, error: BaseException) -> CommandError:
+    """What one of `DATABASE_ERRORS` says to a person: its first line, and what to do where that is known."""
+    hint = "; run the service's `migrate` first" if isinstance(error, asyncpg.UndefinedTableError) else ""
+    return CommandError(f"{where}: {in_one_line(error)}{hint}")
 
 
 def build_cli(summary: str) -> typer.Typer:
@@ -81,8 +88,10 @@ def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
             raise CommandError(f"{variable}: {error}") from None
         try:
             applied = asyncio.run(migrate(dsn, owner=f"{name}_owner", packages=packages))
-        except (MigrationError, *DATABASE_ERRORS) as error:
+        except MigrationError as error:
             raise CommandError(f"migrate: {error}") from error
+        except DATABASE_ERRORS as error:
+            raise database_failure("migrate", error) from error
         typer.echo(f"{name}: {len(applied)} migrations applied" if applied else f"{name}: up to date")
 
 

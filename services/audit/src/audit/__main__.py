@@ -12,7 +12,7 @@ from audit.domain.query import Filters, QueryError, filters
 from audit.handlers.reading import export_entries
 from audit.main import build, open_database
 from audit.settings import SERVICE, AuditSettings, ReadingSettings
-from chassis.cli import CommandError, add_migrate, add_serve, build_cli, run_cli
+from chassis.cli import CommandError, add_migrate, add_serve, build_cli, database_failure, run_cli
 from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import load_settings
 
@@ -51,7 +51,7 @@ def export(
     except QueryError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:
-        raise CommandError(f"export: {error}") from error
+        raise database_failure("export", error) from error
 
 
 async def _export(settings: AuditSettings, wanted: Filters) -> None:

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, run_cli
+from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, database_failure, run_cli
 from chassis.dead_letters.commands import add_dead_letters
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
@@ -121,7 +121,7 @@ def _ask(question: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
     except NotQueuedError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:
-        raise CommandError(f"RECONCILER_POSTGRES_DSN: {type(error).__name__}: {error}") from error
+        raise database_failure("RECONCILER_POSTGRES_DSN", error) from error
 
 
 def _print(data: Any, table: Table, *, as_json: bool) -> None:

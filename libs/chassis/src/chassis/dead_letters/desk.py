@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from chassis.cli import CommandError
+from chassis.cli import database_failure
 from chassis.dead_letters.replaying import Replayer
 from chassis.logs import configure_logs
 from chassis.messages import Apply
@@ -59,7 +59,7 @@ class Desk:
         try:
             return asyncio.run(answer())
         except DATABASE_ERRORS as error:
-            raise CommandError(f"{database.name}: {type(error).__name__}: {error}") from error
+            raise database_failure(database.name, error) from error
 
 
 class Progress:

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from chassis.cli import EXIT_NO, CommandError
+from chassis.cli import EXIT_NO, database_failure
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.relay.status import Owner, Waiting, read_owners, read_waiting
 
@@ -98,7 +98,7 @@ def _read(database: Database) -> tuple[list[Waiting], dict[int, Owner]]:
     try:
         return asyncio.run(read())
     except DATABASE_ERRORS as error:
-        raise CommandError(f"{database.name}: {type(error).__name__}: {error}") from error
+        raise database_failure(database.name, error) from error
 
 
 def _print(found: dict[str, Any]) -> None:
