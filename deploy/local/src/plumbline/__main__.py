@@ -100,7 +100,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in found], indent=2))
     else:
-        typer.echo("\n".join(finding.line for finding in found))
+        typer.echo("\n".join(printable(finding.line) for finding in found))
     raise typer.Exit(0 if all(finding.good for finding in found) else EXIT_NO)
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from chassis.cli import EXIT_NO, CommandError, add_migrate, add_serve, build_cli, database_failure, run_cli
 from chassis.dead_letters.commands import add_dead_letters
@@ -17,6 +18,7 @@ from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
+from chassis.terminal import printable
 from reconciler.adapters.exception_list import Filter
 from reconciler.adapters.run_list import RunView
 from reconciler.api.shapes import exception_item, run_item
@@ -154,7 +156,9 @@ def _exception_table(found: lookups.WorkList) -> Table:
     table = Table("severity", "type", "status", booking, "seen", "title", box=SIMPLE)
     for row in found.rows:
         kind = f"{row.type} ({row.drift_class})" if row.drift_class else row.type
-        table.add_row(row.severity, kind, row.status, row.booking_id or "", str(row.occurrences), row.title)
+        cells = (row.severity, kind, row.status, row.booking_id or "", str(row.occurrences), row.title)
+        # Text and printable: what a sender wrote is no markup of ours, and does not steer the terminal.
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     table.caption = f"{found.total} in all"
     return table
 

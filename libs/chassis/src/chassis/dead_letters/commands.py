@@ -14,6 +14,7 @@ from chassis.dead_letters.selection import parse_filter, parse_selection
 from chassis.messages import Apply, storable
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import Database
+from chassis.terminal import printable
 from contracts.reasons import SetAsideReason
 
 CLI_ACTOR = "cli"
@@ -176,6 +177,6 @@ def _report_replay(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     else:
         _report({"replayed": replayed, "failed": len(failures)}, as_json=False)
         for failure in failures:
-            typer.echo(f"{failure.dead_letter_id} failed again: {failure.error}")
+            typer.echo(printable(f"{failure.dead_letter_id} failed again: {failure.error}"))
     if failures:
         raise typer.Exit(EXIT_NO)

@@ -19,6 +19,7 @@ from chassis.dead_letters.replaying import Replayer
 from chassis.logs import configure_logs
 from chassis.messages import Apply
 from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.terminal import printable
 
 PROGRESS_SECONDS_MIN = 2.0
 PIPED_CHARACTERS = 200
@@ -103,17 +104,19 @@ def print_list(items: list[dict[str, Any]]) -> None:
             str(item["attempts"]),
             item["error"],
         )
-        table.add_row(*(Text(cell) for cell in cells))  # Text: what a sender wrote is no markup of ours
+        # Text and printable: what a sender wrote is no markup of ours, and does not steer the terminal.
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
 
 
 def print_detail(letter: dict[str, Any]) -> None:
-    """For people: one member a line; what was done about it at the end."""
+    """For people: one member a line; what was done about it at the end. Only the body keeps its lines."""
     for name, value in letter.items():
         if name not in ("headers", "actions"):
-            typer.echo(f"{name}: {value}")
+            typer.echo(f"{name}: {printable(str(value), keep_lines=name == 'value_text')}")
     for header in letter["headers"]:
-        typer.echo(f"header {header['name']}: {header['value']}")
+        typer.echo(printable(f"header {header['name']}: {header['value']}"))
     for taken in letter["actions"]:
         why = " ".join(filter(None, (taken["reason"], taken["error"])))
-        typer.echo(f"{taken['recorded_at']:%Y-%m-%d %H:%M:%S}Z {taken['action']} by {taken['actor']}: {why}")
+        done = f"{taken['recorded_at']:%Y-%m-%d %H:%M:%S}Z {taken['action']} by {taken['actor']}: {why}"
+        typer.echo(printable(done))

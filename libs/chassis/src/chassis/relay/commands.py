@@ -10,10 +10,12 @@ import typer
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from chassis.cli import EXIT_NO, database_failure
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.relay.status import Owner, Waiting, read_owners, read_waiting
+from chassis.terminal import printable
 
 COUNTED_ROWS_MAX = 1_000
 """Per shard: what a person needs to know is whether rows wait, and since when."""
@@ -112,7 +114,7 @@ def _print(found: dict[str, Any]) -> None:
             str(shard["shard"]),
             _count(shard["unsent_rows"]),
             _age(shard["oldest_unsent_seconds"]),
-            _owner(shard["owner"]),
+            Text(printable(_owner(shard["owner"]))),  # a session names itself as it likes
         )
     Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
     total = _count(found["unsent_rows"], full=any(map(_full, found["shards"])))
