@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupIdNotFound, KafkaError, NoError, for_code
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import connect_admin
@@ -32,15 +32,16 @@ class GroupState:
 async def read_group(connection: KafkaConnection, group: str, topics: Sequence[str]) -> GroupState:
     """The state of a group on topics, which are named without the prefix; missing ones are left out.
 
-    A partition without a committed offset is read from its beginning, as our consumers do.
+    A partition without a committed offset is read from its beginning, as our consumers do, and so is one
+    whose committed offset lies outside of its log: records have expired, or the topic was made anew.
 
     Raises:
-        BrokerUnavailableError: no broker answers.
+        BrokerUnavailableError: no broker answers, or the group's coordinator cannot tell yet.
     """
     admin = await connect_admin(connection)
     try:
         described: Any = await admin.describe_consumer_groups([group])
-        members = sum(len(found[5]) for answer in described for found in answer.groups)
+        members = _count_members(described)
         committed: Any = await admin.list_consumer_group_offsets(group)
         listed: Any = await admin.list_topics()
         present = [name for topic in topics if (name := connection.topic_prefix + topic) in listed]
@@ -55,11 +56,29 @@ async def read_group(connection: KafkaConnection, group: str, topics: Sequence[s
         for each in topic["partitions"]
     ]
     begins, ends = await _borders(connection, partitions)
-    positions = {
-        partition: committed[partition].offset if partition in committed else begin
-        for partition, begin in begins.items()
-    }
-    return GroupState(members, positions, ends)
+    offsets = {partition: found.offset for partition, found in committed.items()}
+    return GroupState(members, _next_read(offsets, begins, ends), ends)
+
+
+def _count_members(described: Sequence[Any]) -> int:
+    count = 0
+    for found in (found for answer in described for found in answer.groups):
+        error = for_code(found[0])
+        # A coordinator that is loading, or is another broker by now, answers with no members as well.
+        if error not in {NoError, GroupIdNotFound}:
+            raise error("try again in a moment")
+        count += len(found[5])
+    return count
+
+
+def _next_read(
+    committed: Mapping[Partition, int], begins: Mapping[Partition, int], ends: Mapping[Partition, int]
+) -> dict[Partition, int]:
+    found: dict[Partition, int] = {}
+    for partition, begin in begins.items():
+        offset = committed.get(partition, begin)
+        found[partition] = offset if begin <= offset <= ends[partition] else begin
+    return found
 
 
 async def _borders(
