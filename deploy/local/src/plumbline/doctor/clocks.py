@@ -6,13 +6,13 @@ middle of question and answer. A Kafka broker has no request that tells its time
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import asyncpg
 import httpx
 
 from chassis import clock
+from chassis.postgres import DATABASE_ERRORS
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient
@@ -20,6 +20,13 @@ from plumbline.failure import StackError
 from plumbline.service_process import loopback_client
 
 APART_SECONDS_MAX = 30.0
+
+
+class _NoDateError(Exception):
+    """The Date header of an answer cannot be read."""
+
+    def __str__(self) -> str:
+        return "its answer has a Date that is none: is it our service that answers there?"
 
 
 async def clocks(patient: Patient) -> list[Finding]:
@@ -34,7 +41,10 @@ async def clocks(patient: Patient) -> list[Finding]:
 
 async def _compared(subject: str, ask: Callable[[], Awaitable[datetime | None]]) -> Finding | None:
     before = clock.now()
-    theirs = await ask()
+    try:
+        theirs = await ask()
+    except _NoDateError as error:
+        return Finding(subject, str(error))
     middle = before + (clock.now() - before) / 2
     if theirs is None:
         return None
@@ -50,7 +60,7 @@ async def _of_postgres(admin_dsn: str) -> datetime | None:
         return None  # the line "postgres" says so
     try:
         return await admin.fetchval("SELECT clock_timestamp()")
-    except asyncpg.PostgresError:
+    except DATABASE_ERRORS:
         return None  # likewise
     finally:
         await admin.close()
@@ -60,9 +70,18 @@ def _asker(client: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[dateti
     async def ask() -> datetime | None:
         try:
             answer = await client.get(f"{url}/health/live")
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return None  # the service's own line says so
         stated = answer.headers.get("date")
-        return parsedate_to_datetime(stated) if stated else None
+        return _read_date(stated) if stated else None
 
     return ask
+
+
+def _read_date(stated: str) -> datetime:
+    try:
+        date = parsedate_to_datetime(stated)
+    except (ValueError, OverflowError):
+        raise _NoDateError from None
+    # "-0000" is UTC of somebody who does not tell his zone (RFC 5322 §3.3), and is read without one.
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

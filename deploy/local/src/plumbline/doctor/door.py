@@ -1,9 +1,9 @@
 """Checks of the webhook gateway's door: which secrets count, for how long, and whether senders get in."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite, isnan
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,6 +20,10 @@ REFUSED_MIN = 3
 ROTATE = "deploy/runbooks/secret-rotation.md"
 FAILURES = "deploy/runbooks/verification-failures.md"
 
+_FOREIGN = Finding(
+    f"metrics of {GATEWAY}", "are not what the gateway exports: is it the gateway that answers there?"
+)
+
 Samples = Iterable[tuple[str, Mapping[str, str], float]]
 """Name, labels, value."""
 
@@ -33,15 +37,17 @@ class _Source:
 
 
 async def door(patient: Patient) -> list[Finding]:
-    """What the gateway's metrics say; nothing where it does not answer, which has a line of its own."""
+    """What the gateway's metrics say; nothing where nobody answers, which has a line of its own."""
     if GATEWAY not in patient.urls:
         return []
     try:
         async with loopback_client() as client:
             text = (await client.get(f"{patient.urls[GATEWAY]}/metrics")).text
         families = list(text_string_to_metric_families(text))
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL):
         return []
+    except ValueError:
+        return [_FOREIGN]
     return judge(
         [(s.name, s.labels, s.value) for family in families for s in family.samples], clock.now().timestamp()
     )
@@ -50,27 +56,32 @@ async def door(patient: Patient) -> list[Finding]:
 def judge(samples: Samples, now: float) -> list[Finding]:
     """One line per source for its secrets, one for its deliveries, one for the files.
 
+    Samples that the gateway does not write, without their labels or not a number, are passed over; where
+    there are none of its own, the one line says so.
+
     Args:
         samples: of the gateway's metrics.
         now: Unix time.
     """
-    sources: dict[str, _Source] = {}
-    is_loaded = True
+    sources: defaultdict[str, _Source] = defaultdict(_Source)
+    is_loaded: bool | None = None
     for name, labels, value in samples:
-        match name.removeprefix("webhook_gateway_"):
-            case "secrets_live":
-                source = sources.setdefault(labels["source"], _Source())
-                source.variables.append(labels["variable"])
-                source.live += value
-            case "secrets_end_timestamp_seconds":
-                source = sources.setdefault(labels["source"], _Source())
-                source.ends = max(source.ends, value)
-            case "requests_total":
-                sources.setdefault(labels["source"], _Source()).outcomes[labels["outcome"]] += int(value)
-            case "reload_ok":
+        match (name.removeprefix("webhook_gateway_"), labels):
+            case (_, _) if isnan(value):
+                pass
+            case ("secrets_live", {"source": source, "variable": variable}):
+                sources[source].variables.append(variable)
+                sources[source].live += value
+            case ("secrets_end_timestamp_seconds", {"source": source}):
+                sources[source].ends = max(sources[source].ends, value)
+            case ("requests_total", {"source": source, "outcome": outcome}) if isfinite(value):
+                sources[source].outcomes[outcome] += int(value)
+            case ("reload_ok", _):
                 is_loaded = value == 1
             case _:
                 pass
+    if is_loaded is None:
+        return [_FOREIGN]
     known = {name: source for name, source in sources.items() if source.variables}
     files = "" if is_loaded else f"cannot be used, the ones before stay in force: see readiness and {ROTATE}"
     return [

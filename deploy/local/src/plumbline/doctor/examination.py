@@ -3,29 +3,42 @@
 import asyncio
 from functools import partial
 
-from plumbline import databases
+from chassis.terminal import in_one_line
+from plumbline import databases, dsn
 from plumbline.doctor import clocks, door, entrances, flow, grants, groups, histories, outside
 from plumbline.doctor.finding import Finding, Look
 from plumbline.doctor.patient import Patient
+from plumbline.failure import StackError
 
 LOOK_SECONDS_MAX = 12.0
 """Looks are taken side by side, so the whole takes no longer, whatever does not answer."""
 
+_KAFKA = "KAFKA_BOOTSTRAP and what belongs to it"
+_URLS = "the services' *_URL"
+
 
 async def examine(patient: Patient) -> list[Finding]:
     """Look at everything; a part that is away is a finding, never the end of the examination."""
-    looks: list[tuple[str, Look]] = [
-        ("kafka", partial(outside.broker, patient)),
-        ("consumer groups", partial(groups.groups, patient)),
-        ("roles", partial(entrances.roles, patient)),
-        *((f"database of {service}", partial(_service, patient, service)) for service in databases.SERVICES),
-        ("published view", partial(entrances.viewer, patient)),
-        ("clocks", partial(clocks.clocks, patient)),
-        ("services", partial(outside.services, patient)),
-        ("gateway", partial(door.door, patient)),
+    own = dsn.service_variable
+    looks: list[tuple[str, str, Look]] = [
+        ("kafka", _KAFKA, partial(outside.broker, patient)),
+        ("consumer groups", _KAFKA, partial(groups.groups, patient)),
+        ("roles", dsn.ADMIN_VARIABLE, partial(entrances.roles, patient)),
+        *(
+            (f"database of {service}", f"{own(service)} and {dsn.ADMIN_VARIABLE}", _of(patient, service))
+            for service in databases.SERVICES
+        ),
+        ("published view", dsn.VIEWER_VARIABLE, partial(entrances.viewer, patient)),
+        ("clocks", f"{dsn.ADMIN_VARIABLE} and {_URLS}", partial(clocks.clocks, patient)),
+        ("services", _URLS, partial(outside.services, patient)),
+        ("gateway", _URLS, partial(door.door, patient)),
     ]
-    found = await asyncio.gather(*(_bounded(subject, look) for subject, look in looks))
+    found = await asyncio.gather(*(_bounded(*look) for look in looks))
     return [finding for findings in found for finding in findings]
+
+
+def _of(patient: Patient, service: str) -> Look:
+    return partial(_service, patient, service)
 
 
 async def _service(patient: Patient, service: str) -> list[Finding]:
@@ -39,9 +52,16 @@ async def _service(patient: Patient, service: str) -> list[Finding]:
     ]
 
 
-async def _bounded(subject: str, look: Look) -> list[Finding]:
+async def _bounded(subject: str, variables: str, look: Look) -> list[Finding]:
     try:
         async with asyncio.timeout(LOOK_SECONDS_MAX):
             return await look()
     except TimeoutError:
         return [Finding(subject, f"gave no answer within {LOOK_SECONDS_MAX:g} s: is it overloaded or away?")]
+    except StackError as error:
+        return [Finding(subject, str(error))]
+    except Exception as error:  # noqa: BLE001 - one look's surprise must not keep the others
+        problem = (
+            f"could not be checked: {in_one_line(error)}; look at {variables}, and at what answers there"
+        )
+        return [Finding(subject, problem)]

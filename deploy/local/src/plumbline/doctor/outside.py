@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from chassis.health import Check
 from chassis.kafka_admin import compare_topics
 from chassis.producer import BrokerUnavailableError
 from plumbline import deployment
@@ -39,14 +40,33 @@ async def services(patient: Patient) -> list[Finding]:
 
 
 async def _service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
-    subject = f"service {name}"
+    subject, address = f"service {name}", f"{url}/health/ready"
     try:
-        answer = await client.get(f"{url}/health/ready")
-        checks: dict[str, dict[str, Any]] = answer.json()["checks"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        return Finding(subject, f"gives no account at {url}/health/ready ({type(error).__name__}): start it")
-    failing = [f"{check}: {found['detail']}" for check, found in checks.items() if not found["ok"]]
+        checks = _read_checks((await client.get(address)).json())
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        problem = f"gives no account at {address} ({type(error).__name__}): start it, or correct its address"
+        return Finding(subject, problem)
+    except ValueError:
+        return Finding(subject, f"what answers at {address} is none of our services: correct its address")
+    failing = [f"{check}: {found.detail}" for check, found in checks.items() if not found.ok]
     if failing:
         return Finding(subject, f"is not ready, {'; '.join(failing)}: mend that, its log has more")
     flag = checks.get("webhook validation")
-    return Finding(subject, note=f"webhook validation {flag['detail']}" if flag else "")
+    return Finding(subject, note=f"webhook validation {flag.detail}" if flag else "")
+
+
+def _read_checks(account: Any) -> dict[str, Check]:
+    """As `chassis.health.Health` reports them; `ValueError` if it is another's account."""
+    match account:
+        case {"checks": {**checks}} if checks:
+            return {name: _read_check(found) for name, found in checks.items()}
+        case _:
+            raise ValueError("no account of checks")
+
+
+def _read_check(found: Any) -> Check:
+    match found:
+        case {"ok": bool(ok), "detail": str(detail)}:
+            return Check(ok, detail)
+        case _:
+            raise ValueError("no check")

@@ -1,0 +1,191 @@
+"""Whatever stands at an address, doctor has a line for it that says what to do, and never a traceback."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import plumbline.__main__ as command_line
+from chassis.kafka import KafkaConnection
+from harness.ports import free_port
+from plumbline import databases
+from plumbline.doctor import clocks, door, examination, outside
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import SERVICE_URLS, Patient
+
+NOWHERE = "postgresql://postgres:hidden@127.0.0.1:1/postgres"
+READY = {"checks": {"started": {"ok": True, "detail": ""}}}
+
+
+@dataclass
+class Stranger:
+    """What answers every request with the same body and headers."""
+
+    url: str = ""
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        fields = {"Content-Length": str(len(self.body)), "Connection": "close", **self.headers}
+        lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+        writer.write("\r\n".join(lines).encode() + self.body)
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def standing_there() -> AsyncGenerator[Stranger]:
+    stranger = Stranger()
+    server = await asyncio.start_server(stranger.answer, "127.0.0.1", 0)
+    stranger.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield stranger
+    finally:
+        server.close()
+
+
+@pytest.fixture
+async def stranger() -> AsyncGenerator[Stranger]:
+    async with standing_there() as there:
+        yield there
+
+
+def patient(
+    urls: dict[str, str], *, bootstrap: str = "127.0.0.1:1", admin_dsn: str = NOWHERE, own_dsn: str = NOWHERE
+) -> Patient:
+    return Patient(
+        kafka=KafkaConnection(bootstrap, "", {"security_protocol": "PLAINTEXT"}),
+        admin_dsn=admin_dsn,
+        strings=dict.fromkeys(databases.LOGIN_ROLES, own_dsn),
+        urls=urls,
+    )
+
+
+async def first(look: Callable[[Patient], Any], examined: Patient, subject: str) -> Finding:
+    found: list[Finding] = await look(examined)
+    return next(finding for finding in found if finding.subject == subject)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        [],
+        None,
+        {"status": "UP"},
+        {"checks": None},
+        {"checks": []},
+        {"checks": {}},
+        {"checks": {"a": []}},
+        {"checks": {"a": {"status": "UP"}}},
+        {"checks": {"a": {"ok": "yes", "detail": ""}}},
+        {"checks": {"a": {"ok": False}}},
+        {"checks": [{"name": "db", "status": "UP"}]},
+    ],
+)
+async def test_account_of_no_service_of_ours_is_a_finding(stranger: Stranger, account: object) -> None:
+    stranger.body = json.dumps(account).encode()
+    finding = await first(outside.services, patient({"booking": stranger.url}), "service booking")
+    assert "is none of our services: correct its address" in finding.problem
+
+
+async def test_account_of_our_service_is_read(stranger: Stranger) -> None:
+    stranger.body = json.dumps(READY).encode()
+    assert (await first(outside.services, patient({"booking": stranger.url}), "service booking")).good
+    stranger.body = json.dumps({"checks": {"postgres": {"ok": False, "detail": "away"}}}).encode()
+    finding = await first(outside.services, patient({"booking": stranger.url}), "service booking")
+    assert finding.problem.startswith("is not ready, postgres: away")
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Sun, 29 Nov 99999999999999999999 01:00:00 GMT"])
+async def test_date_that_is_none_is_a_finding(stranger: Stranger, date: str) -> None:
+    stranger.headers = {"Date": date}
+    finding = await first(clocks.clocks, patient({"booking": stranger.url}), "clock of booking")
+    assert "has a Date that is none" in finding.problem
+
+
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+async def test_date_of_any_spelling_is_compared(stranger: Stranger, zone: str) -> None:
+    stranger.headers = {"Date": f"Sun, 29 Nov 2009 01:00:00 {zone}"}
+    finding = await first(clocks.clocks, patient({"booking": stranger.url}), "clock of booking")
+    assert "s from this machine's" in finding.problem
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"",
+        b"webhook_gateway_secrets_live 1\n",
+        b'webhook_gateway_requests_total{source="a"} 1\n',
+        b'webhook_gateway_requests_total{source="a",outcome="x"} NaN\n',
+    ],
+)
+async def test_metrics_of_no_gateway_are_a_finding(stranger: Stranger, body: bytes) -> None:
+    stranger.body = body
+    (finding,) = await door.door(patient({"webhook-gateway": stranger.url}))
+    assert "is it the gateway that answers there?" in finding.problem
+
+
+async def test_samples_without_labels_or_numbers_do_not_hide_the_others(stranger: Stranger) -> None:
+    stranger.body = b"""
+webhook_gateway_reload_ok 1
+webhook_gateway_secrets_live 1
+webhook_gateway_secrets_live{source="a",variable="A"} 1
+webhook_gateway_secrets_end_timestamp_seconds{source="a"} +Inf
+webhook_gateway_secrets_end_timestamp_seconds{source="a"} NaN
+webhook_gateway_requests_total{source="a",outcome="verified"} 2
+webhook_gateway_requests_total{source="a",outcome="verified"} NaN
+webhook_gateway_requests_total{source="a",outcome="verified"} +Inf
+webhook_gateway_requests_total{source="a"} 1
+"""
+    assert [finding.line for finding in await door.door(patient({"webhook-gateway": stranger.url}))] == [
+        "ok     secrets of a: 1 counts",
+        "ok     deliveries of a: 2, 0 of them refused by their signature",
+        "ok     files of secrets and sources",
+    ]
+
+
+async def test_addresses_that_nobody_can_ask_are_findings_and_no_traceback() -> None:
+    wrong = "postgresql://postgres:hidden@127.0.0.1:abc/postgres"
+    urls = dict.fromkeys(SERVICE_URLS, "http://127.0.0.1:abc")
+    found = await examination.examine(patient(urls, bootstrap="host:abc", admin_dsn=wrong, own_dsn=wrong))
+    bad = {finding.subject: finding.problem for finding in found if not finding.good}
+    assert {"kafka", "consumer groups", "roles", "database of booking", "published view", "clocks"} <= set(
+        bad
+    )
+    assert {f"service {name}" for name in SERVICE_URLS} <= set(bad)
+    assert bad["kafka"].startswith("could not be checked: ValueError: ")
+    assert "look at KAFKA_BOOTSTRAP" in bad["kafka"]
+    assert "look at POSTGRES_ADMIN_DSN" in bad["roles"]
+    assert not [text for text in bad.values() if "\n" in text or "hidden" in text]
+
+
+async def test_one_look_that_fails_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: Patient) -> list[Finding]:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(door, "door", fails)
+    found = await examination.examine(patient({}, bootstrap=f"127.0.0.1:{free_port()}"))
+    (gateway,) = [finding for finding in found if finding.subject == "gateway"]
+    assert gateway.problem.startswith("could not be checked: RuntimeError: first line; look at ")
+    assert "service booking" in {finding.subject for finding in found}
+
+
+def test_what_a_service_writes_does_not_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def examine(_: Patient) -> list[Finding]:
+        return [Finding("service booking", "is not ready, x: \x1b[2J\nok     all is well")]
+
+    monkeypatch.setattr(examination, "examine", examine)
+    monkeypatch.setattr(command_line.patient, "find", lambda *_: patient({}))
+    monkeypatch.setenv("PLUMBLINE_STATE", str(tmp_path))
+    shown = CliRunner().invoke(command_line.cli, ["doctor"])
+    assert shown.stdout == "WRONG  service booking: is not ready, x: \ufffd[2J ok     all is well\n"
