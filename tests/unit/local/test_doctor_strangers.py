@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 import plumbline.__main__ as command_line
 from chassis.kafka import KafkaConnection
+from chassis.kafka_groups import GroupState
+from contracts.topics import TOPICS, webhook_topic
 from harness.ports import free_port
 from plumbline import databases
-from plumbline.doctor import clocks, door, examination, outside
+from plumbline.doctor import clocks, door, examination, groups, outside
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import SERVICE_URLS, Patient
 
@@ -176,6 +178,26 @@ async def test_one_look_that_fails_keeps_no_other(monkeypatch: pytest.MonkeyPatc
     (gateway,) = [finding for finding in found if finding.subject == "gateway"]
     assert gateway.problem.startswith("could not be checked: RuntimeError: first line; look at ")
     assert "service booking" in {finding.subject for finding in found}
+
+
+async def test_topics_of_configured_sources_count_for_the_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text("[sources.acme]\n", encoding="utf-8")
+    monkeypatch.setenv("WEBHOOK_SOURCES_FILE", str(file))
+    asked: dict[str, list[str]] = {}
+
+    async def read_group(_: KafkaConnection, group: str, topics: list[str]) -> GroupState:
+        asked[group] = topics
+        return GroupState(1, {}, {})
+
+    monkeypatch.setattr(groups, "read_group", read_group)
+    assert all(finding.good for finding in await groups.groups(patient({})))
+    for service, topics in asked.items():
+        cards = (*TOPICS, webhook_topic("acme"))
+        assert topics == [card.name for card in cards if service in card.consumers]
+    assert webhook_topic("acme").name in asked["audit"]
 
 
 def test_what_a_service_writes_does_not_steer_the_terminal(

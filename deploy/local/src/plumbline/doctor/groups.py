@@ -1,11 +1,13 @@
 """Checks of consumer groups: somebody is there, and what waits gets less."""
 
 import asyncio
+import os
+from collections.abc import Sequence
 
 from chassis.kafka_groups import GroupState, read_group
 from chassis.producer import BrokerUnavailableError
-from contracts.topics import TOPICS
-from plumbline import databases
+from contracts.topics import TopicCard
+from plumbline import databases, deployment
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient
 
@@ -15,13 +17,14 @@ WATCH_SECONDS = 5.0
 
 async def groups(patient: Patient) -> list[Finding]:
     """One line per service that consumes; only one that lags is watched for a while."""
-    return list(await asyncio.gather(*(_group(patient, service) for service in databases.SERVICES)))
+    cards = deployment.topics(os.environ)
+    return list(await asyncio.gather(*(_group(patient, service, cards) for service in databases.SERVICES)))
 
 
-async def _group(patient: Patient, service: str) -> Finding:
+async def _group(patient: Patient, service: str, cards: Sequence[TopicCard]) -> Finding:
     group = f"{patient.kafka.topic_prefix}{service}"
     subject = f"consumer group {group}"
-    topics = [card.name for card in TOPICS if service in card.consumers]
+    topics = [card.name for card in cards if service in card.consumers]
     try:
         before = await read_group(patient.kafka, group, topics)
         if before.members == 0:
@@ -32,7 +35,7 @@ async def _group(patient: Patient, service: str) -> Finding:
         await asyncio.sleep(WATCH_SECONDS)
         after = await read_group(patient.kafka, group, topics)
     except BrokerUnavailableError as error:
-        return Finding(subject, f"could not be checked: {error}")
+        return Finding(subject, f"could not be checked: {error}; see what the line of kafka says")
     return Finding(subject, *_progress(service, before, after))
 
 
