@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from chassis import clock
+from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
 from contracts import topics
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from harness.processes import run
-from plumbline import dsn
-from plumbline.doctor import examination, groups, patient
+from plumbline import databases, dsn
+from plumbline.doctor import entrances, examination, flow, grants, groups, histories, patient
 from plumbline.doctor.patient import SERVICE_URLS, Patient
 from plumbline.failure import StackError
 from plumbline.place import Place
@@ -167,6 +168,27 @@ async def test_breakage_is_found_and_nothing_else_is_blamed(
     assert found.keys() == subjects
     assert all(problem in text for text in found.values())
     assert await wrong(examined) == {}
+
+
+async def test_database_without_migrations_says_which_command_to_run(infra: Infra) -> None:
+    async with start_services(infra, "webhook-gateway") as bare:
+        environment = bare.environment()
+        strings = {service: environment[dsn.service_variable(service)] for service in databases.SERVICES}
+        strings |= {dsn.VIEWER: environment[dsn.VIEWER_VARIABLE]}
+        kafka = KafkaConnection(infra.kafka_bootstrap, "", {"security_protocol": "PLAINTEXT"})
+        empty = Patient(kafka, infra.admin_dsn("postgres"), strings, {})
+        found = [
+            *await histories.migrations(empty, "booking"),
+            *await grants.grants(empty, "booking"),
+            *await histories.append_only(empty, "booking"),
+            *await flow.flow(empty, "booking"),
+            *await entrances.viewer(empty),
+        ]
+
+    assert len(found) == 7
+    for finding in found:
+        assert "run `python -m booking migrate`" in finding.problem
+        assert "\n" not in finding.line
 
 
 async def test_open_door_is_found(deployed: Stack, examined: Patient) -> None:

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from chassis.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding
@@ -86,7 +87,7 @@ async def viewer(patient: Patient) -> list[Finding]:
         rights = ", ".join(row[0] for row in excess)
         return [Finding(subject, f"has more rights, revoke them ({rights})" if rights else "")]
     except asyncpg.PostgresError as error:
-        return [Finding(subject, f"could not be checked: {error}")]
+        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:
         await connection.close()
 

@@ -4,6 +4,7 @@ import asyncpg
 
 from chassis.postgres import Session
 from chassis.relay.status import read_waiting
+from chassis.terminal import in_one_line
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient
@@ -31,7 +32,7 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
         age = await _oldest_unsent_seconds(connection)
         row = await connection.fetchrow(_WAITING.format(service=service))
     except asyncpg.PostgresError as error:
-        problem = f"could not be checked: {error}; run `python -m {service} migrate`"
+        problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
         return [Finding(subject, problem) for subject in subjects]
     finally:
         await connection.close()

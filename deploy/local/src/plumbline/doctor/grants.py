@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chassis.migrations import find_migrations
+from chassis.terminal import in_one_line
 from plumbline import databases, dsn
+from plumbline.doctor.entrances import APPLY
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient
 from plumbline.failure import StackError
@@ -55,7 +57,7 @@ async def grants(patient: Patient, service: str) -> list[Finding]:
     try:
         rows = await admin.fetch(_HELD, service, service)
     except asyncpg.PostgresError as error:
-        return [Finding(subject, f"could not be checked: {error}")]
+        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:
         await admin.close()
     held = {(row["relname"], _spelt(row["privilege_type"], row["attname"])) for row in rows}
@@ -91,6 +93,8 @@ def _spelt(privilege: str, column: str | None) -> str:
 
 def _difference(service: str, held: set[Right], wanted: set[Right]) -> str:
     extra = [f"REVOKE {right} ON {service}.{table} FROM {service}" for table, right in sorted(held - wanted)]
+    if not held:
+        return f"holds no right to any table: run `python -m {service} migrate`"
     lacking = [f"GRANT {right} ON {service}.{table} TO {service}" for table, right in sorted(wanted - held)]
     if extra:
         return f"has more than its migrations grant (itself, by PUBLIC or as a member): {'; '.join(extra)}"

@@ -8,7 +8,8 @@ import asyncpg
 
 from chassis.append_only import NotAppendOnlyError, assert_append_only
 from chassis.migrations import find_migrations
-from chassis.postgres import Database
+from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding
@@ -46,7 +47,7 @@ async def migrations(patient: Patient, service: str) -> list[Finding]:
     except asyncpg.UndefinedTableError:
         problem = f"none is applied; run `python -m {service} migrate`"
     except asyncpg.PostgresError as error:
-        problem = f"could not be checked: {error}; run `python -m {service} migrate`"
+        problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
     finally:
         await connection.close()
     return [Finding(subject, problem)]
@@ -75,10 +76,13 @@ async def _table(patient: Patient, service: str, table: str) -> Finding:
         await own.start()
         await assert_append_only(own, [table])
         return Finding(subject, await _refused_to_owner(patient, service, table))
-    except (NotAppendOnlyError, StackError) as error:
+    except NotAppendOnlyError as error:
         return Finding(subject, f"{error}: run `python -m {service} migrate`, look into the grants")
-    except (asyncpg.PostgresError, OSError) as error:
-        return Finding(subject, f"could not be checked: {error}")
+    except StackError as error:
+        return Finding(subject, str(error))
+    except DATABASE_ERRORS as error:
+        problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
+        return Finding(subject, problem)
     finally:
         await own.stop()
 
