@@ -170,6 +170,26 @@ async def test_breakage_is_found_and_nothing_else_is_blamed(
     assert await wrong(examined) == {}
 
 
+async def test_trial_that_could_not_be_made_is_no_proof(
+    deployed: Stack, examined: Patient, infra: Infra
+) -> None:
+    """An administrator who is no superuser may become the owner, and not put triggers to sleep."""
+    admin = deployed.database("booking")
+    await admin.execute("CREATE ROLE doctor_admin LOGIN PASSWORD 'x' IN ROLE booking_owner")
+    dba = dsn.as_role(infra.admin_dsn("postgres"), "doctor_admin", "x")
+    try:
+        await admin.execute(f'GRANT CONNECT ON DATABASE "{deployed.prefix}_booking" TO doctor_admin')
+        found = await histories.append_only(replace(examined, admin_dsn=dba), "booking")
+    finally:
+        await admin.execute("DROP OWNED BY doctor_admin; DROP ROLE doctor_admin")
+
+    for finding in found:
+        assert finding.problem.startswith("could not be tried as booking_owner, InsufficientPrivilegeError: ")
+        assert finding.problem.endswith("let POSTGRES_ADMIN_DSN name a superuser")
+        assert "\n" not in finding.problem
+    assert all(finding.good for finding in await histories.append_only(examined, "booking"))
+
+
 async def test_database_without_migrations_says_which_command_to_run(infra: Infra) -> None:
     async with start_services(infra, "webhook-gateway") as bare:
         environment = bare.environment()

@@ -27,6 +27,9 @@ APPEND_ONLY = {
 _AS_OWNER = """
 SET LOCAL session_replication_role = replica;
 SET LOCAL ROLE "{owner}";
+"""
+
+_CHANGE = """
 DELETE FROM "{service}"."{table}";
 """
 
@@ -88,24 +91,33 @@ async def _table(patient: Patient, service: str, table: str) -> Finding:
 
 
 async def _refused_to_owner(patient: Patient, service: str, table: str) -> str:
+    """Try to delete everything as the owner, in a transaction that is never committed."""
     database = urlsplit(patient.strings[service]).path.strip("/")
     admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
     try:
-        return await _attempt(
-            admin, _AS_OWNER.format(owner=databases.owner(service), service=service, table=table)
-        )
+        transaction = admin.transaction()
+        await transaction.start()
+        try:
+            return await _try(admin, databases.owner(service), _CHANGE.format(service=service, table=table))
+        finally:
+            await transaction.rollback()
     finally:
         await admin.close()
 
 
-async def _attempt(admin: Connection, statements: str) -> str:
-    """Try to delete everything in a transaction that is never committed."""
-    transaction = admin.transaction()
-    await transaction.start()
+async def _try(admin: Connection, owner: str, change: str) -> str:
+    # Two steps: what refuses the way there, for want of a right of the administrator's, refuses no change.
+    if reason := await _refusal(admin, _AS_OWNER.format(owner=owner)):
+        return f"could not be tried as {owner}, {reason}: let {dsn.ADMIN_VARIABLE} name a superuser"
+    if await _refusal(admin, change):
+        return ""
+    return "the owner could delete from it: its ENABLE ALWAYS triggers are missing; restore them"
+
+
+async def _refusal(admin: Connection, statements: str) -> str:
+    """In what words the right to do this was refused; empty if it was done."""
     try:
         await admin.execute(statements)
-    except asyncpg.InsufficientPrivilegeError:
-        return ""
-    finally:
-        await transaction.rollback()
-    return "the owner could delete from it: its ENABLE ALWAYS triggers are missing; restore them"
+    except asyncpg.InsufficientPrivilegeError as error:
+        return in_one_line(error)
+    return ""
