@@ -179,6 +179,32 @@ async def test_what_cannot_be_done_is_one_clear_answer(desk: Desk) -> None:
         assert (finished.exit_code, finished.stderr.count("\n")) == (2, 1), finished
 
 
+@pytest.mark.parametrize("name", ["set_aside_before", "set_aside_since"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_time_that_the_database_cannot_be_asked_about_is_refused(
+    desk: Desk, name: str, moment: str
+) -> None:
+    selected = {"selection": {name: moment}, "reason": "r"}
+    listed, replayed = await desk.get(**{name: moment}), await desk.post("/replay", selected)
+    discarded = await desk.post("/discard", selected)
+    for answer in (listed, replayed, discarded):
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (400, "invalid-request")
+        assert name in answer.text
+
+
+async def test_list_over_http_is_narrowed_by_time(api: BookingApi, desk: Desk) -> None:
+    key, _, (head, behind) = await plant(api, desk)
+    ids = [head["id"], behind["id"]]
+    for times, expected in (
+        ({"set_aside_since": head["set_aside_at"]}, ids),
+        ({"set_aside_since": "0001-01-01T00:00:00Z", "set_aside_before": "9999-12-31T23:59:59Z"}, ids),
+        ({"set_aside_before": head["set_aside_at"]}, []),
+    ):
+        answer = await desk.get(key=key, **times)
+        assert [item["id"] for item in answer.json()["items"]] == expected, answer.text
+    assert (await desk.get(set_aside_since="2026-01-01T00:00:00")).status_code == 400
+
+
 async def test_list_over_http_is_paged(api: BookingApi, desk: Desk) -> None:
     key, _, letters = await plant(api, desk)
     one = (await desk.get(key=key, limit=1)).json()

@@ -1,5 +1,6 @@
 """Many dead letters over HTTP: what a selection means is replayed or discarded, or only counted."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import post
@@ -28,6 +29,23 @@ Reason = Annotated[
 ]
 
 
+def in_utc(moment: datetime) -> datetime:
+    """A moment as the database can be asked about it.
+
+    Raises:
+        ValueError: it has no offset, or none of the years 1 to 9999 in UTC.
+    """
+    if moment.tzinfo is None:
+        raise ValueError('a time needs its offset; add "Z" for UTC')
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time of the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+
+
 class Selection(BaseModel):
     """Waiting messages, named like the filters of the list; together they narrow. At least one is given."""
 
@@ -36,8 +54,8 @@ class Selection(BaseModel):
     key: str | None = None
     topic: str | None = None
     reason: SetAsideReason | None = Field(None, description="why it was set aside")
-    set_aside_before: AwareDatetime | None = None
-    set_aside_since: AwareDatetime | None = None
+    set_aside_before: Moment | None = None
+    set_aside_since: Moment | None = None
 
     def to_filter(self) -> Filter:
         """As the table is asked.

@@ -1,16 +1,18 @@
 """Dead letters over HTTP: `/api/dead-letters` (interface.md), the same in every service that has them."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import ValidationException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.auth.access import OPERATORS, READERS, Access
 from chassis.dead_letters import reading, shapes
-from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, Reason
+from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, Reason, in_utc
 from chassis.dead_letters.discarding import discard
 from chassis.dead_letters.reading import DeadLetter, Filter, Status
 from chassis.dead_letters.recording import Discarding, Replaying
@@ -76,8 +78,8 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
     topic: FromQuery[str | None] = None,
     key: FromQuery[str | None] = None,
     reason: FromQuery[SetAsideReason | None] = None,
-    set_aside_before: FromQuery[AwareDatetime | None] = None,
-    set_aside_since: FromQuery[AwareDatetime | None] = None,
+    set_aside_before: FromQuery[datetime | None] = None,
+    set_aside_since: FromQuery[datetime | None] = None,
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
@@ -87,14 +89,21 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
         topic=None if topic is None else storable(topic),
         key=None if key is None else key.encode(errors="replace"),
         reason=reason,
-        set_aside_before=set_aside_before,
-        set_aside_since=set_aside_since,
+        set_aside_before=_in_utc("set_aside_before", set_aside_before),
+        set_aside_since=_in_utc("set_aside_since", set_aside_since),
     )
     (after,) = decode_cursor(cursor, (int,)) or (0,)
     async with replayer.database.connection() as connection:
         found = await reading.letters(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
     rows = page(found, limit=limit, key=lambda letter: [letter.number])
     return {**rows, "items": [shapes.item(letter) for letter in rows["items"]]}
+
+
+def _in_utc(name: str, moment: datetime | None) -> datetime | None:
+    try:
+        return None if moment is None else in_utc(moment)
+    except ValueError as error:
+        raise ValidationException(f"{name}: {error}") from None
 
 
 @get(
