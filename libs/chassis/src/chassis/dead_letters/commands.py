@@ -66,7 +66,7 @@ def _add_list(group: typer.Typer, desk: Desk) -> None:
         as_json: AsJson = False,
     ) -> None:
         wanted = parse_filter(
-            key=key, topic=topic, reason=reason, older_than=older_than, newer_than=newer_than
+            key=key, topic=topic, reason=reason, older_than=older_than, newer_than=newer_than, now=desk.now
         )
         items = desk.ask(lambda replayer: work.list_items(replayer, wanted, limit))
         if as_json:
@@ -109,7 +109,12 @@ def _add_replay(group: typer.Typer, desk: Desk) -> None:
         as_json: AsJson = False,
     ) -> None:
         wanted = parse_filter(
-            key=key, topic=topic, reason=set_aside_reason, older_than=older_than, newer_than=newer_than
+            key=key,
+            topic=topic,
+            reason=set_aside_reason,
+            older_than=older_than,
+            newer_than=newer_than,
+            now=desk.now,
         )
         selection = parse_selection(dead_letter_id, wanted, everything=everything)
         by = Replaying(storable(actor), None if reason is None else storable(reason))
@@ -146,7 +151,12 @@ def _add_discard(group: typer.Typer, desk: Desk) -> None:
         as_json: AsJson = False,
     ) -> None:
         wanted = parse_filter(
-            key=key, topic=topic, reason=set_aside_reason, older_than=older_than, newer_than=newer_than
+            key=key,
+            topic=topic,
+            reason=set_aside_reason,
+            older_than=older_than,
+            newer_than=newer_than,
+            now=desk.now,
         )
         selection = parse_selection(dead_letter_id, wanted)
         if not reason.strip():

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from chassis.cli import database_failure
+from chassis.dead_letters import work
 from chassis.dead_letters.replaying import Replayer
 from chassis.logs import configure_logs
 from chassis.messages import Apply
@@ -61,6 +63,10 @@ class Desk:
             return asyncio.run(answer())
         except DATABASE_ERRORS as error:
             raise database_failure(database.name, error) from error
+
+    def now(self) -> datetime:
+        """The time by the database's clock, which stamps what is set aside."""
+        return self.ask(work.now)
 
 
 class Progress:

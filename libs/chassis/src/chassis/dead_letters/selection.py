@@ -2,11 +2,11 @@
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from chassis import clock
 from chassis.cli import CommandError
 from chassis.dead_letters import reading
 from chassis.dead_letters.reading import DeadLetter, Filter, WaitingLine
@@ -38,20 +38,31 @@ def parse_age(text: str) -> timedelta:
 
 
 def parse_filter(
-    *, key: str | None, topic: str | None, reason: str | None, older_than: str | None, newer_than: str | None
+    *,
+    key: str | None,
+    topic: str | None,
+    reason: str | None,
+    older_than: str | None,
+    newer_than: str | None,
+    now: Callable[[], datetime],
 ) -> Filter:
     """What waits and was set aside so.
+
+    Ages are told by the database's clock, which stamped what was set aside: `now` asks it, where an age is
+    given.
 
     Raises:
         CommandError: an age is none.
     """
-    now = clock.now()
+    older = None if older_than is None else parse_age(older_than)
+    newer = None if newer_than is None else parse_age(newer_than)
+    asked_at = None if older is None and newer is None else now()
     return Filter(
         topic=None if topic is None else storable(topic),
         key=None if key is None else os.fsencode(key),
         reason=reason,
-        set_aside_before=None if older_than is None else now - parse_age(older_than),
-        set_aside_since=None if newer_than is None else now - parse_age(newer_than),
+        set_aside_before=None if asked_at is None or older is None else asked_at - older,
+        set_aside_since=None if asked_at is None or newer is None else asked_at - newer,
     )
 
 

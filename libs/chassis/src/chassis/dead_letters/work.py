@@ -1,6 +1,7 @@
 """What the commands do with the database: each opens its own transactions, and prints nothing."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from chassis.dead_letters import reading, shapes
@@ -9,6 +10,12 @@ from chassis.dead_letters.reading import Filter, WaitingLine
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome, Replayer
 from chassis.dead_letters.selection import Selection, found_letter, selected_lines, waiting_letter
+
+
+async def now(replayer: Replayer) -> datetime:
+    """The time by the database's clock."""
+    async with replayer.database.connection() as connection:
+        return await connection.fetchval("SELECT clock_timestamp()")
 
 
 async def list_items(replayer: Replayer, wanted: Filter, rows_max: int) -> list[dict[str, Any]]:

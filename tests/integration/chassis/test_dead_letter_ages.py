@@ -1,0 +1,42 @@
+"""Ages of dead letters are told by the database's clock, whatever the operator's says (docs/delivery.md)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from chassis import clock
+from chassis.dead_letters import desk
+from chassis.dead_letters.commands import add_dead_letters
+from chassis.messages import Message
+from chassis.postgres import Connection, Database
+from integration.chassis.ground import SERVICE, Ground
+from integration.chassis.test_dead_letters import message, put
+
+
+@pytest.mark.parametrize("hours_off", [-3, 3])
+async def test_clock_of_the_operator_does_not_count(
+    place: Ground, database: Database, monkeypatch: pytest.MonkeyPatch, hours_off: int
+) -> None:
+    await put(database, message("old", 0))
+    await place.sql.execute("UPDATE dead_letter SET key = 'old', set_aside_at = now() - interval '2 hours'")
+    await put(database, message("young", 1), message("younger", 2))
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(hours=hours_off))
+    monkeypatch.setattr(desk, "configure_logs", lambda *_, **__: None)
+
+    async def apply(_: Connection, messages: Sequence[Message]) -> int:
+        return len(messages)
+
+    cli = typer.Typer()
+    add_dead_letters(cli, SERVICE, lambda: place.database("desk"), apply)
+
+    async def counted(option: str) -> str:
+        arguments = ["dead-letters", "replay", option, "1h", "--dry-run"]
+        return (await asyncio.to_thread(CliRunner().invoke, cli, arguments)).stdout
+
+    assert await counted("--older-than") == "lines: 1, messages: 1\n"
+    assert await counted("--newer-than") == "lines: 1, messages: 2\n"
