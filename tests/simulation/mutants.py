@@ -65,10 +65,6 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "set aside without room passes": (CORE, "        if kept:\n", "        if True:\n"),
     "without room passes": (CORE, "if id(entry.message) in left:", "if False:"),
     "in use passes": (CORE, "elif id(entry.message) in later:", "elif False:"),
-        CORE,
-        "if self._is_current(entry) and key not in",
-        "if False and key not in",
-    ),
     "not set aside, but passes": (
         CORE,
         '        self._error = f"cannot set a message aside: {error}"\n',

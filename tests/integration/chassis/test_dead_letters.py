@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 
 from chassis.append_only import assert_append_only
-from chassis.dead_letters import DeadLetters, reading, recording, setting_aside
+from chassis.dead_letters import DeadLetters, discarding, reading, recording, setting_aside
 from chassis.dead_letters.discarding import discard, discard_matching
 from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
@@ -280,6 +281,21 @@ async def test_discarded_line_is_released(place: Ground, database: Database) -> 
     )
     async with database.transaction() as connection:
         assert (await DeadLetters(SERVICE).place(connection, [message("sick:3", 3)])).free
+
+
+async def test_discarding_keeps_to_its_rate(
+    place: Ground, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    await put(database, *(message(f"sick:{number}", number) for number in range(5)))
+    monkeypatch.setattr(discarding, "asyncio", SimpleNamespace(sleep=sleep))
+    by = Discarding("ada", "all for nothing")
+    assert await discard_matching(database, SERVICE, Filter(), by, rate_per_second_max=2.0) == 5
+    assert slept == [1.0, 1.0, 0.5]
 
 
 async def test_copy_of_a_discarded_event_has_no_effect_either(place: Ground, database: Database) -> None:

@@ -147,6 +147,7 @@ def _add_discard(group: typer.Typer, desk: Desk) -> None:
         newer_than: NewerThan = None,
         reason: Annotated[str, typer.Option(help="Why, for the record.")],
         actor: Actor = CLI_ACTOR,
+        rate_per_second_max: Rate = None,
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
@@ -166,7 +167,13 @@ def _add_discard(group: typer.Typer, desk: Desk) -> None:
         if not dry_run:
             with Progress("discarding", count) as progress:
                 count = desk.ask(
-                    lambda replayer: work.discard_selected(replayer, selection, by, advance=progress.advance)
+                    lambda replayer: work.discard_selected(
+                        replayer,
+                        selection,
+                        by,
+                        rate_per_second_max=rate_per_second_max,
+                        advance=progress.advance,
+                    )
                 )
         _report({"messages" if dry_run else "discarded": count}, as_json=as_json)
 

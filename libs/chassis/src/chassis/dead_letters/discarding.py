@@ -4,6 +4,7 @@ Its event is entered into the inbox: a copy of it, as providers and producers se
 either.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -32,25 +33,30 @@ async def discard_matching(
     by: Discarding,
     *,
     messages_max: int | None = None,
+    rate_per_second_max: float | None = None,
     advance: Callable[[], object] = lambda: None,
 ) -> int:
     """Discard the waiting messages that are meant and no others, oldest first, a page in a transaction.
 
     What is set aside after the call began waits on: nobody can have looked at it. Ended half-way, what was
-    discarded stays so. Stops after `messages_max`, calls `advance` after each one, returns how many.
+    discarded stays so. Stops after `messages_max`, does no more in a second than `rate_per_second_max`, calls
+    `advance` after each one, returns how many.
     """
     async with database.connection() as connection:
         began_at: datetime = await connection.fetchval("SELECT clock_timestamp()")
     wanted = replace(wanted, set_aside_before=min(wanted.set_aside_before or began_at, began_at))
     done, after = 0, 0
+    page_rows = PAGE_ROWS if rate_per_second_max is None else max(1, min(PAGE_ROWS, int(rate_per_second_max)))
     while messages_max is None or done < messages_max:
-        rows_max = min(PAGE_ROWS, PAGE_ROWS if messages_max is None else messages_max - done)
+        rows_max = min(page_rows, page_rows if messages_max is None else messages_max - done)
         async with database.connection() as connection:
             letters = await reading.letters(connection, consumer, wanted, after=after, rows_max=rows_max)
         if not letters:
             break
         done += await _discard_page(database, consumer, letters, by, advance)
         after = letters[-1].number
+        if rate_per_second_max is not None:
+            await asyncio.sleep(len(letters) / rate_per_second_max)
     return done
 
 

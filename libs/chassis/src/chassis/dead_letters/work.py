@@ -75,7 +75,12 @@ async def count(replayer: Replayer, wanted: Selection) -> int:
 
 
 async def discard_selected(
-    replayer: Replayer, wanted: Selection, by: Discarding, *, advance: Callable[[], object]
+    replayer: Replayer,
+    wanted: Selection,
+    by: Discarding,
+    *,
+    rate_per_second_max: float | None,
+    advance: Callable[[], object],
 ) -> int:
     """Discard what is meant. Returns how many messages.
 
@@ -84,7 +89,9 @@ async def discard_selected(
     """
     database, consumer = replayer.database, replayer.consumer
     if wanted.id is None:
-        return await discard_matching(database, consumer, wanted.wanted, by, advance=advance)
+        return await discard_matching(
+            database, consumer, wanted.wanted, by, rate_per_second_max=rate_per_second_max, advance=advance
+        )
     async with database.connection() as connection:
         letter = await waiting_letter(connection, consumer, wanted.id)
     return int(await discard(database, consumer, letter, by))
