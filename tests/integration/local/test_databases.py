@@ -141,3 +141,9 @@ async def test_server_away_is_one_line_without_the_password() -> None:
 
     assert "hidden" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+async def test_who_is_no_superuser_is_told_in_one_line(server: EmbeddedPostgres) -> None:
+    with pytest.raises(StackError, match="let POSTGRES_ADMIN_DSN name a superuser") as refused:
+        await databases.provision(string(server, "booking"), PASSWORDS)
+    assert "\n" not in str(refused.value)

@@ -33,3 +33,12 @@ def test_file_that_lists_no_sources_is_one_line(tmp_path: Path, text: str) -> No
 def test_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="WEBHOOK_SOURCES_FILE: cannot read"):
         topics({"WEBHOOK_SOURCES_FILE": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5_000, "a = " + "9" * 5_000, "a = \xff"])
+def test_file_that_no_parser_survives_is_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(StackError, match="WEBHOOK_SOURCES_FILE: cannot read") as refused:
+        topics({"WEBHOOK_SOURCES_FILE": str(path)})
+    assert "\n" not in str(refused.value)

@@ -106,7 +106,7 @@ async def provision(
         databases: service → name of its database.
 
     Raises:
-        StackError: the server cannot be reached, or a name is not `[a-z][a-z0-9_]*`.
+        StackError: the server cannot be reached or refuses something, or a name is not `[a-z][a-z0-9_]*`.
     """
     for name in databases.values():
         _check_name(name)
@@ -117,6 +117,10 @@ async def provision(
         for service, database in databases.items():
             await _provision_database(admin, service, database)
             await _provision_schema(dsn.at_database(admin_dsn, database), service)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StackError(f"{in_one_line(error)}: let {dsn.ADMIN_VARIABLE} name a superuser") from error
+    except DATABASE_ERRORS as error:
+        raise StackError(f"databases: {in_one_line(error)}") from error
     finally:
         await admin.close()
 

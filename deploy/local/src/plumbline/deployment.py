@@ -9,6 +9,7 @@ from typing import cast
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics as create_topics
 from chassis.settings import ServiceSettings, SettingsError, load_settings
+from chassis.terminal import in_one_line
 from contracts.topics import TOPICS, TopicCard, webhook_topic
 from plumbline import databases, dsn
 from plumbline.failure import StackError
@@ -35,8 +36,8 @@ def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
         return TOPICS
     try:
         named: object = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("sources")
-    except (OSError, ValueError) as error:
-        raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:  # the last of arrays within arrays without end
+        raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {in_one_line(error)}") from error
     if not isinstance(named, dict):
         raise StackError(f"{_SOURCES_FILE}: {path} has no tables [sources.<name>]")
     return (*TOPICS, *map(webhook_topic, cast("dict[str, object]", named)))
