@@ -1,14 +1,20 @@
 """The shell beside the client's own bookkeeping, without a broker."""
 
 import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from chassis.consuming import Consumer
-from chassis.dead_letters import DeadLetters
+from chassis.consuming.steps import Apply
+from chassis.dead_letters import DeadLetters, Placement
+from chassis.messages import Message
 from chassis.metrics import Metrics
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
+from unit.chassis import spans_kept
 
 
 async def test_new_topic_of_the_pattern_is_no_failure_of_what_is_in_hand() -> None:
@@ -33,3 +39,44 @@ async def test_new_topic_of_the_pattern_is_no_failure_of_what_is_in_hand() -> No
     subscription.subscribe_from_pattern({"webhooks.a.v1", "webhooks.b.v1"})
     consumer._steer()
     await client.stop()
+
+
+class Divided:
+    """A store that says where each message of a batch belongs, and a database without transactions."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[None]:
+        yield
+
+    async def place(self, _: Connection, messages: Sequence[Message]) -> Placement:
+        free, no_room, in_use, settled = messages
+        return Placement(free=[free], no_room=[no_room], in_use=[in_use], settled=[settled])
+
+
+async def test_span_of_every_message_ends_wherever_it_belongs() -> None:
+    async def apply(_connection: Connection, messages: Sequence[Message]) -> int:
+        return len(messages)
+
+    consumer = Consumer(
+        "sample",
+        database=cast("Any", Divided()),
+        apply=apply,
+        set_aside=cast("Any", Divided()),
+        topic_prefix="",
+        metrics=Metrics("sample"),
+    )
+    await consumer.on_assigned([TopicPartition("t.v1", 0)])
+    records = [
+        SimpleNamespace(
+            topic="t.v1", partition=0, offset=n, timestamp=1, key=b"%d" % n, value=b"", headers=()
+        )
+        for n in range(4)
+    ]
+    consumer._subscriber = cast("Any", SimpleNamespace(consumer=None))
+    await consumer.take(records)
+    step = consumer._core.next_step(0.0)
+    assert isinstance(step, Apply)
+    with spans_kept.kept() as spans:
+        await consumer._apply_batch(step)
+        outcomes = [dict(span.attributes or {})["plumbline.outcome"] for span in spans.get_finished_spans()]
+    assert sorted(map(str, outcomes)) == ["applied", "not_applied", "not_applied", "not_applied"]
