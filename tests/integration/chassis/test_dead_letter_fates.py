@@ -53,6 +53,8 @@ class Model:
         self.applied: Lines = defaultdict(list)
         self.waiting: Lines = defaultdict(list)
         self.discarded: set[str] = set()
+        self.disturbed: set[str] = set()
+        """Events of which a record was discarded: a copy may be applied where that record did not stand."""
         self.kept: set[RecordIdentity] = set()
         self.settled = 0
         self.passed: Lines = defaultdict(list)
@@ -77,8 +79,11 @@ class Model:
             self.settled += 1
 
     def discard(self, key: str, index: int) -> None:
-        """One, wherever it stands."""
-        self.discarded.add(self.waiting[key].pop(index))
+        """One, wherever it stands. Its event has no effect any more, unless a copy of it waits."""
+        event = self.waiting[key].pop(index)
+        self.disturbed.add(event)
+        if event not in self.waiting[key]:
+            self.discarded.add(event)
         self.settled += 1
 
     def assert_sound(self) -> None:
@@ -86,8 +91,8 @@ class Model:
         for key, passed in self.passed.items():
             assert set(passed) <= {*self.applied[key], *self.waiting[key], *self.discarded}
             in_order = [event for event in passed if event in self.applied[key]]
-            undisturbed = [event for event in self.applied[key] if event not in self.discarded]
-            assert undisturbed == [event for event in in_order if event not in self.discarded]
+            undisturbed = [event for event in self.applied[key] if event not in self.disturbed]
+            assert undisturbed == [event for event in in_order if event not in self.disturbed]
 
     def _take(self, message: Message) -> bool:
         key, event = message.key.decode(), message.metadata.id

@@ -52,6 +52,16 @@ def test_second_bad_message_is_set_aside_though_nothing_that_passes_has_an_effec
     assert bench.committed == {PLACE: 4_000}
 
 
+def test_failures_for_passing_reasons_are_no_proof(bench: Bench) -> None:
+    bench.fails, bench.has_effects = only(TRANSIENT, 0), False
+    bench.receive(message(0), message(1))
+    bench.run(seconds_max=400.0)
+    bench.receive(message(2))
+    bench.fails = only(BUG, 0)
+    bench.run(seconds_max=18.0)
+    assert bench.set_aside == []
+
+
 def test_few_malformed_among_many_without_effect_stop_nothing(bench: Bench) -> None:
     bench.fails, bench.has_effects = lambda one: MALFORMED if one.offset % 50 == 0 else None, False
     for first in range(0, 10_000, 500):
@@ -85,6 +95,15 @@ def test_line_that_comes_free_between_two_attempts_keeps_its_order(bench: Bench)
     bench.in_use = ()
     bench.run()
     assert bench.applied == [0, 1, 2]
+
+
+def test_many_lines_in_use_do_not_keep_the_others_out(bench: Bench) -> None:
+    bench.in_use = {b"%d" % n for n in range(200)}
+    bench.receive(*(message(n) for n in range(200)))
+    bench.run(seconds_max=1.0)
+    bench.receive(*(message(n) for n in range(200, 260)))
+    bench.run(seconds_max=0.2)
+    assert bench.applied == list(range(200, 260))
 
 
 def test_open_breaker_does_not_spin_on_a_line_in_use(bench: Bench) -> None:

@@ -79,4 +79,4 @@ async def test_span_of_every_message_ends_wherever_it_belongs() -> None:
     with spans_kept.kept() as spans:
         await consumer._apply_batch(step)
         outcomes = [dict(span.attributes or {})["plumbline.outcome"] for span in spans.get_finished_spans()]
-    assert sorted(map(str, outcomes)) == ["applied", "not_applied", "not_applied", "not_applied"]
+    assert sorted(map(str, outcomes)) == ["applied", "not_applied", "not_applied", "settled"]

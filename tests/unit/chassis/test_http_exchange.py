@@ -248,16 +248,20 @@ async def test_client_that_does_not_read_its_answer_is_let_go(
 async def test_client_that_reads_slowly_gets_all_of_it(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS_MAX", 60.0)
-    ground.headers, ground.pieces = [], (b"p" * 8 * 1024 * 1024,)
+    """Each look finds less to be read than the one before, though never little."""
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS_MAX", 0.3)
+    ground.headers, ground.pieces = [], (b"p" * 24 * 1024 * 1024,)
     async with connected(ground) as (reader, writer):
         writer.write(GET)
-        await eventually(lambda: [each for each in ground.state.connections if each.flow.write_paused])
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        received = 0
-        async with asyncio.timeout(30):
+        received, loop = 0, asyncio.get_running_loop()
+        began_at = loop.time()
+        async with asyncio.timeout(60):
             while received < len(ground.pieces[0]):
-                received += len(await reader.read(65_536))
+                received += len(await reader.read(1024 * 1024))
+                due = began_at + received / (16 * 1024 * 1024)
+                await eventually(lambda until=due: loop.time() >= until)
+    assert loop.time() - began_at > 1.0
     await eventually(lambda: not ground.state.connections)
 
 
@@ -285,14 +289,70 @@ async def test_connection_whose_body_came_behind_the_answer_serves_the_next_requ
 
 
 async def test_requests_wait_in_bounded_number(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(GET * (REQUESTS_WAITING_MAX + 50))
+        for _ in range(REQUESTS_WAITING_MAX):
+            assert b"connection: close" not in (await answer(reader))[0]
+        assert b"connection: close" in (await answer(reader))[0], "the last that was taken"
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+    assert ground.state.total_requests == REQUESTS_WAITING_MAX + 1
+
+
+async def test_what_is_wrong_behind_a_request_takes_it_no_answer(ground: Ground) -> None:
     ground.go_on.clear()
     async with connected(ground) as (reader, writer):
-        writer.write(GET * (REQUESTS_WAITING_MAX + 2))
+        writer.write(GET * 2 + b"nonsense\r\n\r\n" + GET)
+        await eventually(lambda: ground.seen)
+        ground.go_on.set()
+        for _ in range(2):
+            assert (await answer(reader))[0].startswith(b"HTTP/1.1 200 ")
         async with asyncio.timeout(10):
-            assert (await reader.readline()).startswith(b"HTTP/1.1 429 ")
-            assert (await reader.read()).endswith(b'wait for answers"}')
-    ground.go_on.set()
-    await eventually(lambda: not ground.state.tasks)
+            assert await reader.read() == b""
+
+
+async def test_no_error_is_written_into_an_answer(ground: Ground) -> None:
+    ground.reads_body = False
+    ground.headers, ground.pieces = [], (b"begun", b"over")
+    async with connected(ground) as (reader, writer):
+        writer.write(CHUNKED)
+        await reader.readuntil(b"begun")
+        with suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(b"1;" + b"x" * HEAD_BYTES_MAX)
+                await writer.drain()
+            assert b"431" not in await reader.read()
+
+
+async def test_request_that_began_before_the_answer_to_the_one_before_is_not_idle(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        ground.go_on.clear()
+        writer.write(GET + GET[:5])
+        await eventually(lambda: ground.bodies)
+        ground.go_on.set()
+        await answer(reader)
+        ground.go_on.clear()
+        writer.write(GET[5:])
+        loop = asyncio.get_running_loop()
+        busy_until = loop.time() + 3 * KEEP_ALIVE_SECONDS
+        await eventually(lambda: loop.time() > busy_until)
+        ground.go_on.set()
+        await answer(reader)
+
+
+async def test_head_that_is_not_read_is_not_late(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS_MAX", 0.1)
+    ground.go_on.clear()
+    async with connected(ground) as (reader, writer):
+        writer.write(GET * 2 + GET[:5])
+        await eventually(lambda: ground.bodies)
+        writer.write(GET[5:])
+        loop = asyncio.get_running_loop()
+        late = loop.time() + 0.4
+        await eventually(lambda: loop.time() > late)
+        ground.go_on.set()
+        for _ in range(3):
+            await answer(reader)
 
 
 async def test_nothing_is_read_while_requests_wait(ground: Ground) -> None:

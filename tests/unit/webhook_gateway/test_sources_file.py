@@ -53,6 +53,10 @@ def items(*each: str) -> str:
     return re.sub(r"hmac.items = .*", f"hmac.items = {json.dumps(each, ensure_ascii=False)}", HMAC)
 
 
+TWO_SIGNATURES = items("t={timestamp}", "s={signature}", "r={signature}")
+"""Read item by item, where one of each is read as a whole."""
+
+
 def test_scheme_described_in_the_file_verifies_what_it_signs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,8 +169,14 @@ def test_secret_is_read_from_the_file_that_its_variable_names(
         (items("s={signature}", "t={timestamp},r={signature}"), "hmac: items: each {signature} needs one"),
         (items("{timestamp}", "5", "s={signature}", "{signature}"), "hmac: items: each {signature}"),
         (HMAC.replace('hmac.separator = ";"', ""), "hmac: separator: is missing"),
-        (HMAC.replace('separator = ";"', 'separator = "="'), "hmac: separator: may not stand within"),
-        (HMAC.replace('separator = ";"', 'separator = "a"'), "hmac: separator: may not stand within"),
+        (
+            TWO_SIGNATURES.replace('separator = ";"', 'separator = "="'),
+            "hmac: separator: may not stand within",
+        ),
+        (
+            TWO_SIGNATURES.replace('separator = ";"', 'separator = "a"'),
+            "hmac: separator: may not stand within",
+        ),
         (HMAC.replace('separator = ";"', 'separator = "\\n"'), "hmac.separator: is no text of a header"),
         (HMAC.replace("{body}", "{body:>10}"), "hmac.signed: may hold {id}"),
         (HMAC.replace("{body}", "{body}{id!r}"), "hmac.signed: may hold {id}"),
@@ -223,3 +233,17 @@ def test_every_example_of_the_page_is_a_sources_file(tmp_path: Path) -> None:
 def test_page_tells_of_every_scheme() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert not [name for name in SCHEMES if f"`{name}`" not in page]
+
+
+@pytest.mark.parametrize(
+    ("written", "separator"),
+    [("HMAC {signature}", " "), ("sha256={signature}", "="), ("v1,{signature}", ",")],
+)
+def test_one_item_may_hold_its_separator(tmp_path: Path, written: str, separator: str) -> None:
+    text = f"""[[sources.acme.accept]]
+secret_variable = "ACME_WEBHOOK_SECRET"
+hmac = {{ header = "x-acme", items = ["{written}"], separator = "{separator}" }}
+"""
+    (path := tmp_path / "sources.toml").write_text(text, encoding="utf-8")
+    (source,) = read_sources_file(str(path))
+    assert source.accepted[0].scheme.items == (written,)

@@ -25,18 +25,18 @@ _PLACE = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/@\s]+))(?::(?P<
 
 
 def check_bootstrap(brokers: str) -> str:
-    """Kafka's brokers as they are given, if each is a host, an IPv6 address, or either with a port.
+    """Kafka's brokers, if each is a host, an IPv6 address, or either with a port; a comma too many is none.
 
     Raises:
         ValueError: one is none of these; says what is expected.
     """
-    for broker in brokers.split(","):
-        if not _is_broker(broker.strip()):
-            raise ValueError(
-                "expected brokers such as kafka:9092, several with commas between them,"
-                f" an IPv6 address in [], a port from 1 to {PORT_MAX}"
-            )
-    return brokers
+    named = [broker.strip() for broker in brokers.split(",") if broker.strip()]
+    if not named or not all(map(_is_broker, named)):
+        raise ValueError(
+            "expected brokers such as kafka:9092, several with commas between them,"
+            f" an IPv6 address in [], a port from 1 to {PORT_MAX}"
+        )
+    return ",".join(named)
 
 
 def _is_broker(text: str) -> bool:

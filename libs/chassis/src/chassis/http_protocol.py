@@ -27,7 +27,7 @@ HEAD_BYTES_MAX = 64 * 1024
 """Nobody who means well sends a quarter of this. While a head is not whole, one read more is held. As much
 may come of whatever else says nothing yet: a trailer, a chunk's extension, line ends between requests."""
 UNREAD_SECONDS_MAX = 30.0
-"""So long a client may let an answer wait that is ready for it, before its connection is aborted."""
+"""A client that reads nothing of its answer for so long is let go: its connection is aborted."""
 REQUESTS_WAITING_MAX = 100
 """Behind the one that is worked on, of one connection."""
 
@@ -37,11 +37,6 @@ _HEAD_TOO_LARGE: _Refusal = (
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "head-too-large",
     "the headers are too long",
-)
-_TOO_MANY_REQUESTS: _Refusal = (
-    HTTPStatus.TOO_MANY_REQUESTS,
-    "too-many-requests",
-    "too many requests at once: wait for answers",
 )
 _CONNECT = b"CONNECT"
 
@@ -61,7 +56,7 @@ class HeadTooLargeError(ValueError):
 
 
 class TooManyRequestsError(ValueError):
-    """More wait than are kept: this one is not looked at."""
+    """More wait than are kept: this one and those behind it are not looked at."""
 
 
 class _Flow(FlowControl):
@@ -84,11 +79,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._unread_deadline: asyncio.TimerHandle | None = None
         self._has_begun = False
+        self._in_body = False
         self._has_told = False
         """Whether the parser told of anything in this read."""
         self._untold_bytes = 0
         self._may_be_too_large = True
         self._refusal: _Refusal | None = None
+        self._is_deaf = False
+        """Whether nothing more is read: what came behind the last request cannot be served."""
         self._passed_over = b""
         self._idle_since: float | None = None
         self._application: Any = cast("Any", self).app  # of uvicorn's types, one that fits no other
@@ -111,8 +109,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # A head that comes whole within a short read is short.
         self._may_be_too_large = self._has_begun or len(data) > HEAD_BYTES_MAX
         self._has_told = False
+        if self._is_deaf:
+            return
         self._parse(data)
-        if self.transport.is_closing():
+        if self._is_deaf or self.transport.is_closing():
             return
         if self._has_begun and self._deadline is None:
             self._await_head()
@@ -125,7 +125,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read: for a while."""
         super().pause_writing()
-        self._unread_deadline = self.loop.call_later(UNREAD_SECONDS_MAX, self.transport.abort)
+        self._await_reader()
 
     def resume_writing(self) -> None:
         """It does."""
@@ -147,10 +147,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The head is whole: the request begins, or waits behind the one before it.
 
         Raises:
-            HeadTooLargeError, TooManyRequestsError: the parser ends with it, and it is answered.
+            HeadTooLargeError, TooManyRequestsError: the parser ends with it.
         """
         self._stop_waiting()
         self._has_begun, self._has_told = False, True
+        self._idle_since = None  # its first bytes may have come before the answer to the one before it
         headers, self.headers = self.headers, _NOWHERE
         if self._may_be_too_large and _bytes_of(self.url, headers) > HEAD_BYTES_MAX:
             self._refusal = _HEAD_TOO_LARGE
@@ -167,12 +168,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """A request is whole."""
         self._has_told = True
         if not self._passed_over:
+            self._in_body = False
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The answer is written: the next request begins, or is awaited for a while."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._await_reader()
             return
         following = self.pipeline.pop() if self.pipeline else None
         self.flow.resume_reading()
@@ -193,14 +196,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._close_when_idle(left)
         else:
             self.transport.close()
+            self._await_reader()
 
     def send_400_response(self, msg: str) -> None:
-        """The last answer of this connection: what came on it cannot be understood, or not be borne."""
-        self._answer(*(self._refusal or (HTTPStatus.BAD_REQUEST, "invalid-request", msg)))
+        """What came cannot be understood, or not be borne: the connection ends, with a word if possible."""
+        cycle: Any = self.cycle  # none before the first
+        if not self._in_body and cycle is not None and not cycle.response_complete:
+            self._end_behind(cycle)
+        elif self._in_body and cycle is not None and (self.pipeline or cycle.response_started):
+            self.transport.close()  # an answer in the middle of another, or in place of another, says nothing
+        else:
+            self._answer(*(self._refusal or (HTTPStatus.BAD_REQUEST, "invalid-request", msg)))
+
+    def _end_behind(self, cycle: Any) -> None:
+        """Nothing behind this request is looked at. Answers that are owed are given, the last one closes."""
+        self._is_deaf = True
+        self._stop_waiting()
+        self._has_begun = False
+        cycle.keep_alive = False
 
     def _begin(self, method: str, http_version: str) -> None:
+        if len(self.pipeline) == REQUESTS_WAITING_MAX:
+            raise TooManyRequestsError
         url = httptools.parse_url(self.url)
         path = url.path.decode("ascii")
+        self._in_body = True
         scope = self.scope
         scope["method"], scope["http_version"] = method, http_version
         scope["path"] = unquote(path) if "%" in path else path
@@ -221,9 +241,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         )
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self._application)
-        elif len(self.pipeline) == REQUESTS_WAITING_MAX:
-            self._refusal = _TOO_MANY_REQUESTS
-            raise TooManyRequestsError
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self._application))
@@ -270,6 +287,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _await_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread and self._unread_deadline is None:
+            self._unread_deadline = self.loop.call_later(UNREAD_SECONDS_MAX, self._give_up_on_reader, unread)
+
+    def _give_up_on_reader(self, unread_before: int) -> None:
+        self._unread_deadline = None
+        if self.transport.get_write_buffer_size() < unread_before:
+            self._await_reader()  # it reads, if slowly
+        else:
+            self.transport.abort()
+
     def _stop_waiting_for_reader(self) -> None:
         if self._unread_deadline is not None:
             self._unread_deadline.cancel()
@@ -277,6 +306,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _give_up_on_head(self) -> None:
         self._deadline = None
+        if self.flow.read_paused:
+            self._await_head()  # it is we who do not read it
+            return
         cycle: Any = self.cycle  # none before the first
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False  # the answer that is still owed goes first, and closes

@@ -47,6 +47,8 @@ class Core:
         self._held: list[Entry] = []
         self._judged: list[SetAside] = []
         self._batch_messages_max = self._limits.batch_messages_max
+        self._is_others_turn = False
+        """A message that was put off has just been tried again."""
         self._setbacks = 0
         """Failures in a row for passing reasons."""
         self._not_before = 0.0
@@ -120,11 +122,14 @@ class Core:
             return self._probe(now)
         if self._narrow:
             return Apply(self._narrow[: max(1, len(self._narrow) // 2)])
-        due = self._longest_held(now)
-        if due is not None and due.retry_at <= now:
-            return Apply([due])
+        held = self._longest_held(now)
+        due = Apply([held]) if held is not None and held.retry_at <= now else None
+        if held is not None and due is not None and not self._is_others_turn:
+            self._is_others_turn = not held.attempts  # many that are put off must not keep the others out
+            return due
+        self._is_others_turn = False
         batch = self._batch(now)
-        return Apply(batch) if batch else Wait(self._next_time(now))
+        return Apply(batch) if batch else due or Wait(self._next_time(now))
 
     def backlog(self) -> Mapping[Place, tuple[int | None, float | None]]:
         """Of each partition the first offset that is not done, and when the oldest in memory was sent."""
@@ -267,6 +272,7 @@ class Core:
 
     def _failed_alone(self, entry: Entry, kind: FailureKind, error: str, now: float) -> None:
         entry.attempts += 1
+        entry.failures += 1
         entry.error = error
         is_new = entry.successes_before is None
         if is_new:
@@ -287,11 +293,11 @@ class Core:
 
     def _is_to_blame(self, entry: Entry) -> bool:
         """Whether others succeed where this one fails."""
-        if entry.attempts < self._limits.bug_attempts_max:
+        if entry.failures < self._limits.bug_attempts_max:
             return False
         if entry.successes_before is not None and self._successes > entry.successes_before:
             return True
-        if entry.attempts >= self._limits.unproven_attempts_max and self._passed > entry.passed_before:
+        if entry.failures >= self._limits.unproven_attempts_max and self._passed > entry.passed_before:
             return (
                 True  # a weak proof, and late: where few messages have effects, a strong one may never come
             )
@@ -303,7 +309,7 @@ class Core:
         Once between two successes it is then to blame, after a while; a second one looks like something
         that all of them need.
         """
-        if self._blamed_unproven or entry.attempts < self._limits.lone_attempts_max:
+        if self._blamed_unproven or entry.failures < self._limits.lone_attempts_max:
             return False
         others = len(self._held) > 1 or any(True for q in self._queues.values() for _ in q.candidates())
         self._blamed_unproven = not others

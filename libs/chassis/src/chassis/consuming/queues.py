@@ -31,7 +31,9 @@ class Entry:
         attempts: made with this message alone, or since it is known that it may be at fault.
         retry_at: when a held one is tried again.
         successes_before, passed_before: the consumer's counts of messages that were applied, and that passed
-            with or without effect, when this one first failed; None and 0 before.
+            with or without effect, when this one first failed for another than a passing reason; None and 0
+            before.
+        failures: those of its attempts that failed for another than a passing reason.
         error: of its newest failure.
     """
 
@@ -43,6 +45,7 @@ class Entry:
     retry_at: float = 0.0
     successes_before: int | None = None
     passed_before: int = 0
+    failures: int = 0
     error: str = ""
 
 

@@ -216,6 +216,7 @@ class Consumer:
         self._report.applied(in_hand, placement.free)
         for message in placement.behind:
             self._report.set_aside(in_hand, message, _BEHIND, attempts=0)
+        self._report.settled(in_hand, placement.settled)
         self._report.not_applied(in_hand)  # the others, if any
 
     async def _put_aside(self, step: SetAside) -> None:

@@ -1,21 +1,24 @@
 """Discard: a message is not applied, and a person says why. The next of its line moves only by a replay.
 
 Its event is entered into the inbox: a copy of it, as providers and producers send now and then, has no effect
-either.
+either. Not where a copy waits that nobody discarded, for that one shall be applied; and not where the body
+could not be decoded, for then a correct one under the same id is wanted.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from chassis import inbox
 from chassis.dead_letters import reading, recording
-from chassis.dead_letters.lines import lock_lines
+from chassis.dead_letters.bounds import ROWS_PER_LINE_MAX
+from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import Discarding
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
+from contracts.reasons import SetAsideReason
 
 PAGE_ROWS = 100
 """Discarded in one transaction, which holds their lines."""
@@ -53,10 +56,10 @@ async def discard_matching(
             letters = await reading.letters(connection, consumer, wanted, after=after, rows_max=rows_max)
         if not letters:
             break
+        if rate_per_second_max is not None and after:
+            await asyncio.sleep(page_rows / rate_per_second_max)
         done += await _discard_page(database, consumer, letters, by, advance)
         after = letters[-1].number
-        if rate_per_second_max is not None:
-            await asyncio.sleep(len(letters) / rate_per_second_max)
     return done
 
 
@@ -67,14 +70,32 @@ async def _discard_page(
     by: Discarding,
     advance: Callable[[], object],
 ) -> int:
-    done = 0
+    discarded: list[DeadLetter] = []
     async with database.transaction() as connection:
-        await lock_lines(connection, consumer, {letter.line for letter in letters})
+        lines = {letter.line for letter in letters}
+        await lock_lines(connection, consumer, lines)
         for letter in letters:
             current = await reading.find(connection, consumer, UUID(letter.id))
             if current is not None and current.status == "waiting":
                 await recording.discarded(connection, consumer, current, by)
-                await inbox.enter(connection, current.message)
-                done += 1
+                discarded.append(current)
                 advance()
-    return done
+        await _let_copies_count_as_known(connection, consumer, lines, discarded)
+    return len(discarded)
+
+
+async def _let_copies_count_as_known(
+    connection: Connection, consumer: str, lines: Collection[Line], discarded: Sequence[DeadLetter]
+) -> None:
+    """A copy has the key of its event, so those that wait stand in the same lines."""
+    waiting = {
+        inbox.identity_if_any(letter.message)
+        for topic, key in lines
+        for letter in await reading.letters(
+            connection, consumer, Filter(topic=topic, key=key), rows_max=ROWS_PER_LINE_MAX
+        )
+    }
+    for letter in discarded:
+        is_decodable = letter.reason != SetAsideReason.MALFORMED
+        if is_decodable and inbox.identity_if_any(letter.message) not in waiting:
+            await inbox.enter(connection, letter.message)

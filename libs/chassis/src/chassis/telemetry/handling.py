@@ -84,6 +84,11 @@ class HandlingReport:
         self.metrics.set_aside(because.reason)
         self._tell(in_hand, [message], attempts, because=because)
 
+    def settled(self, in_hand: InHand, messages: Sequence[Message]) -> None:
+        """These very records were done with before: nothing but their spans is told."""
+        for message in messages:
+            in_hand.processing.end(message, "settled")
+
     def not_applied(self, in_hand: InHand) -> None:
         """The transaction of the batch failed; what is not done comes again."""
         for message in list(in_hand.processing.spans):

@@ -29,7 +29,7 @@ class Processing:
 
         Args:
             message: of the batch; one that was ended before is passed over.
-            outcome: "applied", "set_aside" or "not_applied".
+            outcome: "applied", "set_aside", "settled" or "not_applied".
             error_type: why not applied, from a closed list.
         """
         span = self.spans.pop(message, None)

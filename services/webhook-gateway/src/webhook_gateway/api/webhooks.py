@@ -108,6 +108,7 @@ class WebhookEndpoint:
         finally:
             self._in_flight -= 1  # before the answer: who does not read it must not keep others out
         if isinstance(outcome, Passed):
+            del body  # its room is given back
             self._requests.count(label, outcome.verification.value)
             await answer_received(send, outcome.challenge)
             return
