@@ -17,6 +17,11 @@ def message(offset: int, key: str = "", place: Place = PLACE, *, value: bytes = 
     return Message(*place, offset, (key or str(offset)).encode(), value, ())
 
 
+def only(kind: FailureKind, *offsets: int) -> Callable[[Message], FailureKind | None]:
+    """What `Bench.fails` says if these and no others fail."""
+    return lambda one: kind if one.offset in offsets else None
+
+
 class Bench:
     """Takes the core's steps and keeps account of what came of them.
 

@@ -1,22 +1,15 @@
 """The consuming core by situation: what it asks for after what came of the last step (design rule 6)."""
 
-from collections.abc import Callable
-
 import pytest
 
 from chassis.consuming.limits import Limits
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.errors import FailureKind
-from chassis.messages import Message
 from contracts.reasons import SetAsideReason
-from simulation.bench import PLACE, Bench, message
+from simulation.bench import PLACE, Bench, message, only
 
 BUG, MALFORMED, TRANSIENT = FailureKind.BUG, FailureKind.MALFORMED, FailureKind.TRANSIENT
 OTHER = ("t", 1)
-
-
-def only(kind: FailureKind, *offsets: int) -> Callable[[Message], FailureKind | None]:
-    return lambda one: kind if one.offset in offsets else None
 
 
 @pytest.fixture

@@ -2,19 +2,13 @@
 
 import gc
 import weakref
-from collections.abc import Callable
 
 import pytest
 
 from chassis.errors import FailureKind
-from chassis.messages import Message
-from simulation.bench import PLACE, Bench, message
+from simulation.bench import PLACE, Bench, message, only
 
 BUG, MALFORMED, TRANSIENT = FailureKind.BUG, FailureKind.MALFORMED, FailureKind.TRANSIENT
-
-
-def only(kind: FailureKind, *offsets: int) -> Callable[[Message], FailureKind | None]:
-    return lambda one: kind if one.offset in offsets else None
 
 
 @pytest.fixture
