@@ -347,6 +347,8 @@ async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Data
         page = await reading.letters(connection, SERVICE, Filter(), rows_max=2)
         rest = await reading.letters(connection, SERVICE, Filter(), after=page[-1].number, rows_max=2)
         assert [letter.message.metadata.id for letter in (*page, *rest)] == ["sick:0", "sick:1", "sick:2"]
+        assert not any(letter.message.value for letter in page), "bodies are for who asks for one letter"
+        assert (await first(database)).message.value
         for wanted in (
             Filter(status="replayed"),
             Filter(topic="another"),

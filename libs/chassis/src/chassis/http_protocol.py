@@ -31,13 +31,6 @@ UNREAD_SECONDS_MAX = 30.0
 REQUESTS_WAITING_MAX = 100
 """Behind the one that is worked on, of one connection."""
 
-_Refusal = tuple[HTTPStatus, str, str]
-"""Status, kind and detail of a problem."""
-_HEAD_TOO_LARGE: _Refusal = (
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    "head-too-large",
-    "the headers are too long",
-)
 _CONNECT = b"CONNECT"
 
 
@@ -84,7 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Whether the parser told of anything in this read."""
         self._untold_bytes = 0
         self._may_be_too_large = True
-        self._refusal: _Refusal | None = None
+        self._is_too_large = False
         self._is_deaf = False
         """Whether nothing more is read: what came behind the last request cannot be served."""
         self._passed_over = b""
@@ -119,7 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # What begins in this read may be anywhere in it: how far before its end nobody can say.
         self._untold_bytes = 0 if self._has_told else self._untold_bytes + len(data)
         if self._untold_bytes > HEAD_BYTES_MAX:
-            self._refusal = _HEAD_TOO_LARGE
+            self._is_too_large = True
             self.send_400_response("")
 
     def pause_writing(self) -> None:
@@ -154,7 +147,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._idle_since = None  # its first bytes may have come before the answer to the one before it
         headers, self.headers = self.headers, _NOWHERE
         if self._may_be_too_large and _bytes_of(self.url, headers) > HEAD_BYTES_MAX:
-            self._refusal = _HEAD_TOO_LARGE
+            self._is_too_large = True
             raise HeadTooLargeError
         method = self.parser.get_method()
         if self.parser.should_upgrade() and method != _CONNECT:
@@ -205,8 +198,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._end_behind(cycle)
         elif self._in_body and cycle is not None and (self.pipeline or cycle.response_started):
             self.transport.close()  # an answer in the middle of another, or in place of another, says nothing
+        elif self._is_too_large:
+            self._answer(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "the headers are too long"
+            )
         else:
-            self._answer(*(self._refusal or (HTTPStatus.BAD_REQUEST, "invalid-request", msg)))
+            self._answer(HTTPStatus.BAD_REQUEST, "invalid-request", msg)
 
     def _end_behind(self, cycle: Any) -> None:
         """Nothing behind this request is looked at. Answers that are owed are given, the last one closes."""

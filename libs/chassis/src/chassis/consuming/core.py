@@ -297,10 +297,9 @@ class Core:
             return False
         if entry.successes_before is not None and self._successes > entry.successes_before:
             return True
+        # A weak proof, and late: where few messages have effects, a strong one may never come.
         if entry.failures >= self._limits.unproven_attempts_max and self._passed > entry.passed_before:
-            return (
-                True  # a weak proof, and late: where few messages have effects, a strong one may never come
-            )
+            return True
         return self._is_alone(entry)
 
     def _is_alone(self, entry: Entry) -> bool:
