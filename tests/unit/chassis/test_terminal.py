@@ -1,11 +1,12 @@
 """What others wrote reaches a terminal as text, and cannot steer it."""
 
 import asyncpg
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.terminal import in_one_line, printable
+from chassis.terminal import in_one_line, print_json, printable
 
 CONTROLS = [chr(number) for number in (*range(0x20), *range(0x7F, 0xA0))]
 
@@ -39,3 +40,14 @@ def test_error_of_several_lines_is_told_by_its_first() -> None:
     assert "\n" in str(error)
     assert in_one_line(error) == "UniqueViolationError: it is there already"
     assert in_one_line(TimeoutError()) == "TimeoutError"
+
+
+def test_json_for_programs_says_the_same_without_a_control_character(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    data = {"key": "".join(CONTROLS) + "Zoë 預約 🛏"}
+    print_json(data)
+    printed = capfdbinary.readouterr().out.decode()
+    assert not set(printed.removesuffix("\n")) & set(CONTROLS)
+    assert "Zoë 預約 🛏" in printed
+    assert msgspec.json.decode(printed) == data

@@ -1,10 +1,16 @@
 """Text for a person's terminal: what others wrote must not steer it."""
 
 import re
+import sys
+from typing import Any
+
+import msgspec
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1
 _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
+_LEFT_BY_JSON = re.compile("[\x7f-\x9f]")
+"""JSON escapes C0 alone, and a terminal obeys C1 too."""
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
@@ -20,6 +26,14 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
     if keep_lines:
         return _CONTROLS_IN_LINES.sub("\ufffd", text.replace("\r\n", "\n"))
     return _CONTROLS.sub("\ufffd", _LINE_ENDS.sub(" ", text))
+
+
+def print_json(data: Any) -> None:
+    """For programs: JSON in one line, which no terminal takes for more than text."""
+    text = msgspec.json.encode(data).decode()
+    line = _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    sys.stdout.buffer.write(line.encode() + b"\n")
+    sys.stdout.flush()
 
 
 def in_one_line(error: BaseException) -> str:

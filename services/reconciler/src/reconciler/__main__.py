@@ -5,7 +5,6 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
@@ -18,7 +17,7 @@ from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
-from chassis.terminal import printable
+from chassis.terminal import print_json, printable
 from reconciler.adapters.exception_list import Filter
 from reconciler.adapters.run_list import RunView
 from reconciler.api.shapes import exception_item, run_item
@@ -128,8 +127,7 @@ def _ask(question: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
 
 def _print(data: Any, table: Table, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
-        sys.stdout.flush()
+        print_json(data)
     else:
         Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
 

@@ -7,14 +7,14 @@ import typer
 
 from chassis.cli import EXIT_NO, CommandError
 from chassis.dead_letters import shapes, work
-from chassis.dead_letters.desk import Desk, Progress, print_detail, print_json, print_list
+from chassis.dead_letters.desk import Desk, Progress, print_detail, print_list
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome
 from chassis.dead_letters.selection import parse_filter, parse_selection
 from chassis.messages import Apply, storable
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import Database
-from chassis.terminal import printable
+from chassis.terminal import print_json, printable
 from contracts.reasons import SetAsideReason
 
 CLI_ACTOR = "cli"

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
-import msgspec
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
@@ -88,12 +87,6 @@ class Progress:
         self._bar.advance(self._task)
         if sys.stderr.isatty() and time.monotonic() - self._began > PROGRESS_SECONDS_MIN:
             self._bar.start()
-
-
-def print_json(data: Any) -> None:
-    """For programs: one line, whatever the terminal."""
-    sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
-    sys.stdout.flush()
 
 
 def print_list(items: list[dict[str, Any]]) -> None:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
@@ -15,7 +14,7 @@ from rich.text import Text
 from chassis.cli import EXIT_NO, database_failure
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.relay.status import Owner, Waiting, read_owners, read_waiting
-from chassis.terminal import printable
+from chassis.terminal import print_json, printable
 
 COUNTED_ROWS_MAX = 1_000
 """Per shard: what a person needs to know is whether rows wait, and since when."""
@@ -51,8 +50,7 @@ def add_outbox(cli: typer.Typer, open_database: Callable[[], Database]) -> None:
     ) -> None:
         found = shape(*_read(open_database()), counted_max=COUNTED_ROWS_MAX)
         if as_json:
-            sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
-            sys.stdout.flush()
+            print_json(found)
         else:
             _print(found)
         if (found["oldest_unsent_seconds"] or 0.0) > older_than:
