@@ -16,6 +16,7 @@ SOURCE_ROOTS = ("contracts/src", "libs/chassis/src", "libs/pricing/src", "servic
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 TEST_LINES_MAX = 500
+SIMULATION_LINES_MAX = 400
 DOMAIN_WORDS = re.compile(r"\b(booking|stripe|sms|openphone|quo|price|pricing|payment)s?\b", re.IGNORECASE)
 REFUSED_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "manager", "managers", "misc"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
@@ -75,6 +76,29 @@ def test_functions_stay_small() -> None:
         if length(node) > FUNCTION_LINES_MAX
     ]
     assert long == []
+
+
+def test_simulation_can_be_read_at_one_sitting() -> None:
+    """What drives the worlds, without its command and the faults that are planted; lines of code."""
+    modules = ("clock", "kafka", "store", "world")
+    lines = sum(len(code_lines(ROOT / f"tests/simulation/{module}.py")) for module in modules)
+    assert lines <= SIMULATION_LINES_MAX
+
+
+def code_lines(path: Path) -> set[int]:
+    """Numbers of the lines that hold code: none of what is blank, a comment or a docstring."""
+    text = path.read_text()
+    told = {
+        number
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    return {
+        number
+        for number, line in enumerate(text.splitlines(), start=1)
+        if number not in told and line.strip() and not line.strip().startswith("#")
+    }
 
 
 def test_no_room_for_odds_and_ends() -> None:

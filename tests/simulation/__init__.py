@@ -1,1 +1,1 @@
-"""Consuming, inbox, dead letters and relay in small worlds with virtual time; docs/simulation.md."""
+"""Consuming, inbox and dead letters in small worlds with virtual time; docs/simulation.md."""

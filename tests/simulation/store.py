@@ -1,23 +1,20 @@
 """A fake database: transactions that wait for each other's locks, fail, and lose their answers."""
 
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from random import Random
 
-from chassis.errors import FailureKind
+import asyncpg
+
+from chassis.dead_letters.placement import Placement, divide, identity_of
 from chassis.messages import Message
-from simulation.scheduler import Scheduler
 
 IDLE_SECONDS_MAX = 2.0
 """The server ends a transaction that says nothing for so long."""
 LOCK_SECONDS_MAX = 1.0
 LATENCY_SECONDS_MAX = 0.1
-
-
-class Failure(Exception):  # noqa: N818 - it is the kind that counts
-    def __init__(self, kind: FailureKind, why: str) -> None:
-        super().__init__(why)
-        self.kind = kind
 
 
 @dataclass(eq=False)
@@ -26,206 +23,165 @@ class Letter:
     status: str = "waiting"
 
 
-@dataclass
-class Placement:
-    free: list[Message] = field(default_factory=list)
-    behind: list[Message] = field(default_factory=list)
-    settled: list[Message] = field(default_factory=list)
-    no_room: list[Message] = field(default_factory=list)
-    in_use: list[Message] = field(default_factory=list)
-
-
-@dataclass
-class Weather:
-    """What is wrong with the world: poisonous messages, and windows of time in which things fail."""
-
-    poison: dict[bytes, FailureKind] = field(default_factory=dict)
-    fixed_at: float = 0.0
-    windows: list[tuple[str, float, float]] = field(default_factory=list)
-    mishap_share: float = 0.0
-
-    def has(self, what: str, now: float) -> bool:
-        return any(what == name and begins <= now < ends for name, begins, ends in self.windows)
-
-
 class Store:
-    def __init__(self, scheduler: Scheduler, rng: Random, weather: Weather) -> None:
-        self.scheduler, self.rng, self.weather = scheduler, rng, weather
+    def __init__(self, rng: Random, say: Callable[[str], None]) -> None:
+        self.rng, self.say = rng, say
         self.inbox: dict[bytes, float] = {}
         """Event ids, and when they were applied."""
         self.effects: list[Message] = []
-        self.outbox: dict[int, Message] = {}
         self.letters: list[Letter] = []
         self.needless: list[Letter] = []
         """Kept although applied before, or beyond what a line takes."""
         self.locks: dict[tuple[str, bytes], Transaction] = {}
-        self.lines_max, self.rows_max = 1_000, 1_000
-        self._outbox_id = 0
+        self.rows_max, self.lines_max = rng.choice([(1_000, 1_000), (3, 2)])
+        self.mishap_share = rng.choice([0.0, 0.01, 0.05])
+        self.poison: dict[bytes, Exception] = {}
+        """Event ids of messages that cannot be applied before the code is mended, and how they fail."""
+        self.windows: list[tuple[str, float, float]] = []
+        """What else is wrong, and from when until when."""
+
+    def suffers(self, what: str) -> bool:
+        return any(what == name and begins <= time.monotonic() < ends for name, begins, ends in self.windows)
 
     def waiting(self, key: bytes | None = None) -> list[Letter]:
         return [e for e in self.letters if e.status == "waiting" and key in (None, e.message.key)]
 
     def mishap(self) -> bool:
-        return self.rng.random() < self.weather.mishap_share
+        return self.rng.random() < self.mishap_share
 
-    def next_outbox_id(self) -> int:
-        self._outbox_id += 1
-        return self._outbox_id
+    def latency(self) -> float:
+        return self.rng.random() * LATENCY_SECONDS_MAX
 
-
-Work = Generator[float, None, None]
+    @asynccontextmanager
+    async def transaction(self, who: str, io: Callable[[], Awaitable[None]]) -> "AsyncGenerator[Transaction]":
+        """As `chassis.postgres.Database.transaction`."""
+        tx = Transaction(self, io)
+        try:
+            yield tx
+            await tx.commit()
+            self.say(f"{who} applied {ids(tx.effects)}, set aside {ids(e.message for e in tx.letters)}")
+        except Exception as error:
+            self.say(f"{who} failed: {error!r}")
+            raise
+        finally:
+            self.locks = {name: holder for name, holder in self.locks.items() if holder is not tx}
 
 
 class Transaction:
     """Reads what is committed at the time, keeps its writes to itself until COMMIT."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.began_at = self.used_at = store.scheduler.now
-        self.ended = False
-        self.inbox: list[bytes] = []
+    def __init__(self, store: Store, io: Callable[[], Awaitable[None]]) -> None:
+        self.store, self._io = store, io
+        self.began_at = self.used_at = time.monotonic()
         self.effects: list[Message] = []
-        self.outbox: dict[int, Message] = {}
         self.letters: list[Letter] = []
-        self.settled: list[tuple[Letter, str]] = []
+        self.replayed: list[Letter] = []
 
-    def statement(self) -> None:
+    async def statement(self) -> None:
         """The server is asked something: there may be no answer."""
-        now = self.store.scheduler.now
-        if self.ended or now - self.used_at > IDLE_SECONDS_MAX or self.store.weather.has("outage", now):
-            self.end()
-            raise Failure(FailureKind.TRANSIENT, "connection lost")
-        self.used_at = now
+        await self._io()
+        if self.is_over() or self.store.suffers("outage"):
+            raise asyncpg.ConnectionDoesNotExistError("connection lost")
+        self.used_at = time.monotonic()
         if self.store.mishap():
-            raise Failure(FailureKind.TRANSIENT, "deadlock detected")
+            raise asyncpg.DeadlockDetectedError("deadlock detected")
 
-    def latency(self) -> float:
-        return self.store.rng.random() * LATENCY_SECONDS_MAX
-
-    def lock(self, what: str, keys: Iterable[bytes]) -> Work:
+    async def lock(self, what: str, keys: Iterable[bytes]) -> None:
         """Take all these locks, or wait for who has them."""
-        wanted = {(what, key) for key in keys}
-        gives_up_at = self.store.scheduler.now + LOCK_SECONDS_MAX
-        while any(self._is_taken(name) for name in wanted):
-            if self.store.scheduler.now > gives_up_at:
-                raise Failure(FailureKind.TRANSIENT, "lock not available")
-            yield 0.05
-            self.statement()
-        self.store.locks.update(dict.fromkeys(wanted, self))
+        wanted, began_at = {(what, key) for key in keys}, time.monotonic()
+        await self.statement()
+        while not all(map(self._is_free, wanted)):
+            if time.monotonic() - began_at > LOCK_SECONDS_MAX:
+                raise asyncpg.LockNotAvailableError("lock not available")
+            await self.statement()
+        self.store.locks |= dict.fromkeys(wanted, self)
 
     def try_lock(self, what: str, keys: Iterable[bytes]) -> set[bytes]:
         """Take those of these locks that nobody else has."""
-        free = {key for key in keys if not self._is_taken((what, key))}
-        self.store.locks.update({(what, key): self for key in free})
+        free = {key for key in keys if self._is_free((what, key))}
+        self.store.locks |= {(what, key): self for key in free}
         return free
 
-    def _is_taken(self, name: tuple[str, bytes]) -> bool:
+    def is_over(self) -> bool:
+        return time.monotonic() - self.used_at > IDLE_SECONDS_MAX
+
+    def _is_free(self, name: tuple[str, bytes]) -> bool:
         holder = self.store.locks.get(name, self)
-        if holder is not self and self.store.scheduler.now - holder.used_at > IDLE_SECONDS_MAX:
-            holder.end()
-        return holder is not self and not holder.ended
+        return holder is self or holder.is_over()
 
-    def commit(self) -> None:
-        self.statement()
+    async def commit(self) -> None:
+        await self.statement()
         store = self.store
-        store.inbox.update(dict.fromkeys(self.inbox, store.scheduler.now))
+        store.inbox |= {message.value: time.monotonic() for message in self.effects}
         store.effects += self.effects
-        store.outbox.update(self.outbox)
         store.letters += self.letters
-        for letter in self.letters:
-            key = letter.message.key
-            if (
-                store.inbox.get(letter.message.value, store.scheduler.now) < self.began_at
-                or len(store.waiting(key)) > store.rows_max
-            ):
-                store.needless.append(letter)
-        for letter, status in self.settled:
-            letter.status = status
-        self.end()
+        before = {event_id for event_id, at in store.inbox.items() if at < self.began_at}
+        store.needless += [e for e in self.letters if e.message.value in before]
+        store.needless += [e for e in self.letters if len(store.waiting(e.message.key)) > store.rows_max]
+        for letter in self.replayed:
+            letter.status = "replayed"
         if store.mishap():
-            raise Failure(FailureKind.TRANSIENT, "answer to COMMIT lost")
-
-    def end(self) -> None:
-        if not self.ended:
-            self.ended = True
-            locks = self.store.locks
-            for name in [name for name, holder in locks.items() if holder is self]:
-                del locks[name]
+            raise asyncpg.ConnectionDoesNotExistError("the answer to COMMIT is lost")
 
 
-def apply(tx: Transaction, messages: Sequence[Message]) -> Work:
-    """What a service does with a batch: inbox, effects, outbox. The value of a message is its event id."""
-    store, weather, now = tx.store, tx.store.weather, tx.store.scheduler.now
-    is_fixed = now >= weather.fixed_at
-    if not is_fixed and any(weather.poison.get(m.value) is FailureKind.MALFORMED for m in messages):
-        raise Failure(FailureKind.MALFORMED, "cannot be decoded")
-    yield from tx.lock("key", (message.key for message in messages))
-    tx.statement()
-    yield tx.latency()
-    tx.statement()
+async def apply(tx: Transaction, messages: Sequence[Message]) -> int:
+    """What a service does with a batch: inbox and effects. The value of a message is its event id."""
+    store, poison = tx.store, tx.store.poison if tx.store.suffers("poison") else {}
+    await tx.lock("key", (message.key for message in messages))
+    await tx.statement()
     fresh = {m.value: m for m in reversed(messages) if m.value not in store.inbox}
     for message in [m for m in messages if fresh.get(m.value) is m]:
-        if weather.has("sticking", now) and message.key == b"k0":
-            raise Failure(FailureKind.TRANSIENT, "statement time-out")
-        if weather.has("everything fails", now) or (not is_fixed and message.value in weather.poison):
-            raise Failure(FailureKind.BUG, f"bug with {message.value!r}")
-        tx.inbox.append(message.value)
+        if store.suffers("sticking") and message.key == b"k0":
+            raise asyncpg.QueryCanceledError("statement time-out")
+        if store.suffers("everything fails") or message.value in poison:
+            raise poison.get(message.value, KeyError("everything"))
         tx.effects.append(message)
-        tx.outbox[store.next_outbox_id()] = message
+    return len(tx.effects)  # a duplicate proves nothing about the handlers
 
 
-def place(tx: Transaction, messages: Sequence[Message]) -> Generator[float, None, Placement]:
-    """Where the messages of a batch belong, as `chassis.dead_letters.placement` decides it."""
-    store, placement = tx.store, Placement()
-    tx.statement()
+async def place(tx: Transaction, messages: Sequence[Message]) -> Placement:
+    """As `chassis.dead_letters.keeping`: behind their lines go those that belong there."""
+    store = tx.store
+    await tx.statement()
     if not store.letters:
-        placement.free += messages
-        return placement
-    keys = {message.key for message in messages}
-    locked = tx.try_lock("line", {e.message.key for e in store.waiting() if e.message.key in keys})
-    yield tx.latency()
-    tx.statement()
-    kept = {(letter.message.partition, letter.message.offset) for letter in store.letters}
-    room = {k: store.rows_max - len(rows) for k in keys if (rows := store.waiting(k))}
-    for message in messages:
-        if (message.partition, message.offset) in kept:
-            placement.settled.append(message)
-        elif message.key not in room or message.value in store.inbox:
-            placement.free.append(message)
-        elif message.key not in locked:
-            placement.in_use.append(message)
-        elif room[message.key] > 0:
-            room[message.key] -= 1
-            placement.behind.append(message)
-            tx.letters.append(Letter(message))
-        else:
-            placement.no_room.append(message)
+        return Placement(free=[*messages])
+    locked = tx.try_lock("line", {message.key for message in messages if store.waiting(message.key)})
+    await tx.statement()
+    lines = {(e.message.topic, e.message.key) for e in store.waiting()}
+    placement = divide(
+        messages,
+        kept={identity_of(letter.message) for letter in store.letters},
+        room={(topic, key): store.rows_max - len(store.waiting(key)) for topic, key in lines},
+        is_applied=lambda message: message.value in store.inbox,
+        in_use={(topic, key) for topic, key in lines if key not in locked},
+    )
+    tx.letters += map(Letter, placement.behind)
     return placement
 
 
-def set_aside(tx: Transaction, message: Message) -> Generator[float, None, bool]:
-    """Keep a message; False if there is no room. One that was applied meanwhile is done."""
+async def set_aside(tx: Transaction, message: Message, **_: object) -> bool:
+    """As `chassis.dead_letters.setting_aside`: False if there is no room; one applied meanwhile is done."""
     store = tx.store
-    yield from tx.lock("line", [message.key])
-    tx.statement()
-    kept = any(
-        (e.message.partition, e.message.offset) == (message.partition, message.offset) for e in store.letters
-    )
+    await tx.lock("line", [message.key])
+    await tx.statement()
+    kept = identity_of(message) in {identity_of(letter.message) for letter in store.letters}
     if kept or message.value in store.inbox:
         return True
-    lines = {letter.message.key for letter in store.waiting()}
-    if len(store.waiting(message.key)) >= store.rows_max or len(lines | {message.key}) > store.lines_max:
-        return False
-    tx.letters.append(Letter(message))
-    return True
+    others = {letter.message.key for letter in store.waiting()} - {message.key}
+    has_room = len(store.waiting(message.key)) < store.rows_max and len(others) < store.lines_max
+    tx.letters += [Letter(message)] if has_room else []
+    return has_room
 
 
-def replay_first(tx: Transaction, key: bytes) -> Generator[float, None, bool]:
+async def replay_first(tx: Transaction, key: bytes) -> bool:
     """Apply the first message that waits in a line. False when none waits."""
-    yield from tx.lock("line", [key])
-    tx.statement()
-    waiting = tx.store.waiting(key)
-    if waiting:
-        yield from apply(tx, [waiting[0].message])
-        tx.settled.append((waiting[0], "replayed"))
-    return bool(waiting)
+    await tx.lock("line", [key])
+    await tx.statement()
+    for letter in tx.store.waiting(key)[:1]:
+        await apply(tx, [letter.message])
+        tx.replayed.append(letter)
+    return bool(tx.replayed)
+
+
+def ids(messages: Iterable[Message]) -> list[bytes]:
+    return [message.value for message in messages]

@@ -1,125 +1,113 @@
 """One seed: a small world, what goes wrong in it, and what must hold at the end whatever went wrong."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from random import Random
+from unittest.mock import patch
+
+from structlog.testing import capture_logs
 
 from chassis.consuming.limits import Limits
-from chassis.errors import FailureKind
+from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from simulation import store as db
-from simulation.kafka import Kafka
-from simulation.member import Member
-from simulation.relay import SHARDS, Relay
-from simulation.scheduler import Process, Scheduler, Sleeps
+from simulation.clock import VirtualLoop, Waiting
+from simulation.kafka import Kafka, Member
 
 TROUBLE_SECONDS = 12.0
 """Messages come and things go wrong for so long; then operators replay what waits."""
 SETTLED_SECONDS_MAX = 120.0
 """By then everything is done, or the world is stuck."""
+DRAIN = "chassis.consuming.shell.DRAIN_SECONDS_MAX"
+"""So short here that a step in hand often outlives it."""
 
 
-class BrokenPromiseError(AssertionError):
-    """What must hold does not."""
+def run(seed: int, trace: Callable[[str], None] = lambda _: None) -> None:
+    """Live until all is settled.
+
+    Raises:
+        AssertionError: something that must hold does not.
+    """
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(Waiting())) as runner, capture_logs() as logs:
+        loop = runner.get_loop()
+        world = World(Random(seed), lambda words: trace(f"{loop.time():8.3f}  {words}"))
+        with patch.object(time, "monotonic", loop.time), patch(DRAIN, 1.0):
+            runner.run(world.live())
+        assert "loop failed" not in [line["event"] for line in logs], logs
 
 
 class World:
-    def __init__(self, seed: int, trace: Callable[[str], None] | None = None) -> None:
-        self.rng = rng = Random(seed)
-        self.scheduler = Scheduler(trace)
-        self.weather = db.Weather(fixed_at=rng.uniform(2, TROUBLE_SECONDS))
-        self.weather.mishap_share = rng.choice([0.0, 0.01, 0.05])
-        self.kafka = Kafka(rng, partitions=rng.randint(1, 4))
-        self.store = db.Store(self.scheduler, rng, self.weather)
-        self.store.rows_max, self.store.lines_max = rng.choice([(1_000, 1_000), (3, 2)])
+    def __init__(self, rng: Random, say: Callable[[str], None]) -> None:
+        self.rng, self.say = rng, say
+        self.kafka = Kafka(rng, rng.randint(1, 4), say)
+        self.store = db.Store(rng, say)
         self.discarded: set[bytes] = set()
         self.never: set[tuple[int, int]] = set()
         """Records that were discarded before they had an effect."""
-        self._plan: list[tuple[float, Callable[[], None]]] = []
-        self._plan_messages()
-        self._plan_trouble()
-        limits = self._limits()
-        self.members = [
-            Member(f"m{n}", self.scheduler, self.kafka, self.store, limits) for n in range(rng.randint(1, 3))
-        ]
-        owners: list[Relay | None] = [None] * SHARDS
-        self.relays = [Relay(self.scheduler, self.kafka, self.store, owners) for _ in range(2)]
-        for process in [
-            Process(self._play),
-            Process(self._operate),
-            *(p.process for p in (*self.members, *self.relays)),
-        ]:
-            self.scheduler.start(process)
+        self._plan: list[tuple[float, str, Callable[[], None]]] = []
+        self._plan_messages(rng)
+        self._plan_trouble(rng)
+        self._limits = self._draw_limits(rng)
 
-    def run(self) -> None:
-        """Live until all is settled.
-
-        Raises:
-            BrokenPromiseError: something that must hold does not.
-        """
-        now = TROUBLE_SECONDS
-        self.scheduler.run_until(now)
-        while (left := self._unsettled()) and now < SETTLED_SECONDS_MAX:
-            now += 1
-            self.scheduler.run_until(now)
-        self._must(not left, f"stuck: {left}")
-        self._check()
+    async def live(self) -> None:
+        self.members = [self._begin(f"m{number}") for number in range(self.rng.randint(1, 3))]
+        tasks = [*map(asyncio.create_task, (self.kafka.coordinate(), self._play(), self._operate()))]
+        await asyncio.sleep(TROUBLE_SECONDS)
+        while (left := self._unsettled()) and time.monotonic() < SETTLED_SECONDS_MAX:  # noqa: ASYNC110 - it sleeps virtually
+            await asyncio.sleep(1)
+        troubles = [left, *(error for task in tasks if task.done() and (error := task.exception()))]
+        assert not any(troubles), f"stuck: {troubles}"
+        self._check(self.store.effects, self.store.letters)
 
     # --- what happens ------------------------------------------------------------------------
 
-    def _limits(self) -> Limits:
-        rng = self.rng
-        everything_fails = any(name == "everything fails" for name, *_ in self.weather.windows)
+    def _draw_limits(self, rng: Random) -> Limits:
         return Limits(
             batch_messages_max=rng.choice([1, 4, 16]),
             partition_messages_max=rng.choice([3, 8, 1_000]),
             buffer_bytes_max=rng.choice([6_000, 48_000_000]),
-            lone_attempts_max=1_000 if everything_fails else 6,
+            lone_attempts_max=1_000 if self.store.windows[-1][0] == "everything fails" else 6,
             row_failures_max=rng.choice([3, 10]),
             window_messages=20,
             window_failures_min=10,
             halt_seconds=1.0,
         )
 
-    def _plan_messages(self) -> None:
-        rng = self.rng
+    def _plan_messages(self, rng: Random) -> None:
         keys = [b"k%d" % number for number in range(rng.randint(1, 8))]
         poison_share = rng.choice([0.0, 0.0, 0.1, 0.3])
         for number in range(rng.randint(10, 40)):
             key, event_id, at = rng.choice(keys), b"e%d" % number, rng.uniform(0, TROUBLE_SECONDS - 2)
             if rng.random() < poison_share:
-                self.weather.poison[event_id] = rng.choice([FailureKind.BUG, FailureKind.MALFORMED])
+                self.store.poison[event_id] = rng.choice([KeyError, MalformedMessageError])(event_id)
             for _ in range(rng.choice([1, 1, 1, 1, 2])):  # a lost acknowledgement makes a second copy
-                self._plan.append((at, lambda key=key, event_id=event_id: self.kafka.produce(key, event_id)))
+                self._plan.append((at, f"{event_id} of {key}", partial(self.kafka.produce, key, event_id)))
                 at += rng.uniform(0, 2)
 
-    def _plan_trouble(self) -> None:
-        rng = self.rng
+    def _plan_trouble(self, rng: Random) -> None:
+        mended_at = rng.uniform(2, TROUBLE_SECONDS)
+        self.store.windows.append(("poison", 0, mended_at))
         for what in rng.choices(["outage", "sticking", "everything fails"], k=rng.choice([0, 0, 1])):
-            begins = rng.uniform(0, TROUBLE_SECONDS - 4)
-            self.weather.windows.append(
-                (what, begins, begins + rng.uniform(0.1, 4 if what == "everything fails" else 8))
-            )
+            begins, seconds_max = rng.uniform(0, TROUBLE_SECONDS - 4), 4 if what == "everything fails" else 8
+            self.store.windows.append((what, begins, begins + rng.uniform(0.1, seconds_max)))
         if rng.random() < 0.3:  # who is stopped now knows of poison that is none when it goes on
-            self._plan.append((self.weather.fixed_at - rng.uniform(0, 0.3), self._stop))
-        happenings = [
-            self._rebalance,
-            self._rewind,
-            self._stop,
-            self._kill,
-            self._stop_relay,
-            self._kill_relay,
-        ]
+            self._plan.append((mended_at - rng.uniform(0, 0.3), "stop", self._stop))
+        happenings, at = [self.kafka.rebalance, self._rewind, self._stop, self._kill], 0.0
         for strike in rng.choices(happenings, k=rng.randint(0, 5)):
-            self._plan.append((rng.uniform(0, TROUBLE_SECONDS), strike))
+            at = rng.choice([rng.uniform(0, TROUBLE_SECONDS), at + 0.05])  # often when another is under way
+            self._plan.append((at, strike.__name__, strike))
 
-    def _play(self) -> Sleeps:
-        for at, happen in sorted(self._plan, key=lambda planned: planned[0]):
-            yield at - self.scheduler.now
-            self.scheduler.say("{}", getattr(happen, "__name__", happen))
+    async def _play(self) -> None:
+        for at, what, happen in sorted(self._plan, key=lambda planned: planned[0]):
+            await asyncio.sleep(at - time.monotonic())
+            self.say(what)
             happen()
 
-    def _rebalance(self) -> None:
-        self.kafka.rebalance()
+    def _begin(self, name: str) -> Member:
+        return Member(name, self.kafka, self.store, self._limits)
 
     def _rewind(self) -> None:
         """A group is set back by hand, so everything comes again."""
@@ -129,52 +117,38 @@ class World:
 
     def _stop(self) -> None:
         """As SIGSTOP; mostly its partitions go to others before it goes on with what it had in hand."""
-        member = self.rng.choice(self.members)
-        member.process.stopped_until = self.scheduler.now + self.rng.uniform(0.2, 6)
+        self.rng.choice(self.members).stopped_until = time.monotonic() + self.rng.expovariate(0.2)
         if self.rng.random() < 0.7:
             self.kafka.rebalance()
 
     def _kill(self) -> None:
-        member = self.rng.choice(self.members)
-        member.process.kill()
+        number = self.rng.randrange(len(self.members))
+        self.members[number].kill()
         self.kafka.rebalance()
-        self.scheduler.start(member.process)
+        self.members[number] = self._begin(f"m{number}")
 
-    def _stop_relay(self) -> None:
-        self.rng.choice(self.relays).process.stopped_until = self.scheduler.now + self.rng.uniform(1, 8)
-
-    def _kill_relay(self) -> None:
-        self.scheduler.start(self.rng.choice(self.relays).process)
-
-    def _operate(self) -> Sleeps:
+    async def _operate(self) -> None:
         """Someone looks after the dead letters: replays a line, or discards a message."""
         while True:
-            yield self.rng.uniform(0.5, 3)
-            waiting = self.store.waiting()
-            if not waiting:
-                continue
-            letter = self.rng.choice(waiting)
-            if self.rng.random() < 0.1:
-                self.scheduler.say("operator discards {}", letter.message.value)
-                letter.status = "discarded"
-                self.discarded.add(letter.message.value)
-                if letter.message.value not in self.store.inbox:
-                    self.never.add((letter.message.partition, letter.message.offset))
-            else:
-                yield from self._replay(letter.message.key)
+            await asyncio.sleep(self.rng.uniform(0.5, 3))
+            if waiting := self.store.waiting():
+                letter = self.rng.choice(waiting)
+                await (self._discard if self.rng.random() < 0.1 else self._replay)(letter)
 
-    def _replay(self, key: bytes) -> Sleeps:
-        goes_on = True
-        while goes_on:
-            tx = db.Transaction(self.store)
-            try:
-                goes_on = yield from db.replay_first(tx, key)
-                tx.commit()
-            except db.Failure as failure:
-                self.scheduler.say("replay of {}: {}", key, failure)
-                return
-            finally:
-                tx.end()
+    async def _discard(self, letter: db.Letter) -> None:
+        message = letter.message
+        self.say(f"operator discards {message.value}")
+        letter.status = "discarded"
+        self.discarded.add(message.value)
+        if message.value not in self.store.inbox:
+            self.never.add((message.partition, message.offset))
+
+    async def _replay(self, letter: db.Letter) -> None:
+        goes_on, key, io = True, letter.message.key, lambda: asyncio.sleep(self.store.latency())
+        with suppress(Exception):  # the store tells it; what waits waits on
+            while goes_on:
+                async with self.store.transaction(f"replay of {key}", io) as tx:
+                    goes_on = await db.replay_first(tx, key)
 
     # --- what must hold ----------------------------------------------------------------------
 
@@ -184,44 +158,27 @@ class World:
         if self.kafka.committed != ends:
             return f"offsets {self.kafka.committed} of {ends}"
         if waiting := self.store.waiting():
-            return f"dead letters {[letter.message.value for letter in waiting]}"
-        if self.store.outbox:
-            return f"outbox {list(self.store.outbox)}"
-        return next((f"memory of {m.name}" for m in self.members if holds_anything(m)), "")
+            return f"dead letters {db.ids(letter.message for letter in waiting)}"
+        return next((f"memory of {member.name}" for member in self.members if member.holds_anything()), "")
 
-    def _check(self) -> None:
-        effects = [message.value for message in self.store.effects]
-        self._must(len(effects) == len(set(effects)), "an effect twice")
-        arrived = {message.value for log in self.kafka.records for message in log}
-        missing = arrived - set(effects) - self.discarded
-        self._must(not missing, f"lost: {sorted(missing)}")
-        applied = by_key(m for m in self.store.effects if m.value not in self.discarded)
-        sent = by_key(m for log in self.kafka.records for m in log if m.value not in self.discarded)
-        for key, order in sent.items():
-            self._must(applied[key] == list(dict.fromkeys(order)), f"order of {key!r}: {applied[key]}")
-        began = {e.message.key for e in self.store.letters if e.message.value in self.weather.poison}
-        blameless = {e.message.value for e in self.store.letters if e.message.key not in began}
-        self._must(not blameless, f"set aside without fault: {sorted(blameless)}")
-        self._must(not self.store.needless, f"kept needlessly: {self.store.needless}")
-        undone = [m.value for m in self.store.effects if (m.partition, m.offset) in self.never]
-        self._must(not undone, f"applied although discarded: {undone}")
-        published = by_key(self.kafka.published)
-        for key, order in by_key(self.store.effects).items():
-            last = list(dict.fromkeys(reversed(published.get(key, []))))[::-1]
-            self._must(last == order, f"published of {key!r}: {published.get(key)}, not {order}")
+    def _check(self, effects: Sequence[Message], letters: Sequence[db.Letter]) -> None:
+        sent = [record for log in self.kafka.records for record in log]
+        applied = db.ids(effects)
+        assert len(applied) == len(set(applied)), "an effect twice"
+        missing = {*db.ids(sent)} - {*applied} - self.discarded
+        assert not missing, f"lost: {sorted(missing)}"
+        came, wanted = self._by_key(effects), self._by_key(sent)
+        assert came == wanted, f"order: {came}, not {wanted}"
+        at_fault = {e.message.key for e in letters if e.message.value in self.store.poison}
+        blameless = {e.message.value for e in letters if e.message.key not in at_fault}
+        assert not blameless, f"set aside without fault: {sorted(blameless)}"
+        assert not self.store.needless, f"kept needlessly: {self.store.needless}"
+        came_back = self.never.intersection((message.partition, message.offset) for message in effects)
+        assert not came_back, f"applied although discarded: {came_back}"
 
-    def _must(self, holds: bool, otherwise: str) -> None:
-        if not holds:
-            raise BrokenPromiseError(otherwise)
-
-
-def by_key(messages: Iterable[Message]) -> dict[bytes, list[bytes]]:
-    found: dict[bytes, list[bytes]] = {}
-    for message in messages:
-        found.setdefault(message.key, []).append(message.value)
-    return found
-
-
-def holds_anything(member: Member) -> bool:
-    core = member.core
-    return any(map(len, core._queues.values())) or bool(core._held or core._judged or core._narrow)
+    def _by_key(self, messages: Iterable[Message]) -> dict[bytes, list[bytes]]:
+        """Event ids in order of their first copies, but for those discarded."""
+        found: dict[bytes, dict[bytes, None]] = {}
+        for message in [message for message in messages if message.value not in self.discarded]:
+            found.setdefault(message.key, {})[message.value] = None
+        return {key: list(order) for key, order in found.items()}

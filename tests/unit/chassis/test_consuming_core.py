@@ -6,7 +6,7 @@ from chassis.consuming.limits import Limits
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.errors import FailureKind
 from contracts.reasons import SetAsideReason
-from simulation.bench import PLACE, Bench, message, only
+from unit.chassis.core_bench import PLACE, Bench, message, only
 
 BUG, MALFORMED, TRANSIENT = FailureKind.BUG, FailureKind.MALFORMED, FailureKind.TRANSIENT
 OTHER = ("t", 1)

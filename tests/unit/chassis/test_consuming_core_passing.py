@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 from chassis.errors import FailureKind
-from simulation.bench import PLACE, Bench, message, only
+from unit.chassis.core_bench import PLACE, Bench, message, only
 
 BUG, MALFORMED, TRANSIENT = FailureKind.BUG, FailureKind.MALFORMED, FailureKind.TRANSIENT
 

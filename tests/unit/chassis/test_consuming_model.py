@@ -10,7 +10,7 @@ from chassis.consuming.queues import Place
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.errors import FailureKind
 from chassis.messages import Message
-from simulation.bench import message
+from unit.chassis.core_bench import message
 
 PLACES: list[Place] = [("t", 0), ("t", 1)]
 LIMITS = Limits(batch_messages_max=4, partition_messages_max=6, row_failures_max=3, window_failures_min=5)
