@@ -67,10 +67,9 @@ class Member:
 
     def __init__(self, name: str, kafka: Kafka, store: db.Store, limits: Limits) -> None:
         self.name, self.kafka, self.store = name, kafka, store
-        self.generation = -1
+        self.generation, self.stopped_until = -1, 0.0
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
-        self.stopped_until = 0.0
         database: Any = SimpleNamespace(transaction=lambda: store.transaction(name, self.io))
         options: Any = {"database": database, "apply": db.apply, "set_aside": db, "limits": limits}
         self.consumer = Consumer(name, topic_prefix="", metrics=Metrics(name), **options)

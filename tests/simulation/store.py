@@ -55,6 +55,7 @@ class Store:
     @asynccontextmanager
     async def transaction(self, who: str, io: Callable[[], Awaitable[None]]) -> "AsyncGenerator[Transaction]":
         """As `chassis.postgres.Database.transaction`."""
+        await io()  # a connection
         tx = Transaction(self, io)
         try:
             yield tx
@@ -72,7 +73,7 @@ class Transaction:
 
     def __init__(self, store: Store, io: Callable[[], Awaitable[None]]) -> None:
         self.store, self._io = store, io
-        self.began_at = self.used_at = time.monotonic()
+        self.used_at = time.monotonic()
         self.effects: list[Message] = []
         self.letters: list[Letter] = []
         self.replayed: list[Letter] = []
@@ -110,12 +111,12 @@ class Transaction:
         return holder is self or holder.is_over()
 
     async def commit(self) -> None:
+        looked_at, store = self.used_at, self.store
         await self.statement()
-        store = self.store
         store.inbox |= {message.value: time.monotonic() for message in self.effects}
         store.effects += self.effects
         store.letters += self.letters
-        before = {event_id for event_id, at in store.inbox.items() if at < self.began_at}
+        before = {event_id for event_id, at in store.inbox.items() if at < looked_at}
         store.needless += [e for e in self.letters if e.message.value in before]
         store.needless += [e for e in self.letters if len(store.waiting(e.message.key)) > store.rows_max]
         for letter in self.replayed:
