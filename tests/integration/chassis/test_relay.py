@@ -15,7 +15,7 @@ from chassis.producer import BrokerUnavailableError, OutgoingRecord, Producer
 from chassis.relay.outlet import Outlet
 from chassis.relay.shards import LOCK_NAMESPACE
 from harness import Infra, Record, down, eventually
-from integration.chassis.ground import Ground, Sender, append, event, event_ids
+from integration.chassis.ground import TOPIC, Ground, Sender, append, event, event_ids
 
 
 def numbers_by_key(records: Sequence[Record]) -> dict[str, list[int]]:
@@ -138,6 +138,11 @@ async def test_relay_that_lost_its_session_after_the_ack_cannot_delete(ground: G
     await append(database, [event(number, key="k") for number in range(5)])
     producer = Interrupted(ground)
     await producer.start()
+
+    async def topic_is_led() -> bool:  # else its rows are held back, and nothing is sent
+        return await producer.led({TOPIC}) == {TOPIC}
+
+    await eventually(topic_is_led)
     session = producer.session = await database.dedicated()
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await Outlet(session, producer).move(range(SHARDS))
