@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CoordinatorNotAvailableError
 
 from chassis.consuming import Consumer
 from chassis.consuming.steps import Apply
@@ -14,6 +15,7 @@ from chassis.dead_letters import DeadLetters, Placement
 from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.postgres import Connection, Database
+from harness import eventually
 from unit.chassis import spans_kept
 
 
@@ -80,3 +82,49 @@ async def test_span_of_every_message_ends_wherever_it_belongs() -> None:
         await consumer._apply_batch(step)
         outcomes = [dict(span.attributes or {})["plumbline.outcome"] for span in spans.get_finished_spans()]
     assert sorted(map(str, outcomes)) == ["applied", "not_applied", "not_applied", "settled"]
+
+
+class Forgetful:
+    """A client whose first commit fails. It sees that nothing else happens."""
+
+    def __init__(self) -> None:
+        self.commits: list[dict[TopicPartition, int]] = []
+
+    def assignment(self) -> set[TopicPartition]:
+        return set()
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.commits.append(offsets)
+        if len(self.commits) == 1:
+            raise CoordinatorNotAvailableError
+
+
+class AllFree(Divided):
+    async def place(self, _: Connection, messages: Sequence[Message]) -> Placement:
+        return Placement(free=[*messages])
+
+
+async def test_commit_that_failed_is_made_again_though_no_message_follows() -> None:
+    async def apply(_connection: Connection, messages: Sequence[Message]) -> int:
+        return len(messages)
+
+    client, partition = Forgetful(), TopicPartition("t.v1", 0)
+    consumer = Consumer(
+        "sample",
+        database=cast("Any", AllFree()),
+        apply=apply,
+        set_aside=cast("Any", AllFree()),
+        topic_prefix="",
+        metrics=Metrics("sample"),
+    )
+    consumer._subscriber = cast("Any", SimpleNamespace(consumer=client))
+    await consumer.on_assigned([partition])
+    await consumer.start()
+    record = SimpleNamespace(
+        topic="t.v1", partition=0, offset=4, timestamp=1, key=b"k", value=b"", headers=()
+    )
+    await consumer.take([record])
+    await eventually(lambda: len(client.commits) == 2)
+    assert client.commits == [{partition: 5}] * 2
+    await consumer.stop()
+    assert len(client.commits) == 2

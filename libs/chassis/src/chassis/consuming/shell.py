@@ -37,6 +37,8 @@ _log = get_logger(__name__)
 DRAIN_SECONDS_MAX = 20.0
 """So long a rebalance waits for the step in hand. Later its outcome counts no more."""
 COMMIT_SECONDS_MAX = 5.0
+COMMIT_AGAIN_SECONDS = 1.0
+"""After a commit that failed, where no further message comes and brings the next one."""
 
 _BEHIND = SetAsideBecause(SetAsideReason.BEHIND_ANOTHER)
 
@@ -172,7 +174,9 @@ class Consumer:
             self._news.clear()
             async with self._in_hand:  # a rebalance waits for this, and changes what is to be done
                 step = self._core.next_step(time.monotonic())
-                if not isinstance(step, Wait):
+                if isinstance(step, Wait):
+                    await self._commit()  # what could not be committed behind the last step
+                else:
                     await self._take_step(step)
             self._loop.recovered()
             if isinstance(step, Wait):
@@ -187,9 +191,11 @@ class Consumer:
         self._steer()
 
     async def _wait(self, step: Wait) -> None:
-        seconds = None if step.until is None else max(0.0, step.until - time.monotonic())
+        waits = [COMMIT_AGAIN_SECONDS] if self._core.to_commit() else []
+        if step.until is not None:
+            waits.append(max(0.0, step.until - time.monotonic()))
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(waits, default=None)):
                 await self._news.wait()
         except TimeoutError:
             return
