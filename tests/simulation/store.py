@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import asyncpg
@@ -21,6 +21,7 @@ LATENCY_SECONDS_MAX = 0.1
 class Letter:
     message: Message
     status: str = "waiting"
+    looked_at: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - this world's clock
 
 
 class Store:
@@ -111,13 +112,12 @@ class Transaction:
         return holder is self or holder.is_over()
 
     async def commit(self) -> None:
-        looked_at, store = self.used_at, self.store
         await self.statement()
+        store = self.store
         store.inbox |= {message.value: time.monotonic() for message in self.effects}
         store.effects += self.effects
         store.letters += self.letters
-        before = {event_id for event_id, at in store.inbox.items() if at < looked_at}
-        store.needless += [e for e in self.letters if e.message.value in before]
+        store.needless += [e for e in self.letters if store.inbox.get(e.message.value, 1e9) < e.looked_at]
         store.needless += [e for e in self.letters if len(store.waiting(e.message.key)) > store.rows_max]
         for letter in self.replayed:
             letter.status = "replayed"
