@@ -15,7 +15,6 @@ SURVIVES = "process dies: each 2xx; machine dies: what the broker has synced"
 
 OURS, OURS_TWICE = "plumbline", "plumbline, 2 processes"
 TUTORIAL, TUNED, BARE = "FastAPI, tutorial", "FastAPI, tuned", "bare ASGI"
-TUNED_UVLOOP, BARE_UVLOOP = "FastAPI, tuned, uvloop", "bare ASGI, uvloop"
 BENTHOS, BENTHOS_LEAN = "Benthos", "Benthos, lean"
 ROUTE = "route alone"
 """The yardstick."""
@@ -24,8 +23,7 @@ _UVICORN = (
     *(sys.executable, "-m", "uvicorn", "--app-dir", str(Path(__file__).parent / "peers")),
     *("--host", "127.0.0.1", "--port", "{port}"),
 )
-_HTTPTOOLS = (*_UVICORN, "--http", "httptools", "--no-access-log", "--loop")
-_TUNED, _TUNED_UVLOOP = (*_HTTPTOOLS, "asyncio"), (*_HTTPTOOLS, "uvloop")
+_TUNED = (*_UVICORN, "--http", "httptools", "--loop", "asyncio", "--no-access-log")
 _SERVE = (sys.executable, "-m", "webhook_gateway", "serve")
 
 
@@ -65,9 +63,7 @@ GATEWAYS: Mapping[str, Gateway] = {
     OURS_TWICE: Gateway(_SERVE, "/health/ready", processes=2),
     TUTORIAL: Gateway((*_UVICORN, "gateway_fastapi:tutorial")),
     TUNED: Gateway((*_TUNED, "gateway_fastapi:tuned")),
-    TUNED_UVLOOP: Gateway((*_TUNED_UVLOOP, "gateway_fastapi:tuned")),
     BARE: Gateway((*_TUNED, "gateway_asgi:produce")),
-    BARE_UVLOOP: Gateway((*_TUNED_UVLOOP, "gateway_asgi:produce")),
     ROUTE: Gateway((*_TUNED, "gateway_asgi:route")),
     BENTHOS: Gateway((str(gateway_benthos.PROGRAM), "full"), ready_port_offset=1),
     BENTHOS_LEAN: Gateway((str(gateway_benthos.PROGRAM), "lean"), ready_port_offset=1),
@@ -83,8 +79,6 @@ _DESCRIPTIONS = {
     " garbage-collector settings; key, no headers",
     BARE: "a bare ASGI callable with the tuned form's server, HMAC and producer; no parsing, no key, no"
     " headers",
-    TUNED_UVLOOP: "the tuned form on the loop that the gateway has",
-    BARE_UVLOOP: "the bare one on the loop that the gateway has",
     BENTHOS: f"{gateway_benthos.versions()}: http_server, HMAC, JSON, key and CloudEvents headers in"
     " Bloblang, franz-go with acks=all, no linger; all cores",
     BENTHOS_LEAN: "the same with the HMAC alone: no parsing, no key, no headers",

@@ -8,14 +8,12 @@ from bench.gateway_load import Phase
 from bench.gateway_scene import cpu_microseconds, scene
 from bench.gateway_sides import (
     BARE,
-    BARE_UVLOOP,
     BENTHOS,
     BENTHOS_LEAN,
     OURS,
     OURS_TWICE,
     SIDES,
     TUNED,
-    TUNED_UVLOOP,
     TUTORIAL,
 )
 from bench.judging import Comparison, Sample
@@ -73,15 +71,13 @@ async def missing_benthos() -> Mapping[str, str]:
 SATURATION_ROW = Row(
     name="G1",
     title="gateway saturation: plumbline ‖ FastAPI + aiokafka, as taught and tuned",
-    sides=[SIDES[side] for side in (OURS, TUTORIAL, TUNED, TUNED_UVLOOP)],
+    sides=[SIDES[side] for side in (OURS, TUTORIAL, TUNED)],
     experiments=(SATURATION,),
     comparisons=(
         _rate("tutorial", TUTORIAL, "≥ 2.7"),
         _rate("tuned", TUNED, "≥ 1.7"),
-        _rate("tuned, uvloop", TUNED_UVLOOP),
         _cpu("tutorial", TUTORIAL),
         _cpu("tuned", TUNED, "≤ 0.6"),
-        _cpu("tuned, uvloop", TUNED_UVLOOP),
     ),
     yardsticks=YARDSTICKS,
 )
@@ -105,13 +101,8 @@ PLATFORM_ROW = Row(
 TAX_ROW = Row(
     name="G1c",
     title="gateway tax: plumbline ‖ a bare ASGI route with the same HMAC and producer",
-    sides=[SIDES[side] for side in (OURS, BARE, BARE_UVLOOP)],
+    sides=[SIDES[side] for side in (OURS, BARE)],
     experiments=(SATURATION,),
-    comparisons=(
-        _rate("bare", BARE, "≥ 0.75"),
-        _rate("bare, uvloop", BARE_UVLOOP),
-        _cpu("bare", BARE),
-        _cpu("bare, uvloop", BARE_UVLOOP),
-    ),
+    comparisons=(_rate("bare", BARE, "≥ 0.75"), _cpu("bare", BARE)),
     yardsticks=YARDSTICKS,
 )

@@ -8,7 +8,7 @@ bounded time. A service that has not started within its limit exits with 1 inste
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
 
@@ -114,7 +114,6 @@ class Service:
         app: from `chassis.http.build_app`, given the lifecycle's `lifespan`.
         lifecycle: of its parts.
         host, port: where to listen.
-        loop_factory: makes the event loop; None for asyncio's own.
     """
 
     def __init__(
@@ -126,12 +125,10 @@ class Service:
         *,
         host: str,
         port: int,
-        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     ) -> None:
         self.name = name
         self.app = app
         self._lifecycle = lifecycle
-        self._loop_factory = loop_factory
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -139,7 +136,7 @@ class Service:
                 port=port,
                 http=BoundedHttpProtocol,
                 ws="none",  # nobody is served over it, and uvicorn leaves a POST that asks for it unanswered
-                loop="none",  # it is made in `serve`
+                loop="asyncio",
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,  # who is trusted to name a client is a setting of ours, not of uvicorn
@@ -155,8 +152,7 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
         runtime.read_in_pieces()
-        with asyncio.Runner(loop_factory=self._loop_factory) as runner:
-            runner.run(self._serve())
+        asyncio.run(self._serve())
         return 1 if self._lifecycle.failed.is_set() or not self._server.started else 0
 
     async def _serve(self) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from functools import partial
 
-import uvloop
-
 from chassis import clock
 from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
@@ -79,10 +77,14 @@ def build(settings: GatewaySettings) -> Service:
         quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
     )
     describe_webhooks(app)
-    host, port = settings.webhook_gateway_host, settings.webhook_gateway_port
-    # A tenth less CPU for each delivery (docs/decisions/0024).
-    loop_factory = uvloop.new_event_loop
-    return Service(SERVICE, settings, app, lifecycle, host=host, port=port, loop_factory=loop_factory)
+    return Service(
+        SERVICE,
+        settings,
+        app,
+        lifecycle,
+        host=settings.webhook_gateway_host,
+        port=settings.webhook_gateway_port,
+    )
 
 
 async def _admit(guard: TopicsGuard, producer: Producer, names: Collection[str]) -> None:
