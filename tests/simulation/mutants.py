@@ -20,7 +20,6 @@ SECONDS_MAX = 20
 CORE, QUEUES, SHELL = (f"chassis.consuming.{name}" for name in ("core", "queues", "shell"))
 PLACEMENT = "chassis.dead_letters.placement"
 STORE, KAFKA = (f"simulation.{name}" for name in ("store", "kafka"))
-PASS = "pass"
 SURVIVED = "NOT SEEN"
 
 MUTANTS: dict[str, tuple[str, str, str]] = {
@@ -76,7 +75,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "        while self._entries and",
         "        self.position = max(self.position or 0, entry.message.offset + 1)\n        while self._entries and",
     ),
-    "key not held": (QUEUES, "waiting.add(entry.message.key)", PASS),
+    "key not held": (QUEUES, "waiting.add(entry.message.key)", "pass"),
     "judged without proof": (CORE, "self._successes > entry.successes_before", "True"),
     "transient failures are judged": (CORE, "if kind is FailureKind.TRANSIENT:", "if False:"),
     "narrowed entries are done": (

@@ -22,6 +22,7 @@ class Letter:
     message: Message
     status: str = "waiting"
     looked_at: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - this world's clock
+    """When what is said of it was read: whatever was applied before must have been seen."""
 
 
 class Store:

@@ -55,27 +55,37 @@ class Divided:
         return Placement(free=[free], no_room=[no_room], in_use=[in_use], settled=[settled])
 
 
-async def test_span_of_every_message_ends_wherever_it_belongs() -> None:
+PARTITION = TopicPartition("t.v1", 0)
+
+
+async def consumer_with(store: Divided, client: object) -> Consumer:
+    """It has a partition; every message has an effect."""
+
     async def apply(_connection: Connection, messages: Sequence[Message]) -> int:
         return len(messages)
 
     consumer = Consumer(
         "sample",
-        database=cast("Any", Divided()),
+        database=cast("Any", store),
         apply=apply,
-        set_aside=cast("Any", Divided()),
+        set_aside=cast("Any", store),
         topic_prefix="",
         metrics=Metrics("sample"),
     )
-    await consumer.on_assigned([TopicPartition("t.v1", 0)])
-    records = [
-        SimpleNamespace(
-            topic="t.v1", partition=0, offset=n, timestamp=1, key=b"%d" % n, value=b"", headers=()
-        )
-        for n in range(4)
-    ]
-    consumer._subscriber = cast("Any", SimpleNamespace(consumer=None))
-    await consumer.take(records)
+    consumer._subscriber = cast("Any", SimpleNamespace(consumer=client))
+    await consumer.on_assigned([PARTITION])
+    return consumer
+
+
+def record(offset: int) -> SimpleNamespace:
+    return SimpleNamespace(
+        **PARTITION._asdict(), offset=offset, timestamp=1, key=b"%d" % offset, value=b"", headers=()
+    )
+
+
+async def test_span_of_every_message_ends_wherever_it_belongs() -> None:
+    consumer = await consumer_with(Divided(), client=None)
+    await consumer.take([record(offset) for offset in range(4)])
     step = consumer._core.next_step(0.0)
     assert isinstance(step, Apply)
     with spans_kept.kept() as spans:
@@ -105,26 +115,11 @@ class AllFree(Divided):
 
 
 async def test_commit_that_failed_is_made_again_though_no_message_follows() -> None:
-    async def apply(_connection: Connection, messages: Sequence[Message]) -> int:
-        return len(messages)
-
-    client, partition = Forgetful(), TopicPartition("t.v1", 0)
-    consumer = Consumer(
-        "sample",
-        database=cast("Any", AllFree()),
-        apply=apply,
-        set_aside=cast("Any", AllFree()),
-        topic_prefix="",
-        metrics=Metrics("sample"),
-    )
-    consumer._subscriber = cast("Any", SimpleNamespace(consumer=client))
-    await consumer.on_assigned([partition])
+    client = Forgetful()
+    consumer = await consumer_with(AllFree(), client)
     await consumer.start()
-    record = SimpleNamespace(
-        topic="t.v1", partition=0, offset=4, timestamp=1, key=b"k", value=b"", headers=()
-    )
-    await consumer.take([record])
+    await consumer.take([record(4)])
     await eventually(lambda: len(client.commits) == 2)
-    assert client.commits == [{partition: 5}] * 2
+    assert client.commits == [{PARTITION: 5}] * 2
     await consumer.stop()
     assert len(client.commits) == 2
