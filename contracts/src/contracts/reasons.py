@@ -20,7 +20,6 @@ class RefusalReason(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BROKER_UNAVAILABLE = "broker_unavailable"
     OVERLOADED = "overloaded"
-    NOT_READY = "not_ready"
 
 
 class SetAsideReason(StrEnum):

@@ -66,5 +66,5 @@ def test_no_refusal_answers_what_senders_take_as_final(reason: RefusalReason, fl
 
 def test_our_own_state_is_never_on_record() -> None:
     recorded = {r for r in RefusalReason if refuse(r, validation_enabled=True).on_record}
-    ours = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED, RefusalReason.NOT_READY}
+    ours = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED}
     assert recorded == set(RefusalReason) - ours

@@ -31,7 +31,6 @@ DETAILS: dict[RefusalReason, str] = {
     RefusalReason.METHOD_NOT_ALLOWED: "deliveries are sent with POST",
     RefusalReason.BROKER_UNAVAILABLE: "the delivery could not be stored; deliver again",
     RefusalReason.OVERLOADED: "too many deliveries at once; deliver again",
-    RefusalReason.NOT_READY: "the gateway is starting or stopping; deliver again",
 }
 
 

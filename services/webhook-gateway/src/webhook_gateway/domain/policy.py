@@ -59,11 +59,10 @@ _STATUS: dict[RefusalReason, int] = {
     RefusalReason.METHOD_NOT_ALLOWED: 405,
     RefusalReason.BROKER_UNAVAILABLE: 503,
     RefusalReason.OVERLOADED: 503,
-    RefusalReason.NOT_READY: 503,
 }
 _STATUS_UNAUTHORIZED = 401
 _STATUS_WITH_FLAG_OFF = 400
-_OUR_OWN_STATE = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED, RefusalReason.NOT_READY}
+_OUR_OWN_STATE = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED}
 """Says nothing about the delivery, and recording it needs the very broker that is away."""
 
 
