@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from chassis.producer import REQUEST_BYTES_MAX, BrokerUnavailableError, OutgoingRecord, RecordRefusedError
+from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError
+from chassis.producer import REQUEST_BYTES_MAX, OutgoingRecord
 
 
 class MemoryLog:

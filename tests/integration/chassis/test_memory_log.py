@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from chassis.producer import OutgoingRecord, Producer, RecordRefusedError
+from chassis.broker_errors import RecordRefusedError
+from chassis.producer import OutgoingRecord, Producer
 from chassis.relay.outlet import Publisher
 from integration.chassis.ground import TOPIC, Ground
 from integration.chassis.memory_log import MemoryLog

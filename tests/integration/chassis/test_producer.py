@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.kafka import STOP_SECONDS_MAX, KafkaConnection
 from chassis.kafka_admin import TopicFinding, apply_topics, compare_topics
-from chassis.producer import BrokerUnavailableError, OutgoingRecord, Producer
+from chassis.producer import OutgoingRecord, Producer
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS
 from harness import Infra, down, eventually
 from harness.ports import free_port

@@ -6,9 +6,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis import topics_guard
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
-from chassis.producer import BrokerUnavailableError
 from chassis.topics_guard import TopicsGuard, TopicsMissingError
 from harness import eventually
 from integration.chassis.ground import TOPICS, Ground

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import FailureKind, MalformedMessageError, classify, loggable
 from chassis.postgres import DatabaseNotReadyError, is_transient
-from chassis.producer import BrokerUnavailableError
 
 TRANSIENT_ERRORS = [
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),

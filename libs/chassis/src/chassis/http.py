@@ -14,6 +14,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
 from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import loggable
 from chassis.health import Health
 from chassis.logs import get_logger
@@ -22,7 +23,6 @@ from chassis.mounts import Mounts
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
-from chassis.producer import BrokerUnavailableError
 from chassis.telemetry.requests import ObservedApp, route_of
 
 _log = get_logger(__name__)

@@ -8,14 +8,9 @@ from typing import Any, cast
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import KafkaError
 
+from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError, not_taken
 from chassis.health import Check
 from chassis.kafka import (
     METADATA_AGE_MILLISECONDS_MAX,
@@ -36,22 +31,6 @@ REACHABLE_SECONDS_MAX = 2.0
 TROUBLE_SECONDS = 5.0
 """So long after a record that no broker took, and none taken since, the next one is not promised either: a
 broker can answer and lead, and still have too few replicas in sync to acknowledge."""
-
-
-class BrokerUnavailableError(ConnectionError):
-    """Kafka did not acknowledge in time. The record may still arrive: answer 5xx and let it come again."""
-
-
-class RecordRefusedError(BrokerUnavailableError):
-    """Kafka will not take this record however often it is sent: change it, or the limit that refuses it."""
-
-
-_REFUSALS = (
-    InvalidTopicError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
 
 
 class OutgoingRecord(msgspec.Struct, frozen=True):
@@ -245,7 +224,7 @@ class Producer:
                     return outcome
                 await outcome
         except (KafkaError, OSError) as error:  # a time-out is an OSError
-            return _unavailable(error)
+            return not_taken(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -268,7 +247,7 @@ class Producer:
                         refused[line] = outcome
                     outcomes.append(outcome)
         except TimeoutError as error:
-            outcomes += [_unavailable(error)] * (len(records) - len(outcomes))
+            outcomes += [not_taken(error)] * (len(records) - len(outcomes))
         futures = [outcome for outcome in outcomes if isinstance(outcome, asyncio.Future)]
         if futures:
             await asyncio.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
@@ -283,7 +262,7 @@ class Producer:
                 headers=list(record.headers),
             )
         except (KafkaError, OSError) as error:
-            return _unavailable(error)
+            return not_taken(error)
 
     def _ready(self) -> Any:
         if self._producer is None:
@@ -302,22 +281,13 @@ def _ack(future: asyncio.Future[Any]) -> BrokerUnavailableError | None:
     if future.cancelled():
         return BrokerUnavailableError("the producer was stopped before Kafka acknowledged")
     error = future.exception()
-    return None if error is None else _unavailable(error)
+    return None if error is None else not_taken(error)
 
 
 def _retrieved(future: asyncio.Future[Any]) -> None:
     """Take the outcome of a send nobody waits for any more, so that asyncio does not complain about it."""
     if not future.cancelled():
         future.exception()
-
-
-def _unavailable(error: BaseException) -> BrokerUnavailableError:
-    if isinstance(error, BrokerUnavailableError):
-        return error
-    if isinstance(error, _REFUSALS):
-        return RecordRefusedError(f"Kafka refuses the record: {type(error).__name__} {error}")
-    reason = "no ack in time" if isinstance(error, TimeoutError) else f"{type(error).__name__} {error}"
-    return BrokerUnavailableError(f"Kafka did not take the record: {reason}")
 
 
 async def _close(producer: Any) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import os
 from collections.abc import Sequence
 
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.kafka_groups import GroupState, read_group
-from chassis.producer import BrokerUnavailableError
 from contracts.topics import TopicCard
 from plumbline import databases, deployment
 from plumbline.doctor.finding import Finding

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.health import Check
 from chassis.kafka_admin import compare_topics
-from chassis.producer import BrokerUnavailableError
 from plumbline import deployment
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import SERVICE_URLS, Patient

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chassis.producer import BrokerUnavailableError, OutgoingRecord, RecordRefusedError
+from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError
+from chassis.producer import OutgoingRecord
 
 Line = tuple[str, bytes]
 """Topic and key: what Kafka keeps in order."""

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import asyncpg
 
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.messages import unpack_headers
 from chassis.postgres import Session
-from chassis.producer import BrokerUnavailableError, OutgoingRecord
+from chassis.producer import OutgoingRecord
 from chassis.relay.floors import Floors
 from chassis.relay.holds import Holds, Verdict, judge
 

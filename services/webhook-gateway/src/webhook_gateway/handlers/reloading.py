@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from chassis.broker_errors import BrokerUnavailableError
 from chassis.health import Check
 from chassis.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
-from chassis.producer import BrokerUnavailableError
 from chassis.settings import SettingsError
 from chassis.topics_guard import TopicsMissingError
 from webhook_gateway.domain.reload import Watched
