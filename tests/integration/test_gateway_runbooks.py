@@ -1,5 +1,6 @@
 """The gateway's two runbooks, followed to the letter on a running system."""
 
+import base64
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,9 +11,12 @@ from chassis import clock
 from harness import Finished, Infra, Stack, eventually, start_services
 from integration.following import Operator
 from plumbline.doctor.patient import SERVICE_URLS
+from webhook_gateway.domain.verification.keys import read_secret
+from webhook_gateway.domain.verification.scheme import KeyForm
 
 OLD = "whsec_the-old-secret-of-thirty-two-bytes"
 NEW = "whsec_the-new-secret-of-thirty-two-bytes"
+QUO = "whsec_" + base64.b64encode(b"the key of Quo, in thirty-two by").decode()
 REFUSALS = 4
 
 
@@ -29,6 +33,8 @@ class Company:
             "OLD": OLD,
             "NEW": NEW,
             "SECRET_FILE": str(self._folder / "stripe"),
+            "SECRET": NEW,
+            "BASE64_SECRET": QUO,
             "GATEWAY": self.stack.url("webhook-gateway"),
         }
         return Operator(runbook, self.stack, self._infra, self._folder, words)
@@ -49,6 +55,7 @@ async def company(infra: Infra, tmp_path: Path) -> AsyncGenerator[Company]:
         "ENABLE_WEBHOOK_VALIDATION": "true",
         "STRIPE_WEBHOOK_SECRET": "",
         "STRIPE_WEBHOOK_SECRET_FILE": str(tmp_path / "stripe"),
+        "QUO_WEBHOOK_SECRET": QUO,
     }
     async with start_services(infra, *SERVICE_URLS, env=env) as stack:
         yield Company(stack, infra, tmp_path)
@@ -69,8 +76,12 @@ async def test_a_provider_whose_secret_was_rolled_is_found_by_the_runbook(compan
     assert f"deliveries of stripe: {REFUSALS} of {REFUSALS} were refused, most as signature_mismatch" in (
         doctor.stdout
     )
-    (sources,) = await operator.follow("2. Compare the secrets")
+    sources, new, quo = await operator.follow("2. Compare the secrets")
     assert sources.exit_code == 0
+    assert read_secret(OLD, KeyForm.TEXT).fingerprint in sources.stdout
+    assert new.stdout.strip() == read_secret(NEW, KeyForm.TEXT).fingerprint
+    assert new.stdout.strip() not in sources.stdout
+    assert quo.stdout.strip() in sources.stdout
     signed, delivered = await operator.follow("3. Try the door yourself")
     assert (signed.exit_code, signed.stderr) == (0, "")
     assert (delivered.exit_code, delivered.stdout) == (0, '{"received": true}')
