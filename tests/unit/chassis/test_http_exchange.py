@@ -1,6 +1,8 @@
 """Answers over a real connection: ready-made ones and uvicorn's own, one after the other and in one write."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from chassis import http_protocol
+from chassis import http_flow, http_protocol
 from chassis.http_protocol import HEAD_BYTES_MAX, REQUESTS_WAITING_MAX, BoundedHttpProtocol
 from harness import eventually
 
@@ -148,14 +150,20 @@ async def test_requests_sent_at_once_are_answered_in_order(ground: Ground) -> No
     assert [scope["path"] for scope in ground.seen] == ["/0", "/1", "/2", "/3"]
 
 
-async def test_client_that_went_away_gets_no_answer_and_ends_nothing(ground: Ground) -> None:
+@pytest.mark.parametrize("how", ["closes", "resets"])
+async def test_client_that_went_away_ends_nothing(ground: Ground, how: str) -> None:
     ground.go_on.clear()
     async with connected(ground) as (_, writer):
         writer.write(GET)
         await eventually(lambda: bool(ground.bodies))
-    await eventually(lambda: not ground.state.connections)
+        if how == "resets":
+            lingering_not = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering_not)
+    if how == "resets":  # who only closes may still read
+        await eventually(lambda: not ground.state.connections)
     ground.go_on.set()
     await eventually(lambda: not ground.state.tasks)
+    await eventually(lambda: not ground.state.connections)
     async with connected(ground) as (reader, writer):
         writer.write(GET)
         assert (await answer(reader))[1] == BODY
@@ -236,7 +244,7 @@ async def test_long_body_in_many_pieces_is_something(ground: Ground) -> None:
 async def test_client_that_does_not_read_its_answer_is_let_go(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(http_flow, "UNREAD_SECONDS_MAX", 0.1)
     ground.headers, ground.pieces = [], (b"p" * 32 * 1024 * 1024,)
     async with connected(ground) as (_, writer):
         writer.write(GET)
@@ -249,7 +257,7 @@ async def test_client_that_reads_slowly_gets_all_of_it(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look finds less to be read than the one before, though never little."""
-    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(http_flow, "UNREAD_SECONDS_MAX", 0.3)
     ground.headers, ground.pieces = [], (b"p" * 24 * 1024 * 1024,)
     async with connected(ground) as (reader, writer):
         writer.write(GET)

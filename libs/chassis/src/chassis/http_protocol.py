@@ -2,23 +2,23 @@
 
 uvicorn waits without end for the head of a request, its line and headers, and keeps however much of it comes;
 for a client that does not read its answer; and for the rest of a body that was answered before it came. It
-queues however many requests one read brings, and reads on while they wait.
+queues however many requests one read brings, and reads on while they wait. It gives no answer to a client
+that closed its own direction behind its request, as `nc -N` does (RFC 9293, 3.6.1).
 Of a request that asks for an upgrade it throws the body away, or takes it for the next request, because its
 parser stops behind the head (github.com/Kludex/uvicorn/issues/2722).
 """
 
 import asyncio
-from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from chassis.http_exchange import Exchange
+from chassis.http_flow import PipelineFlow, UnreadAnswer
 from chassis.problems import PROBLEM_JSON, problem_body
 
 HEAD_SECONDS_MAX = 10.0
@@ -26,8 +26,6 @@ HEAD_SECONDS_MAX = 10.0
 HEAD_BYTES_MAX = 64 * 1024
 """Nobody who means well sends a quarter of this. While a head is not whole, one read more is held. As much
 may come of whatever else says nothing yet: a trailer, a chunk's extension, line ends between requests."""
-UNREAD_SECONDS_MAX = 30.0
-"""A client that reads nothing of its answer for so long is let go: its connection is aborted."""
 REQUESTS_WAITING_MAX = 100
 """Behind the one that is worked on, of one connection."""
 
@@ -52,25 +50,12 @@ class TooManyRequestsError(ValueError):
     """More wait than are kept: this one and those behind it are not looked at."""
 
 
-class _Flow(FlowControl):
-    """Does not read on while requests wait behind the one that is worked on."""
-
-    def __init__(self, transport: asyncio.Transport, waiting: Collection[Any]) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
-
-    def resume_reading(self) -> None:
-        if self.read_paused and not self._waiting:
-            super().resume_reading()
-
-
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. What is not said here is uvicorn's."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
-        self._unread_deadline: asyncio.TimerHandle | None = None
         self._has_begun = False
         self._in_body = False
         self._has_told = False
@@ -87,13 +72,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """A head is awaited from now on."""
         super().connection_made(transport)
-        self.flow = _Flow(transport, self.pipeline)
+        self.flow = PipelineFlow(transport, self.pipeline)
+        self._unread = UnreadAnswer(transport, self.loop)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
         self._stop_waiting()
-        self._stop_waiting_for_reader()
+        self._unread.forget()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -115,14 +101,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._is_too_large = True
             self.send_400_response("")
 
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio asks for it
+        """The client says no more. If it said all of a request it gets the answer, and then the end."""
+        cycle: Any = self.cycle  # none before the first
+        if self._in_body or cycle is None or cycle.response_complete:
+            return False  # asyncio closes
+        self._end_behind(cycle)
+        return True
+
     def pause_writing(self) -> None:
         """The client does not read: for a while."""
         super().pause_writing()
-        self._await_reader()
+        self._unread.watch()
 
     def resume_writing(self) -> None:
         """It does."""
-        self._stop_waiting_for_reader()
+        self._unread.forget()
         super().resume_writing()
 
     def on_message_begin(self) -> None:
@@ -168,7 +162,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The answer is written: the next request begins, or is awaited for a while."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
-            self._await_reader()
+            self._unread.watch()
             return
         following = self.pipeline.pop() if self.pipeline else None
         self.flow.resume_reading()
@@ -189,7 +183,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._close_when_idle(left)
         else:
             self.transport.close()
-            self._await_reader()
+            self._unread.watch()
 
     def send_400_response(self, msg: str) -> None:
         """What came cannot be understood, or not be borne: the connection ends, with a word if possible."""
@@ -283,23 +277,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-    def _await_reader(self) -> None:
-        unread = self.transport.get_write_buffer_size()
-        if unread and self._unread_deadline is None:
-            self._unread_deadline = self.loop.call_later(UNREAD_SECONDS_MAX, self._give_up_on_reader, unread)
-
-    def _give_up_on_reader(self, unread_before: int) -> None:
-        self._unread_deadline = None
-        if self.transport.get_write_buffer_size() < unread_before:
-            self._await_reader()  # it reads, if slowly
-        else:
-            self.transport.abort()
-
-    def _stop_waiting_for_reader(self) -> None:
-        if self._unread_deadline is not None:
-            self._unread_deadline.cancel()
-            self._unread_deadline = None
 
     def _give_up_on_head(self) -> None:
         self._deadline = None
