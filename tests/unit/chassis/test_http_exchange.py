@@ -195,6 +195,13 @@ async def test_path_and_query_are_read_as_asgi_wants_them(ground: Ground) -> Non
     assert (scope["method"], scope["http_version"], scope["headers"]) == ("GET", "1.1", [(b"x-name", b"V")])
 
 
+async def test_space_around_a_value_is_no_part_of_it(ground: Ground) -> None:
+    async with connected(ground) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX-One: \t v w \t \r\nX-Two:\r\n\r\n")
+        await answer(reader)
+    assert ground.seen[0]["headers"][1:] == [(b"x-one", b"v w"), (b"x-two", b"")]
+
+
 async def test_trailers_are_no_headers(ground: Ground) -> None:
     async with connected(ground) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Late: 1\r\n\r\n")

@@ -125,6 +125,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._has_begun = self._has_told = True
         self._idle_since = None
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """As uvicorn's, but for spaces behind a value, which are no part of it (RFC 9110, 5.5)."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value.rstrip(b" \t")))
+
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
         self._has_told = True
