@@ -131,11 +131,13 @@ def play_demo() -> None:
 def apply_topics(
     replication_factor: Annotated[int, typer.Option(help="Copies of each partition; 3 in production.")] = 1,
 ) -> None:
-    """Create the topics that are missing.
+    """Create the topics that are missing, one for each source of WEBHOOK_SOURCES_FILE among them.
 
-    Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL and what belongs to it, and TOPIC_PREFIX.
+    Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL and what belongs to it, and TOPIC_PREFIX. Without
+    KAFKA_BOOTSTRAP the stack of this state directory gets them.
     """
-    created = asyncio.run(deployment.apply_topics(replication_factor))
+    kafka = patient.kafka_of(place.from_environment(os.environ), os.environ)
+    created = asyncio.run(deployment.apply_topics(kafka, replication_factor))
     typer.echo(f"created {', '.join(created)}" if created else "all topics exist")
 
 

@@ -43,10 +43,9 @@ def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
     return (*TOPICS, *map(webhook_topic, cast("dict[str, object]", named)))
 
 
-async def apply_topics(replication_factor: int) -> list[str]:
+async def apply_topics(kafka: KafkaConnection, replication_factor: int) -> list[str]:
     """Create the topics that are missing; returns their names."""
-    wanted = topics(os.environ)
-    return await create_topics(kafka_connection(), wanted, replication_factor=replication_factor)
+    return await create_topics(kafka, topics(os.environ), replication_factor=replication_factor)
 
 
 async def apply_databases(environ: Mapping[str, str]) -> list[str]:

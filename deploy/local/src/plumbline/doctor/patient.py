@@ -54,6 +54,15 @@ def find(place: Place, environ: Mapping[str, str]) -> Patient:
     )
 
 
+def kafka_of(place: Place, environ: Mapping[str, str]) -> KafkaConnection:
+    """The Kafka that KAFKA_BOOTSTRAP names; without it, that of the stack that runs from `place`.
+
+    `StackError` if there is neither.
+    """
+    content = None if "KAFKA_BOOTSTRAP" in environ else stack_file.read(place.stack_file)
+    return deployment.kafka_connection() if content is None else _from_stack(content).kafka
+
+
 def _from_stack(content: stack_file.Content) -> Patient:
     postgres: dict[str, str] = content["postgres"]
     security = {"security_protocol": "PLAINTEXT"}
