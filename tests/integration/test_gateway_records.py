@@ -1,5 +1,6 @@
 """GW-9 to GW-13: what stands on the topics, byte for byte."""
 
+import hmac
 import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
@@ -135,6 +136,21 @@ async def test_headers_that_the_command_line_signs_make_a_delivery(
         url = f"{own.url('webhook-gateway')}/webhooks/{source}"
         answer = await http.post(url, content=file.read_bytes(), headers=json.loads(signed.stdout))
         assert answer.status_code == 200
+
+
+async def test_command_line_signs_with_a_secret_that_counts(own: Stack, tmp_path: Path) -> None:
+    (tmp_path / "body.json").write_bytes(b"{}")
+    secret = own.secrets["stripe"]
+    ended = f"{secret}-of-old;until=2026-01-01T00:00:00Z"
+    sign = ("webhook-gateway", "sign", "--source", "stripe", "--body", str(tmp_path / "body.json"), "--json")
+    signed = await own.run(*sign, env={"STRIPE_WEBHOOK_SECRET": f"{ended},{secret}"})
+    timestamp = json.loads(signed.stdout)["stripe-signature"].split(",")[0].removeprefix("t=")
+    expected = hmac.digest(secret.encode(), f"{timestamp}.{{}}".encode(), "sha256").hex()
+    assert json.loads(signed.stdout)["stripe-signature"] == f"t={timestamp},v1={expected}"
+    refused = await own.run(*sign, env={"STRIPE_WEBHOOK_SECRET": ended})
+    assert (refused.exit_code, "only secrets that have ended" in refused.stderr) == (2, True)
+    shown = await own.run("webhook-gateway", "sources", env={"STRIPE_WEBHOOK_SECRET": ended})
+    assert "ended 2026-01-01" in shown.stdout
 
 
 async def test_sources_are_shown_without_their_secrets(own: Stack) -> None:

@@ -1,8 +1,9 @@
 """What Twilio and Square sign besides the body: the URL that was called, and a form's fields."""
 
 import hashlib
+import json
 from dataclasses import replace
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 from hypothesis import example, given
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import BODY, NOW, PUBLIC_URL, SECRET, accepting
 from webhook_gateway.domain.document import FormKind, find_challenge, read_document
+from webhook_gateway.domain.identity import Identity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
-from webhook_gateway.domain.strict_json import Document
+from webhook_gateway.domain.source import IDENTITIES
+from webhook_gateway.domain.strict_json import Document, Outline
 from webhook_gateway.domain.verification import SCHEMES, CannotSignError, Sending, Verified, sign, verify
 from webhook_gateway.domain.verification.algorithms import make_hmac
 from webhook_gateway.domain.verification.called import request_urls
@@ -202,6 +205,27 @@ def test_json_in_a_form_says_what_it_says_without_one(body: bytes) -> None:
 )
 def test_form_without_its_json_is_not_read(body: bytes) -> None:
     assert read_document(body, FORM, forms=FormKind.PAYLOAD) == Refused(RefusalReason.BODY_NOT_JSON)
+
+
+def test_interaction_of_slack_is_known_by_the_json_in_its_form() -> None:
+    slack = IDENTITIES["slack"]
+    outline = Outline(slack.pointers())
+    pressed = {"type": "block_actions", "trigger_id": "13.7", "channel": {"id": "C1"}, "view": {"id": "V1"}}
+    body = urlencode({"payload": json.dumps(pressed)}).encode()
+    document = read_document(body, FORM, outline, forms=FormKind.EITHER)
+    assert isinstance(document, Document)
+    told = identify(document, body, slack, "chat", SignedFacts())
+    assert isinstance(told, Identity)
+    assert (told.event_id, told.type, told.key) == ("13.7", "block_actions", "C1")
+    command = urlencode({"command": "/book", "trigger_id": "13.8", "channel_id": "C2"}).encode()
+    document = read_document(command, FORM, outline, forms=FormKind.EITHER)
+    assert isinstance(document, Document)
+    told = identify(document, command, slack, "chat", SignedFacts())
+    assert isinstance(told, Identity)
+    assert (told.event_id, told.type, told.key) == ("13.8", "/book", "C2")
+    assert read_document(b"payload=%7B", FORM, outline, forms=FormKind.EITHER) == Refused(
+        RefusalReason.BODY_NOT_JSON
+    )
 
 
 @pytest.mark.parametrize(

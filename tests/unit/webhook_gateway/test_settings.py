@@ -101,6 +101,51 @@ def test_several_secrets_with_an_end_are_read(environment: pytest.MonkeyPatch) -
     assert second.ends_at is None
 
 
+@pytest.mark.parametrize("mark", ["; until=", ";UNTIL=", ";until = ", " ;until="])
+def test_end_counts_however_it_is_spaced(environment: pytest.MonkeyPatch, mark: str) -> None:
+    environment.setenv("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET}{mark}2026-12-01T00:00:00Z")
+    (secret,) = configured_sources(load_settings(GatewaySettings))["stripe"].accepted[0].secrets
+    assert secret.key.decode() == STRIPE_SECRET
+    assert secret.ends_at is not None
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        (";unitl=2026-12-01T00:00:00Z", "something like an end"),
+        (";until 2026-12-01", "something like an end"),
+        (";2026-12-01", "something like an end"),
+        (",", "a comma with nothing"),
+        (f",,{STRIPE_SECRET}", "a comma with nothing"),
+    ],
+)
+def test_slip_behind_a_secret_is_no_part_of_it(
+    environment: pytest.MonkeyPatch, behind: str, told: str
+) -> None:
+    """Taken for a part of the key it would close the door that was open."""
+    environment.setenv("STRIPE_WEBHOOK_SECRET", STRIPE_SECRET + behind)
+    with pytest.raises(SettingsError, match=f"STRIPE_WEBHOOK_SECRET has {told}") as refusal:
+        configured_sources(load_settings(GatewaySettings))
+    assert STRIPE_SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("QUO_WEBHOOK_SECRET", '"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"', "a quotation mark"),
+        ("QUO_WEBHOOK_SECRET", "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begin with whsec_"),
+        ("OPENPHONE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begins with whsec_"),
+    ],
+)
+def test_secret_of_another_kind_is_told_from_its_beginning(
+    environment: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    environment.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"{variable} is not base64.*{told}") as refusal:
+        configured_sources(load_settings(GatewaySettings))
+    assert "MfKQ" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     "end",
     ["tomorrow", "", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "2026-12-01T00:00:00Z\udcff"],

@@ -11,6 +11,7 @@ from chassis.settings import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, NOW
 from webhook_gateway.domain.document import FormKind
 from webhook_gateway.domain.identity import HeaderName
+from webhook_gateway.domain.source import AnswerKind
 from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file
 
@@ -87,9 +88,10 @@ def test_every_known_scheme_needs_its_name_and_a_variable_and_no_more_than_its_u
     ("schemes", "forms"),
     [
         (["github"], FormKind.PAYLOAD),
-        (["slack"], FormKind.FIELDS),
+        (["slack"], FormKind.EITHER),
         (["twilio"], FormKind.FIELDS),
-        (["github", "slack"], FormKind.FIELDS),
+        (["github", "slack"], FormKind.EITHER),
+        (["slack", "twilio"], FormKind.FIELDS),
         (["stripe", "github"], FormKind.PAYLOAD),
         (["stripe", "shopify"], None),
     ],
@@ -101,6 +103,23 @@ def test_forms_are_read_as_the_schemes_send_them(
     tables = [acme(f'scheme = "{each}"', 'secret_variable = "ACME_SECRET"', url) for each in schemes]
     (source,) = read_sources_file(written(tmp_path, "\n".join(tables)))
     assert source.forms is forms
+
+
+def test_header_may_be_written_as_the_provider_writes_it(tmp_path: Path) -> None:
+    text = HMAC.replace('"x-acme-signature"', '"X-Acme-Signature"')
+    (source,) = read_sources_file(written(tmp_path, text))
+    assert source.accepted[0].scheme.signature_header == "x-acme-signature"
+
+
+def test_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (source,) = read_sources_file(written(tmp_path, "\ufeff" + HMAC))
+    assert source.name == "acme"
+
+
+def test_answer_is_as_the_file_says(tmp_path: Path) -> None:
+    (source,) = read_sources_file(written(tmp_path, HMAC + '[sources.acme]\nanswer = "twiml"\n'))
+    assert source.answer is AnswerKind.TWIML
+    assert read_sources_file(written(tmp_path, HMAC))[0].answer is AnswerKind.JSON
 
 
 def test_secret_is_read_from_the_file_that_its_variable_names(
@@ -123,12 +142,24 @@ def test_secret_is_read_from_the_file_that_its_variable_names(
         ("sources = " + "9" * 5000, "no TOML: it holds a number of too many digits"),
         (acme(f"hmac.window_seconds_max = 0x{'f' * 9000}"), "accept.0.hmac.window_seconds_max: "),
         ('[sources."a\\nb"]\naccept = []', r"sources.a\nb.[key]: names are lower-case"),
-        ('"a\\u2028b" = 1', r"a\u2028b: Extra inputs"),
+        ('"a\\u2028b" = 1', r"a\u2028b: is no key of this table; there are sources"),
         (HMAC.replace('"/event/id"', r'"event\nid"'), r'"event\nid" is no JSON Pointer'),
         ("[sources.Acme]\naccept = []", "names are lower-case"),
         ("[sources.stripe]\naccept = []", "not stripe"),
         ("[sources.acme]\naccept = []", "sources.acme.accept"),
-        (acme('scheme = "github"'), "sources.acme.accept.0.secret_variable: Field required"),
+        (acme('scheme = "github"'), "sources.acme.accept.0.secret_variable: is missing"),
+        ("", "sources: is missing"),
+        ('[sources.acme.accept]\nscheme = "github"', "write [[sources.acme.accept]] above it"),
+        (acme('sheme = "github"'), "sheme: is no key of this table; there are scheme, hmac, secret_variable"),
+        (HMAC.replace("hmac.digest", "hmac.hash"), "hmac.hash: is no key of this table; there are header,"),
+        (
+            HMAC.replace("booking_id", "booking"),
+            "identity.booking: is no key of this table; there are event_id,",
+        ),
+        ("[sources.acme]\nverified = true", "acme.verified: is no key of this table; there are accept,"),
+        ('[sources.acme.identity]\nevent_id = "/id"', 'identity.event_id: is an array: write ["…"]'),
+        ('[sources.acme]\nalways_verified = "yes"', "acme.always_verified: Input should be a valid boolean"),
+        ('[sources.acme]\nanswer = "xml"', "acme.answer: Input should be 'json', 'empty' or 'twiml'"),
         (
             acme('scheme = "gitlab"', 'secret_variable = "ACME_SECRET"'),
             "sources.acme.accept.0.scheme: is not known",

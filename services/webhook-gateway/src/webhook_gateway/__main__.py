@@ -16,7 +16,7 @@ from chassis.cli import CommandError, add_serve, build_cli, run_cli
 from chassis.settings import load_settings
 from contracts.topics import webhook_topic
 from webhook_gateway.domain.source import Source
-from webhook_gateway.domain.verification import FORM, AcceptedScheme, CannotSignError, Sending, sign
+from webhook_gateway.domain.verification import FORM, AcceptedScheme, CannotSignError, Secret, Sending, sign
 from webhook_gateway.main import build
 from webhook_gateway.settings import (
     SERVICE,
@@ -54,7 +54,8 @@ class SourceRow(TypedDict):
 def show_sources(as_json: AsJson = False) -> None:
     """Show the configured sources, the schemes they accept and which secrets are loaded.
 
-    Secrets appear by fingerprint only: the first digits of the key's SHA-256.
+    Reads the same variables as the gateway, from this shell; what a running gateway has loaded is told by
+    `plumbline doctor`. Secrets appear by fingerprint only: the first digits of the key's SHA-256.
     """
     settings = load_settings(OfflineSettings)
     sources, validated = configured_sources(settings).values(), settings.validation_enabled
@@ -62,7 +63,10 @@ def show_sources(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("source", "scheme", Column("secrets", no_wrap=True), "unsigned", box=SIMPLE)
+    # What does not fit is continued below: two schemes of one beginning must not look alike.
+    table = Table(
+        *(Column(name, overflow="fold") for name in ("source", "scheme", "secrets", "unsigned")), box=SIMPLE
+    )
     for row in rows:
         secrets = "\n".join(map(_secret_text, row["secrets"])) or f"none: set {row['variable']}"
         unsigned = "refused" if row["always_verified"] or validated else "accepted"
@@ -90,7 +94,11 @@ def _moment(ends_at: datetime | None) -> str | None:
 
 
 def _secret_text(secret: SecretRow) -> str:
-    return secret["fingerprint"] + (f" until {secret['ends_at'][:16]}Z" if secret["ends_at"] else "")
+    ends_at = secret["ends_at"]
+    if ends_at is None:
+        return secret["fingerprint"]
+    word = "until" if clock.now() < datetime.fromisoformat(ends_at) else "ended"
+    return f"{secret['fingerprint']} {word} {ends_at[:16]}Z"
 
 
 @cli.command(name="sign")
@@ -100,11 +108,11 @@ def sign_delivery(
     scheme: Annotated[str | None, typer.Option(help="Which of the source's schemes.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the headers of a correct delivery, signed now with the source's first secret.
+    """Print the headers of a correct delivery, signed now with the first of the source's secrets that counts.
 
-    Send it with: curl -H @HEADERS --data-binary @BODY URL
+    Reads the same variables as the gateway. Send it with: curl -H @HEADERS --data-binary @BODY URL
     """
-    accepted = _scheme_to_sign_with(source, scheme)
+    accepted, secret = _to_sign_with(source, scheme)
     try:
         content = body.read_bytes()
     except OSError as error:
@@ -115,7 +123,7 @@ def sign_delivery(
         content, clock.now(), f"msg_{clock.new_id()}", accepted.public_url, content_type=media_type
     )
     try:
-        headers = sign(accepted.scheme, accepted.secrets[0], sending)
+        headers = sign(accepted.scheme, secret, sending)
     except CannotSignError as error:
         raise CommandError(f"--source: {error}") from None
     headers["content-type"] = media_type
@@ -125,7 +133,7 @@ def sign_delivery(
         typer.echo("\n".join(f"{name}: {value}" for name, value in headers.items()))
 
 
-def _scheme_to_sign_with(source_name: str, scheme_name: str | None) -> AcceptedScheme:
+def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[AcceptedScheme, Secret]:
     sources = configured_sources(load_settings(OfflineSettings))
     if source_name not in sources:
         raise CommandError(f"--source: {source_name} is not configured; there are {', '.join(sources)}")
@@ -135,10 +143,14 @@ def _scheme_to_sign_with(source_name: str, scheme_name: str | None) -> AcceptedS
         names = ", ".join(each.scheme.name for each in offered)
         raise CommandError(f"--scheme: {source_name} does not accept {scheme_name}; it accepts {names}")
     for accepted in wanted:
-        if accepted.secrets:
-            return accepted
+        for secret in accepted.secrets:
+            if secret.is_live(clock.now()):
+                return accepted, secret
     variables = " or ".join(each.variable for each in wanted)
-    raise CommandError(f"{source_name} has no secret to sign with: set {variables}")
+    state = (
+        "only secrets that have ended" if any(each.secrets for each in wanted) else "no secret to sign with"
+    )
+    raise CommandError(f"{source_name} has {state}: set {variables}")
 
 
 def main() -> None:

@@ -10,19 +10,21 @@ from litestar.types import Message, Send
 from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.policy import Refusal
+from webhook_gateway.domain.source import AnswerKind
 
 RECEIVED = b'{"received": true}'
+_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 _Messages = tuple[Message, Message]
 """Head and body of an answer, as ASGI wants them."""
 
 DETAILS: dict[RefusalReason, str] = {
     RefusalReason.SIGNATURE_MISSING: "no signature header of this source's schemes: is this the right URL?",
-    RefusalReason.SIGNATURE_MALFORMED: "a signature header is repeated or not of its scheme's form",
+    RefusalReason.SIGNATURE_MALFORMED: "a signature header is missing, repeated or not of its scheme's form",
     RefusalReason.SIGNATURE_MISMATCH: "no secret of ours made this signature: compare them",
     RefusalReason.TIMESTAMP_OUTSIDE_WINDOW: "signed too long ago or in the future: compare clocks",
     RefusalReason.SECRET_NOT_CONFIGURED: "we have no signing secret for this; deliver again",
-    RefusalReason.BODY_TOO_LARGE: "the body is larger than this endpoint takes",
+    RefusalReason.BODY_TOO_LARGE: "the body is larger than this endpoint takes (GATEWAY_BODY_BYTES_MAX)",
     RefusalReason.BODY_NOT_JSON: "the body is not JSON: UTF-8, well-formed, at most 64 levels deep",
     RefusalReason.BODY_INCOMPLETE: "the body did not arrive in time, or in too many pieces; deliver again",
     RefusalReason.EVENT_ID_MISSING: "the body names no event id, which this source's events always have",
@@ -39,10 +41,10 @@ def kind_of(reason: RefusalReason) -> str:
     return reason.value.replace("_", "-")
 
 
-async def answer_received(send: Send, challenge: str | None = None) -> None:
+async def answer_received(send: Send, kind: AnswerKind, challenge: str | None = None) -> None:
     """200: the broker has it. A challenge is handed back, for whoever asks whether we are the right ones."""
     if challenge is None:
-        await _send(send, _RECEIVED)
+        await _send(send, _RECEIVED[kind])
     else:
         body = msgspec.json.encode({"challenge": challenge})
         await _send(send, _messages(HTTPStatus.OK, "application/json", body))
@@ -99,4 +101,8 @@ async def _send(send: Send, messages: _Messages) -> None:
         await send(message)
 
 
-_RECEIVED = _messages(HTTPStatus.OK, "application/json", RECEIVED)
+_RECEIVED = {
+    AnswerKind.JSON: _messages(HTTPStatus.OK, "application/json", RECEIVED),
+    AnswerKind.EMPTY: _messages(HTTPStatus.OK, "text/plain", b""),
+    AnswerKind.TWIML: _messages(HTTPStatus.OK, "text/xml", _TWIML),
+}

@@ -30,6 +30,10 @@ _CHALLENGE = Schema(
     required=["challenge"],
     properties={"challenge": Schema(type=OpenAPIType.STRING)},
 )
+_EMPTY = Schema(type=OpenAPIType.STRING, max_length=0, description='A source with `answer = "empty"`')
+_TWIML = Schema(
+    type=OpenAPIType.STRING, description='A source with `answer = "twiml"`: an empty `<Response/>`'
+)
 _FORM = Schema(
     type=OpenAPIType.OBJECT,
     description="From senders of forms (GitHub, Slack, Twilio)",
@@ -52,7 +56,11 @@ def describe_webhooks(app: Litestar) -> None:
 def _operation(operation_id: str) -> Operation:
     received = OpenAPIResponse(
         description="The broker has acknowledged the record",
-        content={"application/json": OpenAPIMediaType(schema=Schema(any_of=[_CHALLENGE, _RECEIVED]))},
+        content={
+            "application/json": OpenAPIMediaType(schema=Schema(any_of=[_CHALLENGE, _RECEIVED])),
+            "text/plain": OpenAPIMediaType(schema=_EMPTY),
+            "text/xml": OpenAPIMediaType(schema=_TWIML),
+        },
     )
     refusals = {str(status): _refused(status, kinds) for status, kinds in _refusals().items()}
     return Operation(

@@ -17,7 +17,7 @@ from webhook_gateway.api.answers import answer_received, answer_refusal
 from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, IncomingBody, Room
 from webhook_gateway.domain.client_address import client_address
 from webhook_gateway.domain.policy import Passed, Refusal, refuse
-from webhook_gateway.domain.source import Source
+from webhook_gateway.domain.source import AnswerKind, Source
 from webhook_gateway.handlers.deliveries import Delivery, DeliveryHandler
 from webhook_gateway.handlers.observations import SOURCE_UNKNOWN, Observations
 from webhook_gateway.handlers.records import Headers, RefusedRequest
@@ -110,7 +110,8 @@ class WebhookEndpoint:
         if isinstance(outcome, Passed):
             del body  # its room is given back
             self._requests.count(label, outcome.verification.value)
-            await answer_received(send, outcome.challenge)
+            kind = source.answer if source else AnswerKind.JSON
+            await answer_received(send, kind, outcome.challenge)
             return
         self._requests.count(label, outcome.reason.value)
         self._refusals.note(outcome, self._remembered(label, request, body))

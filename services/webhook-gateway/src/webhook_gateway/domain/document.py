@@ -23,6 +23,8 @@ class FormKind(Enum):
 
     FIELDS = auto()
     """An object of texts; of a repeated name the last counts."""
+    EITHER = auto()
+    """The JSON in the field `payload` where there is one, else an object of texts (Slack's interactions)."""
     PAYLOAD = auto()
     """The JSON in the field `payload` (docs.github.com, "Creating webhooks", on the content type)."""
 
@@ -41,8 +43,16 @@ def read_document(
         forms: what it says if it is a form; None: it may be none.
     """
     if forms and any(name == b"content-type" and is_form(value) for name, value in headers):
-        return _read_fields(body) if forms is FormKind.FIELDS else _read_payload(body, outline)
+        return _read_form(body, outline, forms)
     return strict_json.parse(body, outline)
+
+
+def _read_form(body: bytes, outline: Outline | None, forms: FormKind) -> Document | Refused:
+    if forms is FormKind.FIELDS:
+        return _read_fields(body)
+    if forms is FormKind.EITHER and "payload" not in (_fields(body, errors="replace") or {}):
+        return _read_fields(body)
+    return _read_payload(body, outline)
 
 
 def _read_fields(body: bytes) -> Document | Refused:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 from webhook_gateway.domain.document import CHALLENGE_POINTERS, FormKind
@@ -18,6 +19,19 @@ NAMES_TAKEN = frozenset({"stripe", "sms", "rejected", "unknown"})
 """The sources that are always there, the topic of refusals, and the label of nobody's requests."""
 
 
+class AnswerKind(StrEnum):
+    """What a sender gets to read with its 200."""
+
+    JSON = "json"
+    """`{"received": true}`."""
+    EMPTY = "empty"
+    """Nothing: Slack shows its users what stands in an answer to a command, and rejects JSON that it does not
+    know as an answer to a dialog (docs.slack.dev, on `view_submission`)."""
+    TWIML = "twiml"
+    """A TwiML document that asks for nothing: an incoming message or call that is answered with anything but
+    XML is an error at Twilio (its error 12300)."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A sender of webhooks.
@@ -29,6 +43,7 @@ class Source:
         always_verified: verified even with ENABLE_WEBHOOK_VALIDATION off (GW-8).
         forms: what a body says that is a form; None: it has to be JSON, whatever its type says.
         answers_challenge: whether a `url_verification` is answered with its challenge (Slack).
+        answer: what it is answered otherwise.
     """
 
     name: str
@@ -37,6 +52,7 @@ class Source:
     always_verified: bool
     forms: FormKind | None = None
     answers_challenge: bool = False
+    answer: AnswerKind = AnswerKind.JSON
 
     @cached_property
     def outline(self) -> Outline:
@@ -96,7 +112,12 @@ IDENTITIES: Mapping[str, IdentityRule] = {
     "slack": IdentityRule(
         event_id=(parse_pointer("/event_id"), parse_pointer("/trigger_id")),
         event_type=(parse_pointer("/event/type"), parse_pointer("/command"), parse_pointer("/type")),
-        object_id=(parse_pointer("/event/channel"), parse_pointer("/channel_id")),
+        object_id=(
+            parse_pointer("/event/channel"),
+            parse_pointer("/channel_id"),
+            parse_pointer("/channel/id"),
+            parse_pointer("/view/id"),
+        ),
         occurred_at=(parse_pointer("/event_time"),),
     ),
     "twilio": IdentityRule(
@@ -122,7 +143,7 @@ IDENTITIES: Mapping[str, IdentityRule] = {
 }
 """By scheme, where its deliveries say who they are. SendGrid's array of events is one; its id is derived."""
 
-FORM_SCHEMES: Mapping[str, FormKind] = {"slack": FormKind.FIELDS, "github": FormKind.PAYLOAD}
+FORM_SCHEMES: Mapping[str, FormKind] = {"slack": FormKind.EITHER, "github": FormKind.PAYLOAD}
 """Send forms besides JSON: GitHub where a hook was made without a content type (REST API, `content_type`).
 
 Schemes that sign `{form}` send them by their description.

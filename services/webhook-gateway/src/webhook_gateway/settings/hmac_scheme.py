@@ -29,6 +29,7 @@ ITEM_CHARACTERS_MAX = 128
 
 _SIGNED_FIELD = re.compile(r"\{(?:id|timestamp|body|url|request_url|form)\}")
 _ITEM_FIELD = re.compile(r"\{(?:timestamp|signature)\}")
+_NAME = re.compile(r"[a-z0-9-]{1,64}")
 _BRACE = re.compile(r"[{}]")
 _SIGNATURE_CHARACTERS = {
     Encoding.HEX: frozenset(string.digits + "abcdef"),
@@ -53,7 +54,10 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _header_name(name: str) -> str:
+def _header_name(written: str) -> str:
+    name = written.lower()  # as ASGI hands it over
+    if not _NAME.fullmatch(name):
+        raise ValueError("is no name of a header: letters, digits and hyphens, 64 at most")
     if name in _HTTP_HEADERS:
         raise ValueError(f"is no header for it: {name} is HTTP's own")
     return name
@@ -83,7 +87,7 @@ def _item(text: str) -> str:
     return text
 
 
-_HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$"), AfterValidator(_header_name)]
+_HeaderName = Annotated[str, AfterValidator(_header_name)]
 _Item = Annotated[
     str, Field(max_length=ITEM_CHARACTERS_MAX), AfterValidator(_header_text), AfterValidator(_item)
 ]

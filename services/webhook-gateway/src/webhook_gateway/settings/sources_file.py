@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainValidator, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from chassis.settings import SettingsError
 from webhook_gateway.domain.document import FormKind
@@ -23,6 +24,7 @@ from webhook_gateway.domain.source import (
     IDENTITIES,
     NAMES_TAKEN,
     SOURCE_NAME,
+    AnswerKind,
     Source,
 )
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Scheme
@@ -98,7 +100,7 @@ class _Identity(Table):
     """Where deliveries say who they are: JSON Pointers, or `header:<name>`. What is left out is as usual."""
 
     event_id: _Places = ()
-    event_id_required: bool = False
+    event_id_required: StrictBool = False
     event_type: _Places = ()
     object_id: _Places = ()
     booking_id: _Places = ()
@@ -112,7 +114,8 @@ class _Source(Table):
     """One further sender."""
 
     accept: list[_Accept] = Field(min_length=1, max_length=8)
-    always_verified: bool = False
+    always_verified: StrictBool = False
+    answer: AnswerKind = AnswerKind.JSON
     identity: _Identity = _Identity()
 
     def read(self, name: str) -> Source:
@@ -126,6 +129,7 @@ class _Source(Table):
             always_verified=self.always_verified,
             forms=_forms([each.scheme for each in accepted]),
             answers_challenge=bool(names & CHALLENGE_SCHEMES),
+            answer=self.answer,
         )
 
 
@@ -140,7 +144,8 @@ def _forms(schemes: Sequence[Scheme]) -> FormKind | None:
 def _source_name(name: str) -> str:
     if not SOURCE_NAME.fullmatch(name) or name in NAMES_TAKEN:
         raise ValueError(
-            "names are lower-case letters, digits and hyphens, and not stripe, sms, rejected, unknown"
+            "names are lower-case letters, digits and hyphens, 39 at most and a letter first,"
+            " and not stripe, sms, rejected, unknown"
         )
     return name
 
@@ -158,9 +163,11 @@ def read_sources_file(path: str) -> list[Source]:
         SettingsError: it cannot be read, is no TOML, or says something that cannot be meant.
     """
     try:
-        file = _File.model_validate(_parsed(Path(path).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _refusal(f"cannot read {path}: {type(error).__name__}") from None
+        file = _File.model_validate(_parsed(Path(path).read_text(encoding="utf-8-sig")))
+    except OSError as error:
+        raise _refusal(f"cannot read {path}: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError:
+        raise _refusal(f"{path} is not UTF-8") from None
     except _NoTomlError as error:
         raise _refusal(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
@@ -190,8 +197,29 @@ def _refusal(what: str) -> SettingsError:
 
 
 def _explain(error: ValidationError) -> str:
-    details = (
-        f"{'.'.join(str(step) for step in detail['loc'])}: {detail['msg'].removeprefix('Value error, ')}"
-        for detail in error.errors(include_input=False, include_url=False)
-    )
-    return "; ".join(details)
+    return "; ".join(map(_one_line, error.errors(include_input=False, include_url=False)))
+
+
+def _one_line(detail: ErrorDetails) -> str:
+    """Which key is wrong and what to write instead, where pydantic speaks of Python's types."""
+    place = [str(step) for step in detail["loc"]]
+    match detail["type"]:
+        case "extra_forbidden":
+            said = f"is no key of this table; there are {', '.join(_table_of(place).model_fields)}"
+        case "missing":
+            said = "is missing"
+        case "list_type" if place[-1] == "accept":
+            said = f"is an array of tables: write [[{'.'.join(place)}]] above it"
+        case "list_type" | "tuple_type":
+            said = 'is an array: write ["…"]'
+        case _:
+            said = detail["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(place)}: {said}"
+
+
+def _table_of(place: Sequence[str]) -> type[Table]:
+    """The table that the last step of a path stands in: `sources.<name>.accept.0.hmac.<key>`."""
+    within = place[2:-1]
+    tables: dict[str, type[Table]] = {"hmac": HmacTable, "identity": _Identity, "accept": _Accept}
+    named = next((table for name, table in tables.items() if name in within), _Source)
+    return named if len(place) > len(("sources", "name")) else _File

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,7 +11,10 @@ from webhook_gateway.domain.verification.algorithms import public_key_error
 from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm
 
 _PREFIXES = {KeyForm.WHSEC_BASE64: "whsec_", KeyForm.WHPK_BASE64: "whpk_"}
-_UNTIL = ";until="
+_UNTIL = re.compile(r";\s*until\s*=\s*", re.IGNORECASE)
+_NEARLY_UNTIL = re.compile(r";\s*\w{0,16}\s*[=:]?\s*\d{4}-\d\d")
+"""Taken for a part of the key, a slip in the end of a secret would close the door that is open."""
+_UNTIL_WRITTEN = "<secret>;until=2026-12-01T00:00:00Z"
 _FINGERPRINT_CHARACTERS = 12
 
 
@@ -64,22 +68,24 @@ def read_secrets(text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN)
     Raises:
         SecretError: one of them cannot be used, or ends outside the years 1 to 9999 in UTC.
     """
-    return tuple(_read_with_end(part.strip(), form, bytes_min) for part in text.split(","))
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and not all(parts):
+        raise SecretError("has a comma with nothing before or behind it")
+    return tuple(_read_with_end(part, form, bytes_min) for part in parts)
 
 
 def _read_with_end(text: str, form: KeyForm, bytes_min: int) -> Secret:
-    written, mark, end = text.partition(_UNTIL)
-    if not mark:
+    written, *end = _UNTIL.split(text, maxsplit=1)
+    if not end:
+        if _NEARLY_UNTIL.search(text):
+            raise SecretError(f'has something like an end that is none: write "{_UNTIL_WRITTEN}"')
         return read_secret(written, form, bytes_min=bytes_min)
     try:
-        ends_at = datetime.fromisoformat(end)
+        ends_at = datetime.fromisoformat(end[0])
         # Whoever shows or counts it does so in UTC, which has no year 0 and no year 10000.
         moment = (ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise SecretError(
-            f'ends at no time: after "{_UNTIL}" comes a time like 2026-12-01T00:00:00Z,'
-            " not beyond the year 9999"
-        ) from error
+        raise SecretError(f'ends at no time: write "{_UNTIL_WRITTEN}", not beyond the year 9999') from error
     return read_secret(written, form, moment, bytes_min=bytes_min)
 
 
@@ -89,9 +95,25 @@ def _decoded(text: str, form: KeyForm) -> bytes:
             return text.encode()
         except UnicodeEncodeError:  # half a surrogate pair: bytes of the environment that are no UTF-8
             raise SecretError("is not UTF-8") from None  # the error holds the secret
-    text = text.removeprefix(_PREFIXES.get(form, ""))
-    padding = "=" * (-len(text) % 4)
+    prefix = _PREFIXES.get(form, "")
+    digits = text.removeprefix(prefix)
+    padding = "=" * (-len(digits) % 4)
     try:
-        return base64.b64decode(text + padding, validate=True)
+        return base64.b64decode(digits + padding, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise SecretError("is not base64, as this scheme writes its keys") from error
+        raise SecretError(f"is not base64{_hint(text, prefix)}") from error
+
+
+def _hint(text: str, prefix: str) -> str:
+    """What was probably meant, of a text that is not quoted."""
+    if text[:1] in {'"', "'"}:
+        return ": it begins with a quotation mark, leave that out"
+    keys = (
+        f"this scheme's keys begin with {prefix}"
+        if prefix
+        else "this scheme's keys begin with nothing of the kind"
+    )
+    for other in _PREFIXES.values():
+        if other != prefix and text.startswith(other) and text != other:
+            return f": it begins with {other}, and {keys}"
+    return ", as this scheme writes its keys" + (f" behind {prefix}" if prefix else "")
