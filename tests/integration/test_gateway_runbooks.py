@@ -66,7 +66,8 @@ async def test_a_provider_whose_secret_was_rolled_is_found_by_the_runbook(compan
     assert [await company.deliver(NEW) for _ in range(REFUSALS)] == [401] * REFUSALS
 
     async def on_record() -> Finished:
-        doctor, export = await operator.follow("1. See who is refused, and why")
+        doctor, export, suppressed = await operator.follow("1. See who is refused, and why")
+        assert (suppressed.exit_code, suppressed.stdout) == (0, "")
         assert len(export.stdout.splitlines()) == REFUSALS
         assert all(json.loads(line)["error"] == "signature_mismatch" for line in export.stdout.splitlines())
         return doctor

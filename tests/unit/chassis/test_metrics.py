@@ -90,3 +90,13 @@ def told_of(name: str, found: dict[str, float]) -> dict[str, float]:
         for key, value in found.items()
         if key.startswith(name) and not key.startswith(f"{name}_created")
     }
+
+
+def test_expected_count_is_told_before_the_first() -> None:
+    metrics = Metrics("gateway")
+    tally = metrics.tally("requests", "Requests", "source")
+    tally.expect("stripe")
+    assert metrics.registry.get_sample_value("gateway_requests_total", {"source": "stripe"}) == 0
+    tally.count("stripe")
+    tally.expect("stripe")
+    assert metrics.registry.get_sample_value("gateway_requests_total", {"source": "stripe"}) == 1

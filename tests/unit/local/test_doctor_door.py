@@ -10,12 +10,18 @@ LABELS = {"source": "stripe", "scheme": "stripe", "variable": "STRIPE_WEBHOOK_SE
 
 
 def lines(
-    *, live: float = 1, ends: float = inf, loaded: float = 1, outcomes: dict[str, float] | None = None
+    *,
+    live: float = 1,
+    ends: float = inf,
+    loaded: float = 1,
+    outcomes: dict[str, float] | None = None,
+    unverified: float = 0,
 ) -> list[str]:
     counted = (outcomes or {}).items()
     samples = [
         ("webhook_gateway_secrets_live", LABELS, live),
-        *([("webhook_gateway_secrets_end_timestamp_seconds", LABELS, ends)] if live else []),
+        *([("webhook_gateway_secrets_end_timestamp_seconds", LABELS, ends)] if ends < inf or live else []),
+        ("webhook_gateway_unverified_total", {"source": "stripe", "reason": "signature_missing"}, unverified),
         *(
             ("webhook_gateway_requests_total", {"source": "stripe", "outcome": outcome}, count)
             for outcome, count in counted
@@ -36,7 +42,8 @@ def test_all_is_well() -> None:
 
 def test_no_secret_is_wrong_once_somebody_asked_for_it() -> None:
     assert (
-        lines(live=0)[0] == "ok     secrets of stripe: none; to take its deliveries set STRIPE_WEBHOOK_SECRET"
+        lines(live=0)[0]
+        == "ok     secrets of stripe: none; to verify its deliveries set STRIPE_WEBHOOK_SECRET"
     )
     assert lines(live=0, outcomes={"secret_not_configured": 4})[0] == (
         "WRONG  secrets of stripe: none counts, 4 deliveries were answered 500: set STRIPE_WEBHOOK_SECRET"
@@ -48,6 +55,19 @@ def test_an_end_that_comes_soon_is_wrong() -> None:
     assert lines(ends=NOW + 2.5 * DAY)[0] == (
         "WRONG  secrets of stripe: the last one ends in 2.5 days: add the next,"
         " deploy/runbooks/secret-rotation.md"
+    )
+
+
+def test_secrets_that_have_all_ended_are_wrong() -> None:
+    assert lines(live=0, ends=NOW - 1)[0] == (
+        "WRONG  secrets of stripe: all have ended: add the next, deploy/runbooks/secret-rotation.md"
+    )
+
+
+def test_what_the_flag_would_refuse_is_told() -> None:
+    assert lines(outcomes={"unverified": 4, "verified": 1}, unverified=4)[1] == (
+        "ok     deliveries of stripe: 5, 0 of them refused by their signature, 4 taken unverified,"
+        " most of these for signature_missing"
     )
 
 

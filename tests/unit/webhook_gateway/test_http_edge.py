@@ -15,6 +15,7 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.types import Message
+from structlog.testing import capture_logs
 
 from chassis import clock
 from chassis.health import Health
@@ -346,7 +347,10 @@ async def test_flood_of_forgeries_is_summarised_and_counted() -> None:
     for _ in range(70):
         await edge.post(content=BODY, headers=signed(secret=OTHER_SECRET))
     assert len(edge.on_record()) == 60
-    await edge.refusals.stop()
+    assert "webhook_gateway_refusals_waiting 60.0" in (await edge.http.get("/metrics")).text
+    with capture_logs() as logs:
+        await edge.refusals.stop()
+    assert [(each["event"][:12], each["count"]) for each in logs if "count" in each] == [("refusals are", 61)]
     summary = edge.on_record()[-1]
     assert (summary["suppressed"], summary["by_reason"]) == (10, {"signature_mismatch": 10})
     metrics = (await edge.http.get("/metrics")).text

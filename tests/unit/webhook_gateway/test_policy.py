@@ -29,7 +29,7 @@ def test_bad_signature_is_answered_by_the_table(
 ) -> None:
     judged = judge(Refused(reason), validation_enabled=flag, always_verified=always_verified)
     if expected is None:
-        assert judged == Passed(Verification.UNVERIFIED)
+        assert judged == Passed(Verification.UNVERIFIED, unverified_because=reason)
     else:
         assert judged == Refusal(reason, *expected)
 
@@ -43,7 +43,8 @@ def test_our_missing_secret_is_answered_by_the_table(
 ) -> None:
     reason = RefusalReason.SECRET_NOT_CONFIGURED
     judged = judge(Refused(reason), validation_enabled=flag, always_verified=always_verified)
-    assert judged == (Passed(Verification.UNVERIFIED) if expected is None else Refusal(reason, *expected))
+    passed = Passed(Verification.UNVERIFIED, unverified_because=reason)
+    assert judged == (passed if expected is None else Refusal(reason, *expected))
 
 
 @pytest.mark.parametrize("always_verified", [STRIPE, OTHERS])

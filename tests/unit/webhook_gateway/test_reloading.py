@@ -131,3 +131,18 @@ async def test_broken_sources_file_leaves_the_gateway_ready_and_is_told(
         assert check.detail.startswith("kept what was loaded before: WEBHOOK_SOURCES_FILE: ")
         assert len(check.detail.splitlines()) == 1
         assert "acme" in sources.names()
+
+
+async def test_counts_of_every_source_begin_at_zero_and_those_of_a_new_one_too(folder: Path) -> None:
+    """Prometheus sees no increase in a count whose first value is the burst that an alert is for."""
+    metrics = Metrics("webhook-gateway")
+
+    def refused(source: str) -> float | None:
+        labels = {"source": source, "outcome": "signature_mismatch"}
+        return metrics.registry.get_sample_value("webhook_gateway_requests_total", labels)
+
+    async with started(rotated_behind("never", folder), metrics):
+        assert (refused("acme"), refused("stripe"), refused("later")) == (0, 0, None)
+        (folder / "sources.toml").write_text(ACME + ACME.replace("acme", "later"))
+        signal.raise_signal(signal.SIGHUP)
+        await eventually(lambda: refused("later") == 0, what="the new source is loaded")

@@ -27,10 +27,11 @@ def told(*secrets: Secret) -> tuple[float | None, float | None]:
 
 def test_how_many_count_and_when_the_last_of_them_ends() -> None:
     now = clock.now()
-    ended = Secret(SECRET.key, now - timedelta(seconds=1))
+    ended_at = now - timedelta(seconds=1)
+    ended = Secret(SECRET.key, ended_at)
     soon, later = Secret(SECRET.key, now + timedelta(days=1)), Secret(SECRET.key, now + timedelta(days=2))
     assert later.ends_at is not None
     assert told() == (0, None)
-    assert told(ended) == (0, None)
+    assert told(ended) == (0, ended_at.timestamp()), "an alert must not end with the last secret"
     assert told(ended, soon, later) == (2, later.ends_at.timestamp())
     assert told(soon, OTHER_SECRET) == (2, inf)

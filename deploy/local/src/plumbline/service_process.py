@@ -10,7 +10,8 @@ import httpx
 from plumbline.ledger import Ledger
 from plumbline.processes import READY_SECONDS_MAX, Process
 
-_PROBE_SECONDS_MAX = 2.0
+_PROBE_SECONDS_MAX = 5.0
+"""Longer than a service waits for its own broker and database before it says that they do not answer."""
 
 
 class ServiceProcess(Process):

@@ -78,6 +78,10 @@ class Tally(Collector):
         """One more of those with these label values."""
         self._counts[values] += 1
 
+    def expect(self, *values: str) -> None:
+        """Tell 0 until there is one: Prometheus sees no increase in a count that begins with its first."""
+        self._counts[values] += 0
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         """All counts, as the library wants them."""
         family = CounterMetricFamily(self._name, self._meaning, labels=self._labels)

@@ -34,6 +34,8 @@ class _Source:
     live: float = 0
     ends: float = -inf
     outcomes: Counter[str] = field(default_factory=Counter[str])
+    unverified: Counter[str] = field(default_factory=Counter[str])
+    """By what the flag would have refused them for."""
 
 
 async def door(patient: Patient) -> list[Finding]:
@@ -76,6 +78,8 @@ def judge(samples: Samples, now: float) -> list[Finding]:
                 sources[source].ends = max(sources[source].ends, value)
             case ("requests_total", {"source": source, "outcome": outcome}) if isfinite(value):
                 sources[source].outcomes[outcome] += int(value)
+            case ("unverified_total", {"source": source, "reason": reason}) if isfinite(value):
+                sources[source].unverified[reason] += int(value)
             case ("reload_ok", _):
                 is_loaded = value == 1
             case _:
@@ -93,12 +97,14 @@ def judge(samples: Samples, now: float) -> list[Finding]:
 
 def _secrets(name: str, source: _Source, now: float) -> Finding:
     subject = f"secrets of {name}"
+    if not source.live and isfinite(source.ends):
+        return Finding(subject, f"all have ended: add the next, {ROTATE}")
     if not source.live:
         asked_for = source.outcomes["secret_not_configured"]
         variables = " or ".join(source.variables)
         if asked_for:
             return Finding(subject, f"none counts, {asked_for} deliveries were answered 500: set {variables}")
-        return Finding(subject, note=f"none; to take its deliveries set {variables}")
+        return Finding(subject, note=f"none; to verify its deliveries set {variables}")
     days = (source.ends - now) / 86_400
     if days < DAYS_LEFT_MIN:
         return Finding(subject, f"the last one ends in {days:.1f} days: add the next, {ROTATE}")
@@ -116,4 +122,8 @@ def _deliveries(name: str, source: _Source) -> Finding:
     if bad >= REFUSED_MIN and bad > total / 2:
         most = max(refused, key=refused.__getitem__)
         return Finding(subject, f"{bad} of {total} were refused, most as {most}: {FAILURES}")
-    return Finding(subject, note=f"{total}, {bad} of them refused by their signature")
+    note = f"{total}, {bad} of them refused by their signature"
+    if unverified := sum(source.unverified.values()):
+        most = max(source.unverified, key=source.unverified.__getitem__)
+        note += f", {unverified} taken unverified, most of these for {most}"
+    return Finding(subject, note=note)

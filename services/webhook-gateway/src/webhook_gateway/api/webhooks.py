@@ -86,6 +86,7 @@ class WebhookEndpoint:
         self._handler = handler
         self._refusals = refusals
         self._requests = observations.requests
+        self._unverified = observations.unverified
         self._limits = limits
         self._validation_enabled = validation_enabled
         self._in_flight = 0
@@ -110,6 +111,8 @@ class WebhookEndpoint:
         if isinstance(outcome, Passed):
             del body  # its room is given back
             self._requests.count(label, outcome.verification.value)
+            if outcome.unverified_because is not None:
+                self._unverified.count(label, outcome.unverified_because.value)
             kind = source.answer if source else AnswerKind.JSON
             await answer_received(send, kind, outcome.challenge)
             return

@@ -23,10 +23,12 @@ class Passed(msgspec.Struct, frozen=True):
     Attributes:
         verification: how far it can be trusted.
         challenge: what the sender wants to read back before it sends events (Slack's handshake).
+        unverified_because: what it would have been refused for with the flag on.
     """
 
     verification: Verification
     challenge: str | None = None
+    unverified_because: RefusalReason | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -43,6 +45,15 @@ class Refusal(msgspec.Struct, frozen=True):
     status: int
     on_record: bool
 
+
+SIGNATURE_REASONS = (
+    RefusalReason.SIGNATURE_MISSING,
+    RefusalReason.SIGNATURE_MALFORMED,
+    RefusalReason.SIGNATURE_MISMATCH,
+    RefusalReason.TIMESTAMP_OUTSIDE_WINDOW,
+    RefusalReason.SECRET_NOT_CONFIGURED,
+)
+"""Why the engine does not vouch for a delivery."""
 
 _STATUS: dict[RefusalReason, int] = {
     RefusalReason.SIGNATURE_MISSING: 401,
@@ -89,4 +100,4 @@ def judge(
         return Passed(Verification.VERIFIED)
     if validation_enabled or always_verified:
         return refuse(verdict.reason, validation_enabled=validation_enabled)
-    return Passed(Verification.UNVERIFIED)
+    return Passed(Verification.UNVERIFIED, unverified_because=verdict.reason)

@@ -66,7 +66,7 @@ class DeliveryHandler:
         if isinstance(identity, Refused):
             return self._refuse(identity.reason)
         if source.answers_challenge:
-            judged = Passed(judged.verification, find_challenge(document))
+            judged = msgspec.structs.replace(judged, challenge=find_challenge(document))
         return await self._publish(delivery, document.media_type, identity, judged)
 
     async def _publish(

@@ -47,6 +47,7 @@ class RefusalLog:
         self._observations = observations
         self._suppressed = cache(observations.refusals_suppressed.labels)
         self._queue: deque[OutgoingRecord] = deque()
+        observations.refusals_waiting.set_function(lambda: len(self._queue))
         self._wake = asyncio.Event()
         self._loop = BackgroundLoop(self.name, self._run)
 
@@ -71,7 +72,11 @@ class RefusalLog:
         self._summarise(self._budget.close_all())
         while self._queue and await self._publish_batch():
             pass
-        self._observations.refusals_unpublished.inc(len(self._queue))
+        if self._queue:  # nobody reads the metric of a process that ends
+            self._observations.refusals_unpublished.inc(len(self._queue))
+            _log.error(
+                "refusals are lost to the record: the broker was away until the end", count=len(self._queue)
+            )
 
     async def check(self) -> Check:
         """Good while the loop runs; tells how many records are waiting."""
@@ -96,7 +101,6 @@ class RefusalLog:
             self._queue.popleft()
         unsent = [record for record, error in zip(batch, acks, strict=True) if error is not None]
         self._queue.extendleft(reversed(unsent))
-        self._observations.refusals_waiting.set(len(self._queue))
         return not unsent
 
     def _summarise(self, ended: list[Suppressed]) -> None:

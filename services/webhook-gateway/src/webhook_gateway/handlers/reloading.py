@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from chassis import clock
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.health import Check
 from chassis.logs import get_logger
@@ -87,6 +88,7 @@ class Reloading:
         """Begin to look."""
         with suppress(ValueError, RuntimeError):  # outside a main thread nobody gets signals
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
+        self._observations.expect(self._sources.names())
         self._observed(ok=True)
         await self._loop.start()
 
@@ -122,6 +124,7 @@ class Reloading:
             self._refuse(str(error))
             return
         self._sources.replace(loaded)
+        self._observations.expect(loaded)
         self._watched = self._watched.loaded_now()
         self._refusal = ""
         self._observed(ok=True)
@@ -140,4 +143,8 @@ class Reloading:
             self._observations.reloaded_at.set_to_current_time()
 
     def _counted(self) -> dict[str, int]:
-        return {s.name: sum(len(each.secrets) for each in s.accepted) for s in self._sources.all()}
+        now = clock.now()
+        return {
+            source.name: sum(secret.is_live(now) for each in source.accepted for secret in each.secrets)
+            for source in self._sources.all()
+        }

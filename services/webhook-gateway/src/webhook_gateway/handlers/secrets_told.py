@@ -27,14 +27,14 @@ class SecretsTold(Collector):
         self._sources = sources
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """`secrets_live`, and `secrets_end_timestamp_seconds` of those that are."""
+        """`secrets_live`, and `secrets_end_timestamp_seconds` wherever there is or was a secret."""
         now = clock.now()
         live = GaugeMetricFamily(
             f"{self._prefix}_secrets_live", "Secrets that may sign deliveries now", labels=LABELS
         )
         ends = GaugeMetricFamily(
             f"{self._prefix}_secrets_end_timestamp_seconds",
-            "When the last of them ends, as Unix time; +Inf: never",
+            "When the last secret ends, or has ended, as Unix time; +Inf: never",
             labels=LABELS,
         )
         for source in self._sources.all():
@@ -42,16 +42,12 @@ class SecretsTold(Collector):
                 labels = (source.name, accepted.scheme.name, accepted.variable)
                 count, end = _told(accepted, now)
                 live.add_metric(labels, count)
-                if count:
+                if accepted.secrets:  # also of those that have ended: an alert must not end with the last one
                     ends.add_metric(labels, end)
         yield live
         yield ends
 
 
 def _told(accepted: AcceptedScheme, now: datetime) -> tuple[int, float]:
-    ends = [
-        secret.ends_at.timestamp() if secret.ends_at else inf
-        for secret in accepted.secrets
-        if secret.is_live(now)
-    ]
-    return len(ends), max(ends, default=0.0)
+    ends = [secret.ends_at.timestamp() if secret.ends_at else inf for secret in accepted.secrets]
+    return sum(secret.is_live(now) for secret in accepted.secrets), max(ends, default=0.0)
