@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.settings import SettingsError, load_settings
+from webhook_gateway.main import build
 from webhook_gateway.settings import GatewaySettings, WebhookSettings, configured_sources
 
 STRIPE_SECRET = "whsec_abcdefghijklmnopqrstuvwxyz012345"
@@ -204,3 +206,14 @@ def test_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_path: P
     environment.setenv(variable, LEGACY_SECRET)
     with pytest.raises(SettingsError, match=f"{variable} and {variable}_FILE are both set"):
         configured_sources(load_settings(GatewaySettings))
+
+
+@pytest.mark.parametrize(("written", "warns"), [("true", False), ("TRUE", True), ("1", True), (None, True)])
+def test_open_door_is_told_at_start(
+    environment: pytest.MonkeyPatch, written: str | None, warns: bool
+) -> None:
+    if written is not None:
+        environment.setenv("ENABLE_WEBHOOK_VALIDATION", written)
+    with capture_logs() as lines:
+        build(load_settings(GatewaySettings))
+    assert any("ENABLE_WEBHOOK_VALIDATION to true" in line["event"] for line in lines) == warns

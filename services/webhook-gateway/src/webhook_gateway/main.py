@@ -8,6 +8,7 @@ from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.lifecycle import Lifecycle, Service
+from chassis.logs import get_logger
 from chassis.metrics import Metrics
 from chassis.producer import Producer
 from chassis.topics_guard import TopicsGuard
@@ -24,6 +25,8 @@ from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
 
+_log = get_logger(__name__)
+
 
 def build(settings: GatewaySettings) -> Service:
     """The gateway as `settings` describe it.
@@ -37,7 +40,8 @@ def build(settings: GatewaySettings) -> Service:
     )
     loaded, fingerprint = configuration.load_first()
     sources = Sources(loaded)
-    metrics, health = Metrics(SERVICE), Health()
+    _warn_if_open(settings)
+    metrics = Metrics(SERVICE)
     metrics.registry.register(SecretsTold(metrics.prefix, sources))
     observations = observe(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
@@ -58,14 +62,12 @@ def build(settings: GatewaySettings) -> Service:
         _limits(settings),
         validation_enabled=settings.validation_enabled,
     )
+    health = _health(settings, endpoint, sources)
     admit = partial(_admit, guard, producer)
     reloading = Reloading(sources, configuration, fingerprint, admit, observations)
     # Reloading needs no broker, and SIGHUP would end a process that waits for one and does not listen.
     # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
     lifecycle = Lifecycle(settings, [reloading, guard, producer, refusals], health)
-    health.add("room", endpoint.check)
-    health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
-    health.add("secrets", _secrets_check(sources))
     app = build_app(
         title="Plumbline webhook gateway",
         handlers=[],
@@ -87,10 +89,25 @@ def build(settings: GatewaySettings) -> Service:
     )
 
 
+def _warn_if_open(settings: GatewaySettings) -> None:
+    """Only the exact string `true` turns validation on (GW-8): whoever wrote `TRUE` should read of it."""
+    if not settings.validation_enabled:
+        _log.warning("webhook validation is off: set ENABLE_WEBHOOK_VALIDATION to true, written so")
+
+
 async def _admit(guard: TopicsGuard, producer: Producer, names: Collection[str]) -> None:
     """Deliveries of sources of these names can be stored, or an error says why not."""
     await guard.watch(topics := _topics(names))
     await producer.watch(_names(topics))
+
+
+def _health(settings: GatewaySettings, endpoint: WebhookEndpoint, sources: Sources) -> Health:
+    """What readiness tells besides the parts."""
+    health = Health()
+    health.add("room", endpoint.check)
+    health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
+    health.add("secrets", _secrets_check(sources))
+    return health
 
 
 def _limits(settings: GatewaySettings) -> Limits:
