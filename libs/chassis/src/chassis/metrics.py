@@ -80,7 +80,7 @@ class Tally(Collector):
 
     def expect(self, *values: str) -> None:
         """Tell 0 until there is one: Prometheus sees no increase in a count that begins with its first."""
-        self._counts[values] += 0
+        self._counts.setdefault(values, 0)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """All counts, as the library wants them."""

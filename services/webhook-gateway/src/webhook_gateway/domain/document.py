@@ -48,11 +48,10 @@ def read_document(
 
 
 def _read_form(body: bytes, outline: Outline | None, forms: FormKind) -> Document | Refused:
-    if forms is FormKind.FIELDS:
-        return _read_fields(body)
-    if forms is FormKind.EITHER and "payload" not in (_fields(body, errors="replace") or {}):
-        return _read_fields(body)
-    return _read_payload(body, outline)
+    has_json = forms is FormKind.PAYLOAD or (
+        forms is FormKind.EITHER and "payload" in (_fields(body, errors="replace") or {})
+    )
+    return _read_payload(body, outline) if has_json else _read_fields(body)
 
 
 def _read_fields(body: bytes) -> Document | Refused:
