@@ -14,9 +14,10 @@ def test_without_a_file_there_are_the_usual_topics() -> None:
     assert topics({"WEBHOOK_SOURCES_FILE": ""}) == TOPICS
 
 
-def test_each_source_of_the_file_has_a_topic(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
+def test_each_source_of_the_file_has_a_topic(tmp_path: Path, mark: str) -> None:
     path = tmp_path / "sources.toml"
-    path.write_text('[[sources.github.accept]]\nscheme = "github"\n[sources.acme]\n', encoding="utf-8")
+    path.write_text(mark + '[[sources.github.accept]]\nscheme = "github"\n[sources.acme]\n', encoding="utf-8")
     found = topics({"WEBHOOK_SOURCES_FILE": str(path)})
     assert found == (*TOPICS, webhook_topic("github"), webhook_topic("acme"))
 

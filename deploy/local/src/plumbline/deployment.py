@@ -35,7 +35,7 @@ def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
     if not path:
         return TOPICS
     try:
-        named: object = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("sources")
+        named: object = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")).get("sources")
     except (OSError, ValueError, RecursionError) as error:  # the last of arrays within arrays without end
         raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {in_one_line(error)}") from error
     if not isinstance(named, dict):
