@@ -15,6 +15,7 @@ from audit.settings import SERVICE, AuditSettings, ReadingSettings
 from chassis.cli import CommandError, add_migrate, add_serve, build_cli, database_failure, run_cli
 from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import load_settings
+from contracts.metadata import format_time
 
 cli = build_cli("Keeps the EventLog and the status histories, append-only.")
 add_serve(cli, SERVICE, AuditSettings, build)
@@ -31,6 +32,12 @@ def export(
         str | None, typer.Option("--from", help="Recorded then or later, RFC 3339.")
     ] = None,
     recorded_to: Annotated[str | None, typer.Option("--to", help="Recorded before, RFC 3339.")] = None,
+    complete_until: Annotated[
+        bool,
+        typer.Option(
+            "--complete-until", help="Say on standard error up to when this is complete: the next --from."
+        ),
+    ] = False,
 ) -> None:
     """Write EventLog entries to standard output, oldest first, one JSON object a line.
 
@@ -47,20 +54,24 @@ def export(
             recorded_to=_moment("--to", recorded_to),
             text=None,
         )
-        asyncio.run(_export(load_settings(ReadingSettings), wanted))
+        until = asyncio.run(_export(load_settings(ReadingSettings), wanted))
     except QueryError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:
         raise database_failure("export", error) from error
+    if complete_until:
+        sys.stderr.write(f"{format_time(until)}\n")
 
 
-async def _export(settings: AuditSettings, wanted: Filters) -> None:
+async def _export(settings: AuditSettings, wanted: Filters) -> datetime:
     database = open_database(settings)
     try:
         await database.start()
-        async for lines in export_entries(database, wanted):
+        export = await export_entries(database, wanted)
+        async for lines in export.lines:
             sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
+        return export.complete_until
     finally:
         await database.stop()
 

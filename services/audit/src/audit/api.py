@@ -22,8 +22,12 @@ from chassis.http import Problem
 from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
+from contracts.metadata import format_time
 
 NDJSON = "application/x-ndjson"
+COMPLETE_UNTIL = "Complete-Until"
+"""Header of an export: entries recorded before this time are all in it."""
+
 PARAMETERS = frozenset(
     (
         "event_type",
@@ -57,10 +61,11 @@ ACCESS: Access = {
 
 
 class EntryPage(TypedDict):
-    """Entries, newest first."""
+    """Entries, newest first. Entries recorded at `complete_until` or later are in no answer yet."""
 
     items: list[EntryItem]
     next_cursor: str | None
+    complete_until: str
 
 
 class EntryDetail(EntryItem):
@@ -116,7 +121,9 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
             )
             after = _position(cursor)
         if format_ == "ndjson" or (format_ is None and NDJSON in request.headers.get("accept", "")):
-            return Stream(export_entries(database, wanted), media_type=NDJSON)
+            export = await export_entries(database, wanted)
+            until = {COMPLETE_UNTIL: format_time(export.complete_until)}
+            return Stream(export.lines, media_type=NDJSON, headers=until)
         return Response(await _entry_page(database, wanted, after, limit))
 
     @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"], opt=_UNKNOWN)
@@ -141,9 +148,13 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
 
 
 async def _entry_page(database: Database, wanted: Filters, after: Position | None, limit: int) -> EntryPage:
-    entries = await list_entries(database, wanted, after=after, rows_max=limit + 1)
-    shown = page(entries, limit=limit, key=lambda entry: entry.position.to_key())
-    return {"items": [entry_item(entry) for entry in shown["items"]], "next_cursor": shown["next_cursor"]}
+    listed = await list_entries(database, wanted, after=after, rows_max=limit + 1)
+    shown = page(listed.entries, limit=limit, key=lambda entry: entry.position.to_key())
+    return {
+        "items": [entry_item(entry) for entry in shown["items"]],
+        "next_cursor": shown["next_cursor"],
+        "complete_until": format_time(listed.complete_until),
+    }
 
 
 def _refuse_unknown(request: AnyRequest) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from audit.handlers.gaps import count_waiting, judge_page
+from audit.handlers.reading import incomplete_seconds
 from chassis.health import Check
 from chassis.logs import get_logger
 from chassis.metrics import Metrics
@@ -20,7 +21,7 @@ class GapWatch:
 
     Args:
         patience_seconds: a gap is reported when what is behind it waits for so long.
-        metrics: `audit_history_gaps` by state: waiting, reported.
+        metrics: `audit_history_gaps` by state (waiting, reported), `audit_log_incomplete_seconds`.
         round_seconds: between two looks.
     """
 
@@ -37,6 +38,9 @@ class GapWatch:
         self._patience = timedelta(seconds=patience_seconds)
         self._round_seconds = min(round_seconds, patience_seconds)
         self._gaps = metrics.gauge("history_gaps", "Status histories that wait for a version", "state")
+        self._incomplete = metrics.gauge(
+            "log_incomplete_seconds", "From the time up to which the log can be shown, until now"
+        )
         self._loop = BackgroundLoop(self.name, self._run)
 
     async def start(self) -> None:
@@ -68,3 +72,4 @@ class GapWatch:
             after = judged.last
         for state, histories in (await count_waiting(self._database)).items():
             self._gaps.labels(state).set(histories)
+        self._incomplete.set(await incomplete_seconds(self._database))

@@ -20,6 +20,22 @@ FROM event_log
 
 _ONE = f"{_SELECT} WHERE entry_id = $1"
 
+# The clock is read first: a writer that is not among the locks yet records at a later time.
+# Its keys are those of record_time() in 0005_pre_record_time.sql: 12 bits of tag, 52 bits of microseconds.
+_COMPLETE_UNTIL = """
+WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
+SELECT least(clock.now, (
+    SELECT timestamptz 'epoch' + min(
+        (classid::bigint & x'FFFFF'::bigint) << 32 | objid::bigint
+    ) * interval '1 microsecond'
+    FROM pg_locks
+    WHERE clock.now IS NOT NULL
+        AND locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 20 = x'504'::bigint
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+))
+FROM clock
+"""
+
 _CONDITIONS = {
     "event_type": "event_type = ${}",
     "status": "status = ${}",
@@ -100,8 +116,17 @@ async def entry_by_id(connection: Connection, entry_id: int) -> StoredEntry | No
 
 
 async def database_time(connection: Connection) -> datetime:
-    """The clock by which entries are recorded."""
+    """Return the time of the clock by which entries are recorded."""
     return await connection.fetchval("SELECT clock_timestamp()")
+
+
+async def complete_until(connection: Connection) -> datetime:
+    """Return the time before which no entry can be added any more.
+
+    Entries that a statement begun after this one finds before that time are all there are. Do not ask in the
+    same statement or in one snapshot with the reading: a writer can commit in between.
+    """
+    return await connection.fetchval(_COMPLETE_UNTIL)
 
 
 def _entry(row: asyncpg.Record) -> StoredEntry:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
@@ -10,7 +11,7 @@ from audit.adapters.event_log_reading import StoredEntry
 from audit.domain.history import MISSING_VERSIONS_SHOWN_MAX, gap_free, missing_versions
 from audit.domain.query import Filters, Position
 from audit.handlers.items import TransitionItem, entry_item, transition_item
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
 
 EXPORT_PAGE_ROWS = 1000
 _BIGINT_MAX = 2**63 - 1
@@ -31,14 +32,45 @@ class History:
     waiting_versions: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of entries.
+
+    Attributes:
+        complete_until: of the entries that the filters mean, all recorded before this time are known. What a
+            writer that is still at work records is later.
+    """
+
+    entries: list[StoredEntry]
+    complete_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Entries as lines of JSON (NDJSON), oldest first, up to `complete_until`."""
+
+    complete_until: datetime
+    lines: AsyncGenerator[bytes]
+
+
 async def list_entries(
     database: Database, filters: Filters, *, after: Position | None, rows_max: int
-) -> list[StoredEntry]:
-    """Entries, newest first."""
+) -> Listed:
+    """Return entries newest first, up to the oldest writer that is still at work."""
     async with database.connection() as connection:
-        return await event_log_reading.page_of_entries(
-            connection, filters, after=after, rows_max=rows_max, order="newest first"
+        bounded, until = await _bounded(connection, filters)
+        entries = await event_log_reading.page_of_entries(
+            connection, bounded, after=after, rows_max=rows_max, order="newest first"
         )
+    return Listed(entries, until)
+
+
+async def incomplete_seconds(database: Database) -> float:
+    """Return the age of the oldest writer that is still at work; about 0 if there is none."""
+    async with database.connection() as connection:
+        until = await event_log_reading.complete_until(connection)
+        now = await event_log_reading.database_time(connection)
+    return (now - until).total_seconds()
 
 
 async def find_entry(database: Database, entry_id: int) -> StoredEntry | None:
@@ -49,26 +81,35 @@ async def find_entry(database: Database, entry_id: int) -> StoredEntry | None:
         return await event_log_reading.entry_by_id(connection, entry_id)
 
 
-async def export_entries(database: Database, filters: Filters) -> AsyncGenerator[bytes]:
-    """Entries as they were when the export began, oldest first: one line of JSON each (NDJSON).
+async def export_entries(database: Database, filters: Filters) -> Export:
+    """Return all entries, up to the oldest writer at work when the export begins.
 
     Reads page by page, so that neither memory nor a long transaction grows with the log.
     """
     async with database.connection() as connection:
-        began_at = await event_log_reading.database_time(connection)
-    until = min(began_at, filters.recorded_to) if filters.recorded_to else began_at
-    bounded = replace(filters, recorded_to=until)
+        bounded, until = await _bounded(connection, filters)
+    return Export(until, _lines(database, bounded))
+
+
+async def _lines(database: Database, filters: Filters) -> AsyncGenerator[bytes]:
     after: Position | None = None
     while True:
         async with database.connection() as connection:
             entries = await event_log_reading.page_of_entries(
-                connection, bounded, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
+                connection, filters, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
             )
         if entries:
             yield b"".join(msgspec.json.encode(entry_item(entry)) + b"\n" for entry in entries)
             after = entries[-1].position
         if len(entries) < EXPORT_PAGE_ROWS:
             return
+
+
+async def _bounded(connection: Connection, filters: Filters) -> tuple[Filters, datetime]:
+    until = await event_log_reading.complete_until(connection)
+    if filters.recorded_to is not None:
+        until = min(until, filters.recorded_to)
+    return replace(filters, recorded_to=until), until
 
 
 async def booking_history(database: Database, booking_id: str) -> History | None:
