@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chassis.migrations import find_migrations
 from contracts.catalogue import MESSAGES
 from contracts.topics import TOPICS
+from plumbline.doctor.grants import granted
 
 ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ("contracts/src", "libs/chassis/src", "libs/pricing/src", "services", "deploy/local/src")
@@ -193,6 +195,35 @@ def test_append_only_tables_have_always_triggers_and_no_grant_to_change_them(ser
         assert f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger};" in sql
         grants = re.findall(rf"GRANT ([^;]*?) ON (?:TABLE )?{table} TO {service};", sql)
         assert not [g for g in grants if re.search("UPDATE|DELETE|TRUNCATE|ALL", g)]
+
+
+@pytest.mark.parametrize("service", ["booking", "audit", "reconciler"])
+def test_append_only_tables_take_nothing_that_the_database_sets(service: str) -> None:
+    """INSERT is granted by column, on no column with a default or an identity."""
+    texts = [migration.sql for migration in find_migrations(["chassis", service])]
+    sql = "\n".join(texts)
+    rights = granted(texts, service)
+    guarded = set(re.findall(r"CREATE TRIGGER \w+[^;]*? ON (\w+)[^;]*EXECUTE FUNCTION refuse_change", sql))
+    appended = {of: set[str]() for of, _ in rights if of in guarded}
+    for table, right in rights:
+        if table in appended and right.startswith("INSERT"):
+            appended[table].add(right.removeprefix("INSERT").strip(" ()"))
+    assert appended
+    for table, columns in appended.items():
+        body = re.search(rf"CREATE TABLE {table} \((.*?)\n\)", sql, re.DOTALL)
+        assert body, f"{table} is made by no migration"
+        own = set(re.findall(r"^    (\w+) [^,]*?(?:DEFAULT|GENERATED)", body[1], re.MULTILINE))
+        assert columns, f"{table}: {service} may not append"
+        assert "" not in columns, f"{table}: INSERT is granted on all columns: grant it column by column"
+        assert not columns & own, f"{table}: INSERT is granted on what the database sets: {columns & own}"
+
+
+def test_published_views_are_barriers_in_the_order_of_their_pages() -> None:
+    """`CREATE OR REPLACE VIEW` drops the option, and without the order a page would read the whole view."""
+    sql = "".join(migration.sql for migration in find_migrations(["booking"]))
+    latest = re.findall(r"CREATE (?:OR REPLACE )?VIEW reconciliation_v1[^;]*;", sql)[-1]
+    assert "WITH (security_barrier = true)" in latest
+    assert latest.endswith("ORDER BY booking.booking_id;")
 
 
 def test_no_address_or_path_of_one_machine_in_any_file() -> None:
