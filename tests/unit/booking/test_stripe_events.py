@@ -51,6 +51,24 @@ def test_received_amount_counts_and_not_the_one_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sent", "currency", "shown"),
+    [
+        (13200, "usd", "132.00 USD"),
+        (3200, "jpy", "3200 JPY"),
+        (32000, "kwd", "32.000 KWD"),
+        (3200, "isk", "32 ISK"),
+        (500, "ugx", "5 UGX"),
+        (500, "mga", "500.00 MGA"),
+        (1000, "huf", "10.00 HUF"),
+    ],
+)
+def test_amount_is_read_with_stripes_exponent_and_shown_with_isos(
+    sent: int, currency: str, shown: str
+) -> None:
+    assert str(parse(event(intent(amount_received=sent, currency=currency))).captured) == shown
+
+
+@pytest.mark.parametrize(
     ("metadata", "reference"),
     [
         ({"booking_id": BOOKING}, BOOKING),
@@ -96,6 +114,8 @@ def test_overlong_reference_gives_way_to_its_digest() -> None:
         {"currency": "usdd"},
         {"currency": "u1d"},
         {"currency": "üsd"},
+        {"currency": "isk", "amount_received": 50},
+        {"currency": "mga", "amount_received": AMOUNT_MINOR_UNITS_MAX},
     ],
     ids=str,
 )

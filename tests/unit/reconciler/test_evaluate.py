@@ -73,7 +73,27 @@ def test_nothing_charged_leaves_the_decision_to_coherence(coherent: bool, expect
     ],
 )
 def test_severity_begins_above_its_bound(size: int, severity: Severity) -> None:
-    assert severity_of(size) == severity
+    assert severity_of(size, "USD") == severity
+
+
+@pytest.mark.parametrize(
+    ("size", "currency", "severity"),
+    [
+        (1, "JPY", "low"),
+        (2, "JPY", "medium"),
+        (11, "JPY", "high"),
+        (1000, "KWD", "low"),
+        (10_000, "KWD", "medium"),
+        (10_001, "KWD", "high"),
+        (1, "QQQ", "high"),
+    ],
+)
+def test_severity_counts_units_of_the_currency(size: int, currency: str, severity: Severity) -> None:
+    assert severity_of(size, currency) == severity
+
+
+def test_drift_begins_at_hundredths_of_the_currencys_unit() -> None:
+    assert [RULES.in_minor_units(currency).drift_min for currency in ("USD", "JPY", "KWD")] == [2, 1, 20]
 
 
 @pytest.mark.parametrize("difference", [-1, 1])
@@ -87,7 +107,7 @@ def test_wrong_stored_total_is_a_corrupt_snapshot(difference: int) -> None:
     finding = only_finding(total=PRICE + difference)
     assert (finding.type, finding.drift_class) == ("pricing_drift", "snapshot_corrupt")
     assert finding.drift == -difference
-    assert finding.severity == severity_of(difference)
+    assert finding.severity == severity_of(difference, "USD")
     assert sum(line.difference for line in finding.lines) == finding.drift
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from contracts.currencies import MINOR_DIGITS
 from pricing.errors import InvalidRateCardError, shown
 from pricing.rate_card import BASIS_POINTS_WHOLE, Adjustment, HolidayRule, LongVisit, RateCard, Service, Unit
 from pricing.time_zones import zone_named
@@ -11,7 +12,6 @@ RATE_MINOR_UNITS_MAX = 10**9
 """No rate is higher: the largest request at this rate stays far below what 64 bits hold."""
 
 MINUTES_PER_DAY = 24 * 60
-CURRENCY_CODE_LETTERS = 3
 
 
 def parse_card(file: str, text: str) -> RateCard:
@@ -36,12 +36,7 @@ def parse_card(file: str, text: str) -> RateCard:
 
 def _currency(table: TomlTable) -> str:
     currency = table.text("currency")
-    if not (
-        len(currency) == CURRENCY_CODE_LETTERS
-        and currency.isascii()
-        and currency.isalpha()
-        and currency.isupper()
-    ):
+    if currency not in MINOR_DIGITS:
         raise table.error("currency", f"expected an ISO 4217 code, found {shown(currency)}")
     return currency
 

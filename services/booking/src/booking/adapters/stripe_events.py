@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any, cast
 
+from booking.adapters.stripe_amounts import AmountError, from_stripe
 from booking.domain.booking import parse_booking_id
 from booking.domain.payments import Payment
 from booking.domain.text import storable
@@ -41,7 +42,7 @@ def parse_payment(value: bytes, *, event_id: str) -> Payment:
         provider=PROVIDER,
         payment_id=_id(_text(intent, "id")),
         booking_reference=_booking_reference(intent.get("metadata")),
-        captured=Money(_amount(intent), _currency(intent)),
+        captured=_captured(intent),
         event_id=storable(event_id),
     )
 
@@ -74,13 +75,19 @@ def _text(parent: JsonObject, name: str) -> str:
     return found
 
 
-def _amount(intent: JsonObject) -> int:
+def _captured(intent: JsonObject) -> Money:
     """What was really captured; `amount` is only what was asked for, and stands in where that is missing."""
     name = "amount" if intent.get("amount_received") is None else "amount_received"
     amount = intent.get(name)
     if type(amount) is not int or not 0 <= amount <= AMOUNT_MINOR_UNITS_MAX:
         raise MalformedMessageError(f"{name}: expected an integer from 0 to {AMOUNT_MINOR_UNITS_MAX}")
-    return amount
+    try:
+        captured = from_stripe(amount, _currency(intent))
+    except AmountError as error:
+        raise MalformedMessageError(f"{name}: {error}") from error
+    if captured.amount > AMOUNT_MINOR_UNITS_MAX:
+        raise MalformedMessageError(f"{name}: more than {AMOUNT_MINOR_UNITS_MAX} minor units")
+    return captured
 
 
 def _currency(intent: JsonObject) -> str:

@@ -2,21 +2,28 @@
 
 from typing import Literal
 
+from contracts.currencies import MINOR_DIGITS
+from contracts.money import minor_units
+
 DriftClass = Literal["engine_drift", "charge_mismatch", "snapshot_corrupt", "all_differ"]
 Severity = Literal["high", "medium", "low"]
 
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 """Most urgent first."""
 
-HIGH_ABOVE_MINOR_UNITS = 1000
-MEDIUM_ABOVE_MINOR_UNITS = 100
+HIGH_ABOVE_HUNDREDTHS = 1000
+MEDIUM_ABOVE_HUNDREDTHS = 100
+"""Limits of severity, in hundredths of the currency's unit: 10.00 USD, 10 JPY, 10.000 KWD."""
 
 
-def severity_of(size: int) -> Severity:
-    """High above 10.00, medium above 1.00, else low; `size` in minor units, its sign does not matter."""
-    if abs(size) > HIGH_ABOVE_MINOR_UNITS:
+def severity_of(size: int, currency: str) -> Severity:
+    """Return high above 10.00, medium above 1.00, else low; `size` in minor units, its sign does not matter.
+
+    A currency that ISO 4217 does not know is high: nobody knows what is at stake.
+    """
+    if currency not in MINOR_DIGITS or abs(size) > minor_units(HIGH_ABOVE_HUNDREDTHS, currency):
         return "high"
-    return "medium" if abs(size) > MEDIUM_ABOVE_MINOR_UNITS else "low"
+    return "medium" if abs(size) > minor_units(MEDIUM_ABOVE_HUNDREDTHS, currency) else "low"
 
 
 def drift_class(

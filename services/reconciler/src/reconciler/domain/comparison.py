@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from contracts.money import Money
 from pricing import Line, LineDifference, Quote, Snapshot, compare
 
 STORED_TOTAL_CODE = "stored_total"
@@ -41,14 +42,18 @@ def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> Price
     sum_of_lines = sum(line.amount for line in snapshot.lines)
     totals = (booking_total, snapshot.total, sum_of_lines)
     stored = max(totals, key=lambda total: abs(quote.total - total))
-    deviations = list(_deviations(snapshot.lines, quote.lines))
+    currency = snapshot.currency
+    deviations = list(_deviations(snapshot.lines, quote.lines, currency))
     return PriceComparison(
         stored=stored,
         recomputed=quote.total,
         coherent=len(set(totals)) == 1 and all(_adds_up(line) for line in snapshot.lines),
         lines=_lines_adding_up(stored, snapshot, quote),
         damage=max((size for size, _ in deviations), default=0),
-        remarks=(*_remarks_on_totals(*totals), *(remark for _, remark in deviations)),
+        remarks=(
+            *_remarks_on_totals(*(Money(total, currency) for total in totals)),
+            *(remark for _, remark in deviations),
+        ),
     )
 
 
@@ -59,14 +64,16 @@ def _lines_adding_up(stored: int, snapshot: Snapshot, quote: Quote) -> tuple[Lin
     return (*lines, LineDifference(STORED_TOTAL_CODE, beyond, 0, -beyond)) if beyond else lines
 
 
-def _remarks_on_totals(booking_total: int, snapshot_total: int, sum_of_lines: int) -> Iterator[str]:
+def _remarks_on_totals(booking_total: Money, snapshot_total: Money, sum_of_lines: Money) -> Iterator[str]:
     if booking_total != snapshot_total:
         yield f"the booking's total is {booking_total}, its snapshot's {snapshot_total}"
     if snapshot_total != sum_of_lines:
         yield f"the snapshot's total is {snapshot_total}, its lines add up to {sum_of_lines}"
 
 
-def _deviations(stored: Sequence[Line], recomputed: Sequence[Line]) -> Iterator[tuple[int, str]]:
+def _deviations(
+    stored: Sequence[Line], recomputed: Sequence[Line], currency: str
+) -> Iterator[tuple[int, str]]:
     """Size and wording of each line's largest wrong amount; the n-th line of a code against the n-th."""
     before, after = _by_code(stored), _by_code(recomputed)
     for code in before | after:
@@ -77,7 +84,10 @@ def _deviations(stored: Sequence[Line], recomputed: Sequence[Line]) -> Iterator[
                 abs(line.quantity * line.unit_amount - right.amount),
             )
             if size:
-                yield size, f"line {code}: stored {_shown(line)}, recomputed {_shown(right)}"
+                yield (
+                    size,
+                    f"line {code}: stored {_shown(line, currency)}, recomputed {_shown(right, currency)}",
+                )
 
 
 def _by_code(lines: Sequence[Line]) -> defaultdict[str, list[Line]]:
@@ -91,5 +101,5 @@ def _adds_up(line: Line) -> bool:
     return line.quantity * line.unit_amount == line.amount
 
 
-def _shown(line: Line) -> str:
-    return f"{line.quantity} x {line.unit_amount} = {line.amount}"
+def _shown(line: Line, currency: str) -> str:
+    return f"{line.quantity} x {Money(line.unit_amount, currency)} = {Money(line.amount, currency)}"

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from contracts.money import minor_units
 from pricing import Quote, Snapshot, parse_snapshot, recompute
 from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.classify import DriftClass, drift_class, severity_of
@@ -20,12 +21,16 @@ class Rules:
     """What counts as a difference, and how long a payment may take.
 
     Attributes:
-        drift_min: minor units; smaller differences are none (REC-4).
+        drift_min: hundredths of the currency's unit; smaller differences are none (REC-4).
         grace: time from confirmation to the first charge (REC-5).
     """
 
     drift_min: int
     grace: timedelta
+
+    def in_minor_units(self, currency: str) -> "Rules":
+        """Return the rules with `drift_min` in minor units of a currency."""
+        return replace(self, drift_min=minor_units(self.drift_min, currency))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
         findings = (_price_currency_finding(booking, snapshot, quote),)
         return Evaluation(booking.booking_id, "drifted", findings)
     comparison = compare_price(booking.total, snapshot, quote)
-    findings = tuple(_findings(booking, comparison, rules, as_of))
+    findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
     amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, booking.charged or 0)
     return Evaluation(booking.booking_id, "drifted" if findings else "clean", findings, amounts)
 
@@ -152,7 +157,7 @@ def _finding(
         booking_id=booking.booking_id,
         type=kind,
         drift_class=found,
-        severity=severity_of(size),
+        severity=severity_of(size, booking.currency),
         currency=booking.currency,
         snapshot=comparison.stored,
         recomputed=comparison.recomputed,

@@ -78,7 +78,7 @@ def payment_anomaly(
         type="payment_anomaly",
         booking_id=None if booking_id is None else storable(booking_id),
         drift_class=None,
-        severity=severity_of(captured.amount),
+        severity=severity_of(captured.amount, captured.currency),
         title=storable(f"{captured} from {provider}: {kind.replace('_', ' ')}"),
         fingerprint=_digest(["payment_anomaly", kind, provider, payment_id]),
         explanation={

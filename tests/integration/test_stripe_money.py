@@ -1,0 +1,93 @@
+"""Stripe's events through all four services: whose money, how much, how often (BK-7a, BK-10a)."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from chassis import clock
+from harness import Stack, eventually
+from integration.booking_calls import WORKED_TOTAL, BookingApi
+
+
+def stripe_event(
+    booking_id: str | None, *, amount: int = WORKED_TOTAL, currency: str = "usd", **envelope: Any
+) -> dict[str, Any]:
+    """A `payment_intent.succeeded` in Stripe's own form."""
+    return {
+        "id": f"evt_{clock.new_id()}",
+        "object": "event",
+        "api_version": "2026-09-30",
+        "created": 1_790_000_000,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "type": "payment_intent.succeeded",
+        "data": {
+            "object": {
+                "id": f"pi_{clock.new_id()}",
+                "object": "payment_intent",
+                "amount": amount,
+                "amount_received": amount,
+                "currency": currency,
+                "status": "succeeded",
+                "metadata": {} if booking_id is None else {"booking_id": booking_id},
+            }
+        },
+        **envelope,
+    }
+
+
+class Observed:
+    """What the services say of an event, over HTTP."""
+
+    def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
+        self.stack = stack
+        self.bookings = BookingApi(stack, http)
+        self._http = http
+
+    async def deliver(self, event: Any) -> None:
+        answer = await self.stack.deliver.stripe(event)
+        assert answer.status_code == 200, answer.text
+
+    async def entries(self, **filters: str) -> list[dict[str, Any]]:
+        answer = await self._http.get(f"{self.stack.url('audit')}/api/event-log", params=filters)
+        return answer.json()["items"]
+
+    async def entry(self, **filters: str) -> dict[str, Any]:
+        """The one entry, as soon as it is there."""
+        found = await eventually(lambda: self.entries(**filters))
+        assert len(found) == 1
+        return found[0]
+
+    async def exceptions(self, *, text: str) -> list[dict[str, Any]]:
+        answer = await self._http.get(
+            f"{self.stack.url('reconciler')}/api/exceptions", params={"limit": "500"}
+        )
+        return [found for found in answer.json()["exceptions"] if text in str(found)]
+
+
+@pytest.fixture
+def observed(stack: Stack, http: httpx.AsyncClient) -> Observed:
+    return Observed(stack, http)
+
+
+@pytest.mark.parametrize(
+    ("sent", "currency", "amount", "shown", "severity"),
+    [
+        (3200, "jpy", 3200, "3200 JPY", "high"),
+        (5000, "kwd", 5000, "5.000 KWD", "medium"),
+        (900, "isk", 9, "9 ISK", "medium"),
+        (13200, "qqq", 13200, "13200 minor units of QQQ", "high"),
+    ],
+)
+async def test_money_of_another_currency_is_told_with_its_own_digits(
+    observed: Observed, sent: int, currency: str, amount: int, shown: str, severity: str
+) -> None:
+    booking = await observed.bookings.create()
+    event = stripe_event(booking["id"], amount=sent, currency=currency)
+    await observed.deliver(event)
+    entry = await observed.entry(booking_id=booking["id"], event_type="booking.payment-anomaly")
+    assert entry["metadata"]["captured"] == {"amount": amount, "currency": currency.upper()}
+    (found,) = await eventually(lambda: observed.exceptions(text=booking["id"]))
+    assert (found["severity"], found["title"]) == (severity, f"{shown} from stripe: currency mismatch")
+    assert found["explanation"]["remarks"] == [f"{shown} was paid, but the booking is in USD"]
