@@ -67,10 +67,47 @@ def test_rotation_takes_either_secret_until_the_old_one_ends(scheme: Scheme) -> 
 
 
 @each_scheme
-def test_repeated_signature_header_is_malformed(scheme: Scheme) -> None:
-    headers = signed_headers(scheme)
-    repeated = [*headers, (scheme.signature_header.encode(), b"x")]
-    assert verify(repeated, BODY, accepting(scheme), NOW) == MALFORMED
+def test_repeated_signature_header_is_malformed_unless_it_is_a_comma_separated_list(scheme: Scheme) -> None:
+    repeated = [*signed_headers(scheme), (scheme.signature_header.encode(), b"x")]
+    verdict = verify(repeated, BODY, accepting(scheme), NOW)
+    assert isinstance(verdict, Verified) if scheme.separator == "," else verdict == MALFORMED
+
+
+def test_list_that_came_in_two_lines_is_one_list() -> None:
+    ((name, value),) = signed_headers(STRIPE)
+    timestamp, signature = value.split(b",")
+    assert isinstance(verify([(name, timestamp), (name, signature)], BODY, accepting(STRIPE), NOW), Verified)
+    # Which of two timestamps belongs to which signature nobody can tell.
+    assert verify([(name, value), (name, value)], BODY, accepting(STRIPE), NOW) == MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("name", "spaced"),
+    [
+        ("stripe", b", "),
+        ("stripe", b" ,\t "),
+        ("openphone-legacy", b" ,hmac;1;1;x ,\t"),
+        ("standard-webhooks", b"  v1a,x \t"),
+        ("svix", b"\tv1,x   "),
+        ("paddle", b" ; "),
+    ],
+)
+def test_items_of_a_list_may_have_spaces_around_them(name: str, spaced: bytes) -> None:
+    scheme = SCHEMES[name]
+    ((header, value),) = [
+        each for each in signed_headers(scheme) if each[0] == scheme.signature_header.encode()
+    ]
+    separator = scheme.separator.encode()
+    listed = value.replace(separator, spaced) if separator in value else value + spaced + value
+    headers = with_header(signed_headers(scheme), header.decode(), b" " + listed + b"\t")
+    assert isinstance(verify(headers, BODY, accepting(scheme), NOW), Verified)
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"v1=", b"v1= "), (b"v1=", b"v1 ="), (b"t=", b"t= ")])
+def test_space_within_an_item_is_malformed(old: bytes, new: bytes) -> None:
+    ((name, value),) = signed_headers(STRIPE)
+    headers = [(name, value.replace(old, new))]
+    assert verify(headers, BODY, accepting(STRIPE), NOW) == MALFORMED
 
 
 @each_scheme

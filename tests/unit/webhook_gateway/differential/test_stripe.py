@@ -50,6 +50,8 @@ def _package_is_laxer(header: str) -> str | None:
 def _package_is_stricter(header: str) -> str | None:
     if {"t", "v1"} & set(header.split(",")):
         return "stumbles over an item that is a name alone"
+    if any(item != item.strip(" ") for item in header.split(",")):
+        return "takes no space around items"
     return None
 
 

@@ -22,7 +22,7 @@ from webhook_gateway.domain.verification import (
     verify,
 )
 from webhook_gateway.domain.verification.scheme import WINDOW_SECONDS_MAX, Encoding, KeyForm, TimestampUnit
-from webhook_gateway.domain.verification.templates import compiled
+from webhook_gateway.domain.verification.templates import compiled, split_items
 
 ITEM_CHARACTERS_MAX = 128
 """Four of them, with signatures of any digest, stay below what is read of a header."""
@@ -139,9 +139,11 @@ class HmacTable(Table):
         value = self.separator.join(written)
         if value != value.strip():
             raise ValueError("items: a header's value neither begins nor ends with a space (RFC 9110 §5.5)")
-        if compiled(self.scheme()).ordinary is not None:
+        form = compiled(self.scheme())
+        if form.ordinary is not None:
             return  # it is read as a whole
-        is_within = self.separator and value.split(self.separator) != written
+        items = [item.strip().encode() for item in written]
+        is_within = self.separator and split_items(value.encode(), form.separator) != items
         if is_within or not _SIGNATURE_CHARACTERS[self.encoding].isdisjoint(self.separator):
             raise ValueError("separator: may not stand within an item, a signature or a timestamp")
 

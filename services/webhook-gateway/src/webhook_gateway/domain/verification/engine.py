@@ -154,14 +154,15 @@ def _judge(
 
 
 def _read_claim(request: Request, scheme: Scheme, written: list[bytes]) -> _Claim | None:
-    """None when a header is missing, repeated or not of its form."""
+    """Return what the headers say; None when one is missing, repeated (a list may be) or not of its form."""
     form = templates.compiled(scheme)
     timestamp = _single(request, form.timestamp_header, _TIMESTAMP) if form.timestamp_header else b""
     message_id = _single(request, form.id_header, _MESSAGE_ID) if form.id_header else b""
-    if timestamp is None or message_id is None or len(written) != 1:
+    value = templates.combine_lines(written, form.separator)
+    if timestamp is None or message_id is None or value is None:
         return None
     try:
-        return _Claim(templates.read_signatures(scheme, written[0], timestamp), message_id)
+        return _Claim(templates.read_signatures(scheme, value, timestamp), message_id)
     except templates.MalformedHeaderError:
         return None
 

@@ -65,7 +65,7 @@ class Scheme:
         signature_header: lower-case header that carries the signatures.
         items: the forms an item of that header may have. An item of another form is another scheme's and is
             passed over (Stripe's v0, a later version of Standard Webhooks).
-        separator: between items; empty where the header is one item.
+        separator: between items, which may have spaces around them; empty where the header is one item.
         signed: the signed bytes, from literal text and
             `{id}`, `{timestamp}`, `{body}`;
             `{url}`, the URL that the sender knows us by, as configured;

@@ -17,6 +17,9 @@ SIGNATURES_MAX = 16
 """Each costs a comparison per secret; a provider in the middle of a rotation sends two or three."""
 
 _ED25519_BYTES = 64
+_SPACE = b" \t"
+"""Optional white space around the items of a list (RFC 9110 §5.6.1, OWS)."""
+_SPACES = rb"[ \t]*"
 _FIELD = re.compile(r"\{(\w+)\}")
 _CALL_FIELDS = {"url", "request_url", "form"}
 _TIMESTAMP_PATTERN = rb"(?P<timestamp>[0-9]{1,14})"
@@ -31,6 +34,8 @@ class Compiled:
     """A scheme, ready for bytes. A header that the scheme does not have is empty.
 
     Attributes:
+        separator: between items, without the white space around it, so empty where that is all; None where
+            the header is one item.
         items: what an item of the signature header may look like.
         ordinary: a header with one item of each form, in their order, as nearly all are written; None where
             an item could then say something twice.
@@ -41,7 +46,7 @@ class Compiled:
     signature_header: bytes
     timestamp_header: bytes
     id_header: bytes
-    separator: bytes
+    separator: bytes | None
     items: tuple[re.Pattern[bytes], ...]
     ordinary: re.Pattern[bytes] | None
     signed: bytes
@@ -60,6 +65,8 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
         MalformedHeaderError: too long, no signature, too many, two shared timestamps, or none.
     """
     form = compiled(scheme)
+    if len(value) > HEADER_BYTES_MAX:
+        raise MalformedHeaderError
     if form.ordinary and (match := form.ordinary.fullmatch(value)):
         fields = match.groupdict()
         return {fields.get("timestamp") or timestamp: [fields["signature"]]}
@@ -68,11 +75,9 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
 
 def _read_items(scheme: Scheme, form: Compiled, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
     """Whatever else a header may be: several signatures, several timestamps, items of other schemes."""
-    if len(value) > HEADER_BYTES_MAX:
-        raise MalformedHeaderError
     shared = [timestamp] if timestamp else []
     found: list[tuple[bytes | None, bytes]] = []
-    for item in value.split(form.separator) if form.separator else [value]:
+    for item in split_items(value, form.separator):
         fields = _match(form.items, item)
         if "signature" in fields:
             found.append((fields.get("timestamp"), fields["signature"]))
@@ -81,6 +86,25 @@ def _read_items(scheme: Scheme, form: Compiled, value: bytes, timestamp: bytes) 
     if not 0 < len(found) <= SIGNATURES_MAX or len(shared) > 1:
         raise MalformedHeaderError
     return _grouped(found, shared[0] if shared else None, needed=scheme.timestamp_unit is not None)
+
+
+def split_items(value: bytes, separator: bytes | None) -> list[bytes]:
+    """Return the items of a header's value, without the white space around them."""
+    if separator is None:
+        return [value]
+    if not separator:
+        return value.replace(b"\t", b" ").split(b" ")
+    return [item.strip(_SPACE) for item in value.split(separator)]
+
+
+def combine_lines(lines: list[bytes], separator: bytes | None) -> bytes | None:
+    """Return the value of a header that came in several lines; None where it is no comma-separated list.
+
+    The lines of such a list are one list, and a proxy may join them (RFC 9110 §5.3).
+    """
+    if len(lines) == 1:
+        return lines[0]
+    return b",".join(lines) if separator == b"," else None
 
 
 def _match(patterns: tuple[re.Pattern[bytes], ...], item: bytes) -> dict[str, bytes]:
@@ -107,10 +131,13 @@ def compiled(scheme: Scheme) -> Compiled:
     """The same for every delivery; a scheme equals itself alone, so finding it costs next to nothing."""
     named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
     items = [
-        b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item))
+        b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item.strip()))
         for item in scheme.items
     ]
-    whole = re.escape(scheme.separator.encode()).join(items)
+    separator = scheme.separator.encode().strip(_SPACE) if scheme.separator else None
+    between = _SPACES + re.escape(separator) + _SPACES if separator else rb"[ \t]+"
+    around = b"" if separator is None else _SPACES
+    whole = around + between.join(items) + around
     in_header, in_items = scheme.timestamp_header is not None, whole.count(_TIMESTAMP_PATTERN)
     timestamps = in_header + in_items
     is_ordinary = whole.count(named["signature"]) == 1 and timestamps == (scheme.timestamp_unit is not None)
@@ -118,7 +145,7 @@ def compiled(scheme: Scheme) -> Compiled:
         scheme.signature_header.encode(),
         (scheme.timestamp_header or "").encode(),
         (scheme.id_header or "").encode(),
-        scheme.separator.encode(),
+        separator,
         tuple(re.compile(item) for item in items),
         re.compile(whole) if is_ordinary else None,
         b"".join(
