@@ -18,7 +18,7 @@ from webhook_gateway.domain.source import IDENTITIES
 from webhook_gateway.domain.strict_json import Document, Outline
 from webhook_gateway.domain.verification import SCHEMES, CannotSignError, Sending, Verified, sign, verify
 from webhook_gateway.domain.verification.algorithms import make_hmac
-from webhook_gateway.domain.verification.called import request_urls
+from webhook_gateway.domain.verification.called import query_spellings, request_urls
 
 TWILIO, SQUARE = SCHEMES["twilio"], SCHEMES["square"]
 FORM = [(b"content-type", b"application/x-www-form-urlencoded; charset=UTF-8")]
@@ -48,6 +48,46 @@ def headers_of(sending: Sending) -> list[tuple[bytes, bytes]]:
 def test_url_is_known_in_every_way_in_which_twilio_writes_it(url: str, written: list[bytes]) -> None:
     assert list(request_urls(url, b"q")) == written
     assert list(request_urls(url, b"")) == [each.removesuffix(b"?q") for each in written]
+
+
+@pytest.mark.parametrize(
+    ("received", "signed"),
+    [
+        (b"Caller=sip%3A12345%40sip.example&CallSid=1", b"Caller=sip:12345@sip.example&CallSid=1"),
+        (b"Caller=sip:12345@sip.example", b"Caller=sip%3A12345%40sip.example"),
+        (b"at=12%3a30&to=a%40b.example", b"at=12:30&to=a@b.example"),
+        (b"city=Forli'&to=a%40b", b"city=Forli'&to=a@b"),
+        (b"city=Forli%27&to=a%40b", b"city=Forli'&to=a%40b"),
+        (b"city=Forli%27&to=a%40b", b"city=Forli%27&to=a@b"),
+        (b"at=%2Fa%3Fb%2C%28c%29%21%24%2A%3B%20d+e%26", b"at=/a?b,(c)!$*;%20d+e%26"),
+        (b"at=/a?b,(c)!$*;%20d+e%26", b"at=%2Fa%3Fb%2C%28c%29%21%24%2A%3B%20d+e%26"),
+    ],
+)
+def test_query_is_known_escaped_and_bare(received: bytes, signed: bytes) -> None:
+    body = b"To=%2B1&From=%2B2"
+    headers = [*headers_of(Sending(body, NOW, "", PUBLIC_URL, signed, FORM_TYPE)), *FORM]
+    assert verify(headers, body, accepting(TWILIO), NOW, received) == Verified("twilio", None, None)
+
+
+@pytest.mark.parametrize(
+    ("received", "signed"),
+    [
+        (b"a=1%26b=2", b"a=1&b=2"),  # another field
+        (b"a=%2B1", b"a=+1"),  # a plus sign, a space
+        (b"a%3D1", b"a=1"),
+        (b"a=%2540", b"a=%40"),
+        (b"a=%62", b"a=b"),
+        (b"to=a%40b", b"to=a%3Ab"),
+    ],
+)
+def test_query_that_says_something_else_is_another_query(received: bytes, signed: bytes) -> None:
+    headers = [*headers_of(Sending(b"To=1", NOW, "", PUBLIC_URL, signed, FORM_TYPE)), *FORM]
+    assert verify(headers, b"To=1", accepting(TWILIO), NOW, received) == MISMATCH
+
+
+def test_query_has_few_spellings_however_much_it_holds() -> None:
+    assert query_spellings(b"a=1&b=%2B") == [b"a=1&b=%2B"]
+    assert len(query_spellings(b"a=:@'/,%3A%40%27%2F%2C" * 50)) <= 11
 
 
 def with_port(port: int) -> str:

@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+import re
+from collections.abc import Iterable
+from itertools import product
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -10,21 +13,34 @@ _PORTS = {"https": 443, "http": 80}
 _BODY_DIGEST = "bodySHA256"
 """Query parameter by which Twilio vouches for a body that is no form (twilio.com/docs/usage/security)."""
 
+_BARE = {quote(character, safe=""): character for character in ":/?@!$'()*,;"}
+"""What may stand in a query bare or escaped without saying anything else (RFC 3986 §3.4). HubSpot signs all
+of them bare (developers.hubspot.com, "Validating requests"), Twilio some."""
+_CALLER = ("%3A", "%40")
+"""Twilio escapes these two in the URL that it calls and not in the one that it signs (twilio-node #621)."""
+_QUOTE = ("%27",)
+"""Some clients and proxies escape the apostrophe, others do not (twilio-node #1059)."""
+SPELLED_BYTES_MAX = 64 * 1024
+"""Of more signed bytes, only the query as received is tried: each spelling is hashed once per secret."""
+
+_SPELLED = re.compile(rb"%[0-9A-Fa-f]{2}|[:/?@!$'()*,;]")
+
 FORM_FIELDS_MAX = 1000
 """Twilio sends a few dozen. Half a megabyte of `a&a&…` is 260,000, and reading it holds everybody up."""
 FORM_ESCAPES_MAX = 50_000
 """Percent signs of a form that nobody has vouched for yet: each takes as long to read as a short field."""
 
 
-def request_urls(public_url: str, query: bytes) -> tuple[bytes, ...]:
-    """The URL that was called, in the ways in which Twilio may have written it.
+def request_urls(public_url: str, query: bytes, *, respelled: bool = True) -> tuple[bytes, ...]:
+    """Return the URL that was called, in the ways in which the sender may have written it; as received first.
 
     Never with user name and password; over HTTPS without the port, also one that is not the default
-    (twilio.com/docs/usage/security); its own packages take either, and so does this.
+    (twilio.com/docs/usage/security); Twilio's own packages take either, and so does this.
 
     Args:
         public_url: as the sender knows it, without query and fragment.
         query: of this request, as received.
+        respelled: whether other spellings of the query count too.
     """
     split = urlsplit(public_url)
     default = _PORTS.get(split.scheme)
@@ -32,9 +48,42 @@ def request_urls(public_url: str, query: bytes) -> tuple[bytes, ...]:
     host = place if split.port is None else place.rpartition(":")[0]
     with_port = f"{host}:{split.port or default}"
     is_dropped = split.scheme == "https" or split.port in {None, default}
-    asked = b"?" + query if query else b""
     netlocs = [host, with_port] if is_dropped else [with_port]
-    return tuple(split._replace(netloc=netloc).geturl().encode() + asked for netloc in netlocs)
+    places = [split._replace(netloc=netloc).geturl().encode() for netloc in netlocs]
+    spellings = query_spellings(query) if respelled else [query]
+    return tuple(place + (b"?" + each if each else b"") for each in spellings for place in places)
+
+
+def query_spellings(query: bytes) -> list[bytes]:
+    """Return the query as received, then with characters escaped that came bare and the reverse; 11 at most.
+
+    Only characters of `_BARE` are written anew: what the query says stays the same.
+    """
+    if not _SPELLED.search(query):
+        return [query]
+    return list(dict.fromkeys(_respell(query, each) for each in _RESPELLINGS))
+
+
+def _spelled_ways(escapes: Iterable[str]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return replacements that leave these characters as they came, make them bare, escape them."""
+    bare = {escape: _BARE[escape] for escape in escapes}
+    return {}, bare, {character: escape for escape, character in bare.items()}
+
+
+_RESPELLINGS = [
+    *(caller | apostrophe for caller, apostrophe in product(_spelled_ways(_CALLER), _spelled_ways(_QUOTE))),
+    *_spelled_ways(_BARE)[1:],
+]
+
+
+def _respell(query: bytes, replacements: dict[str, str]) -> bytes:
+    """Return the query with the replacements; escapes are found however their digits are written."""
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        written = match[0].decode("latin-1")
+        return replacements.get(written.upper(), written).encode("latin-1")
+
+    return _SPELLED.sub(replaced, query) if replacements else query
 
 
 def form_text(content_type: bytes, query: bytes, body: bytes) -> bytes | None:

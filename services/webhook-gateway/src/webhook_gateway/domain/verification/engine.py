@@ -126,7 +126,8 @@ def signed_bytes(
         if form is None:
             return []
         parts[b"form"] = form
-    urls = called.request_urls(candidate.public_url, query) if signs_query else (b"",)
+    is_short = len(query) + len(request.body) <= called.SPELLED_BYTES_MAX
+    urls = called.request_urls(candidate.public_url, query, respelled=is_short) if signs_query else (b"",)
     return [compiled.signed % {**parts, b"request_url": url} for url in urls]
 
 
