@@ -91,3 +91,18 @@ async def test_money_of_another_currency_is_told_with_its_own_digits(
     (found,) = await eventually(lambda: observed.exceptions(text=booking["id"]))
     assert (found["severity"], found["title"]) == (severity, f"{shown} from stripe: currency mismatch")
     assert found["explanation"]["remarks"] == [f"{shown} was paid, but the booking is in USD"]
+
+
+@pytest.mark.parametrize("spelling", ["{}\n", "  {}\u00a0", "\r\n{}"])
+async def test_booking_id_with_blanks_around_it_is_one_id_everywhere(
+    observed: Observed, spelling: str
+) -> None:
+    booking_id = (await observed.bookings.create())["id"]
+    event = stripe_event(spelling.format(booking_id.upper()))
+    await observed.deliver(event)
+    assert (await observed.bookings.when_paid(booking_id))["status"] == "confirmed"
+    entry = await observed.entry(booking_id=booking_id, event_id=event["id"])
+    assert (entry["event_type"], entry["source"]) == ("stripe.payment_intent.succeeded", "stripe")
+    records = await observed.stack.topic("webhooks.stripe.v1").records()
+    (record,) = [record for record in records if record.header("ce_id") == event["id"]]
+    assert (record.key, record.header("ce_subject")) == (booking_id.encode(), booking_id)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from audit.domain.events import BOOKING, Event, PayloadError, read_payload
-from audit.domain.storable import booking_identifier, identifier, is_uuid, storable
+from audit.domain.storable import booking_identifier, identifier, storable
+from contracts.ids import booking_id_of
 
 Status = Literal["success", "failed", "skipped", "pending"]
 
@@ -143,7 +144,7 @@ def _facts_of_webhook(event: Event) -> Facts:
     subject = event.subject
     return Facts(
         "success",
-        booking_id=booking_identifier(subject) if subject and is_uuid(subject) else None,
+        booking_id=booking_id_of(subject) if subject else None,
         metadata={"verification": event.verification} if event.verification else {},
     )
 

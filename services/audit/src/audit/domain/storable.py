@@ -1,11 +1,6 @@
 """Text and identifiers from outside, made fit for PostgreSQL without ever refusing them (GW-12)."""
 
-import hashlib
-import re
-
-from contracts.ids import ID_CHARACTERS_MAX
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from contracts.ids import booking_id_of, id_or_digest
 
 
 def storable(text: str) -> str:
@@ -17,16 +12,9 @@ def storable(text: str) -> str:
 
 def identifier(text: str) -> str:
     """An identifier that a column and its index hold; a longer one is replaced by its digest."""
-    if len(text) > ID_CHARACTERS_MAX:
-        return f"sha256-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    return storable(text)
+    return storable(id_or_digest(text))
 
 
 def booking_identifier(text: str) -> str:
-    """An identifier of a booking: a UUID in lower case, so that every spelling finds the same entries."""
-    return text.lower() if is_uuid(text) else identifier(text)
-
-
-def is_uuid(text: str) -> bool:
-    """Whether the text has a UUID's canonical form, as booking ids do (`contracts.ids`)."""
-    return _UUID.fullmatch(text) is not None
+    """Return a booking's identifier: a UUID in lower case, so that every spelling finds the same entries."""
+    return booking_id_of(text) or identifier(text)

@@ -3,16 +3,14 @@
 Tolerant of whatever else stands there; what is needed is not trusted to be of the documented type.
 """
 
-import hashlib
 import json
 from typing import Any, cast
 
 from booking.adapters.stripe_amounts import AmountError, from_stripe
-from booking.domain.booking import parse_booking_id
 from booking.domain.payments import Payment
 from booking.domain.text import storable
 from chassis.errors import MalformedMessageError
-from contracts.ids import ID_CHARACTERS_MAX
+from contracts.ids import booking_reference, id_or_digest
 from contracts.money import Money
 
 PROVIDER = "stripe"
@@ -102,16 +100,9 @@ def _booking_reference(metadata: object) -> str | None:
     if not isinstance(metadata, dict):
         return None
     members = cast("JsonObject", metadata)
-    for name in _BOOKING_REFERENCES:
-        reference = members.get(name)
-        if isinstance(reference, str) and reference.strip():
-            return parse_booking_id(reference.strip()) or _id(reference.strip())
-    return None
+    reference = booking_reference(members.get(name) for name in _BOOKING_REFERENCES)
+    return None if reference is None else _id(reference)
 
 
 def _id(text: str) -> str:
-    """An id fit to be stored: one that is too long gives way to its digest."""
-    clean = storable(text)
-    if len(clean) <= ID_CHARACTERS_MAX:
-        return clean
-    return "sha256:" + hashlib.sha256(clean.encode()).hexdigest()
+    return id_or_digest(storable(text))

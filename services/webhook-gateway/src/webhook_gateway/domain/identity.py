@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from contracts.ids import ID_CHARACTERS_MAX, BookingId, EventId
+from contracts.ids import BookingId, EventId, booking_id_of, booking_reference, id_or_digest
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.pointer import Pointer, find
 from webhook_gateway.domain.refused import Refused
@@ -108,12 +108,11 @@ def identify(
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
     event_id = event_id or signed.message_id or derived_event_id(source, signed.signed_at, body)
-    booking_id = _first(_usable_text, rule.booking_id, told, headers)
     return Identity(
         event_id=EventId(event_id),
         type=_first(_usable_text, rule.event_type, told, headers) or TYPE_UNKNOWN,
         object_id=_first(_usable_text, rule.object_id, told, headers),
-        booking_id=None if booking_id is None else BookingId(booking_id),
+        booking_id=_booking_id(rule.booking_id, told, headers),
         occurred_at=_first(_as_moment, rule.occurred_at, told, headers) or signed.signed_at,
     )
 
@@ -131,7 +130,7 @@ def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> st
 def _first(
     read: Callable[[object], UsableT | None], places: tuple[Place, ...], body: object, headers: Headers
 ) -> UsableT | None:
-    """What the first of the places that says anything usable says."""
+    """Return the first usable value found at `places`, in order."""
     for place in places:
         if isinstance(place, HeaderName):
             said = (read(value.decode("latin-1")) for name, value in headers if name == place.name)
@@ -143,6 +142,24 @@ def _first(
     return None
 
 
+def _booking_id(places: tuple[Place, ...], body: object, headers: Headers) -> BookingId | None:
+    """Return the booking as booking and audit read it (`contracts.ids`), else the text that stands there."""
+    booking_id = _first(_as_booking_id, places, body, headers)
+    if booking_id is not None or not places:
+        return booking_id
+    reference = booking_reference([_first(_as_text, (place,), body, headers) for place in places])
+    usable = _usable_text(reference)
+    return None if usable is None else BookingId(usable)
+
+
+def _as_booking_id(value: object) -> BookingId | None:
+    return booking_id_of(value) if isinstance(value, str) else None
+
+
+def _as_text(value: object) -> str | None:
+    return value if isinstance(value, str) else _digits(value)
+
+
 def _usable_text(value: object) -> str | None:
     """Text that can be a header, a key and a column: printable; whole numbers as digits.
 
@@ -150,12 +167,10 @@ def _usable_text(value: object) -> str | None:
     later. A longer text than any id is replaced by its digest (`contracts.ids`), and so are the digits of a
     number: as a number or as text, whichever way the body was read, the same digits are the same id.
     """
-    text = value if isinstance(value, str) else _digits(value)
+    text = _as_text(value)
     if not text or not text.isprintable():
         return None
-    if len(text) > ID_CHARACTERS_MAX:
-        return f"sha256-{hashlib.sha256(text.encode()).hexdigest()}"
-    return text
+    return id_or_digest(text)
 
 
 def _digits(value: object) -> str | None:
