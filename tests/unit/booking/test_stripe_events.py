@@ -45,6 +45,10 @@ def test_payment_is_read() -> None:
     )
 
 
+def test_byte_order_mark_before_the_body_is_ignored() -> None:
+    assert parse(b"\xef\xbb\xbf" + event(intent())) == parse(event(intent()))
+
+
 def test_received_amount_counts_and_not_the_one_asked_for() -> None:
     assert parse(event(intent(amount_received=5000))).captured.amount == 5000
     assert parse(event(intent(amount_received=None))).captured.amount == 13200

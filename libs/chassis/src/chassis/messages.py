@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64decode, b64encode
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -125,13 +126,13 @@ class Message:
         return hashlib.sha256(self.value).digest()
 
     def payload(self, model: type[ModelT]) -> ModelT:
-        """The value as a message model.
+        """Return the value as a message model; a byte order mark before it is ignored (RFC 8259 §8.1).
 
         Raises:
             MalformedMessageError: the value is not what the contract says.
         """
         try:
-            return model.model_validate_json(self.value)
+            return model.model_validate_json(self.value.removeprefix(BOM_UTF8))
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "value"

@@ -65,13 +65,15 @@ class PayloadError(ValueError):
 
 
 def read_payload(body: bytes) -> Mapping[str, object]:
-    """The payload of a service's own event; of a repeated name the last counts (GW-12).
+    """Return the payload of a service's own event; of a repeated name the last counts (GW-12).
+
+    A byte order mark before it is ignored (RFC 8259 §8.1).
 
     Raises:
         PayloadError: not a JSON object.
     """
     try:
-        payload: object = json.loads(body.decode())
+        payload: object = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise PayloadError("the payload is not JSON") from error
     if not isinstance(payload, dict):

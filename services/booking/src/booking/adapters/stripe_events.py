@@ -47,7 +47,8 @@ def parse_payment(value: bytes, *, event_id: str) -> Payment:
 
 def _decode(value: bytes) -> JsonObject:
     try:
-        found = json.loads(value.decode(), parse_constant=_refuse_constant)
+        # A byte order mark is ignored, as the gateway ignores it (RFC 8259 §8.1).
+        found = json.loads(value.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedMessageError(f"not a JSON object: {type(error).__name__}") from error
     if not isinstance(found, dict):

@@ -8,6 +8,7 @@ Depth is measured before either parser runs: neither then recurses further than 
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any, TypedDict, cast
@@ -55,10 +56,12 @@ class Outline:
 
 
 def parse(body: bytes, outline: Outline | None = None) -> Document | Refused:
-    """The body as strict JSON; all of it, where no outline says what is wanted.
+    """Return the body as strict JSON; all of it, where no outline says what is wanted.
 
-    Escaped U+0000 and lone surrogates are legal and stay in the values.
+    A byte order mark before it is ignored (RFC 8259 §8.1): some senders write one, and sign it. Escaped
+    U+0000 and lone surrogates are legal and stay in the values.
     """
+    body = body.removeprefix(BOM_UTF8)
     try:
         text = body.decode()
     except UnicodeDecodeError:
