@@ -12,7 +12,7 @@ from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import NOW
 from webhook_gateway.domain.identity import Identity, IdentityRule, SignedFacts, derived_event_id, identify
 from webhook_gateway.domain.refused import Refused
-from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY
+from webhook_gateway.domain.source import IDENTITIES, SMS_IDENTITY, STRIPE_IDENTITY
 from webhook_gateway.domain.strict_json import Document, Outline, parse
 
 STRIPE_OUTLINE = Outline(STRIPE_IDENTITY.pointers())
@@ -105,6 +105,25 @@ def test_sms_without_an_event_id_takes_the_signed_message_id_else_a_derived_one(
     derived = identity(body, SMS_IDENTITY).event_id
     assert derived == derived_event_id("stripe", NOW, json.dumps(body).encode())
     assert identity(body, SMS_IDENTITY, SignedFacts()).event_id != derived
+
+
+def shopify_event_id(topic: str | None, event_id: str) -> str:
+    headers = [(b"x-shopify-event-id", event_id.encode()), (b"x-shopify-webhook-id", b"w")]
+    topics = [] if topic is None else [(b"x-shopify-topic", topic.encode())]
+    found = identify(
+        Document({"id": 1}), b"{}", IDENTITIES["shopify"], "shop", SignedFacts(), [*topics, *headers]
+    )
+    assert isinstance(found, Identity)
+    return found.event_id
+
+
+def test_shopify_event_id_is_an_identity_only_together_with_the_topic() -> None:
+    # One checkout: both topics carry its id.
+    assert shopify_event_id("orders/create", "e1") != shopify_event_id("orders/paid", "e1")
+    assert shopify_event_id("orders/paid", "e1") == "orders/paid:e1"
+    assert shopify_event_id("orders/paid", "e2") != shopify_event_id("orders/paid", "e1")
+    assert shopify_event_id(None, "e1") == "e1"
+    assert shopify_event_id("orders/paid", "e" * 250).startswith("sha256-")
 
 
 def test_derived_id_depends_on_each_of_its_parts_and_on_nothing_else() -> None:

@@ -45,6 +45,8 @@ class IdentityRule:
         event_id: the provider's event id.
         event_id_required: whether a body without one is refused; else the signed message id or, failing
             that, a derived id stands for it (GW-11).
+        event_id_within: what an id of `event_id` is unique within, where the provider shares it among events
+            of several kinds: the event's id is then both. A delivery that lacks it has the id alone.
         event_type: the provider's type.
         object_id: id of the object that the event is about.
         booking_id: id of the booking.
@@ -53,6 +55,7 @@ class IdentityRule:
 
     event_id: tuple[Place, ...] = ()
     event_id_required: bool = False
+    event_id_within: tuple[Place, ...] = ()
     event_type: tuple[Place, ...] = ()
     object_id: tuple[Place, ...] = ()
     booking_id: tuple[Place, ...] = ()
@@ -60,8 +63,13 @@ class IdentityRule:
 
     def pointers(self) -> list[Pointer]:
         """The places that lie in the body."""
-        told = (self.event_id, self.event_type, self.object_id, self.booking_id, self.occurred_at)
-        return [place for places in told for place in places if not isinstance(place, HeaderName)]
+        told = (self.event_id, self.event_id_within, self.event_type, self.object_id)
+        return [
+            place
+            for places in (*told, self.booking_id, self.occurred_at)
+            for place in places
+            if not isinstance(place, HeaderName)
+        ]
 
 
 class SignedFacts(msgspec.Struct, frozen=True):
@@ -104,7 +112,7 @@ def identify(
 ) -> Identity | Refused:
     """The identity of a delivery whose body is `document`."""
     told = document.value
-    event_id = _first(_usable_text, rule.event_id, told, headers)
+    event_id = _event_id(rule, told, headers)
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
     event_id = event_id or signed.message_id or derived_event_id(source, signed.signed_at, body)
@@ -115,6 +123,13 @@ def identify(
         booking_id=_booking_id(rule.booking_id, told, headers),
         occurred_at=_first(_as_moment, rule.occurred_at, told, headers) or signed.signed_at,
     )
+
+
+def _event_id(rule: IdentityRule, body: object, headers: Headers) -> str | None:
+    """Return the provider's event id, behind what it is unique within; None where it gives none."""
+    event_id = _first(_usable_text, rule.event_id, body, headers)
+    within = _first(_usable_text, rule.event_id_within, body, headers)
+    return event_id if event_id is None or within is None else _usable_text(f"{within}:{event_id}")
 
 
 def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> str:

@@ -105,6 +105,7 @@ IDENTITIES: Mapping[str, IdentityRule] = {
     ),
     "shopify": IdentityRule(
         event_id=(HeaderName(b"x-shopify-event-id"), HeaderName(b"x-shopify-webhook-id")),
+        event_id_within=(HeaderName(b"x-shopify-topic"),),  # one checkout is orders/create and orders/paid
         event_type=(HeaderName(b"x-shopify-topic"),),
         object_id=(parse_pointer("/admin_graphql_api_id"), parse_pointer("/id")),
         occurred_at=(HeaderName(b"x-shopify-triggered-at"),),

@@ -101,6 +101,7 @@ class _Identity(Table):
 
     event_id: _Places = ()
     event_id_required: StrictBool = False
+    event_id_within: _Places = ()
     event_type: _Places = ()
     object_id: _Places = ()
     booking_id: _Places = ()
