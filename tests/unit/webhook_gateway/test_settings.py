@@ -134,18 +134,46 @@ def test_slip_behind_a_secret_is_no_part_of_it(
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("QUO_WEBHOOK_SECRET", '"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"', "a quotation mark"),
-        ("QUO_WEBHOOK_SECRET", "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begin with whsec_"),
-        ("OPENPHONE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begins with whsec_"),
+        ("QUO_WEBHOOK_SECRET", f'"{QUO_SECRET}"', "begins with a quotation mark"),
+        ("QUO_WEBHOOK_SECRET", "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secrets begin with whsec_"),
+        ("QUO_WEBHOOK_SECRET", "sk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an API key"),
+        ("OPENPHONE_WEBHOOK_SECRET", QUO_SECRET, "is not base64: it begins with whsec_"),
+        ("OPENPHONE_WEBHOOK_SECRET", f"'{LEGACY_SECRET}'", "begins with a quotation mark"),
+        ("STRIPE_WEBHOOK_SECRET", f'"{STRIPE_SECRET}"', "begins with a quotation mark"),
+        ("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET}\u201d", "ends with a quotation mark"),
+        ("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET},'{STRIPE_SECRET}'", "begins with a quotation mark"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_live_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an API key.*whsec_"),
+        ("STRIPE_WEBHOOK_SECRET", "rk_test_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an API key.*whsec_"),
+        ("STRIPE_WEBHOOK_SECRET", "pk_live_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an API key.*whsec_"),
+        ("STRIPE_WEBHOOK_SECRET", "we_1MfKQ9r8GKYqrTwjUPD8ILPZIo", "is an endpoint's id.*whsec_"),
+        ("STRIPE_WEBHOOK_SECRET", f"\u200b{STRIPE_SECRET}", r"holds U\+200B"),
+        ("STRIPE_WEBHOOK_SECRET", f"{STRIPE_SECRET}\ufeff", r"holds U\+FEFF"),
+        ("STRIPE_WEBHOOK_SECRET", f"whsec_\u00ad{STRIPE_SECRET}", r"holds U\+00AD"),
+        ("STRIPE_WEBHOOK_SECRET", f"whsec_\u00a0{STRIPE_SECRET}", r"holds U\+00A0"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqr TwjUPD8ILPZIo2LaLaSw", "holds a space"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqr\nTwjUPD8ILPZIo2LaLaSw", r"holds U\+000A"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2Lа", "is not ASCII"),  # noqa: RUF001
+        ("STRIPE_WEBHOOK_SECRET", f"STRIPE_WEBHOOK_SECRET={STRIPE_SECRET}", "not at its beginning"),
+        ("STRIPE_WEBHOOK_SECRET", f"v1,{STRIPE_SECRET}", 'has "v1," before a secret'),
     ],
 )
-def test_secret_of_another_kind_is_told_from_its_beginning(
+def test_secret_that_cannot_be_right_is_refused_by_variable_and_mistake(
     environment: pytest.MonkeyPatch, variable: str, value: str, told: str
 ) -> None:
     environment.setenv(variable, value)
-    with pytest.raises(SettingsError, match=f"{variable} is not base64.*{told}") as refusal:
+    with pytest.raises(SettingsError, match=f"{variable} .*{told}") as refusal:
         configured_sources(load_settings(GatewaySettings))
-    assert "MfKQ" not in str(refusal.value)
+    assert not any(part in str(refusal.value) for part in ("MfKQ", "abcdefgh", "R2ZL"))
+
+
+def test_version_before_a_standard_webhooks_secret_is_no_secret(environment: pytest.MonkeyPatch) -> None:
+    other = QUO_SECRET.replace("M", "N")
+    environment.setenv("QUO_WEBHOOK_SECRET", f"v1,{QUO_SECRET};until=2026-12-01T00:00:00Z, v1,{other}")
+    first, second = configured_sources(load_settings(GatewaySettings))["sms"].accepted[1].secrets
+    environment.setenv("QUO_WEBHOOK_SECRET", f"{QUO_SECRET},{other}")
+    plain = configured_sources(load_settings(GatewaySettings))["sms"].accepted[1].secrets
+    assert [first.key, second.key] == [each.key for each in plain]
+    assert first.ends_at is not None
 
 
 @pytest.mark.parametrize(
@@ -195,7 +223,8 @@ def test_each_generation_of_openphone_has_its_variable(environment: pytest.Monke
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path, variable: str) -> None:
     path = tmp_path / "secret"
-    path.write_text(f"{QUO_SECRET if variable.startswith('QUO') else LEGACY_SECRET}\n")
+    mark = "\ufeff"  # as some editors begin a file
+    path.write_text(f"{mark}{QUO_SECRET if variable.startswith('QUO') else LEGACY_SECRET}\n")
     environment.setenv(f"{variable}_FILE", str(path))
     sources = configured_sources(load_settings(GatewaySettings)).values()
     loaded = [each.variable for source in sources for each in source.accepted if each.secrets]

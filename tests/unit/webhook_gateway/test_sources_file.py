@@ -278,3 +278,43 @@ hmac = {{ header = "x-acme", items = ["{written}"], separator = "{separator}" }}
     (path := tmp_path / "sources.toml").write_text(text, encoding="utf-8")
     (source,) = read_sources_file(str(path))
     assert source.accepted[0].scheme.items == (written,)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "secret", "told"),
+    [
+        ("github", "ghp_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an access token"),
+        ("github", '"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"', "begins with a quotation mark"),
+        ("github", "MfKQ9r8GKYqrTwjUPD8I\u200bLPZIo2LaLaSw", r"holds U\+200B"),
+        ("github", "https://hooks.example.com/MfKQ9r8GKYqr", "is a URL"),
+        ("shopify", "shpat_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an access token"),
+        ("slack", "xoxb-MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is a token of the app"),
+        ("twilio", "AC" + "0123456789abcdef" * 2, "is an account's SID"),
+        ("square", "sq0csp-MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is a credential of the application"),
+        ("paddle", "pdl_live_apikey_MfKQ9r8GKYqrTwjUPD8ILPZIo2", "is an API key"),
+        ("sendgrid", "SG.MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an API key"),
+        ("svix", "ep_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an endpoint's id"),
+        ("standard-webhooks-v1a", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "symmetric"),
+    ],
+)
+def test_other_key_of_the_provider_is_refused_by_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, secret: str, told: str
+) -> None:
+    monkeypatch.setenv("ACME_SECRET", secret)
+    url = 'public_url = "https://hooks.example.com/webhooks/acme"'
+    text = acme(f'scheme = "{scheme}"', 'secret_variable = "ACME_SECRET"', url)
+    with pytest.raises(SettingsError, match=f"ACME_SECRET {told}|ACME_SECRET .*{told}") as refusal:
+        read_sources_file(written(tmp_path, text))
+    assert "MfKQ" not in str(refusal.value)
+    assert "0123456789abcdef" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("secret", ["It's a Secret to Everybody", "zwölf große Hunde bellen laut"])
+def test_secret_that_somebody_chose_may_have_spaces_and_any_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("ACME_SECRET", secret)
+    (source,) = read_sources_file(
+        written(tmp_path, acme('scheme = "github"', 'secret_variable = "ACME_SECRET"'))
+    )
+    assert source.accepted[0].secrets[0].key == secret.encode()

@@ -24,7 +24,9 @@ class SettingsError(Exception):
 
 
 def read_variable_file(variable: str) -> str | None:
-    """What stands in the file that `<variable>_FILE` names, without the white space around it; None if unset.
+    """Return what stands in the file that `<variable>_FILE` names; None if unset.
+
+    White space around it and a byte order mark before it are no part of it.
 
     Raises:
         SettingsError: the file cannot be read.
@@ -33,7 +35,7 @@ def read_variable_file(variable: str) -> str | None:
     if not path:
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{variable}_FILE: cannot read {path}: {type(error).__name__}") from None
 

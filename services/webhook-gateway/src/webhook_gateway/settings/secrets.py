@@ -18,7 +18,9 @@ def accept(scheme: Scheme, variable: str, public_url: str = "") -> AcceptedSchem
     if not text.strip():
         raise SettingsError(f"{variable} is empty: give it a value, or leave it unset")
     try:
-        secrets = read_secrets(text, scheme.key_form, bytes_min=scheme.secret_bytes_min)
+        secrets = read_secrets(
+            text, scheme.key_form, bytes_min=scheme.secret_bytes_min, look=scheme.secret_look
+        )
     except SecretError as error:
         raise SettingsError(f"{variable} {error}") from None
     return AcceptedScheme(scheme, secrets, variable, public_url)

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from webhook_gateway.domain.verification.algorithms import public_key_error
-from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm
+from webhook_gateway.domain.verification.mistakes import find_mistake
+from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm, SecretLook
 
 _PREFIXES = {KeyForm.WHSEC_BASE64: "whsec_", KeyForm.WHPK_BASE64: "whpk_"}
+_VERSION = re.compile(r"(?:^|(?<=,))\s*v1a?,\s*(?=whsec_|whpk_)")
+"""Some consoles show `v1,whsec_…`: the version of the signatures, and a comma that parts no two secrets."""
 _UNTIL = re.compile(r";\s*until\s*=\s*", re.IGNORECASE)
 _NEARLY_UNTIL = re.compile(r";\s*\w{0,16}\s*[=:]?\s*\d{4}-\d\d")
 """Taken for a part of the key, a slip in the end of a secret would close the door that is open."""
@@ -44,14 +47,25 @@ class Secret:
         return hashlib.sha256(self.key).hexdigest()[:_FINGERPRINT_CHARACTERS]
 
 
+_ANY_LOOK = SecretLook()
+
+
 def read_secret(
-    text: str, form: KeyForm, ends_at: datetime | None = None, *, bytes_min: int = SECRET_BYTES_MIN
+    text: str,
+    form: KeyForm,
+    ends_at: datetime | None = None,
+    *,
+    bytes_min: int = SECRET_BYTES_MIN,
+    look: SecretLook = _ANY_LOOK,
 ) -> Secret:
-    """A secret as the provider's dashboard shows it.
+    """Return a secret as the provider's dashboard shows it.
 
     Raises:
-        SecretError: it is empty, not in the scheme's form, or its key is shorter than `bytes_min`.
+        SecretError: it is empty, cannot be a secret of this look, is not in the scheme's form, or its key is
+            shorter than `bytes_min`.
     """
+    if mistake := find_mistake(text.strip(), look):
+        raise SecretError(mistake)
     key = _decoded(text.strip(), form)
     if not key:
         raise SecretError("is empty")
@@ -62,31 +76,38 @@ def read_secret(
     return Secret(key, ends_at)
 
 
-def read_secrets(text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN) -> tuple[Secret, ...]:
-    """Several secrets, comma-separated; one that shall end is written `<secret>;until=<RFC 3339 time>`.
+def read_secrets(
+    text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN, look: SecretLook = _ANY_LOOK
+) -> tuple[Secret, ...]:
+    """Return several secrets, comma-separated; one that ends is written `<secret>;until=<RFC 3339 time>`.
+
+    `v1,whsec_…` is one secret where the scheme's keys are written behind `whsec_`.
 
     Raises:
         SecretError: one of them cannot be used, or ends outside the years 1 to 9999 in UTC.
     """
-    parts = [part.strip() for part in text.split(",")]
+    has_version = _VERSION.search(text) is not None
+    if has_version and form not in _PREFIXES:
+        raise SecretError('has "v1," before a secret, as Standard Webhooks writes it: is it of this sender?')
+    parts = [part.strip() for part in _VERSION.sub("", text).split(",")]
     if len(parts) > 1 and not all(parts):
         raise SecretError("has a comma with nothing before or behind it")
-    return tuple(_read_with_end(part, form, bytes_min) for part in parts)
+    return tuple(_read_with_end(part, form, bytes_min, look) for part in parts)
 
 
-def _read_with_end(text: str, form: KeyForm, bytes_min: int) -> Secret:
+def _read_with_end(text: str, form: KeyForm, bytes_min: int, look: SecretLook) -> Secret:
     written, *end = _UNTIL.split(text, maxsplit=1)
     if not end:
         if _NEARLY_UNTIL.search(text):
             raise SecretError(f'has something like an end that is none: write "{_UNTIL_WRITTEN}"')
-        return read_secret(written, form, bytes_min=bytes_min)
+        return read_secret(written, form, bytes_min=bytes_min, look=look)
     try:
         ends_at = datetime.fromisoformat(end[0])
         # Whoever shows or counts it does so in UTC, which has no year 0 and no year 10000.
         moment = (ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise SecretError(f'ends at no time: write "{_UNTIL_WRITTEN}", not beyond the year 9999') from error
-    return read_secret(written, form, moment, bytes_min=bytes_min)
+    return read_secret(written, form, moment, bytes_min=bytes_min, look=look)
 
 
 def _decoded(text: str, form: KeyForm) -> bytes:
@@ -106,8 +127,6 @@ def _decoded(text: str, form: KeyForm) -> bytes:
 
 def _hint(text: str, prefix: str) -> str:
     """What was probably meant, of a text that is not quoted."""
-    if text[:1] in {'"', "'"}:
-        return ": it begins with a quotation mark, leave that out"
     keys = (
         f"this scheme's keys begin with {prefix}"
         if prefix

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from webhook_gateway.domain.verification.scheme import Algorithm, Encoding, KeyForm, Scheme, TimestampUnit
+from webhook_gateway.domain.verification.scheme import (
+    Algorithm,
+    Encoding,
+    KeyForm,
+    Scheme,
+    SecretLook,
+    TimestampUnit,
+)
+
+_API_KEY, _ENDPOINT = "an API key", "an endpoint's id"
+_ISSUED = SecretLook(is_issued=True)
 
 STRIPE = Scheme(
     name="stripe",
@@ -13,6 +23,17 @@ STRIPE = Scheme(
     encoding=Encoding.HEX,
     key_form=KeyForm.TEXT,
     timestamp_unit=TimestampUnit.SECONDS,
+    secret_look=SecretLook(
+        is_issued=True,
+        prefix="whsec_",
+        mistaken=(
+            (r"([srp]k_)", _API_KEY),
+            (r"(we_|ed_)", _ENDPOINT),
+            (r"(evt_)", "an event's id"),
+            (r"(acct_)", "an account's id"),
+            (r"(ca_)", "a client id of Connect"),
+        ),
+    ),
 )
 """docs.stripe.com/webhooks/signature. Several v1 while a secret is rolled; v0 is a decoy."""
 
@@ -25,6 +46,7 @@ OPENPHONE_LEGACY = Scheme(
     encoding=Encoding.BASE64,
     key_form=KeyForm.BASE64,
     timestamp_unit=TimestampUnit.MILLISECONDS,
+    secret_look=_ISSUED,
 )
 """Quo's "Legacy webhooks" page. Webhooks made in the app still sign this way."""
 
@@ -39,6 +61,16 @@ STANDARD_WEBHOOKS = Scheme(
     timestamp_unit=TimestampUnit.SECONDS,
     timestamp_header="webhook-timestamp",
     id_header="webhook-id",
+    secret_look=SecretLook(
+        is_issued=True,
+        prefix="whsec_",
+        mistaken=(
+            (r"(whpk_)", "a public key, that of asymmetric signatures"),
+            (r"(whsk_)", "a private key, which only the sender has"),
+            (r"((?:test)?[srp]k_)", _API_KEY),
+            (r"(ep_|we_)", _ENDPOINT),
+        ),
+    ),
 )
 """Standard Webhooks 1.0, symmetric signatures. Quo's current webhooks sign this way."""
 
@@ -57,6 +89,14 @@ STANDARD_WEBHOOKS_V1A = replace(
     items=("v1a,{signature}",),
     algorithm=Algorithm.ED25519,
     key_form=KeyForm.WHPK_BASE64,
+    secret_look=SecretLook(
+        is_issued=True,
+        prefix="whpk_",
+        mistaken=(
+            (r"(whsec_)", "a secret of symmetric signatures"),
+            (r"(whsk_)", "a private key, which only the sender has"),
+        ),
+    ),
 )
 """Standard Webhooks 1.0, asymmetric signatures; the secret is the sender's public key."""
 
@@ -67,6 +107,12 @@ GITHUB = Scheme(
     signed="{body}",
     encoding=Encoding.HEX,
     key_form=KeyForm.TEXT,
+    secret_look=SecretLook(
+        mistaken=(
+            (r"(gh[pousr]_|github_pat_)", "an access token"),
+            (r"(sha256=|sha1=)", "a signature"),
+        )
+    ),
 )
 """docs.github.com, "Validating webhook deliveries". No time is signed."""
 
@@ -77,6 +123,7 @@ SHOPIFY = Scheme(
     signed="{body}",
     encoding=Encoding.BASE64,
     key_form=KeyForm.TEXT,
+    secret_look=SecretLook(is_issued=True, mistaken=((r"(shp(?:at|ca|pa|ua|tka)_)", "an access token"),)),
 )
 """shopify.dev, "Deliver webhooks through HTTPS". No time is signed."""
 
@@ -89,6 +136,7 @@ SLACK = Scheme(
     key_form=KeyForm.TEXT,
     timestamp_unit=TimestampUnit.SECONDS,
     timestamp_header="x-slack-request-timestamp",
+    secret_look=SecretLook(is_issued=True, mistaken=((r"(xox[a-z][.-]|xapp-)", "a token of the app"),)),
 )
 """docs.slack.dev, "Verifying requests from Slack"."""
 
@@ -100,6 +148,13 @@ TWILIO = Scheme(
     encoding=Encoding.BASE64,
     key_form=KeyForm.TEXT,
     digest="sha1",
+    secret_look=SecretLook(
+        is_issued=True,
+        mistaken=(
+            (r"(AC)[0-9a-fA-F]{32}$", "an account's SID"),
+            (r"(SK)[0-9a-fA-F]{32}$", "an API key's SID"),
+        ),
+    ),
 )
 """twilio.com/docs/usage/security: the URL and a form's fields; of another body the query has the digest."""
 
@@ -111,6 +166,14 @@ SQUARE = Scheme(
     encoding=Encoding.BASE64,
     key_form=KeyForm.TEXT,
     secret_bytes_min=22,
+    secret_look=SecretLook(
+        is_issued=True,
+        mistaken=(
+            (r"(sq0(?:atp|idp|csp)-)", "a credential of the application"),
+            (r"(EAAA)[\w-]{60}$", "an access token"),
+            (r"(wbhk_)", "a subscription's id"),
+        ),
+    ),
 )
 """developer.squareup.com, "Verify and validate an event notification". Its keys have 22 characters."""
 
@@ -123,6 +186,13 @@ PADDLE = Scheme(
     encoding=Encoding.HEX,
     key_form=KeyForm.TEXT,
     timestamp_unit=TimestampUnit.SECONDS,
+    secret_look=SecretLook(
+        is_issued=True,
+        mistaken=(
+            (r"(pdl_(?:live_|sdbx_)?apikey_)", _API_KEY),
+            (r"(ntfset_)", "a notification destination's id"),
+        ),
+    ),
 )
 """developer.paddle.com, "Verify webhook signatures". Several h1 while a secret is rotated."""
 
@@ -136,6 +206,7 @@ SENDGRID = Scheme(
     key_form=KeyForm.SPKI_BASE64,
     timestamp_unit=TimestampUnit.SECONDS,
     timestamp_header="x-twilio-email-event-webhook-timestamp",
+    secret_look=SecretLook(is_issued=True, mistaken=((r"(SG\.)", _API_KEY),)),
 )
 """twilio.com/docs/sendgrid, "Event Webhook security features". The body's trailing CRLF is signed too."""
 
