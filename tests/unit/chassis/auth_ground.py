@@ -108,7 +108,7 @@ class Door:
 @asynccontextmanager
 async def calling(app: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - ASGI
-    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

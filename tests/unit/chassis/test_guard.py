@@ -140,7 +140,7 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"auth_jwks_url": "https://login.example.com:0/keys"}, "a port from 1 to 65535"),
     ({"auth_jwks_url": "https://[::1/keys"}, "expected an address"),
     ({"auth_jwks_url": "http://login.example.com/keys", "environment": "production"}, "not https"),
-    ({"auth_jwt_roles_claim": "realm_access..roles"}, "expected names with dots between"),
+    ({"auth_jwt_roles_claim": "realm_access..roles"}, "expected a claim such as"),
     ({"auth_mode": "on"}, "auth_mode"),
 ]
 
@@ -149,6 +149,16 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
 def test_settings_that_cannot_judge_a_token_are_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         jwt_settings(**changed)
+
+
+@pytest.mark.parametrize(
+    "variable", ["auth_jwt_issuer", "auth_jwt_audience", "auth_jwks_url", "auth_jwt_key"]
+)
+def test_described_tokens_without_a_mode_are_refused_and_off_in_words_is_not(variable: str) -> None:
+    value = {"auth_jwt_key": SECRET}.get(variable, "https://login.example.com")
+    with pytest.raises(ValidationError, match=f"{variable.upper()} is set and AUTH_MODE is not"):
+        AuthSettings.model_validate({variable: value})
+    assert AuthSettings.model_validate({variable: value, "auth_mode": "off"}).auth_mode == "off"
 
 
 def test_settings_with_one_kind_of_key_are_good() -> None:

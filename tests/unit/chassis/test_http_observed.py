@@ -49,7 +49,7 @@ async def client(metrics: Metrics) -> AsyncGenerator[httpx.AsyncClient]:
         guard=None,
     )
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

@@ -58,7 +58,7 @@ async def client() -> AsyncGenerator[httpx.AsyncClient]:
     guard = build_auth(AuthSettings(), {}, health=Health(), metrics=metrics).guard
     app = build_app(title="sample", handlers=[fails, bodies], health=health, metrics=metrics, guard=guard)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - ASGI
-    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as made:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
         yield made
 
 

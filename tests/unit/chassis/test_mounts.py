@@ -37,7 +37,7 @@ async def client() -> AsyncGenerator[httpx.AsyncClient]:
         guard=None,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from litestar.exceptions import ValidationException
 
-from chassis.paging import decode_cursor, encode_cursor, page
+from chassis.paging import PAGE_BYTES_MAX, decode_cursor, encode_cursor, page
 
 BIGINT = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -61,3 +61,15 @@ def test_pages_together_are_the_whole_list_once(rows: list[int], limit: int) -> 
         seen += answer["items"]
         cursor = answer["next_cursor"]
     assert seen == rows
+
+
+def test_page_ends_where_it_would_become_too_large_and_the_next_goes_on_there() -> None:
+    rows = [{"id": number, "text": "x" * (PAGE_BYTES_MAX // 3)} for number in range(5)]
+    shown = page(rows, limit=4, key=lambda row: [row["id"]])
+    assert [row["id"] for row in shown["items"]] == [0, 1]
+    assert decode_cursor(shown["next_cursor"], [int]) == (1,)
+
+
+def test_row_larger_than_a_page_stands_alone() -> None:
+    rows = [{"id": number, "text": "x" * (PAGE_BYTES_MAX + 1)} for number in range(2)]
+    assert [row["id"] for row in page(rows, limit=2, key=lambda row: [row["id"]])["items"]] == [0]

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from chassis.auth.tokens import LEEWAY_SECONDS, TOKEN_BYTES_MAX, Expectation, ve
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AT = int(NOW.timestamp())
 SECRET = "0123456789abcdef" * 4
-EXPECTED = Expectation("https://login.example.com", "plumbline", ("roles",))
+EXPECTED = Expectation("https://login.example.com", "plumbline", "roles", 24 * 60 * 60)
 CLAIMS: dict[str, Any] = {
     "iss": EXPECTED.issuer,
     "aud": EXPECTED.audience,
@@ -81,8 +82,64 @@ def test_good_token_of_a_public_key_names_its_bearer(algorithm: str, key: Any, n
     assert verify(sign(json.dumps(CLAIMS).encode(), header, key), RING, EXPECTED, NOW) == ANA
 
 
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [
+        ({"typ": "logout+jwt"}, {}),
+        ({"typ": "application/secevent+jwt"}, {}),
+        ({}, {"nonce": "n-0S6_WzA2Mj"}),
+        ({}, {"at_hash": "77QmUPtjPfzWtF2AnpK9RQ"}),
+        ({}, {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}),
+        ({}, {"typ": "ID"}),
+        ({}, {"typ": "Refresh"}),
+        ({}, {"token_use": "id"}),
+        ({"typ": "at+jwt"}, {"typ": "ID"}),
+    ],
+)
+def test_token_made_for_another_purpose_is_refused(header: dict[str, Any], more: dict[str, Any]) -> None:
+    token = hs256({**CLAIMS, **more}, header=header)
+    assert reason(token) is RefusalReason.NOT_AN_ACCESS_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [
+        ({"typ": "JWT"}, {}),
+        ({"typ": "at+jwt"}, {"nonce": "n"}),
+        ({"typ": "application/at+JWT"}, {}),
+        ({"typ": "JWT"}, {"typ": "Bearer", "nonce": "n"}),
+        ({}, {"token_use": "access"}),
+    ],
+)
+def test_access_token_of_any_issuer_is_good(header: dict[str, Any], more: dict[str, Any]) -> None:
+    assert verify(hs256({**CLAIMS, **more}, header=header), SHARED, EXPECTED, NOW) == ANA
+
+
+@pytest.mark.parametrize(
+    "times", [{"exp": AT + 90_000}, {"iat": AT - 90_000, "exp": AT + 60}, {"exp": 1e300}]
+)
+def test_token_that_is_good_for_longer_than_allowed_is_refused(times: dict[str, Any]) -> None:
+    claims = {name: value for name, value in CLAIMS.items() if name != "iat"}
+    assert reason(hs256({**claims, **times})) is RefusalReason.LIFETIME_TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("claim", "member"),
+    [
+        ("https://example.com/roles", {"https://example.com/roles": ["viewer"]}),
+        ("resource_access.my.client.roles", {"resource_access": {"my.client": {"roles": ["viewer"]}}}),
+        ("a.b", {"a.b": ["viewer"], "a": {"b": ["operator"]}}),
+    ],
+)
+def test_roles_may_stand_in_a_claim_whose_name_has_dots(claim: str, member: dict[str, Any]) -> None:
+    expected = replace(EXPECTED, roles_claim=claim)
+    assert verify(hs256({**CLAIMS, **member}), SHARED, expected, NOW) == Identity(
+        "ana", frozenset({Role.VIEWER})
+    )
+
+
 def test_roles_come_from_the_claim_that_is_configured() -> None:
-    expected = Expectation(EXPECTED.issuer, EXPECTED.audience, ("realm_access", "roles"))
+    expected = replace(EXPECTED, roles_claim="realm_access.roles")
     token = hs256({**CLAIMS, "roles": ["finance"], "realm_access": {"roles": ["viewer"]}})
     assert verify(token, SHARED, expected, NOW) == Identity("ana", frozenset({Role.VIEWER}))
 

@@ -71,7 +71,9 @@ class Edge:
             guard=None,
         )
         describe_webhooks(self.app)
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://gateway")
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.app), base_url="http://localhost"
+        )
 
     async def post(self, path: str = "/webhooks/stripe", **request: object) -> httpx.Response:
         return await self.http.post(path, **request)

@@ -8,7 +8,6 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -20,10 +19,13 @@ from chassis.health import Health
 from chassis.logs import get_logger
 from chassis.metrics import CONTENT_TYPE, Metrics
 from chassis.mounts import Mounts
+from chassis.openapi.pages import SchemaPages
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.request_rules import RequestRules
 from chassis.telemetry.requests import ObservedApp, route_of
+from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts
 
 _log = get_logger(__name__)
 
@@ -73,6 +75,7 @@ _KINDS = {
     403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
+    408: "body-incomplete",
     413: "body-too-large",
     415: "unsupported-media-type",
 }
@@ -145,6 +148,7 @@ def build_app(
     dependencies: Mapping[str, Provide] | None = None,
     lifespan: Sequence[Any] = (),
     mounts: Mapping[str, ASGIApp] | None = None,
+    hosts: AllowedHosts = LOOPBACK_ONLY,
     quiet_routes: Sequence[str] = (),
 ) -> Litestar:
     """A service's HTTP application: its own routes and those that every service has.
@@ -158,6 +162,7 @@ def build_app(
         dependencies: by parameter name; `actor` is always there.
         lifespan: context managers that live as long as the application.
         mounts: bare ASGI applications by their path, which the framework never sees.
+        hosts: names under which the routes answer; `mounts` answer under every name.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
     """
     app = Litestar(
@@ -177,7 +182,7 @@ def build_app(
             version="1",
             path="/schema",
             components=COMPONENTS if guard else Components(),
-            render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin()],
+            render_plugins=[SchemaPages()],
         ),
         request_max_body_size=REQUEST_BYTES_MAX,
         logging_config=None,  # Litestar's own would replace what chassis.logs set up
@@ -187,6 +192,6 @@ def build_app(
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
     # Around everything, so that requests without a route are seen too.
-    routed = Mounts(app.asgi_handler, mounts or {})
+    routed = Mounts(RequestRules(app.asgi_handler, hosts), mounts or {})
     app.asgi_handler = ObservedApp(routed, metrics, quiet_routes=quiet_routes)
     return app

@@ -6,21 +6,18 @@ and its identity together. Everything else goes the ordinary way.
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
-import msgspec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from chassis.errors import loggable
 from chassis.logs import get_logger
-from chassis.problems import FAILED, PROBLEM_JSON, problem_body
+from chassis.problems import FAILED, send_problem
 
 _log = get_logger(__name__)
 
 _SLASHES = re.compile("//+")
-_FAILED = msgspec.json.encode(problem_body(HTTPStatus.INTERNAL_SERVER_ERROR, *FAILED))
 
 
 class Mounts:
@@ -49,19 +46,6 @@ class Mounts:
                     await mounted(scope, receive, send)
                 except Exception as error:  # noqa: BLE001 - as the framework does for its own routes
                     _log.error("request failed", route=mount, error=loggable(error), exc_info=error)
-                    await _answer_failed(send)
+                    await send_problem(send, HTTPStatus.INTERNAL_SERVER_ERROR, *FAILED)
                 return
         await self._app(scope, receive, send)
-
-
-async def _answer_failed(send: Send) -> None:
-    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(_FAILED))]
-    with suppress(RuntimeError):  # it had begun to answer: the server closes the connection
-        await send(
-            {
-                "type": "http.response.start",
-                "status": HTTPStatus.INTERNAL_SERVER_ERROR.value,
-                "headers": headers,
-            }
-        )
-        await send({"type": "http.response.body", "body": _FAILED, "more_body": False})

@@ -11,6 +11,8 @@ from chassis.messages import storable
 
 PAGE_ROWS_DEFAULT = 50
 PAGE_ROWS_MAX = 500
+PAGE_BYTES_MAX = 2 * 1024 * 1024
+"""A page ends before the row that would make it larger, unless that row is its first."""
 
 _BIGINT = range(-(2**63), 2**63)
 _NOT_OURS = "cursor: not one that this list gave out; leave it away to begin"
@@ -50,7 +52,23 @@ def _comparable(part: KeyPart) -> bool:
 
 
 def page(rows: Sequence[RowT], *, limit: int, key: Callable[[RowT], Sequence[KeyPart]]) -> dict[str, Any]:
-    """`{"items", "next_cursor"}` from at most `limit` + 1 rows: the extra one shows that there is more."""
-    items = list(rows[:limit])
-    more = len(rows) > limit
+    """Return `{"items", "next_cursor"}`: at most `limit` rows and PAGE_BYTES_MAX bytes, and at least one row.
+
+    Args:
+        rows: at most `limit` + 1; the extra one shows that there are more.
+        limit: rows of a page.
+        key: position of a row in the list, from which the next page goes on.
+    """
+    items = list(rows[: _rows_within(rows[:limit])])
+    more = len(rows) > len(items)
     return {"items": items, "next_cursor": encode_cursor(key(items[-1])) if more and items else None}
+
+
+def _rows_within(rows: Sequence[Any]) -> int:
+    """Return how many rows a page may have by their size as JSON."""
+    size_bytes = 0
+    for number, row in enumerate(rows):
+        size_bytes += len(msgspec.json.encode(row, enc_hook=repr))
+        if size_bytes > PAGE_BYTES_MAX:
+            return max(1, number)
+    return len(rows)

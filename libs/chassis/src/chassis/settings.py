@@ -10,13 +10,14 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
 from chassis.addresses import Bootstrap
 from chassis.auth.settings import AuthSettings
+from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, parse_hosts
 
 
 class SettingsError(Exception):
@@ -68,6 +69,10 @@ def _holds_certificates(path: str) -> str:
     return path
 
 
+def _hosts(value: object) -> object:
+    return parse_hosts(value) if isinstance(value, str) else value
+
+
 class ServiceSettings(AuthSettings, BaseSettings):
     """What every service reads. A service's own settings inherit from this."""
 
@@ -89,6 +94,10 @@ class ServiceSettings(AuthSettings, BaseSettings):
     )
     otel_exporter_otlp_endpoint: str | None = Field(
         None, pattern="^https?://", description="base URL of an OTLP/HTTP collector; unset exports nothing"
+    )
+    http_hosts: Annotated[AllowedHosts, NoDecode, BeforeValidator(_hosts)] = Field(
+        LOOPBACK_ONLY,
+        description="comma-separated host names under which HTTP answers besides loopback; * is any",
     )
     start_seconds_max: int = Field(120, ge=1, le=3600, description="give up when not started by then")
     stop_seconds_max: int = Field(15, ge=1, le=300, description="a graceful stop takes no longer")

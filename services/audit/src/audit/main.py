@@ -53,5 +53,6 @@ def build(settings: AuditSettings) -> Service:
         metrics=metrics,
         guard=auth.guard,
         lifespan=[lifecycle.lifespan],
+        hosts=settings.http_hosts,
     )
     return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)

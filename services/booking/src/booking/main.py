@@ -74,5 +74,6 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
             "time_zone": Provide(lambda: settings.business_time_zone, sync_to_thread=False),
         },
         lifespan=[lifecycle.lifespan],
+        hosts=settings.http_hosts,
     )
     return Service(NAME, settings, app, lifecycle, host=settings.booking_host, port=settings.booking_port)

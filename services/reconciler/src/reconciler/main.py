@@ -51,6 +51,7 @@ def build(settings: ReconcilerSettings) -> Service:
         guard=auth.guard,
         dependencies={"database": Provide(lambda: database, sync_to_thread=False)},
         lifespan=[lifecycle.lifespan],
+        hosts=settings.http_hosts,
     )
     return Service(
         SERVICE, settings, app, lifecycle, host=settings.reconciler_host, port=settings.reconciler_port

@@ -76,6 +76,7 @@ def build(settings: GatewaySettings) -> Service:
         metrics=metrics,
         guard=None,  # deliveries are known by their signatures
         lifespan=[lifecycle.lifespan],
+        hosts=settings.http_hosts,
         quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
     )
     describe_webhooks(app)

@@ -47,6 +47,8 @@ class RefusalReason(StrEnum):
     AUDIENCE_WRONG = "audience_wrong"
     CLAIM_MISSING = "claim_missing"
     CLAIM_INVALID = "claim_invalid"
+    NOT_AN_ACCESS_TOKEN = "not_an_access_token"  # noqa: S105 - a reason
+    LIFETIME_TOO_LONG = "lifetime_too_long"
     SUBJECT_NOT_ALLOWED = "subject_not_allowed"
     ROLE_MISSING = "role_missing"
     ROUTE_WITHOUT_ROLE = "route_without_role"

@@ -39,7 +39,9 @@ def _claims(
     settings: AuthSettings, subject: str, roles: Sequence[Role], *, issued_at: int, minutes: int
 ) -> dict[str, object]:
     named: object = [role.value for role in roles]
-    first, *rest = settings.auth_jwt_roles_claim.split(".")
+    claim = settings.auth_jwt_roles_claim
+    # A name such as https://example.com/roles is one name, although it has dots.
+    first, *rest = [claim] if "/" in claim else claim.split(".")
     for name in reversed(rest):
         named = {name: named}
     return {

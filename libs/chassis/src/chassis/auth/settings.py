@@ -3,17 +3,19 @@
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
 from chassis.auth.keys import UnusableKeyError, shared_key
 from chassis.auth.tokens import Expectation
 
+LIFETIME_SECONDS_MAX_DEFAULT = 24 * 60 * 60
 _ROLES_CLAIM_DEFAULT = "roles"
+_TOKEN_VARIABLES = ("auth_jwt_issuer", "auth_jwt_audience", "auth_jwks_url", "auth_jwt_key")
 
 
 def _is_path(claim: str) -> str:
     if not all(claim.split(".")):
-        raise ValueError("expected names with dots between, such as roles or realm_access.roles")
+        raise ValueError("expected a claim such as roles, realm_access.roles or https://example.com/roles")
     return claim
 
 
@@ -55,16 +57,26 @@ class AuthSettings(BaseModel):
     auth_jwt_key: Annotated[SecretStr, AfterValidator(_is_usable)] | None = None
     auth_jwt_roles_claim: Annotated[str, AfterValidator(_is_path)] = _ROLES_CLAIM_DEFAULT
 
+    auth_jwt_lifetime_seconds_max: int = Field(
+        LIFETIME_SECONDS_MAX_DEFAULT, ge=60, description="tokens that are good for longer are refused"
+    )
+
     @property
     def expectation(self) -> Expectation:
         """What a token must say, where AUTH_MODE=jwt."""
         assert self.auth_jwt_issuer, "validated below"
         assert self.auth_jwt_audience, "validated below"
-        return Expectation(self.auth_jwt_issuer, self.auth_jwt_audience, self.auth_jwt_roles_claim.split("."))
+        return Expectation(
+            self.auth_jwt_issuer,
+            self.auth_jwt_audience,
+            self.auth_jwt_roles_claim,
+            self.auth_jwt_lifetime_seconds_max,
+        )
 
     @model_validator(mode="after")
     def _jwt_is_complete(self) -> Self:
         if self.auth_mode == "off":
+            self._refuse_forgotten_mode()
             return self
         for variable in ("auth_jwt_issuer", "auth_jwt_audience"):
             if getattr(self, variable) is None:
@@ -82,3 +94,12 @@ class AuthSettings(BaseModel):
                 "AUTH_JWKS_URL is not https although ENVIRONMENT=production: keys could be replaced"
             )
         return self
+
+    def _refuse_forgotten_mode(self) -> None:
+        """Raise if tokens are described and AUTH_MODE is not: somebody believes that they are asked for."""
+        described = [name for name in _TOKEN_VARIABLES if getattr(self, name) is not None]
+        if described and "auth_mode" not in self.model_fields_set:
+            raise ValueError(
+                f"{described[0].upper()} is set and AUTH_MODE is not:"
+                " set AUTH_MODE=jwt to ask for tokens, or AUTH_MODE=off"
+            )

@@ -36,6 +36,11 @@ SUBJECT_CHARACTERS_MAX = 200
 # RecursionError: the library reads the header once more, a few calls deeper than we did.
 _UNREADABLE_ERRORS = (JoseError, ValueError, TypeError, RecursionError)
 
+_TYPES = ("jwt", "at+jwt")
+_TYPES_TEXT = " or ".join(_TYPES)
+_ACCESS_MARKS = frozenset({"bearer", "access", "jwt", "at+jwt"})
+_OTHER_TOKENS_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
+
 _FORM = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 
 
@@ -46,12 +51,14 @@ class Expectation:
     Attributes:
         issuer: `iss`.
         audience: in `aud`.
-        roles_claim: members that lead to the list of roles, outermost first.
+        roles_claim: name of the claim with the list of roles, or names with dots between that lead to it.
+        lifetime_seconds_max: longest time from `iat` (without one: from now) to `exp`.
     """
 
     issuer: str
     audience: str
-    roles_claim: Sequence[str]
+    roles_claim: str
+    lifetime_seconds_max: int
 
 
 class _OneAlgorithm(JWSRegistry):
@@ -74,11 +81,12 @@ class _RefusedError(Exception):
 
 
 def verify(token: bytes, ring: KeyRing, expected: Expectation, now: datetime) -> Identity | Refusal:
-    """Who the token's bearer is at this moment, or why he is refused; never raises, whatever the bytes."""
+    """Return the caller that the token names, or why it is refused; never raise, whatever the bytes."""
     try:
         header = _header(token)
-        payload = _signed_payload(token, header, ring)
-        return _identity(payload, expected, now)
+        claims = _object(_signed_payload(token, header, ring), "claims")
+        _require_access_token(header, claims)
+        return _identity(claims, expected, now)
     except _RefusedError as refused:
         return refused.refusal
 
@@ -94,6 +102,9 @@ def _header(token: bytes) -> Mapping[str, Any]:
             RefusalReason.TOKEN_MALFORMED, "the token is not three base64url parts with dots between"
         )
     header = _object(_decoded(form[1]), "header")
+    kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
+    if kind not in _TYPES:
+        raise _RefusedError(RefusalReason.NOT_AN_ACCESS_TOKEN, f"the token's typ is none of {_TYPES_TEXT}")
     if "crit" in header:
         raise _RefusedError(
             RefusalReason.EXTENSION_NOT_SUPPORTED,
@@ -150,8 +161,26 @@ def _payload_signed_by(token: bytes, key: VerificationKey, algorithm: str) -> by
         ) from None
 
 
-def _identity(payload: bytes, expected: Expectation, now: datetime) -> Identity:
-    claims = _object(payload, "claims")
+def _require_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+    """Refuse tokens that the issuer made for another purpose (RFC 8725 §3.11, RFC 9068 §5).
+
+    ID tokens say who signed in to a client, logout tokens who left (OpenID Connect). Issuers mark access
+    tokens by `typ` in the header (RFC 9068), by a claim `typ` (Keycloak) or `token_use` (Cognito). Without a
+    mark, a token with members that only ID or logout tokens have is refused.
+    """
+    marks = [str(claims[name]).lower() for name in ("typ", "token_use") if name in claims]
+    if any(mark not in _ACCESS_MARKS for mark in marks):
+        raise _RefusedError(RefusalReason.NOT_AN_ACCESS_TOKEN, "the token says that it is no access token")
+    is_marked = bool(marks) or "at+jwt" in str(header.get("typ", "")).lower()
+    foreign = [name for name in _OTHER_TOKENS_CLAIMS if name in claims]
+    if foreign and not is_marked:
+        raise _RefusedError(
+            RefusalReason.NOT_AN_ACCESS_TOKEN,
+            f"the token has {foreign[0]}, as ID and logout tokens do: send an access token",
+        )
+
+
+def _identity(claims: Mapping[str, Any], expected: Expectation, now: datetime) -> Identity:
     registry = JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=LEEWAY_SECONDS,
@@ -170,7 +199,16 @@ def _identity(payload: bytes, expected: Expectation, now: datetime) -> Identity:
         raise _RefusedError(RefusalReason.TOKEN_EXPIRED, "the token has expired: get a new one") from None
     except InvalidClaimError as error:
         raise _RefusedError(*_invalid(error.claim, claims[error.claim], expected)) from None
+    _require_lifetime(claims, expected.lifetime_seconds_max, now)
     return Identity(_subject(claims["sub"]), _roles(claims, expected.roles_claim))
+
+
+def _require_lifetime(claims: Mapping[str, Any], seconds_max: int, now: datetime) -> None:
+    if claims["exp"] - claims.get("iat", now.timestamp()) > seconds_max + LEEWAY_SECONDS:
+        raise _RefusedError(
+            RefusalReason.LIFETIME_TOO_LONG,
+            f"the token is good for more than {seconds_max} s (AUTH_JWT_LIFETIME_SECONDS_MAX)",
+        )
 
 
 def _invalid(claim: str, value: object, expected: Expectation) -> tuple[RefusalReason, str]:
@@ -197,12 +235,21 @@ def _subject(subject: str) -> str:
     return subject
 
 
-def _roles(claims: Mapping[str, Any], path: Sequence[str]) -> frozenset[Role]:
-    """Ours among the roles that the claim lists; others belong to other applications."""
-    found: object = claims
-    for name in path:
-        found = cast("dict[str, object]", found).get(name) if isinstance(found, dict) else None
-    if not isinstance(found, list):
+def _roles(claims: Mapping[str, Any], claim: str) -> frozenset[Role]:
+    """Return our roles among those that the claim lists; others belong to other applications."""
+    listed = _claim(claims, claim.split("."))
+    if not isinstance(listed, list):
         return frozenset()
-    named = cast("list[object]", found)
-    return frozenset(role for role in Role if role.value in named)
+    names = cast("list[object]", listed)
+    return frozenset(role for role in Role if role.value in names)
+
+
+def _claim(claims: Mapping[str, Any], names: Sequence[str]) -> object:
+    """Return the claim at a path, or None. A name may have dots: the longest that fits counts."""
+    for length in range(len(names), 0, -1):
+        value = claims.get(".".join(names[:length]))
+        if length == len(names) and value is not None:
+            return value
+        if isinstance(value, dict):
+            return _claim(cast("dict[str, Any]", value), names[length:])
+    return None

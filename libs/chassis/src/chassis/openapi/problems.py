@@ -28,27 +28,37 @@ _OPTION = "problems"
 _OPERATIONS = "operations"
 """Tag of the routes for those who run the service: their errors are their answers."""
 
-_EVERYWHERE: Kinds = {500: ["internal-error"], 503: ["temporarily-unavailable"]}
+_EVERYWHERE: Kinds = {421: ["host-not-served"], 500: ["internal-error"], 503: ["temporarily-unavailable"]}
+_WRITES: Kinds = {403: ["cross-site-request"]}
 _UNREADABLE: Kinds = {400: ["invalid-request"]}
-_WITH_BODY: Kinds = {400: ["invalid-request"], 413: ["body-too-large"]}
+_WITH_BODY: Kinds = {
+    400: ["invalid-request"],
+    408: ["body-incomplete"],
+    413: ["body-too-large"],
+    415: ["unsupported-media-type"],
+}
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEXT = Schema(type=OpenAPIType.STRING)
 _MEANINGS = {
     400: "The request is not what this route takes",
     401: "It is not known who asks: `detail` says why",
-    403: "No role of who asks opens this route",
+    403: "No role of the caller opens this route, or a page of another site asks",
     404: "There is no such thing",
     408: "The body did not arrive in time",
     409: "It stands in a state that does not allow this",
     412: "Somebody else was faster: read it again",
     413: "The body is too large",
     415: "The body is encoded in a way that this route does not take",
+    421: "The service does not answer under this Host (HTTP_HOSTS)",
     500: "The service failed",
     503: "Not now: try again after Retry-After",
 }
 _CHALLENGE = {"WWW-Authenticate": OpenAPIHeader(schema=_TEXT, required=True, description="RFC 6750 §3")}
 _HEADERS: Mapping[int, Mapping[str, OpenAPIHeader]] = {
     401: _CHALLENGE,
-    403: _CHALLENGE,
+    403: {
+        "WWW-Authenticate": OpenAPIHeader(schema=_TEXT, description="RFC 6750 §3; where a role is missing")
+    },
     503: {
         "Retry-After": OpenAPIHeader(
             schema=Schema(type=OpenAPIType.INTEGER), required=True, description="seconds"
@@ -122,6 +132,7 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -
     asked: Kinds = _WITH_BODY if operation.request_body else _UNREADABLE if "400" in responses else {}
     own: Kinds = handler.opt.get(_OPTION, {})
     named = {**_EVERYWHERE, **asked, **own}
-    for status in sorted({*named, *guarded}):
-        kinds = [*named.get(status, ()), *guarded.get(status, ())]
+    everybody: Kinds = {} if handler.http_methods <= _READING else _WRITES
+    for status in sorted({*named, *everybody, *guarded}):
+        kinds = [*named.get(status, ()), *everybody.get(status, ()), *guarded.get(status, ())]
         responses[str(status)] = problem_response(status, kinds)
