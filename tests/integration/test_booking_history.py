@@ -125,12 +125,23 @@ async def test_view_shows_what_is_stored_of_bookings_to_be_reconciled(api: Booki
     assert row["payment_currencies"] == ["EUR", "USD"]
     assert json.loads(row["pricing"]) == paid["pricing"]
     assert row["confirmed_at"] is not None
-    await database.execute(
-        "UPDATE booking SET total = total + 1, pricing = NULL WHERE booking_id = $1", paid["id"]
+    assert (row["cancelled_at"], row["held"], row["contradictory_payments"]) == (None, WORKED_TOTAL, 0)
+    statuses = await database.fetch(
+        "SELECT status FROM reconciliation_status_v1 WHERE booking_id = ANY($1::uuid[]) ORDER BY status",
+        [booking["id"] for booking in (paid, pending, cancelled)],
+        role="reconciler_booking_view",
     )
-    assert not await database.fetch(
-        "SELECT FROM reconciliation_v1 WHERE booking_id = $1", paid["id"], role="reconciler_booking_view"
+    assert [row["status"] for row in statuses] == ["cancelled", "confirmed", "pending"]
+    await api.change(paid["id"], "cancelled")
+    after = await database.fetchrow(
+        "SELECT * FROM reconciliation_v1 WHERE booking_id = $1", paid["id"], role="reconciler_booking_view"
     )
+    assert after is not None
+    assert (after["status"], after["held"]) == ("cancelled", WORKED_TOTAL)
+    history = await database.fetchval(
+        "SELECT max(recorded_at) FROM status_transition WHERE booking_id = $1", paid["id"]
+    )
+    assert after["cancelled_at"] == history
 
 
 async def test_view_is_all_that_its_reader_sees(api: BookingApi) -> None:

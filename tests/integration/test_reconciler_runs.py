@@ -175,10 +175,15 @@ async def test_booking_that_cannot_be_evaluated_costs_only_itself(
     run = await completed_run(own, http)
     assert run["errored"] >= 2
     found = await exceptions_of(own, http, [unreadable, drifted])
-    assert {key: [item["status"] for item in items] for key, items in found.items()} == {drifted: ["open"]}
+    assert {key: sorted(item["type"] for item in items) for key, items in found.items()} == {
+        unreadable: ["not_evaluable"],
+        drifted: ["not_evaluable", "pricing_drift"],
+    }
+    assert {item["status"] for items in found.values() for item in items} == {"open"}
 
     async def announced() -> bool:
-        return types(await events_about(own, unreadable)) == ["reconciliation.booking-errored"]
+        opened = "reconciliation.exception-opened"
+        return types(await events_about(own, unreadable)) == [opened, "reconciliation.booking-errored"]
 
     assert await eventually(announced)
 

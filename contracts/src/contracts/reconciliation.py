@@ -1,6 +1,8 @@
 """Requests to reconcile, and what came of them (REC-1, REC-7)."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.money import Money
 from contracts.wire import UtcDatetime, WireModel
@@ -8,10 +10,18 @@ from contracts.wire import UtcDatetime, WireModel
 RunTrigger = Literal["schedule", "api", "cli"]
 Severity = Literal["high", "medium", "low"]
 DriftClass = Literal["engine_drift", "charge_mismatch", "snapshot_corrupt", "all_differ"]
-ExceptionType = Literal[
-    "pricing_drift", "not_charged", "duplicate_charge", "currency_mismatch", "payment_anomaly",
+EXCEPTION_TYPES = (
+    "pricing_drift",
+    "not_charged",
+    "duplicate_charge",
+    "currency_mismatch",
+    "cancelled_but_paid",
+    "not_evaluable",
+    "payment_anomaly",
     "identity_conflict",
-]  # fmt: skip
+)
+# Not an enum: further types are added inside v1, and a consumer must take one that it does not know.
+ExceptionType = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(EXCEPTION_TYPES)})]
 
 
 class RunRequested(WireModel):
@@ -107,7 +117,11 @@ class ExceptionOpened(WireModel):
 
 
 class ExceptionResolved(WireModel):
-    """An exception was closed: by a person, or by a run that evaluated its booking clean."""
+    """An exception was closed: by a person, or by a run that did not find it any more.
+
+    `resolution` of a run: "fixed", or "not_evaluated" where no run looks at the booking any more. `reason`
+    says why in one line; None from a producer that did not say.
+    """
 
     exception_id: str
     exception_type: ExceptionType
@@ -115,3 +129,4 @@ class ExceptionResolved(WireModel):
     resolution: str
     actor: str
     resolved_at: UtcDatetime
+    reason: str | None = None

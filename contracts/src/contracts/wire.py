@@ -20,7 +20,8 @@ UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 class WireModel(BaseModel):
     """Immutable; unknown fields are ignored, so that a newer producer does not stop an older consumer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A field added inside v1 has a default, for messages written before; today's producer always writes it.
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_serialization_defaults_required=True)
 
     def to_bytes(self) -> bytes:
         """The record's value: compact JSON in UTF-8."""

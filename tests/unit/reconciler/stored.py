@@ -39,6 +39,7 @@ def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredB
     priced = snapshot(price_request or request(), current_rate_card())
     paid = StoredBooking(
         booking_id="01920000-0000-7000-8000-000000000001",
+        status="confirmed",
         currency=priced.currency,
         total=priced.total,
         pricing=json.dumps(to_json_object(priced)),
@@ -47,6 +48,9 @@ def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredB
         charge_count=1,
         payment_currencies=(priced.currency,),
         due_at=NOW - timedelta(days=2),
+        cancelled_at=None,
+        held=priced.total,
+        contradictory_payments=0,
     )
     return replace(paid, **fields)
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from reconciler import __main__ as command_line
 from reconciler.adapters.exception_list import ExceptionRow
+from reconciler.adapters.run_list import RunView
 from reconciler.handlers.lookups import WorkList
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -40,3 +41,29 @@ def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) ->
     assert "payment [red]pi_1\ufffd[2J[/red]" in shown.stdout
     assert "b-1\ufffd2J" in shown.stdout
     assert not {character for character in shown.stdout if not character.isprintable()} - {"\n"}
+
+
+@pytest.mark.parametrize(("drifted", "errored", "exit_code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1)])
+def test_run_fails_on_drift_and_on_what_could_not_be_checked(
+    monkeypatch: pytest.MonkeyPatch, drifted: int, errored: int, exit_code: int
+) -> None:
+    ended = RunView(
+        id="7",
+        status="completed",
+        trigger="cli",
+        slot=None,
+        requested_by="cli",
+        requested_at=NOW,
+        queued_at=NOW,
+        started_at=NOW,
+        finished_at=NOW,
+        scanned=1,
+        clean=1 - drifted - errored,
+        drifted=drifted,
+        skipped=0,
+        errored=errored,
+        sums={},
+        error=None,
+    )
+    monkeypatch.setattr(command_line, "_ask", lambda _: ended)
+    assert CliRunner().invoke(command_line.cli, ["run", "--fail-on-drift"]).exit_code == exit_code

@@ -26,9 +26,36 @@ def test_booking_paid_as_priced_is_clean() -> None:
     assert evaluation.amounts.charged == PRICE
 
 
-def test_booking_without_snapshot_is_skipped() -> None:
-    evaluation = evaluated(booking(pricing=None))
-    assert (evaluation.outcome, evaluation.findings, evaluation.amounts) == ("skipped", (), None)
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"pricing": None}, "pricing"),
+        ({"pricing": None, "status": "in_progress"}, "pricing"),
+        ({"pricing": "null"}, "snapshot"),
+        ({"pricing": "{}"}, "snapshot"),
+        ({"pricing": "[1]"}, "snapshot"),
+        ({"status": "paid"}, "status"),
+        ({"contradictory_payments": 1}, "payments"),
+        ({"due_at": NOW + timedelta(days=400), "captured": 0, "charge_count": 0}, "confirmed_at"),
+        ({"status": "cancelled", "cancelled_at": None}, "cancelled_at"),
+    ],
+)
+def test_booking_that_cannot_be_evaluated_is_an_error_that_names_the_cause(
+    fields: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{named}"):
+        evaluated(booking(**fields))
+
+
+def test_cancelled_booking_that_holds_money_is_found_after_the_grace_time_whatever_its_price() -> None:
+    def cancelled(before: timedelta, **fields: Any) -> Any:
+        return evaluated(booking(status="cancelled", pricing="{}", cancelled_at=NOW - before, **fields))
+
+    waiting, found = cancelled(24 * HOUR), cancelled(25 * HOUR, refunded=200, held=PRICE - 200)
+    assert (waiting.outcome, waiting.held) == ("skipped", None)
+    assert (found.outcome, found.findings, found.amounts) == ("drifted", (), None)
+    assert found.held.held == PRICE - 200
+    assert cancelled(25 * HOUR, refunded=PRICE, held=0).outcome == "clean"
 
 
 @pytest.mark.parametrize(

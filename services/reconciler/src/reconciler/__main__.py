@@ -49,7 +49,8 @@ def run(
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
     fail_on_drift: Annotated[
-        bool, typer.Option("--fail-on-drift", help="Wait, and exit with 1 if drift was found.")
+        bool,
+        typer.Option("--fail-on-drift", help="Wait, and exit with 1 unless all was evaluated and right."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +60,7 @@ def run(
     _print(run_item(found), _run_table([found]), as_json=as_json)
     if found.status == "failed":
         raise CommandError(f"run {found.id} failed: {found.error}")
-    if fail_on_drift and found.drifted:
+    if fail_on_drift and (found.drifted or found.errored):
         raise typer.Exit(EXIT_NO)
 
 

@@ -33,12 +33,17 @@ FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = $2
 CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p (privilege)
 WHERE c.relkind IN ('r', 'p', 'v', 'm') AND has_table_privilege($1, c.oid, p.privilege)
-  AND NOT (c.relname = 'reconciliation_v1' AND p.privilege = 'SELECT')
+  AND NOT (c.relname IN ('reconciliation_v1', 'reconciliation_status_v1') AND p.privilege = 'SELECT')
 """
 
-_VIEW_READABLE = """
-SELECT coalesce(has_table_privilege($1, to_regclass($2), 'SELECT'), false)
+_VIEWS_READABLE = """
+SELECT coalesce(bool_and(has_table_privilege($1, to_regclass(view), 'SELECT')), false)
+    AND bool_and(to_regclass(view) IS NOT NULL)
+FROM unnest($2::text[]) AS view
 """
+
+VIEWS = ("reconciliation_v1", "reconciliation_status_v1")
+"""What booking publishes for the reconciler."""
 
 
 async def roles(patient: Patient) -> list[Finding]:
@@ -72,7 +77,7 @@ async def entrances(patient: Patient, service: str) -> list[Finding]:
 
 
 async def viewer(patient: Patient) -> list[Finding]:
-    """The reconciler reads booking's published view, and can do nothing else there (REC-2)."""
+    """Check that the reconciler reads booking's published views, and can do nothing else there (REC-2)."""
     subject = f"role {dsn.VIEWER} reads booking.reconciliation_v1 only"
     string = patient.strings[dsn.VIEWER]
     try:
@@ -80,8 +85,8 @@ async def viewer(patient: Patient) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, f"{error}: {APPLY}")]
     try:
-        view = f"{databases.VIEWED_SERVICE}.reconciliation_v1"
-        if not await connection.fetchval(_VIEW_READABLE, dsn.VIEWER, view):
+        views = [f"{databases.VIEWED_SERVICE}.{name}" for name in VIEWS]
+        if not await connection.fetchval(_VIEWS_READABLE, dsn.VIEWER, views):
             return [Finding(subject, "may not read it, or it is missing: run `python -m booking migrate`")]
         excess = await connection.fetch(_VIEWER_EXCESS, dsn.VIEWER, databases.VIEWED_SERVICE)
         rights = ", ".join(row[0] for row in excess)

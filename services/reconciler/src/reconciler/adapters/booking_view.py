@@ -7,65 +7,120 @@ booking's database for as long as a run takes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from chassis.postgres import Database
-from reconciler.domain.bookings import StoredBooking
+from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 
 PAGE_ROWS_MAX = 5_000
 READ_SECONDS_MAX = 10.0
 """No snapshot of booking's database is held longer."""
 
-_BEFORE_THE_FIRST = UUID(int=0)
-"""The nil UUID (RFC 9562 §5.9), which no booking has."""
+_FIRST = UUID(int=0)
 
 # The view is a barrier and so planned without the LIMIT. In its own order a page walks the primary key and
 # stops; sorted, every page would read and sum up all bookings behind its beginning.
 IN_ORDER = "SET LOCAL enable_sort = off"
 
+# Times as text: the driver fails the whole page for one that Python cannot hold ('infinity', 4714 BC).
 PAGE = """
 SELECT
-    booking_id, currency, total, pricing::text AS pricing, captured, refunded, charge_count,
-    payment_currencies, coalesce(confirmed_at, created_at) AS due_at
+    booking_id, status, currency, total, pricing::text AS pricing, captured, refunded, charge_count,
+    payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
+    cancelled_at::text AS cancelled_at, held, contradictory_payments
 FROM booking.reconciliation_v1
 WHERE booking_id > $1
 ORDER BY booking_id
 LIMIT $2
 """
+# No booking of ours has the nil UUID; one that was put there is evaluated all the same.
+_FIRST_PAGE = PAGE.replace("booking_id > $1", "booking_id >= $1")
+
+_WATCHED = "SELECT booking_id FROM booking.reconciliation_v1 WHERE booking_id = ANY($1::uuid[])"
+_STATUSES = """
+SELECT booking_id, status FROM booking.reconciliation_status_v1 WHERE booking_id = ANY($1::uuid[])
+"""
+
+_OPTIONAL = frozenset({"pricing", "cancelled_at"})
 
 
 async def read_page(
     database: Database, *, after_booking_id: str | None, rows_max: int = PAGE_ROWS_MAX
-) -> Sequence[StoredBooking]:
-    """The next bookings by id; none of them means that all were read.
+) -> Sequence[StoredBooking | UnreadableBooking]:
+    """Return the next bookings by id; none of them means that all were read.
 
     Args:
         database: as the SELECT-only role.
         after_booking_id: where the page before ended; None begins.
         rows_max: of the page.
     """
-    after = _BEFORE_THE_FIRST if after_booking_id is None else UUID(after_booking_id)
     async with (
         asyncio.timeout(READ_SECONDS_MAX),
         database.transaction(isolation="repeatable_read", readonly=True) as connection,
     ):
         await connection.execute(IN_ORDER)
-        rows = await connection.fetch(PAGE, after, rows_max)
+        if after_booking_id is None:
+            rows = await connection.fetch(_FIRST_PAGE, _FIRST, rows_max)
+        else:
+            rows = await connection.fetch(PAGE, UUID(after_booking_id), rows_max)
     return [_booking(row) for row in rows]
 
 
-def _booking(row: asyncpg.Record) -> StoredBooking:
-    return StoredBooking(
-        booking_id=str(row["booking_id"]),
-        currency=row["currency"],
-        total=row["total"],
-        pricing=row["pricing"],
-        captured=row["captured"],
-        refunded=row["refunded"],
-        charge_count=row["charge_count"],
-        payment_currencies=tuple(row["payment_currencies"]),
-        due_at=row["due_at"],
-    )
+async def statuses_of_unwatched(database: Database, booking_ids: Sequence[str]) -> Mapping[str, str | None]:
+    """Return those of the bookings that no run evaluates, each with its status; None where it is gone."""
+    known = {booking_id: _uuid(booking_id) for booking_id in booking_ids}
+    wanted = [identifier for identifier in known.values() if identifier is not None]
+    async with (
+        asyncio.timeout(READ_SECONDS_MAX),
+        database.transaction(isolation="repeatable_read", readonly=True) as connection,
+    ):
+        watched = {row["booking_id"] for row in await connection.fetch(_WATCHED, wanted)}
+        statuses = {row["booking_id"]: row["status"] for row in await connection.fetch(_STATUSES, wanted)}
+    return {
+        booking_id: None if identifier is None else statuses.get(identifier)
+        for booking_id, identifier in known.items()
+        if identifier not in watched
+    }
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _booking(row: asyncpg.Record) -> StoredBooking | UnreadableBooking:
+    """Return the row's booking, or what is wrong with the row: it costs no other booking (REC-12)."""
+    columns: dict[str, Any] = dict(row) | {"booking_id": str(row["booking_id"])}
+    try:
+        _refuse_null(columns)
+        exact: dict[str, Any] = {
+            "payment_currencies": tuple(columns["payment_currencies"]),
+            "due_at": _moment("confirmed_at", columns["due_at"]),
+            "cancelled_at": _moment("cancelled_at", columns["cancelled_at"]),
+            "held": int(columns["held"]),
+        }
+        return StoredBooking(**columns | exact)
+    except ValueError as error:
+        return UnreadableBooking(columns["booking_id"], str(error))
+
+
+def _refuse_null(columns: Mapping[str, Any]) -> None:
+    for name, value in columns.items():
+        if value is None and name not in _OPTIONAL:
+            raise ValueError(f"{name}: NULL, or a sum beyond 64 bits")
+    if None in columns["payment_currencies"]:
+        raise ValueError("payments: one has no currency")
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {text} is a time that no calendar here has") from error

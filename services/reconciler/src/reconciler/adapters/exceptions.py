@@ -1,7 +1,7 @@
 """The exception queue's table and history (REC-8). Nothing here commits."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,8 +9,7 @@ from uuid import UUID
 
 from chassis import clock
 from chassis.postgres import Connection
-from reconciler.domain.findings import FINDING_TYPES
-from reconciler.domain.sightings import ExceptionType, Sighting
+from reconciler.domain.sightings import RUN_TYPES, ExceptionType, RunType, Sighting
 
 # The partial unique index decides what is new, whoever else sees the same at this moment.
 _SEE = """
@@ -39,10 +38,18 @@ RETURNING new.id, new.fingerprint, new.revision, old.revision AS revision_before
 """
 
 _RESOLVE_UNSEEN = """
-UPDATE exception SET status = 'resolved', resolution = 'fixed', resolved_at = $4
-WHERE status <> 'resolved' AND type = ANY($1::text[])
-    AND booking_id = ANY($2::text[]) AND fingerprint <> ALL($3::text[])
+UPDATE exception SET status = 'resolved', resolution = $3, resolved_at = $4
+WHERE status <> 'resolved' AND type = ANY($1::text[]) AND booking_id = ANY($2::text[])
+    AND last_run_id IS DISTINCT FROM $5
 RETURNING id, type, booking_id
+"""
+
+_UNSEEN = """
+SELECT DISTINCT booking_id FROM exception
+WHERE status <> 'resolved' AND type = ANY($1::text[]) AND last_run_id IS DISTINCT FROM $2
+    AND booking_id > $3
+ORDER BY booking_id
+LIMIT $4
 """
 
 # The history keeps the explanation as it was then.
@@ -69,6 +76,14 @@ class Seen:
     exception_id: str
     change: Change | None
     sighting: Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run closes exceptions: `resolution` for machines, `reason` for people."""
+
+    resolution: Literal["fixed", "not_evaluated"]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +125,25 @@ async def see(
 
 
 async def resolve_unseen(
-    connection: Connection, *, evaluated: Sequence[str], seen: Iterable[Sighting], now: datetime
+    connection: Connection,
+    booking_ids: Sequence[str],
+    ending: Ending,
+    *,
+    run_id: str,
+    now: datetime,
+    types: Sequence[RunType],
 ) -> list[Resolved]:
-    """Close what a run looked for in these bookings and did not see any more (REC-8)."""
-    fingerprints = [sighting.fingerprint for sighting in seen]
-    rows = await connection.fetch(_RESOLVE_UNSEEN, FINDING_TYPES, evaluated, fingerprints, now)
+    """Close what a run looks for in these bookings and did not see this time (REC-8)."""
+    if not booking_ids:
+        return []
+    rows = await connection.fetch(_RESOLVE_UNSEEN, types, booking_ids, ending.resolution, now, UUID(run_id))
     return [Resolved(str(row["id"]), row["type"], row["booking_id"]) for row in rows]
+
+
+async def bookings_unseen(connection: Connection, run_id: str, *, after: str, rows_max: int) -> Sequence[str]:
+    """Return the next bookings, by id, with an exception that runs look for and this run did not see."""
+    rows = await connection.fetch(_UNSEEN, RUN_TYPES, UUID(run_id), after, rows_max)
+    return [row["booking_id"] for row in rows]
 
 
 async def record(

@@ -4,20 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBooking:
     """One row of `reconciliation_v1`. Amounts are minor units.
 
     Attributes:
         total: the booking's own total, in `currency`; the snapshot has another copy.
-        pricing: the snapshot as JSON text; None where the booking has none.
-        captured, refunded: sums over the booking's payments.
+        pricing: the snapshot as JSON text; None where it is missing.
+        captured, refunded: sums over the booking's payments in `currency`.
         charge_count: how many payments were captured.
         payment_currencies: of those payments.
         due_at: when payment became due: its confirmation, else its creation.
+        cancelled_at: when it was cancelled; None for other statuses.
+        held: captured minus refunded over the payments without an anomaly.
+        contradictory_payments: how many are negative, or refunded beyond what was captured.
     """
 
     booking_id: str
+    status: str
     currency: str
     total: int
     pricing: str | None
@@ -26,6 +30,9 @@ class StoredBooking:
     charge_count: int
     payment_currencies: tuple[str, ...]
     due_at: datetime
+    cancelled_at: datetime | None
+    held: int
+    contradictory_payments: int
 
     @property
     def charged(self) -> int | None:
@@ -33,3 +40,11 @@ class StoredBooking:
         if self.charge_count == 0 and self.captured == 0 and self.refunded == 0:
             return None
         return self.captured - self.refunded
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableBooking:
+    """A row of the view that holds no booking; `error` names the column in one line."""
+
+    booking_id: str
+    error: str

@@ -9,11 +9,21 @@ from typing import Literal
 from contracts.money import minor_units
 from pricing import Quote, Snapshot, parse_snapshot, recompute
 from reconciler.domain.bookings import StoredBooking
+from reconciler.domain.cancelled import HeldMoney, held_money
 from reconciler.domain.classify import DriftClass, drift_class, severity_of
 from reconciler.domain.comparison import PriceComparison, compare_price
 from reconciler.domain.findings import Finding, FindingType
 
 DUPLICATE_CHARGES_MIN = 2
+
+CLOCK_SKEW_MAX = timedelta(days=1)
+"""A confirmation that lies further in the future was not written by the booking service."""
+
+LIVE_STATUSES = ("confirmed", "in_progress", "completed")
+
+
+class NotEvaluableError(ValueError):
+    """What is stored contradicts itself, so that nothing can be concluded from it; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,7 @@ class Rules:
 
     Attributes:
         drift_min: hundredths of the currency's unit; smaller differences are none (REC-4).
-        grace: time from confirmation to the first charge (REC-5).
+        grace: time from confirmation to the first charge (REC-5), and from cancellation to the refund.
     """
 
     drift_min: int
@@ -45,26 +55,38 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The outcome for one booking; `amounts` is None where its figures cannot be added up."""
+    """The outcome for one booking.
+
+    Attributes:
+        held: of a cancelled booking; None where it holds nothing, or the grace time goes on.
+        amounts: None where the booking's figures cannot be added up.
+        is_cancelled: only its money was looked at, not its price.
+    """
 
     booking_id: str
     outcome: Literal["clean", "drifted", "skipped"]
     findings: tuple[Finding, ...] = ()
+    held: HeldMoney | None = None
     amounts: Amounts | None = None
+    is_cancelled: bool = False
 
 
 def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evaluation:
     """Compare the stored price with the recomputed one and with what was charged.
 
     The snapshot is recomputed with its own rate card and engine. A first charge has the grace time; once
-    anything was charged, it is compared at once, a deposit too. A booking without a snapshot is skipped.
+    anything was charged, it is compared at once, a deposit too. A cancelled booking has no price any more:
+    only the money that it holds counts, and it is skipped while the grace time goes on.
 
     Raises:
-        ValueError: the snapshot cannot be read or recomputed (REC-12); `pricing.PricingError` says why.
+        ValueError: the booking cannot be evaluated (REC-12); `pricing.PricingError` says why its snapshot
+            cannot be read or recomputed.
     """
-    if booking.pricing is None:
-        return Evaluation(booking.booking_id, "skipped")
-    snapshot = parse_snapshot(json.loads(booking.pricing))
+    _refuse_contradictory_payments(booking)
+    if booking.status == "cancelled":
+        return _evaluate_cancelled(booking, rules, as_of)
+    pricing = _pricing_of_live(booking, as_of)
+    snapshot = parse_snapshot(json.loads(pricing))
     quote = recompute(snapshot)
     if not booking.currency == snapshot.currency == quote.currency:
         findings = (_price_currency_finding(booking, snapshot, quote),)
@@ -72,7 +94,37 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
     comparison = compare_price(booking.total, snapshot, quote)
     findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
     amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, booking.charged or 0)
-    return Evaluation(booking.booking_id, "drifted" if findings else "clean", findings, amounts)
+    return Evaluation(booking.booking_id, "drifted" if findings else "clean", findings, amounts=amounts)
+
+
+def _refuse_contradictory_payments(booking: StoredBooking) -> None:
+    if booking.contradictory_payments:
+        raise NotEvaluableError(
+            f"payments: {booking.contradictory_payments} of {booking.charge_count} are negative,"
+            " or refunded beyond what was captured"
+        )
+
+
+def _pricing_of_live(booking: StoredBooking, as_of: datetime) -> str:
+    """Return the snapshot's text; NotEvaluableError where the row cannot be that of a live booking."""
+    if booking.status not in LIVE_STATUSES:
+        raise NotEvaluableError(f"status: {booking.status[:80]!a} is none that a booking can have")
+    if booking.pricing is None:
+        raise NotEvaluableError(f"pricing: a booking that is {booking.status} has no snapshot")
+    if booking.due_at - as_of > CLOCK_SKEW_MAX:
+        raise NotEvaluableError(f"confirmed_at: {booking.due_at:%Y-%m-%dT%H:%M:%SZ} lies in the future")
+    return booking.pricing
+
+
+def _evaluate_cancelled(booking: StoredBooking, rules: Rules, as_of: datetime) -> Evaluation:
+    if booking.cancelled_at is None:
+        raise NotEvaluableError("cancelled_at: it is not known when the booking was cancelled")
+    if booking.held <= 0:
+        return Evaluation(booking.booking_id, "clean", is_cancelled=True)
+    if as_of - booking.cancelled_at <= rules.grace:
+        return Evaluation(booking.booking_id, "skipped", is_cancelled=True)
+    held = held_money(booking, booking.cancelled_at)
+    return Evaluation(booking.booking_id, "drifted", held=held, is_cancelled=True)
 
 
 def _findings(

@@ -15,7 +15,7 @@ FINDING_TYPES: tuple[FindingType, ...] = (
     "duplicate_charge",
     "currency_mismatch",
 )
-"""What a run looks for, and therefore what it resolves where it is not found any more (REC-8)."""
+"""What an evaluation of prices and charges looks for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from contracts.money import Money
+from reconciler.domain.cancelled import HeldMoney
 from reconciler.domain.classify import DriftClass, Severity, severity_of
 from reconciler.domain.findings import FINDING_TYPES, Finding, FindingType
 
-ExceptionType = FindingType | Literal["payment_anomaly", "identity_conflict"]
+RunType = FindingType | Literal["cancelled_but_paid", "not_evaluable"]
+ExceptionType = RunType | Literal["payment_anomaly", "identity_conflict"]
 
-EXCEPTION_TYPES: tuple[ExceptionType, ...] = (*FINDING_TYPES, "payment_anomaly", "identity_conflict")
+RUN_TYPES: tuple[RunType, ...] = (*FINDING_TYPES, "cancelled_but_paid", "not_evaluable")
+"""What a run looks for, and therefore what it resolves where it is not found any more (REC-8)."""
+
+EXCEPTION_TYPES: tuple[ExceptionType, ...] = (*RUN_TYPES, "payment_anomaly", "identity_conflict")
 """Found by runs, or reported by the booking service."""
+
+TITLE_CHARACTERS_MAX = 200
 
 EXCEPTION_STATUSES = ("open", "acknowledged", "resolved")
 
@@ -67,6 +74,41 @@ def sighting_of_finding(finding: Finding) -> Sighting:
             ],
             "remarks": list(finding.remarks),
         },
+    )
+
+
+def cancelled_but_paid(money: HeldMoney) -> Sighting:
+    """A cancelled booking that holds money; a later refund of a part is the same problem."""
+    return Sighting(
+        type="cancelled_but_paid",
+        booking_id=money.booking_id,
+        drift_class=None,
+        severity=severity_of(money.held, money.currency),
+        title=storable(money.title),
+        fingerprint=_digest(["cancelled_but_paid", money.booking_id]),
+        explanation={
+            "currency": storable(money.currency),
+            "totals": _totals(None, None, money.captured - money.refunded),
+            "lines": [],
+            "held": money.held,
+            "captured": money.captured,
+            "refunded": money.refunded,
+            "cancelled_at": money.cancelled_at.isoformat(),
+            "remarks": [storable(remark) for remark in money.remarks],
+        },
+    )
+
+
+def not_evaluable(booking_id: str, error: str) -> Sighting:
+    """A booking that a run could not evaluate: what is wrong with it is unknown, so severity is high."""
+    return Sighting(
+        type="not_evaluable",
+        booking_id=booking_id,
+        drift_class=None,
+        severity="high",
+        title=f"Cannot be evaluated: {error}"[:TITLE_CHARACTERS_MAX],
+        fingerprint=_digest(["not_evaluable", booking_id]),
+        explanation={"totals": _totals(None, None, None), "lines": [], "remarks": [error]},
     )
 
 

@@ -13,13 +13,11 @@ from contracts.reconciliation import (
     RunRequested,
 )
 from contracts.wire import WireModel
-from reconciler.adapters.exceptions import Resolved, Seen
+from reconciler.adapters.exceptions import Ending, Resolved, Seen
 from reconciler.domain.findings import Finding
 from reconciler.domain.runs import Request
 from reconciler.domain.tallies import Errored
 from reconciler.settings import SERVICE
-
-RESOLUTION_BY_RUN = "fixed"
 
 
 def about_run(run_id: str, payload: WireModel) -> OutgoingEvent:
@@ -92,13 +90,14 @@ def exception_opened(seen: Seen, *, now: datetime, correlation_id: str | None) -
     return _about_booking(payload, sighting.booking_id or seen.exception_id, correlation_id=correlation_id)
 
 
-def exception_resolved(resolved: Resolved, *, run_id: str, now: datetime) -> OutgoingEvent:
+def exception_resolved(resolved: Resolved, ending: Ending, *, run_id: str, now: datetime) -> OutgoingEvent:
     """An entry that a run closed."""
     payload = ExceptionResolved(
         exception_id=resolved.exception_id,
         exception_type=resolved.type,
         booking_id=resolved.booking_id,
-        resolution=RESOLUTION_BY_RUN,
+        resolution=ending.resolution,
+        reason=ending.reason,
         actor=SERVICE,
         resolved_at=now,
     )

@@ -14,24 +14,31 @@ from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from reconciler.adapters import runs
 from reconciler.adapters.booking_view import read_page
-from reconciler.domain.bookings import StoredBooking
+from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 from reconciler.domain.evaluate import Evaluation, Rules, evaluate
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
-from reconciler.domain.sightings import storable
+from reconciler.domain.sightings import (
+    cancelled_but_paid,
+    not_evaluable,
+    sighting_of_finding,
+    storable,
+)
 from reconciler.domain.tallies import Errored, Tally, tally
 from reconciler.handlers.announcements import about_run, booking_errored
-from reconciler.handlers.queue import enter_findings
+from reconciler.handlers.queue import Observed, enter_observed
+from reconciler.handlers.unwatched import end_unwatched
 
 ERROR_CHARACTERS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Bookings evaluated, up to and including `last_booking_id`."""
+    """Bookings evaluated, up to and including `last_booking_id`, and what they add to the queue."""
 
     last_booking_id: str
     evaluations: Sequence[Evaluation]
     errored: Sequence[Errored]
+    observed: Sequence[Observed]
 
 
 async def take_up_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
@@ -62,6 +69,7 @@ async def work_page(
     """
     stored = await read_page(bookings, after_booking_id=run.after_booking_id, rows_max=rows_max)
     if not stored:
+        await end_unwatched(connection, bookings, run.run_id)
         await _complete(connection, run)
         return None
     # Beside the event loop: a page takes a noticeable part of a second of pure computing.
@@ -70,16 +78,31 @@ async def work_page(
         return page.last_booking_id, await _commit_page(connection, run, page)
 
 
-def evaluate_page(stored: Sequence[StoredBooking], rules: Rules, as_of: datetime) -> Page:
+def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Rules, as_of: datetime) -> Page:
     """Evaluate each booking by itself; one that cannot be evaluated costs only itself (REC-12)."""
     evaluations: list[Evaluation] = []
     errored: list[Errored] = []
+    observed: list[Observed] = []
     for booking in stored:
+        if isinstance(booking, UnreadableBooking):
+            errored.append(Errored(booking.booking_id, storable(booking.error[:ERROR_CHARACTERS_MAX])))
+            continue
         try:
-            evaluations.append(evaluate(booking, rules, as_of=as_of))
+            evaluation = evaluate(booking, rules, as_of=as_of)
+            observed += _observed(evaluation)
+            evaluations.append(evaluation)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this booking's and is recorded
             errored.append(Errored(booking.booking_id, error_line(error)))
-    return Page(stored[-1].booking_id, evaluations, errored)
+    observed += [Observed(not_evaluable(each.booking_id, each.error)) for each in errored]
+    return Page(stored[-1].booking_id, evaluations, errored, observed)
+
+
+def _observed(evaluation: Evaluation) -> list[Observed]:
+    found = [
+        Observed(sighting_of_finding(finding), finding if finding.type == "pricing_drift" else None)
+        for finding in evaluation.findings
+    ]
+    return found if evaluation.held is None else [*found, Observed(cancelled_but_paid(evaluation.held))]
 
 
 async def note_failure(connection: Connection, run: ActiveRun, error: Exception) -> None:
@@ -100,10 +123,11 @@ async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> Ta
     await runs.advance(
         connection, run.run_id, expected=run.after_booking_id, reached=page.last_booking_id, page=counts
     )
-    await enter_findings(
+    await enter_observed(
         connection,
-        [finding for evaluation in page.evaluations for finding in evaluation.findings],
-        evaluated=[evaluation.booking_id for evaluation in page.evaluations],
+        page.observed,
+        evaluated=[each.booking_id for each in page.evaluations if not each.is_cancelled],
+        cancelled=[each.booking_id for each in page.evaluations if each.is_cancelled],
         run_id=run.run_id,
         now=now,
     )
