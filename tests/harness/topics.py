@@ -130,6 +130,7 @@ class TestTopic:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
         await consumer.start()
         try:

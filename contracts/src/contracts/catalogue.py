@@ -45,6 +45,7 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard("dead-letter.set-aside", dead_letters.MessageSetAside, topics.DEAD_LETTERS),
     MessageCard("dead-letter.replayed", dead_letters.MessageReplayed, topics.DEAD_LETTERS),
     MessageCard("dead-letter.discarded", dead_letters.MessageDiscarded, topics.DEAD_LETTERS),
+    MessageCard("messages.lost", dead_letters.MessagesLost, topics.DEAD_LETTERS),
 )
 """Every message that Plumbline itself writes."""
 

@@ -20,6 +20,21 @@ class MessageSetAside(WireModel):
     set_aside_at: UtcDatetime
 
 
+class MessagesLost(WireModel):
+    """Records of a topic were deleted before a consumer group read them: an inclusive range of offsets.
+
+    The range may hold fewer messages than offsets: transaction markers and aborted records have offsets too.
+    """
+
+    consumer: str
+    group: str
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    error: str
+
+
 class MessageReplayed(WireModel):
     """A message that had been set aside was applied at last; whoever fixed the cause replayed its line."""
 

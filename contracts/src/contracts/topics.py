@@ -104,7 +104,7 @@ RECONCILIATION_EVENTS = TopicCard(
 )
 DEAD_LETTERS = TopicCard(
     name="dead-letters.v1",
-    purpose="Messages that a consumer set aside, and that somebody replayed or discarded (ALL-1).",
+    purpose="Messages that a consumer set aside, what became of them, and what expired unread (ALL-1).",
     key="key of the original message",
     partitions=3,
     retention_hours=30 * 24,

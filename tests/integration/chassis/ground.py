@@ -117,14 +117,14 @@ class Ground:
         return await self.sql.fetch("SELECT * FROM dead_letter ORDER BY id")
 
     async def committed(self) -> dict[int, int]:
-        """Offsets that the members' group has committed, by partition."""
+        """Offsets that the members' group has committed, by partition where it has read anything."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
             offsets = await admin.list_consumer_group_offsets(self.kafka.topic_prefix + SERVICE)
         finally:
             await admin.close()
-        return {place.partition: found.offset for place, found in offsets.items()}
+        return {place.partition: found.offset for place, found in offsets.items() if found.offset}
 
     async def rewind(self) -> None:
         """Let the group, while it has no member, begin again at the first record."""

@@ -101,7 +101,7 @@ async def test_topic_replayed_from_its_start_changes_nothing(ground: Ground) -> 
     before = await state()
     assert len(before[1]) == before[2] == 4
     await ground.rewind()
-    assert await ground.committed() == dict.fromkeys(range(6), 0)
+    assert await ground.committed() == {}
     async with Member(ground, before=Trouble(ValueError("poison"), "sick:0")).running() as member:
 
         async def again() -> bool:

@@ -402,6 +402,18 @@ def test_offset_passes_only_when_all_before_it_is_done(bench: Bench) -> None:
     assert bench.committed == {PLACE: 5}
 
 
+def test_offsets_without_a_record_for_us_pass_behind_the_messages_before_them(bench: Bench) -> None:
+    """Transaction markers and aborted records: the client says how far it has read."""
+    bench.receive(message(0), message(1))
+    assert not bench.core.note_read(PLACE, 5), "two messages are not done"
+    assert bench.core.to_commit() == {}
+    bench.run()
+    assert bench.committed == {PLACE: 5}
+    assert bench.core.note_read(PLACE, 9)
+    assert bench.core.to_commit() == {PLACE: 9}
+    assert bench.core.backlog()[PLACE] == (9, None)
+
+
 def test_committed_offset_is_not_committed_twice(bench: Bench) -> None:
     bench.receive(message(0))
     bench.run()

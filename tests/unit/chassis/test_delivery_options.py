@@ -12,6 +12,7 @@ from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 
 from chassis.consuming import Consumer, shell, subscription
+from chassis.consuming.reading import Reading
 from chassis.consuming.records import LenientRecords
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
@@ -65,7 +66,9 @@ def assert_at_least_once(subscriber: Any, group: str) -> None:
     options = subscriber._connection_args
     assert subscriber.ack_policy is AckPolicy.MANUAL
     assert options["enable_auto_commit"] is False
-    assert options["auto_offset_reset"] == "earliest"
+    assert options["auto_offset_reset"] == "none", "a silent reset hides what was lost to retention"
+    assert isinstance(subscriber.get_msg.__self__, Reading)
+    assert options["isolation_level"] == "read_committed"
     assert subscriber.group_id == group
     assert subscriber._no_reply is True
     assert type(subscriber).__name__ == "BatchSubscriber"

@@ -29,6 +29,9 @@ class ConsumerMetrics:
             "oldest_unhandled_seconds", "Age of the oldest record in hand, 0 for none", "topic", "partition"
         )
         self._dead_letters = metrics.counter("dead_letters", "Messages set aside", "reason")
+        self._lost = metrics.counter(
+            "messages_lost", "Offsets of records that were deleted before they were read", "topic"
+        )
         for reason in SetAsideReason:
             self._dead_letters.labels(reason.value)
 
@@ -48,6 +51,15 @@ class ConsumerMetrics:
     def set_aside(self, reason: SetAsideReason) -> None:
         """A message became a dead letter."""
         self._dead_letters.labels(reason.value).inc()
+
+    def expect_losses(self, topics: Iterable[str]) -> None:
+        """Let the counts of these topics begin at 0, so that an increase can be seen."""
+        for topic in topics:
+            self._lost.labels(topic)
+
+    def lost(self, topic: str, offsets: int) -> None:
+        """Count a range that was deleted before it was read."""
+        self._lost.labels(topic).inc(offsets)
 
     def lag(self, partition: Partition, messages: int) -> None:
         """How many records a partition holds that are not committed."""

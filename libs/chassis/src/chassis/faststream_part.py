@@ -46,9 +46,7 @@ class Consumers:
                 await self._broker.stop()
 
     async def check(self) -> Check:
-        """Bad while a consumer's batch keeps failing."""
-        for consumer in self._consumers:
-            check = await consumer.check()
-            if not check.ok:
-                return check
-        return Check(ok=True)
+        """Return the first bad check, else the details of the good ones."""
+        checks = [await consumer.check() for consumer in self._consumers]
+        bad = next((check for check in checks if not check.ok), None)
+        return bad or Check(ok=True, detail="; ".join(check.detail for check in checks if check.detail))

@@ -1,7 +1,7 @@
 """A consumer group as the brokers see it: its members, how far it has read, how far it could."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,11 +17,18 @@ Partition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """Members, and per partition the offset to be read next and the one after the last record."""
+    """Members, and per partition the offset to be read next and the one after the last record.
+
+    Attributes:
+        expired: first and last offset of records that were deleted before the group read them.
+        held_back: partitions where an open transaction keeps all that waits from being read.
+    """
 
     members: int
     positions: Mapping[Partition, int]
     ends: Mapping[Partition, int]
+    expired: Mapping[Partition, tuple[int, int]] = field(default_factory=dict[Partition, tuple[int, int]])
+    held_back: frozenset[Partition] = frozenset()
 
     @property
     def lag(self) -> int:
@@ -55,9 +62,11 @@ async def read_group(connection: KafkaConnection, group: str, topics: Sequence[s
         for topic in topics_described
         for each in topic["partitions"]
     ]
-    begins, ends = await _borders(connection, partitions)
+    begins, ends, stable_ends = await _borders(connection, partitions)
     offsets = {partition: found.offset for partition, found in committed.items()}
-    return GroupState(members, _next_read(offsets, begins, ends), ends)
+    positions = _next_read(offsets, begins, ends)
+    held_back = {each for each, end in ends.items() if positions[each] == stable_ends[each] < end}
+    return GroupState(members, positions, ends, _expired(offsets, begins), frozenset(held_back))
 
 
 def _count_members(described: Sequence[Any]) -> int:
@@ -81,16 +90,30 @@ def _next_read(
     return found
 
 
+def _expired(
+    committed: Mapping[Partition, int], begins: Mapping[Partition, int]
+) -> dict[Partition, tuple[int, int]]:
+    offsets = {partition: committed.get(partition, -1) for partition in begins}
+    return {each: (offsets[each], begin - 1) for each, begin in begins.items() if 0 <= offsets[each] < begin}
+
+
 async def _borders(
     connection: KafkaConnection, partitions: Sequence[TopicPartition]
-) -> tuple[dict[Partition, int], dict[Partition, int]]:
+) -> tuple[dict[Partition, int], dict[Partition, int], dict[Partition, int]]:
+    """Return first offsets, ends, and ends of what no open transaction holds back."""
     if not partitions:
-        return {}, {}
-    consumer: Any = AIOKafkaConsumer(bootstrap_servers=connection.bootstrap, **connection.options)
+        return {}, {}, {}
+    consumers: list[Any] = [
+        AIOKafkaConsumer(bootstrap_servers=connection.bootstrap, isolation_level=level, **connection.options)
+        for level in ("read_uncommitted", "read_committed")
+    ]
     try:
-        await consumer.start()
-        return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        for consumer in consumers:
+            await consumer.start()
+        begins = await consumers[0].beginning_offsets(partitions)
+        return begins, *[await consumer.end_offsets(partitions) for consumer in consumers]
     except (KafkaError, OSError) as error:
         raise BrokerUnavailableError(f"the broker did not tell its offsets: {error!r}") from error
     finally:
-        await consumer.stop()
+        for consumer in consumers:
+            await consumer.stop()

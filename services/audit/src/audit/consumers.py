@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from audit.handlers.appending import Outcome, append_entries, append_messages
-from audit.handlers.messages import unreadable
+from audit.handlers.messages import expired, unreadable
 from audit.settings import SERVICE
 from chassis.consuming import Consumer
 from chassis.dead_letters import Placement
@@ -12,6 +12,7 @@ from chassis.logs import get_logger
 from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.postgres import Connection, Database
+from contracts.dead_letters import MessagesLost
 from contracts.reasons import SetAsideReason
 from contracts.topics import TOPICS, WEBHOOK_TOPIC_PATTERN
 
@@ -59,6 +60,10 @@ class EventLogConsumer:
         entry = unreadable(message, f"{reason.value} after {attempts} attempts: {kind}")
         self._observe(await append_entries(connection, [entry]))
         return True
+
+    async def record_loss(self, connection: Connection, lost: MessagesLost) -> None:
+        """Record that the log lacks a range of a topic, once."""
+        self._observe(await append_entries(connection, [expired(lost)]))
 
     def _observe(self, outcome: Outcome) -> None:
         for entry in outcome.entries:

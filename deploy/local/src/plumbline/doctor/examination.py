@@ -5,7 +5,7 @@ from functools import partial
 
 from chassis.terminal import in_one_line
 from plumbline import databases, dsn
-from plumbline.doctor import clocks, door, entrances, flow, grants, groups, histories, outside
+from plumbline.doctor import clocks, door, entrances, flow, grants, groups, histories, losses, outside
 from plumbline.doctor.finding import Finding, Look
 from plumbline.doctor.patient import Patient
 from plumbline.failure import StackError
@@ -28,6 +28,7 @@ async def examine(patient: Patient) -> list[Finding]:
             (f"database of {service}", f"{own(service)} and {dsn.ADMIN_VARIABLE}", _of(patient, service))
             for service in databases.SERVICES
         ),
+        ("messages lost to retention", own("audit"), partial(losses.losses, patient)),
         ("published view", dsn.VIEWER_VARIABLE, partial(entrances.viewer, patient)),
         ("clocks", f"{dsn.ADMIN_VARIABLE} and {_URLS}", partial(clocks.clocks, patient)),
         ("services", _URLS, partial(outside.services, patient)),

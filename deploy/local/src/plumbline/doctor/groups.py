@@ -27,6 +27,8 @@ async def _group(patient: Patient, service: str, cards: Sequence[TopicCard]) -> 
     topics = [card.name for card in cards if service in card.consumers]
     try:
         before = await read_group(patient.kafka, group, topics)
+        if before.expired:
+            return Finding(subject, _expired(service, before))
         if before.members == 0:
             problem = f"has no members, {before.lag} messages wait: start {service}, see its log"
             return Finding(subject, problem)
@@ -39,6 +41,15 @@ async def _group(patient: Patient, service: str, cards: Sequence[TopicCard]) -> 
     return Finding(subject, *_progress(service, before, after))
 
 
+def _expired(service: str, state: GroupState) -> str:
+    """The running service reports it too, in the EventLog; here it is seen before the service reads on."""
+    ranges = [f"{topic}[{n}] {first} to {last}" for (topic, n), (first, last) in state.expired.items()]
+    return (
+        f"has lost records to retention before it read them, offsets of {', '.join(sorted(ranges))}:"
+        f" start {service}, then deploy/runbooks/messages-lost.md"
+    )
+
+
 def _progress(service: str, before: GroupState, after: GroupState) -> tuple[str, str]:
     """Problem and note."""
     stuck = sorted(
@@ -49,4 +60,9 @@ def _progress(service: str, before: GroupState, after: GroupState) -> tuple[str,
     if not stuck:
         return "", f"{after.members} members, {after.lag} messages wait and move"
     where = ", ".join(f"{topic}[{number}]" for topic, number in stuck)
+    if after.held_back.issuperset(stuck):
+        return (
+            f"waits behind an open transaction on {where}: find its producer with"
+            " `kafka-transactions.sh find-hanging`, and end it with `kafka-transactions.sh abort`"
+        ), ""
     return f"stands still with {after.lag} messages waiting on {where}: see /health/ready of {service}", ""

@@ -80,6 +80,11 @@ class Core:
         if queue is not None:
             queue.receive(place, messages)
 
+    def note_read(self, place: Place, offset: int) -> bool:
+        """Note that every record before this offset was received. Return whether that moved a position."""
+        queue = self._queues.get(place)
+        return queue is not None and queue.note_read(offset)
+
     def flow(self) -> Flow:
         """Which partitions are to pause, and which may send again, since this was last asked."""
         share_bytes = self._limits.buffer_bytes_max // max(1, len(self._queues))

@@ -58,6 +58,7 @@ class PartitionQueue:
         paused: whether Kafka has been told to send no more of it.
         halted_until: nothing of it is tried before this time.
         position: the next offset to be committed, None before anything is done.
+        read_to: every record before this offset was received; None where nobody said so.
         committed: what was last committed.
     """
 
@@ -68,6 +69,7 @@ class PartitionQueue:
         self.halted_until = 0.0
         self.position: int | None = None
         self.committed: int | None = None
+        self.read_to: int | None = None
         self._entries: deque[Entry] = deque()
         self._held = 0
 
@@ -82,6 +84,17 @@ class PartitionQueue:
         for message in messages:
             self._entries.append(Entry(message, place, self.epoch))
             self.size_bytes += message.size_bytes
+
+    def note_read(self, offset: int) -> bool:
+        """Let the position pass what holds no record for us: transaction markers, aborted records.
+
+        Return whether the position moved.
+        """
+        self.read_to = offset
+        if self._entries or self.position == offset:
+            return False
+        self.position = offset
+        return True
 
     def first_undone(self) -> tuple[int | None, float | None]:
         """Its offset and when it was sent; the next to commit and None where nothing is in memory."""
@@ -116,3 +129,5 @@ class PartitionQueue:
             entry.message = entry.message.without_content()
         while self._entries and self._entries[0].standing is Standing.DONE:
             self.position = self._entries.popleft().message.offset + 1
+        if not self._entries and self.position is not None:
+            self.position = max(self.position, self.read_to or 0)

@@ -38,6 +38,10 @@ class _Batch:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
+    def __next__(self) -> Any:
+        """Return the next record as aiokafka reads it: so it looks into the markers of transactions."""
+        return next(self._batch)
+
     def __iter__(self) -> Iterator[Any]:
         try:
             return iter(list(self._batch))

@@ -17,6 +17,7 @@ from chassis.consuming import records as kafka_records
 from chassis.consuming import subscription
 from chassis.consuming.core import Core
 from chassis.consuming.limits import Limits
+from chassis.consuming.losses import Losses, LossStore
 from chassis.consuming.queues import Place
 from chassis.consuming.stalls import StallWatch
 from chassis.consuming.steps import Apply, SetAside, Wait
@@ -45,7 +46,7 @@ _BEHIND = SetAsideBecause(SetAsideReason.BEHIND_ANOTHER)
 kafka_records.install()
 
 
-class SetAsideStore(Protocol):
+class SetAsideStore(LossStore, Protocol):
     """Where messages go that cannot be applied: `chassis.dead_letters.DeadLetters`, or a service's own."""
 
     async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
@@ -90,6 +91,7 @@ class Consumer:
         self._store = set_aside
         self._prefix = topic_prefix
         self._report = HandlingReport(name, metrics)
+        self._losses = Losses(set_aside, database, self._report.metrics, consumer=name, group=self._group)
         self._core = Core(limits)
         self._loop = BackgroundLoop(self.name, self._run)
         self._news = asyncio.Event()
@@ -105,6 +107,7 @@ class Consumer:
             topics: names as on their cards; or else
             pattern: a regular expression over names as on their cards.
         """
+        self._losses.watch(topics)
         self._subscriber = subscription.subscribe(
             broker,
             self,
@@ -133,8 +136,8 @@ class Consumer:
             return loop
         trouble = self._core.trouble(time.monotonic())
         if not trouble and self._subscriber is not None and self._subscriber.consumer is not None:
-            trouble = await self._stalls.stalled(self._subscriber.consumer)
-        return Check(ok=not trouble, detail=trouble)
+            trouble = self._stalls.stalled(self._subscriber.consumer)
+        return Check(ok=not trouble, detail=trouble or self._losses.detail)
 
     # --- what Kafka does ---------------------------------------------------------------------
 
@@ -154,7 +157,9 @@ class Consumer:
 
     async def on_assigned(self, partitions: Collection[TopicPartition]) -> None:
         """These partitions are ours from now on."""
-        self._core.assign(self._place(partition) for partition in partitions)
+        places = [self._place(partition) for partition in partitions]
+        self._losses.watch(topic for topic, _ in places)
+        self._core.assign(places)
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Wait until the step in hand is done and committed, then let these partitions go."""
@@ -167,12 +172,24 @@ class Consumer:
             _log.warning("partitions go while a step is in hand: its outcome will not count")
         self._report.metrics.revoked(places)
 
+    def on_read(self, positions: subscription.Positions) -> None:
+        """Let offsets pass what holds no record for us, such as the markers of transactions."""
+        moved = [self._core.note_read(self._place(each), offset) for each, offset in positions.items()]
+        if any(moved):
+            self._news.set()
+
+    def on_lost(self, partition: TopicPartition, first: int, beyond: int) -> None:
+        """Take note of records that were deleted before this group read them."""
+        self._losses.notice(self._place(partition), first, beyond)
+        self._news.set()
+
     # --- what is done about it ---------------------------------------------------------------
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             self._news.clear()
             async with self._in_hand:  # a rebalance waits for this, and changes what is to be done
+                await self._losses.record()
                 step = self._core.next_step(time.monotonic())
                 if isinstance(step, Wait):
                     await self._commit()  # what could not be committed behind the last step
@@ -247,7 +264,7 @@ class Consumer:
 
     async def _commit(self) -> None:
         """Commit what is done. Not committed means applied again, which the inbox drops."""
-        offsets = self._core.to_commit()
+        offsets = self._losses.committable(self._core.to_commit())
         if not offsets:
             return
         positions = {TopicPartition(self._prefix + topic, n): at for (topic, n), at in offsets.items()}

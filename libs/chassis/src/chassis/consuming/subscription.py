@@ -9,6 +9,10 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
 
+from chassis.consuming.reading import Positions, Reading, Reported
+
+__all__ = ["Positions", "exactly", "subscribe"]
+
 POLL_MESSAGES_MAX = 500
 POLL_WAIT_MILLISECONDS = 20
 FETCH_BYTES_MAX = 16 * 1024 * 1024
@@ -18,8 +22,8 @@ SESSION_MILLISECONDS_MAX = 10_000
 HEARTBEAT_MILLISECONDS = 2_000
 
 
-class Member(Protocol):
-    """What a rebalance asks of a consumer."""
+class Member(Reported, Protocol):
+    """What a rebalance and the client's bookkeeping ask of a consumer."""
 
     async def on_assigned(self, partitions: Collection[TopicPartition]) -> None:
         """These partitions are ours from now on."""
@@ -54,7 +58,8 @@ def subscribe(
         pattern=pattern,
         batch=True,
         ack_policy=AckPolicy.MANUAL,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",  # `Reading` sets positions: earliest, and with a word about it
+        isolation_level="read_committed",
         no_reply=True,
         group_id=group,
         batch_timeout_ms=POLL_WAIT_MILLISECONDS,
@@ -68,7 +73,9 @@ def subscribe(
         parser=keep_bytes,
         decoder=raw_records,
     )
-    subscriber(take)
+    reading = Reading(member, subscriber.get_msg, take)
+    subscriber.get_msg = reading.poll
+    subscriber(reading.take)
     return subscriber
 
 

@@ -6,9 +6,11 @@ from chassis import inbox
 from chassis.dead_letters import bounds
 from chassis.dead_letters.keeping import keep
 from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
+from chassis.dead_letters.losing import announce_loss
 from chassis.dead_letters.placement import Placement, RecordIdentity, divide
 from chassis.messages import Message
 from chassis.postgres import Connection
+from contracts.dead_letters import MessagesLost
 from contracts.reasons import SetAsideReason
 
 _BEHIND = "an earlier message of this key waits"
@@ -107,6 +109,10 @@ class DeadLetters:
             return False
         await keep(connection, self._consumer, [message], reason=reason, error=error, attempts=attempts)
         return True
+
+    async def record_loss(self, connection: Connection, lost: MessagesLost) -> None:
+        """Announce records that were deleted before they were read, inside the caller's transaction."""
+        await announce_loss(connection, lost)
 
     async def _seen(
         self, connection: Connection, messages: Sequence[Message]

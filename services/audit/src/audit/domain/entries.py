@@ -13,6 +13,7 @@ from audit.domain.history import Transition, transition_of
 from audit.domain.storable import identifier
 
 UNREADABLE = "message.unreadable"
+LOST = "messages.lost"
 IDENTITY_CONFLICT = "message.identity-conflict"
 HISTORY_CONFLICT = "status-history.conflict"
 HISTORY_GAP = "status-history.gap"
@@ -114,6 +115,43 @@ def unreadable_entry(
         subject=None,
         body=json.dumps(record).encode(),
         metadata={"body_bytes": len(value)},
+    )
+
+
+def lost_entry(origin: Origin, *, group: str, last_offset: int) -> Entry:
+    """Return the entry of records that were deleted before this service read them.
+
+    The range is its identity: found again after a crash, it adds nothing. The payload is empty, for nobody
+    knows what the records said.
+
+    Args:
+        origin: topic, partition and first lost offset.
+        group: the consumer group that did not read them.
+        last_offset: the last lost one.
+    """
+    place = f"{origin.topic}/{origin.partition}/{origin.offset}-{last_offset}"
+    return Entry(
+        event_type=LOST,
+        status="failed",
+        source=AUDIT,
+        event_id=identifier(f"{LOST}/{group}/{place}"),
+        booking_id=None,
+        actor=None,
+        error="records were deleted before they were read",
+        occurred_at=None,
+        origin=origin,
+        correlation_id=None,
+        causation_id=None,
+        subject=None,
+        body=b"",
+        metadata={
+            "consumer": AUDIT,
+            "group": group,
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "first_offset": origin.offset,
+            "last_offset": last_offset,
+        },
     )
 
 

@@ -96,6 +96,11 @@ RULES: dict[str, Rule] = {
             "event_id", "event_type", "attempts",
         ),
     ),
+    "messages.lost": Rule(
+        "failed",
+        error="error",
+        metadata=("consumer", "group", "topic", "partition", "first_offset", "last_offset"),
+    ),
     "dead-letter.discarded": Rule(
         "skipped",
         actor="actor",

@@ -1,10 +1,11 @@
 """From a record to an entry. Every record becomes one, whatever bytes it holds."""
 
-from audit.domain.entries import Entry, entry_of, unreadable_entry
+from audit.domain.entries import Entry, entry_of, lost_entry, unreadable_entry
 from audit.domain.events import AUDIT, Event, Origin
 from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.trace_context import trace_id
+from contracts.dead_letters import MessagesLost
 from contracts.metadata import VERIFICATION_HEADER
 
 _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
@@ -39,6 +40,12 @@ def unreadable(message: Message, error: str) -> Entry:
     return unreadable_entry(
         _origin(message), error=error, key=message.key, value=message.value, headers=message.headers
     )
+
+
+def expired(lost: MessagesLost) -> Entry:
+    """Return the entry of records that were deleted before this service read them."""
+    origin = Origin(lost.topic, lost.partition, lost.first_offset)
+    return lost_entry(origin, group=lost.group, last_offset=lost.last_offset)
 
 
 def _origin(message: Message) -> Origin:

@@ -1,0 +1,47 @@
+"""Checks the EventLog for records that were deleted before a service read them."""
+
+import asyncpg
+
+from chassis.terminal import in_one_line, printable
+from plumbline import databases
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+from plumbline.failure import StackError
+
+REPORTED_DAYS = 7
+"""So long a loss is repeated; the EventLog keeps it for ever."""
+
+_RANGES_MAX = 5
+
+_LOST = """
+SELECT metadata ->> 'consumer' AS consumer, metadata ->> 'topic' AS topic,
+    metadata ->> 'partition' AS partition, metadata ->> 'first_offset' AS first_offset,
+    metadata ->> 'last_offset' AS last_offset
+FROM audit.event_log
+WHERE event_type = 'messages.lost' AND recorded_at > now() - make_interval(days => $1)
+ORDER BY recorded_at DESC LIMIT $2
+"""
+
+
+async def losses(patient: Patient) -> list[Finding]:
+    """Return one line: what no service read although Kafka had acknowledged it."""
+    subject = "messages lost to retention"
+    try:
+        connection = await databases.connect(patient.strings["audit"])
+    except StackError as error:
+        return [Finding(subject, str(error))]
+    try:
+        rows = await connection.fetch(_LOST, REPORTED_DAYS, _RANGES_MAX)
+    except asyncpg.PostgresError as error:
+        problem = f"could not be checked: {in_one_line(error)}; run `python -m audit migrate`"
+        return [Finding(subject, problem)]
+    finally:
+        await connection.close()
+    if not rows:
+        return [Finding(subject, note=f"none within {REPORTED_DAYS} days")]
+    ranges = ", ".join("{} {}[{}] {} to {}".format(*row.values()) for row in rows)
+    problem = (
+        f"within {REPORTED_DAYS} days (service, topic[partition], offsets): {ranges};"
+        " see deploy/runbooks/messages-lost.md"
+    )
+    return [Finding(subject, printable(problem))]
