@@ -20,7 +20,7 @@ from harness.composed import PREFIX, SERVICES, topics_subscribed
 
 ROOT = Path(__file__).parents[2]
 STANDARD = json.loads((Path(__file__).parent / "standards" / "asyncapi-3.0.0.json").read_text())
-DEAD_LETTER_MODELS = {"MessageSetAside", "MessageReplayed", "MessageDiscarded"}
+DEAD_LETTER_MODELS = {"MessageSetAside", "MessageReplayed", "MessageDiscarded", "MessagesLost"}
 
 
 @pytest.fixture(scope="module")
