@@ -141,6 +141,52 @@ def test_every_silenced_check_says_why() -> None:
     assert found == []
 
 
+# Each reads what this system wrote itself, or checks the form first.
+READS_OWN_TIMES = {
+    "contracts/src/contracts/times.py",
+    "libs/pricing/src/pricing/strict_json.py",
+    "services/booking/src/booking/adapters/booking_rows.py",
+    "services/reconciler/src/reconciler/api/parameters.py",
+    "services/webhook-gateway/src/webhook_gateway/__main__.py",
+}
+LENIENT_TIMES = {
+    "datetime",
+    "date",
+    "time",
+    "AwareDatetime",
+    "NaiveDatetime",
+    "PastDatetime",
+    "FutureDatetime",
+}
+
+
+def test_times_from_outside_are_read_by_contracts_times_alone() -> None:
+    """pydantic and `fromisoformat` take digits for a date; `contracts.times` does not."""
+    found = [
+        f"{name(path)}:{number}"
+        for path in sources()
+        if name(path) not in READS_OWN_TIMES
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if "fromisoformat(" in line
+    ]
+    assert found == []
+
+
+def test_no_model_takes_digits_for_a_time() -> None:
+    """In message models and request bodies a time is `UtcDatetime`, or another type that reads RFC 3339."""
+    found = [
+        f"{name(path)}:{field.lineno}"
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(re.search("Model$|Body$", ast.unparse(b)) for b in node.bases)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign)
+        and LENIENT_TIMES & {each.id for each in ast.walk(field.annotation) if isinstance(each, ast.Name)}
+    ]
+    assert found == []
+
+
 def test_no_float_near_money() -> None:
     """Float literals, float() and true division are refused wherever the function speaks of money."""
     rooms = ("contracts/src", "libs/pricing/src", "services/booking/src", "services/reconciler/src")

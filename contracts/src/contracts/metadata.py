@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from contracts.times import TimeError, parse_time
+
 Headers = tuple[tuple[str, bytes], ...]
 
 CONTENT_TYPE_JSON = "application/json"
@@ -125,10 +127,9 @@ def _time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return parse_time(text)
+    except TimeError as error:
         raise MetadataError("header ce_time is not an RFC 3339 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _sequence(text: str | None) -> int | None:

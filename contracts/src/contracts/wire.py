@@ -1,20 +1,14 @@
 """The base of every message model, and the rules that all of them keep (design rule 11)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from contracts.times import read_time
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:  # the first or last day of the calendar, seen from another offset
-        raise ValueError("a time outside of the years 1 to 9999 in UTC") from error
-
-
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A moment; a time without an offset is refused, and whatever offset it has, it is kept in UTC."""
+UtcDatetime = Annotated[datetime, BeforeValidator(read_time)]
+"""A moment, as RFC 3339 text in JSON; whatever offset it has, it is kept in UTC."""
 
 
 class WireModel(BaseModel):

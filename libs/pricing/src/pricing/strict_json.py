@@ -3,6 +3,7 @@
 `where` is the path of the object that holds the key, with its final dot; empty at the top.
 """
 
+import re
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,8 @@ from pricing.quotes import AMOUNT_MINOR_UNITS_MAX
 JsonObject = dict[str, Any]
 
 _T = TypeVar("_T")
+# An offset may have seconds: local times before standard time do. Digits alone and week dates are no dates.
+_DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:|$)")
 _KIND_NAMES: dict[type, str] = {
     str: "a text", int: "an integer", bool: "true or false", list: "a list", dict: "an object",
 }  # fmt: skip
@@ -64,7 +67,7 @@ def moment_of(entries: JsonObject, key: str, where: str = "") -> datetime:
     """A time with its offset."""
     text = value_of(entries, key, str, where)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text if _DASHED.match(text) else "")
     except ValueError as error:
         raise unreadable(f"{where}{key}", "a time with its offset", text) from error
     if moment.tzinfo is None:
@@ -74,9 +77,9 @@ def moment_of(entries: JsonObject, key: str, where: str = "") -> datetime:
 
 def dates_of(entries: JsonObject, key: str, most: int, where: str = "") -> tuple[date, ...]:
     """A list of at most so many dates."""
-    texts = items_of(entries, key, most, where)
+    texts = cast("list[str]", items_of(entries, key, most, where))
     try:
-        return tuple(date.fromisoformat(cast("str", text)) for text in texts)
+        return tuple(date.fromisoformat(text if _DASHED.match(text) else "") for text in texts)
     except (TypeError, ValueError) as error:
         raise unreadable(f"{where}{key}", "dates", texts) from error
 

@@ -16,6 +16,7 @@ from chassis.cli import CommandError, add_migrate, add_serve, build_cli, databas
 from chassis.postgres import DATABASE_ERRORS
 from chassis.settings import load_settings
 from contracts.metadata import format_time
+from contracts.times import TimeError, parse_time
 
 cli = build_cli("Keeps the EventLog and the status histories, append-only.")
 add_serve(cli, SERVICE, AuditSettings, build)
@@ -78,9 +79,9 @@ async def _export(settings: AuditSettings, wanted: Filters) -> datetime:
 
 def _moment(option: str, text: str | None) -> datetime | None:
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise CommandError(f"{option}: {text!r} is not an RFC 3339 time") from error
+        return None if text is None else parse_time(text)
+    except TimeError as error:
+        raise CommandError(f"{option} {text}: {error}") from None
 
 
 def main() -> None:

@@ -5,11 +5,12 @@ The order is the version's, never a clock's (design rule 5).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from audit.domain.events import BOOKING, Event, PayloadError, read_payload
 from audit.domain.storable import booking_identifier, identifier, storable
+from contracts.times import TimeError, parse_time
 
 MISSING_VERSIONS_SHOWN_MAX = 100
 """Of a gap so many versions are named; one is enough to see that a history waits."""
@@ -118,9 +119,8 @@ def _version(payload: Mapping[str, object]) -> int:
 
 def _moment(payload: Mapping[str, object], name: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(_text(payload, name))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        return parse_time(_text(payload, name))
+    except TimeError as error:
         raise PayloadError(f"the payload's {name} is not an RFC 3339 time") from error
 
 

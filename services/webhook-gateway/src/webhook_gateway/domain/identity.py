@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.ids import BookingId, EventId, booking_id_of, booking_reference, id_or_digest
 from contracts.reasons import RefusalReason
+from contracts.times import TimeError, parse_time
 from webhook_gateway.domain.pointer import Pointer, find
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.strict_json import Document
@@ -198,7 +199,6 @@ def _as_moment(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return parse_time(value)
+    except TimeError:
         return None

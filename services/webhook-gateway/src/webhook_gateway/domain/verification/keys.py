@@ -5,8 +5,9 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from contracts.times import TimeError, parse_time
 from webhook_gateway.domain.verification.algorithms import public_key_error
 from webhook_gateway.domain.verification.mistakes import find_mistake
 from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm, SecretLook
@@ -102,10 +103,8 @@ def _read_with_end(text: str, form: KeyForm, bytes_min: int, look: SecretLook) -
             raise SecretError(f'has something like an end that is none: write "{_UNTIL_WRITTEN}"')
         return read_secret(written, form, bytes_min=bytes_min, look=look)
     try:
-        ends_at = datetime.fromisoformat(end[0])
-        # Whoever shows or counts it does so in UTC, which has no year 0 and no year 10000.
-        moment = (ends_at if ends_at.tzinfo else ends_at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        moment = parse_time(end[0])
+    except TimeError as error:
         raise SecretError(f'ends at no time: write "{_UNTIL_WRITTEN}", not beyond the year 9999') from error
     return read_secret(written, form, moment, bytes_min=bytes_min, look=look)
 
