@@ -165,7 +165,7 @@ async def test_what_cannot_be_done_is_one_clear_answer(desk: Desk) -> None:
     assert (await desk.post(f"/{unknown}/replay")).status_code == 404
     assert (await desk.get(status="lost")).status_code == 400
     assert (await desk.get(cursor="nonsense")).status_code == 400
-    assert (await desk.get(topic="\0")).json()["items"] == []
+    assert (await desk.get(topic="\0")).status_code == 400
     assert (await desk.post(f"/{unknown}/discard", {"reason": "  "})).status_code == 400
     for arguments in (
         ("show", unknown),

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, get
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Components
@@ -16,6 +16,7 @@ from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import loggable
 from chassis.health import Health
+from chassis.invalid_requests import invalid_fields
 from chassis.logs import get_logger
 from chassis.metrics import CONTENT_TYPE, Metrics
 from chassis.mounts import Mounts
@@ -23,6 +24,7 @@ from chassis.openapi.pages import SchemaPages
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
 from chassis.telemetry.requests import ObservedApp, route_of
 from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts
@@ -81,15 +83,12 @@ _KINDS = {
 }
 
 
-def _on_invalid(_request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
-    """Every field that is wrong, and the first one in the line for a person."""
-    found: list[Any] = error.extra if isinstance(error.extra, list) else []
-    errors = [{"field": item.get("key", "body"), "message": item["message"]} for item in found]
-    detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
-    return _answer(400, "invalid-request", detail, {"errors": errors} if errors else None)
-
-
-def _on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def _on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Answer an error of the framework; of an invalid request all fields, the first one in `detail`."""
+    errors = invalid_fields(request, error)
+    if errors is not None:
+        detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
+        return _answer(400, "invalid-request", detail, {"errors": errors} if errors else None)
     kind = _KINDS.get(error.status_code, "error")
     members = {"errors": error.extra} if error.extra else None
     return _answer(error.status_code, kind, error.detail, members, error.headers)
@@ -165,14 +164,14 @@ def build_app(
         hosts: names under which the routes answer; `mounts` answer under every name.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
     """
+    check = QueryCheck()
     app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
         dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
-        guards=[] if guard is None else [guard],
+        guards=[check] if guard is None else [guard, check],
         exception_handlers={
             AccessRefusedError: _on_access_refused,
             Problem: _on_problem,
-            ValidationException: _on_invalid,
             HTTPException: _on_http_error,
             Exception: _on_error,
         },
@@ -188,6 +187,7 @@ def build_app(
         logging_config=None,  # Litestar's own would replace what chassis.logs set up
         debug=False,
     )
+    check.learn(app)
     if guard is not None:
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)

@@ -22,27 +22,12 @@ from chassis.http import Problem
 from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
+from chassis.request_checks import InvalidRequestError
 from contracts.metadata import format_time
 
 NDJSON = "application/x-ndjson"
 COMPLETE_UNTIL = "Complete-Until"
 """Header of an export: entries recorded before this time are all in it."""
-
-PARAMETERS = frozenset(
-    (
-        "event_type",
-        "status",
-        "source",
-        "booking_id",
-        "event_id",
-        "from",
-        "to",
-        "q",
-        "limit",
-        "cursor",
-        "format",
-    )
-)
 
 Text = Annotated[str | None, QueryParameter(max_length=500)]
 From = Annotated[datetime | None, QueryParameter(name="from", description="recorded then or later")]
@@ -107,7 +92,6 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
         cursor: Cursor = None,
         format_: Format = None,
     ) -> Response[EntryPage] | Stream:
-        _refuse_unknown(request)
         with _answered_as_400():
             wanted = filters(
                 event_type=event_type,
@@ -121,6 +105,7 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
             )
             after = _position(cursor)
         if format_ == "ndjson" or (format_ is None and NDJSON in request.headers.get("accept", "")):
+            _refuse_paging(request)
             export = await export_entries(database, wanted)
             until = {COMPLETE_UNTIL: format_time(export.complete_until)}
             return Stream(export.lines, media_type=NDJSON, headers=until)
@@ -157,12 +142,11 @@ async def _entry_page(database: Database, wanted: Filters, after: Position | Non
     }
 
 
-def _refuse_unknown(request: AnyRequest) -> None:
-    """A misspelt filter would answer with more than was asked for, and nobody would notice."""
-    unknown = sorted(request.query_params.keys() - PARAMETERS)
-    if unknown:
-        known = ", ".join(sorted(PARAMETERS))
-        raise ValidationException(f"no parameter is called {unknown[0]!r}; there are {known}")
+def _refuse_paging(request: AnyRequest) -> None:
+    """Raise `InvalidRequestError` where an export is asked for a page: it is always the whole answer."""
+    for name in ("limit", "cursor"):
+        if name in request.query_params:
+            raise InvalidRequestError(name, "an export takes none, it gives out every entry; leave it away")
 
 
 def _position(cursor: str | None) -> Position | None:

@@ -1,12 +1,11 @@
 """Many dead letters over HTTP: what a selection means is replayed or discarded, or only counted."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, field_validator
 
 from chassis.dead_letters import reading, shapes
 from chassis.dead_letters.discarding import discard_matching
@@ -16,7 +15,9 @@ from chassis.dead_letters.replaying import Failure, Replayer
 from chassis.http import Problem
 from chassis.messages import storable
 from chassis.openapi.problems import refuses
+from chassis.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
+from contracts.wire import UtcDatetime
 
 REQUEST_MESSAGES_MAX = 1000
 """One request replays or discards no more; its answer says how many still wait."""
@@ -29,33 +30,25 @@ Reason = Annotated[
 ]
 
 
-def in_utc(moment: datetime) -> datetime:
-    """A moment as the database can be asked about it.
-
-    Raises:
-        ValueError: it has no offset, or none of the years 1 to 9999 in UTC.
-    """
-    if moment.tzinfo is None:
-        raise ValueError('a time needs its offset; add "Z" for UTC')
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("expected a time of the years 1 to 9999 in UTC") from None
+DryRun = Annotated[StrictBool, Field(description="only count what would be done")]
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
-
-
-class Selection(BaseModel):
+class Selection(RequestBody):
     """Waiting messages, named like the filters of the list; together they narrow. At least one is given."""
-
-    model_config = ConfigDict(extra="forbid")
 
     key: str | None = None
     topic: str | None = None
     reason: SetAsideReason | None = Field(None, description="why it was set aside")
-    set_aside_before: Moment | None = None
-    set_aside_since: Moment | None = None
+    set_aside_before: UtcDatetime | None = None
+    set_aside_since: UtcDatetime | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_nothing(cls, value: object) -> object:
+        # A variable that a script did not set would otherwise select more than was meant.
+        if value is None or (isinstance(value, str) and not value.strip()):
+            raise ValueError("empty; leave it away or give it a value")
+        return value
 
     def to_filter(self) -> Filter:
         """As the table is asked.
@@ -76,20 +69,20 @@ class Selection(BaseModel):
         return wanted
 
 
-class BulkReplayRequest(BaseModel):
+class BulkReplayRequest(RequestBody):
     """Every line that holds a message of the selection is replayed, whole and in order."""
 
     selection: Selection
     reason: Reason | None = Field(None, description="for example, what was fixed")
-    dry_run: bool = False
+    dry_run: DryRun = False
 
 
-class BulkDiscardRequest(BaseModel):
+class BulkDiscardRequest(RequestBody):
     """The messages of the selection are discarded, and no others of their lines."""
 
     selection: Selection
     reason: Reason
-    dry_run: bool = False
+    dry_run: DryRun = False
 
 
 @post(

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import ValidationException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from chassis.auth.access import OPERATORS, READERS, Access
 from chassis.dead_letters import reading, shapes
-from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, Reason, in_utc
+from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, DryRun, Reason
 from chassis.dead_letters.discarding import discard
+from chassis.dead_letters.lines import Line
 from chassis.dead_letters.reading import DeadLetter, Filter, Status
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Replayer
@@ -22,6 +22,7 @@ from chassis.messages import Apply, storable
 from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres import Database
+from chassis.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
 
 PATH = "/api/dead-letters"
@@ -40,16 +41,18 @@ _UNKNOWN = {404: ["dead-letter-not-found", "not-found"]}
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
 
-class ReplayRequest(BaseModel):
+class ReplayRequest(RequestBody):
     """Why a line is replayed, for the record."""
 
     reason: Reason | None = Field(None, description="for example, what was fixed")
+    dry_run: DryRun = False
 
 
-class DiscardRequest(BaseModel):
+class DiscardRequest(RequestBody):
     """Why a message will never be applied."""
 
     reason: Reason
+    dry_run: DryRun = False
 
 
 def dead_letter_routes(consumer: str, apply: Apply) -> Router:
@@ -89,21 +92,14 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
         topic=None if topic is None else storable(topic),
         key=None if key is None else key.encode(errors="replace"),
         reason=reason,
-        set_aside_before=_in_utc("set_aside_before", set_aside_before),
-        set_aside_since=_in_utc("set_aside_since", set_aside_since),
+        set_aside_before=set_aside_before,
+        set_aside_since=set_aside_since,
     )
     (after,) = decode_cursor(cursor, (int,)) or (0,)
     async with replayer.database.connection() as connection:
         found = await reading.letters(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
     rows = page(found, limit=limit, key=lambda letter: [letter.number])
     return {**rows, "items": [shapes.item(letter) for letter in rows["items"]]}
-
-
-def _in_utc(name: str, moment: datetime | None) -> datetime | None:
-    try:
-        return None if moment is None else in_utc(moment)
-    except ValueError as error:
-        raise ValidationException(f"{name}: {error}") from None
 
 
 @get(
@@ -133,13 +129,13 @@ async def replay_line(
     data: JSONBody[ReplayRequest | None] = None,
 ) -> dict[str, Any]:
     """From the line's first message on, in order, up to the first that fails again: `failure` names it."""
+    wanted = data or ReplayRequest(reason=None)
     letter = await _waiting(replayer, dead_letter_id)
-    by = Replaying(actor, data.reason if data else None)
+    if wanted.dry_run:
+        return {"lines": 1, "messages": await _waiting_in(replayer, letter.line)}
+    by = Replaying(actor, wanted.reason)
     outcome = await replayer.replay(letter.line, by, messages_max=REQUEST_MESSAGES_MAX)
-    topic, key = letter.line
-    async with replayer.database.connection() as connection:
-        lines = await reading.waiting_lines(connection, replayer.consumer, Filter(topic=topic, key=key))
-    return shapes.replay_answer(outcome, waiting=sum(line.messages for line in lines))
+    return shapes.replay_answer(outcome, waiting=await _waiting_in(replayer, letter.line))
 
 
 @post(
@@ -156,10 +152,19 @@ async def discard_dead_letter(
 ) -> dict[str, Any]:
     """Those behind it go on waiting until their line is replayed."""
     letter = await _waiting(replayer, dead_letter_id)
+    if data.dry_run:
+        return {"messages": 1}
     by = Discarding(actor, data.reason)
     if not await discard(replayer.database, replayer.consumer, letter, by):
         raise _settled(await _found(replayer, dead_letter_id))  # somebody was faster
     return {"discarded": 1}
+
+
+async def _waiting_in(replayer: Replayer, line: Line) -> int:
+    topic, key = line
+    async with replayer.database.connection() as connection:
+        lines = await reading.waiting_lines(connection, replayer.consumer, Filter(topic=topic, key=key))
+    return sum(each.messages for each in lines)
 
 
 async def _found(replayer: Replayer, dead_letter_id: UUID) -> DeadLetter:

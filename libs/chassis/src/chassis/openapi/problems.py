@@ -15,6 +15,7 @@ from litestar.openapi.spec import (
     OpenAPIType,
     Operation,
     Reference,
+    RequestBody,
     Schema,
 )
 from litestar.routes import HTTPRoute
@@ -122,6 +123,9 @@ def describe_problems(app: Litestar, *, guarded: Kinds) -> None:
 
 
 def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -> None:
+    data = handler.parsed_fn_signature.parameters.get("data")
+    if isinstance(operation.request_body, RequestBody) and data is not None and data.has_default:
+        operation.request_body.required = False  # the framework calls every body required
     responses = operation.responses = dict(operation.responses or {})
     for response in responses.values():
         for header in (response.headers or {}).values() if isinstance(response, OpenAPIResponse) else ():
@@ -129,7 +133,7 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -
                 header.schema = header.schema or _TEXT  # one for the document only has been given none
     if _OPERATIONS in (operation.tags or []):
         return
-    asked: Kinds = _WITH_BODY if operation.request_body else _UNREADABLE if "400" in responses else {}
+    asked: Kinds = _WITH_BODY if operation.request_body else _UNREADABLE
     own: Kinds = handler.opt.get(_OPTION, {})
     named = {**_EVERYWHERE, **asked, **own}
     everybody: Kinds = {} if handler.http_methods <= _READING else _WRITES

@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StrictBool
 
 from booking.domain.details import Client, Details, Pet, Visit
 from booking.domain.text import storable
+from chassis.request_bodies import RequestBody
+from contracts.times import read_time
 
 NAME_CHARACTERS_MAX = 200
 EMAIL_CHARACTERS_MAX = 254
@@ -37,22 +38,19 @@ def _email(text: str) -> str:
     return text
 
 
-def _text_only(value: object) -> object:
-    """A number is no time: seconds or milliseconds, nobody could tell."""
-    if isinstance(value, str | datetime):
-        return value
-    raise ValueError("expected an RFC 3339 time such as 2026-03-08T15:00:00Z")
+def _checked_time(value: object) -> object:
+    """Return the value unchanged: the digest of a request keeps the offset that the caller wrote."""
+    read_time(value)
+    return value
 
 
 Text = Annotated[str, AfterValidator(storable)]
 Name = Annotated[Text, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_checked_time)]
 
 
-class _Body(BaseModel):
-    """A field that nobody knows is a mistake of the caller's, and one about a price would be dear."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+class _Body(RequestBody):
+    model_config = ConfigDict(str_strip_whitespace=True)
 
 
 class NewClient(_Body):
@@ -85,7 +83,7 @@ class NewBooking(_Body):
     starts_at: Moment
     ends_at: Moment
     pets: Annotated[list[NewPet], Field(min_length=1, max_length=PETS_MAX)]
-    visits: Annotated[list[NewVisit], Field(max_length=VISITS_MAX)] = []
+    visits: Annotated[list[NewVisit], Field(max_length=VISITS_MAX)] = []  # noqa: RUF012 - pydantic copies it
     notes: Annotated[Text, Field(max_length=NOTES_CHARACTERS_MAX)] | None = None
     holiday: StrictBool | None = None
 

@@ -38,8 +38,11 @@ def _on_illegal_transition(_request: AnyRequest, error: IllegalTransitionError) 
     return _answer(409, "illegal-transition", str(error), members)
 
 
-def _on_stale_version(_request: AnyRequest, error: StaleVersionError) -> Answer:
-    return _answer(412, "stale-version", str(error), {"version": error.version})
+def _on_stale_version(request: AnyRequest, error: StaleVersionError) -> Answer:
+    detail = str(error)
+    if "W/" in request.headers.get("if-match", ""):
+        detail = f'If-Match: weak tags never match; send "{error.version}" without W/ if you have read it'
+    return _answer(412, "stale-version", detail, {"version": error.version})
 
 
 def _on_key_reused(_request: AnyRequest, _error: KeyReusedError) -> Answer:

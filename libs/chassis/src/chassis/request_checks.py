@@ -1,0 +1,135 @@
+"""Query strings that mean what the caller thinks they mean (ALL-9).
+
+A filter that is misspelt, empty or given twice would answer with more than was asked for, and nobody would
+notice: every route refuses it before its handler runs.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, get_args
+from urllib.parse import parse_qsl
+
+from litestar import Litestar, Request
+from litestar.connection import ASGIConnection
+from litestar.exceptions import ValidationException
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
+
+from chassis.auth.access import is_public
+from contracts.times import TimeError, parse_time
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+RouteKey = tuple[str, str]
+
+
+class InvalidRequestError(ValidationException):
+    """One parameter, header or member is not right: answered 400, naming it as its caller does."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The query parameters of one route.
+
+    Attributes:
+        names: as callers write them.
+        lists: those that may be given several times.
+        times: those that are RFC 3339 times.
+    """
+
+    names: tuple[str, ...]
+    lists: frozenset[str]
+    times: frozenset[str]
+
+
+class QueryCheck:
+    """Litestar's guard over the query string; `learn` tells it the routes.
+
+    Health, metrics and schema pages take whatever a probe or a browser adds to their address.
+    """
+
+    def __init__(self) -> None:
+        self._routes: Mapping[RouteKey, Parameters] = {}
+
+    def learn(self, app: Litestar) -> None:
+        """Read the declared query parameters of every route of the application."""
+        self._routes = dict(_declared(app))
+
+    async def __call__(self, connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        """Raise `InvalidRequestError` (400) for the first parameter that is not right."""
+        method, path = str(Request[Any, Any, Any](connection.scope).method), connection.scope["path_template"]
+        declared = self._routes.get((method, path))
+        if declared is not None:
+            check_query(connection.scope["query_string"], declared)
+
+
+def check_query(query: bytes, declared: Parameters) -> None:
+    """Raise `InvalidRequestError` for a parameter that is unknown, repeated, empty, or no time."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequestError("query", "not UTF-8, percent-encoded") from None
+    seen: set[str] = set()
+    for name, value in pairs:
+        if name not in declared.names:
+            raise InvalidRequestError(name, f"unknown parameter, {known_names(name, declared.names)}")
+        if name in seen and name not in declared.lists:
+            raise InvalidRequestError(name, "given more than once; give it once")
+        if not value.strip():
+            raise InvalidRequestError(name, "empty; leave it away or give it a value")
+        if _UNSTORABLE.search(value):
+            raise InvalidRequestError(name, "has a character that no text can hold (U+0000)")
+        if name in declared.times:
+            _check_time(name, value)
+        seen.add(name)
+
+
+def known_names(name: str, known: Sequence[str]) -> str:
+    """Return what to write instead of an unknown name: the nearest one, else all of them."""
+    plain = {_plain(each): each for each in known}
+    if near := get_close_matches(_plain(name), plain, n=1):
+        return f"did you mean {plain[near[0]]}? There are {', '.join(known)}"
+    return f"there are {', '.join(known)}" if known else "there are none here"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _check_time(name: str, text: str) -> None:
+    try:
+        parse_time(text)
+    except TimeError as error:
+        raise InvalidRequestError(name, str(error)) from None
+
+
+def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute) or is_public(route.path_format):
+            continue
+        for method, (handler, model) in route.route_handler_map.items():
+            fields = handler.parsed_fn_signature.parameters
+            expected = sorted(model.expected_query_params, key=lambda each: each.field_alias)
+            times = [each for each in expected if datetime in types_in(fields[each.field_name].annotation)]
+            yield (
+                (method, route.path_format),
+                Parameters(
+                    names=tuple(each.field_alias for each in expected),
+                    lists=frozenset(each.field_alias for each in expected if each.is_sequence),
+                    times=frozenset(each.field_alias for each in times),
+                ),
+            )
+
+
+def types_in(annotation: Any) -> Collection[Any]:
+    """Return the annotation and everything inside of its unions, lists and `Annotated`."""
+    return [annotation, *(inner for argument in get_args(annotation) for inner in types_in(argument))]

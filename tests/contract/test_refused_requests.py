@@ -1,0 +1,208 @@
+"""What no route of any service takes (ALL-9): asked of every route, with no database behind it.
+
+A request that is right gets as far as the database, which is not there: 503. Anything else must be a 400 that
+names what is wrong as its caller wrote it, and never a 500.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from chassis.openapi import documents
+from harness.composed import SERVICES
+
+ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"
+NOT_THERE = 503
+DEPENDENCIES = ("actor", "data", "database", "replayer", "request", "self", "time_zone")
+NO_TIMES = (
+    "1796140800", "1796140800000", "2026", "20260101", "2026-W01-1", "2026-01-01", "2026-01-01T10:00:00",
+    "now", "2026-01-01T10:00:00+25:00", "2026-02-30T10:00:00Z", "0001-01-01T00:00:00+14:00", "P1D",
+)  # fmt: skip
+GOOD_VALUES = (
+    "7", "2026-01-01T00:00:00Z", "json", "waiting", "pending", "unpaid", "success", "open", "bug", "high",
+    "pricing_drift",
+)  # fmt: skip
+GOOD_BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/bookings": {
+        "client": {"name": "Ana", "phone": "+13125550100"},
+        "service": "drop-in",
+        "starts_at": "2026-12-01T15:00:00Z",
+        "ends_at": "2026-12-01T15:30:00Z",
+        "pets": [{"name": "Rex", "species": "dog"}],
+        "visits": [{"starts_at": "2026-12-01T15:00:00Z", "ends_at": "2026-12-01T15:30:00Z"}],
+    },
+    "PATCH /api/bookings/{booking_id}": {"status": "confirmed"},
+    "POST /api/dead-letters/{dead_letter_id}/replay": {},
+    "POST /api/dead-letters/{dead_letter_id}/discard": {"reason": "r"},
+    "POST /api/dead-letters/replay": {
+        "selection": {"topic": "t", "set_aside_before": "2026-12-01T15:00:00Z"}
+    },
+    "POST /api/dead-letters/discard": {"selection": {"topic": "t"}, "reason": "r", "dry_run": True},
+    "POST /api/reconciliation/runs": {},
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of one service, and a client that asks it."""
+
+    client: httpx.AsyncClient
+    name: str
+    operation: dict[str, Any]
+
+    @property
+    def query(self) -> list[dict[str, Any]]:
+        return [each for each in self.operation.get("parameters", ()) if each["in"] == "query"]
+
+    async def ask(self, query: str = "", body: object = None) -> httpx.Response:
+        method, template = self.name.split()
+        body = GOOD_BODIES.get(self.name) if body is None else body
+        path = re.sub(r"\{[^}]*\}", "7" if "entry_id" in template else ID, template)
+        return await self.client.request(method, f"{path}?{query}" if query else path, json=body)
+
+    async def refuses(self, field: str, query: str = "", body: object = None) -> str:
+        response = await self.ask(query, body)
+        told = f"{self.name}?{query} {body}: {response.status_code} {response.text[:200]}"
+        assert response.status_code == 400, told
+        problem = response.json()
+        assert problem["errors"][0]["field"] == field, told
+        assert problem["detail"].startswith(f"{field}: "), told
+        return problem["detail"]
+
+
+def routes(client: httpx.AsyncClient, document: dict[str, Any]) -> Iterator[Route]:
+    for template, item in document["paths"].items():
+        for method in ("get", "post", "patch", "put", "delete"):
+            if method in item and "operations" not in item[method].get("tags", ()):
+                yield Route(client, f"{method.upper()} {template}", item[method])
+
+
+@pytest.fixture(scope="module", params=[service for service in SERVICES if service != "webhook_gateway"])
+async def every_route(request: pytest.FixtureRequest) -> AsyncGenerator[list[Route]]:
+    app: Any = documents.compose(request.param).app
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield list(routes(client, app.openapi_schema.to_schema()))
+
+
+async def test_right_request_gets_as_far_as_the_database(every_route: list[Route]) -> None:
+    for route in every_route:
+        assert (await route.ask()).status_code == NOT_THERE, route.name
+
+
+async def test_every_route_that_writes_takes_a_body_that_is_checked(every_route: list[Route]) -> None:
+    for route in every_route:
+        assert ("requestBody" in route.operation) is not route.name.startswith("GET "), route.name
+        assert ("requestBody" in route.operation) is (route.name in GOOD_BODIES), route.name
+
+
+async def test_unknown_parameter_is_refused(every_route: list[Route]) -> None:
+    for route in every_route:
+        for name in ("sercive", "typ", "dry_run", "actor", "database", "data"):
+            told = await route.refuses(name, f"{name}=x")
+            assert all(each["name"] in told for each in route.query), told
+
+
+async def test_repeated_or_empty_parameter_is_refused(every_route: list[Route]) -> None:
+    for route in every_route:
+        for parameter in route.query:
+            name = parameter["name"]
+            value = "x" if name == "cursor" else await good_value(route, name)
+            for query in (f"{name}={value}&{name}={value}", f"{name}=", name, f"{name}=%20%09", f"{name}=+"):
+                await route.refuses(name, query)
+            for query in (f"{name}=%00", f"{name}=a%00b"):
+                await route.refuses(name, query)
+            response = await route.ask(f"{name}=%ED%A0%80%FF")
+            assert response.status_code == 400, (route.name, name)
+
+
+async def test_parameter_that_is_no_time_is_refused_with_one(every_route: list[Route]) -> None:
+    for route in every_route:
+        for parameter in route.query:
+            if "date-time" not in str(parameter["schema"]):
+                continue
+            name = parameter["name"]
+            for text in NO_TIMES:
+                await route.refuses(name, f"{name}={text.replace('+', '%2B')}")
+            told = await route.refuses(name, f"{name}=2026-01-01T10:00:00+02:00")
+            assert "2026-01-01T10:00:00%2B02:00" in told
+            assert (await route.ask(f"{name}=2026-01-01T10:00:00%2B02:00")).status_code == NOT_THERE
+
+
+async def good_value(route: Route, name: str) -> str:
+    for value in GOOD_VALUES:
+        if (await route.ask(f"{name}={value}")).status_code == NOT_THERE:
+            return value
+    raise AssertionError(f"{route.name}: no value for {name}")
+
+
+def places(body: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every object within a body."""
+    if isinstance(body, dict):
+        yield path
+        for name, value in body.items():
+            yield from places(value, (*path, name))
+    if isinstance(body, list):
+        for index, value in enumerate(body):
+            yield from places(value, (*path, index))
+
+
+def changed(body: Any, path: tuple[str | int, ...], name: str, value: object) -> Any:
+    """A copy with one more member in the object at a place."""
+    if not path:
+        return {**body, name: value}
+    copied: Any = body.copy()
+    copied[path[0]] = changed(body[path[0]], path[1:], name, value)
+    return copied
+
+
+async def test_unknown_member_of_a_body_is_refused_and_the_right_one_told(
+    every_route: list[Route],
+) -> None:
+    for route in every_route:
+        body = GOOD_BODIES.get(route.name)
+        for place in places(body):
+            for name in ("dryRun", "notThere", *DEPENDENCIES):
+                field = ".".join(map(str, (*place, name)))
+                told = await route.refuses(field, body=changed(body, place, name, value=True))
+                if name == "dryRun" and "DeadLetter" in route.operation["operationId"] and not place:
+                    assert "did you mean dry_run?" in told
+
+
+async def test_time_of_a_body_that_is_no_time_is_refused_with_one(every_route: list[Route]) -> None:
+    for route in every_route:
+        body = GOOD_BODIES.get(route.name)
+        for place in places(body):
+            there: Any = body
+            for part in place:
+                there = there[part]
+            for name, value in there.items():
+                if not str(value).startswith("2026-12-01T"):
+                    continue
+                field = ".".join(map(str, (*place, name)))
+                for wrong in (*NO_TIMES, 1796140800, 1796140800.5, True, {}):
+                    await route.refuses(field, body=changed(body, place, name, wrong))
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \t"])
+async def test_selection_with_an_empty_member_is_refused(
+    every_route: list[Route], nothing: str | None
+) -> None:
+    for route in every_route:
+        if route.name in {"POST /api/dead-letters/replay", "POST /api/dead-letters/discard"}:
+            for name in ("key", "topic", "reason", "set_aside_before", "set_aside_since"):
+                body = changed(GOOD_BODIES[route.name], ("selection",), name, nothing)
+                assert "empty" in await route.refuses(f"selection.{name}", body=body)
+
+
+async def test_body_of_another_kind_is_refused(every_route: list[Route]) -> None:
+    for route in every_route:
+        if route.name in GOOD_BODIES:
+            for body in ([], "text", 7, [{}]):
+                response = await route.ask(body=body)
+                assert response.status_code == 400, (route.name, body)
+                assert "data" not in response.json()["detail"].split(": ")[0]
