@@ -1,5 +1,6 @@
 """Stripe's events through all four services: whose money, how much, how often (BK-7a, BK-10a)."""
 
+import json
 from typing import Any
 
 import httpx
@@ -106,3 +107,54 @@ async def test_booking_id_with_blanks_around_it_is_one_id_everywhere(
     records = await observed.stack.topic("webhooks.stripe.v1").records()
     (record,) = [record for record in records if record.header("ce_id") == event["id"]]
     assert (record.key, record.header("ce_subject")) == (booking_id.encode(), booking_id)
+
+
+def rendered_anew(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as another endpoint with an older API version gets it."""
+    charges = {"object": "list", "data": []}
+    intent = {**event["data"]["object"], "charges": charges}
+    return {
+        **event,
+        "api_version": "2019-02-19",
+        "pending_webhooks": 0,
+        "request": None,
+        "data": {"object": intent},
+    }
+
+
+@pytest.mark.parametrize("event_type", ["payment_intent.succeeded", "price.created"])
+async def test_copy_that_was_rendered_anew_is_a_copy_and_is_kept(observed: Observed, event_type: str) -> None:
+    booking_id = (await observed.bookings.create())["id"]
+    event = stripe_event(booking_id, type=event_type)
+    other = rendered_anew(event)
+    for body in (event, other, other):
+        await observed.deliver(body)
+    await observed.bookings.settled(booking_id)
+    entry = await observed.entry(event_id=event["id"])
+    kept = "SELECT body FROM event_rendering WHERE entry_id = $1"
+    rows = await eventually(lambda: observed.stack.database("audit").fetch(kept, entry["entry_id"]))
+    assert [json.loads(row["body"]) for row in rows] == [other]
+    assert [
+        found["event_type"]
+        for found in await observed.entries(booking_id=booking_id)
+        if "conflict" in str(found)
+    ] == []
+    assert await observed.exceptions(text=event["id"]) == []
+
+
+async def test_contradiction_under_one_event_id_is_reported_once_and_applied_never(
+    observed: Observed,
+) -> None:
+    booking_id = (await observed.bookings.create())["id"]
+    event = stripe_event(booking_id, amount=5000)
+    contradiction = stripe_event(booking_id, id=event["id"], created=event["created"])
+    for body in (event, contradiction, contradiction):
+        await observed.deliver(body)
+    await observed.bookings.settled(booking_id)
+    assert (await observed.bookings.read(booking_id))["payment_status"] == "partially_paid"
+    entry = await observed.entry(event_type="message.identity-conflict", booking_id=booking_id)
+    kept = "SELECT body FROM event_payload WHERE entry_id = $1"
+    body = await observed.stack.database("audit").fetchval(kept, entry["entry_id"])
+    assert json.loads(body) == contradiction
+    (found,) = await eventually(lambda: observed.exceptions(text=event["id"]))
+    assert (found["type"], found["severity"]) == ("identity_conflict", "high")

@@ -9,6 +9,7 @@ from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.postgres import Database
 from contracts.metadata import MessageMetadata
+from contracts.statements import Statement
 from harness import eventually
 from integration.chassis.ground import Ground
 
@@ -67,6 +68,31 @@ async def test_other_body_under_the_same_id_is_a_conflict_and_not_admitted(datab
         later = await inbox.admit(connection, [message("a", b"3"), message("b")])
     assert ids(later.fresh) == ["b"]
     assert [c.first_body_sha256 for c in later.conflicts] == [first.body_sha256]
+
+
+def number(message: Message) -> Statement | None:
+    """A body is a number, however many noughts stand before it; one that is none says nothing."""
+    return {"number": int(message.value)} if message.value.isdigit() else None
+
+
+async def test_other_body_that_says_the_same_is_a_copy(database: Database) -> None:
+    first, written_anew = message("a", b"1"), message("a", b"01")
+    async with database.transaction() as connection:
+        within = await inbox.admit(connection, [first, written_anew], statement_of=number)
+    assert (within.fresh, within.duplicates, within.conflicts) == ([first], 1, [])
+    contradiction, unreadable = message("a", b"2"), message("a", b"?")
+    async with database.transaction() as connection:
+        later = await inbox.admit(connection, [written_anew, contradiction, unreadable], statement_of=number)
+    assert (later.fresh, later.duplicates) == ([], 1)
+    assert [c.message for c in later.conflicts] == [contradiction, unreadable]
+
+
+async def test_other_body_is_a_conflict_where_the_first_told_nothing(database: Database) -> None:
+    async with database.transaction() as connection:
+        await inbox.admit(connection, [message("a", b"1")])
+    async with database.transaction() as connection:
+        later = await inbox.admit(connection, [message("a", b"01")], statement_of=number)
+    assert len(later.conflicts) == 1
 
 
 async def waiting(place: Ground) -> int:

@@ -3,18 +3,20 @@
 It knows an event for 35 days (`chassis.inbox_retention`), longer than any provider sends it again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.postgres import Connection
+from contracts.statements import Statement, agree, pack_statement, unpack_statement
 
 # ORDER BY keeps two replicas from taking the same rows in opposite orders and deadlocking.
 _ADMIT = """
-INSERT INTO inbox (source, event_id, body_sha256)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS incoming (source, event_id, body_sha256)
+INSERT INTO inbox (source, event_id, body_sha256, statement)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[])
+    AS incoming (source, event_id, body_sha256, statement)
 ORDER BY source, event_id
 ON CONFLICT (source, event_id) DO NOTHING
 RETURNING source, event_id
@@ -27,13 +29,21 @@ SELECT source, event_id, body_sha256 FROM inbox
 WHERE (source, event_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 
+_STATEMENTS = """
+SELECT source, event_id, statement FROM inbox
+WHERE statement IS NOT NULL AND (source, event_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+
 Identity = tuple[str, str]
 """Source and event id: what makes an event itself."""
+
+ReadStatement = Callable[[Message], Statement | None]
+"""Tells what a message says apart from how it is written; None: it is compared by its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A message whose identity is known with another body: reported, never applied, never swallowed."""
+    """A message whose identity is known with a body that says something else: reported, never applied."""
 
     message: Message
     first_body_sha256: bytes
@@ -70,8 +80,19 @@ def identity_if_any(message: Message) -> Identity | None:
         return None
 
 
-async def admit(connection: Connection, messages: Sequence[Message]) -> Admission:
+def by_bytes(_: Message) -> Statement | None:
+    """Compare all messages by their bytes."""
+    return None
+
+
+async def admit(
+    connection: Connection, messages: Sequence[Message], *, statement_of: ReadStatement = by_bytes
+) -> Admission:
     """Enter messages into the inbox, inside the caller's transaction, in one statement.
+
+    A message with a known identity and another body is a duplicate where both bodies say the same, else a
+    conflict (BK-10a). Where one of them cannot be read, or was entered before statements were kept, nobody
+    can tell: that is a conflict too, so that a person looks.
 
     Raises:
         MalformedMessageError: a message has no identity.
@@ -84,6 +105,7 @@ async def admit(connection: Connection, messages: Sequence[Message]) -> Admissio
         [source for source, _ in first],
         [event_id for _, event_id in first],
         [message.body_sha256 for message in first.values()],
+        [pack_statement(statement_of(message)) for message in first.values()],
     )
     fresh = {(row["source"], row["event_id"]) for row in rows}
     bodies = await known(connection, [identity for identity in first if identity not in fresh])
@@ -91,12 +113,36 @@ async def admit(connection: Connection, messages: Sequence[Message]) -> Admissio
     repeated = [m for m in messages if not (identity_of(m) in fresh and first[identity_of(m)] is m)]
     # An identity that was known a statement ago and is not now has just been forgotten: still a duplicate.
     first_bodies = [(m, bodies.get(identity_of(m), m.body_sha256)) for m in repeated]
-    conflicts = [Conflict(m, body) for m, body in first_bodies if body != m.body_sha256]
+    others = [Conflict(m, body) for m, body in first_bodies if body != m.body_sha256]
+    said = await _said(connection, others, {i: statement_of(first[i]) for i in fresh} if others else {})
+    conflicts = [
+        other
+        for other in others
+        if not _is_copy(statement_of(other.message), said[identity_of(other.message)])
+    ]
     return Admission(
         fresh=[message for identity, message in first.items() if identity in fresh],
         duplicates=len(repeated) - len(conflicts),
         conflicts=conflicts,
     )
+
+
+async def _said(
+    connection: Connection, others: Sequence[Conflict], fresh: Mapping[Identity, Statement | None]
+) -> Mapping[Identity, Statement | None]:
+    """What the first body under each of these identities said; `fresh` are those of this batch."""
+    identities = {identity_of(other.message) for other in others}
+    said = {identity: fresh.get(identity) for identity in identities}
+    known_before = [identity for identity in identities if identity not in fresh]
+    if known_before:
+        sources, event_ids = zip(*known_before, strict=True)
+        rows = await connection.fetch(_STATEMENTS, sources, event_ids)
+        said |= {(row["source"], row["event_id"]): unpack_statement(row["statement"]) for row in rows}
+    return said
+
+
+def _is_copy(second: Statement | None, first: Statement | None) -> bool:
+    return first is not None and second is not None and agree(first, second)
 
 
 async def enter(connection: Connection, message: Message) -> None:

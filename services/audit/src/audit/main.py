@@ -18,7 +18,7 @@ from chassis.postgres import Database
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
 
-APPEND_ONLY_TABLES = ("event_log", "event_payload", "status_history")
+APPEND_ONLY_TABLES = ("event_log", "event_payload", "event_rendering", "status_history")
 
 
 def open_database(settings: AuditSettings) -> Database:

@@ -18,7 +18,7 @@ from plumbline.failure import StackError
 
 APPEND_ONLY = {
     "booking": ("status_transition", "dead_letter_action"),
-    "audit": ("event_log", "event_payload", "status_history"),
+    "audit": ("event_log", "event_payload", "event_rendering", "status_history"),
     "reconciler": ("exception_event", "dead_letter_action"),
 }
 """Tables whose rows stay as they are for ever (BK-5, AU-3, REC-9)."""

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from audit.adapters import event_log, history_gaps, status_history
+from audit.adapters import event_log, event_renderings, history_gaps, status_history
 from audit.adapters.event_log import Appended
 from audit.adapters.status_history import Place, Recorded
 from audit.domain.digest import payload_digest
 from audit.domain.entries import Entry, Identity, history_conflict, identity_conflict
 from audit.domain.history import Transition
+from audit.domain.renderings import has_statement, is_rendering
 from audit.handlers.messages import read_entry
 from chassis.messages import Message
 from chassis.postgres import Connection
@@ -60,16 +61,30 @@ def _is_fresh(entry: Entry, fresh: dict[Identity, Appended]) -> bool:
 
 
 async def _identity_conflicts(connection: Connection, repeated: Sequence[Entry]) -> list[Entry]:
-    """Reports for those whose body is not the one that the log has under their identity (BK-10)."""
+    """Report those whose body contradicts the one that the log has under their identity (BK-10).
+
+    A body that says the same and is written otherwise is kept beside the first (BK-10a).
+    """
     known = await event_log.known(connection, {entry.identity for entry in repeated})
+    others = [
+        (entry, first.entry_id, digest)
+        for entry in repeated
+        for first in [known[entry.identity]]
+        # Once erased, nobody can tell any more.
+        if first.salt is not None
+        and (digest := payload_digest(first.salt, entry.body)) != first.payload_digest
+    ]
+    bodies = await event_renderings.first_bodies(
+        connection, {entry_id for entry, entry_id, _ in others if has_statement(entry)}
+    )
+    renderings: list[tuple[int, bytes]] = []
     reports: list[Entry] = []
-    for entry in repeated:
-        first = known[entry.identity]
-        if first.salt is None:
-            continue  # erased: nobody can tell any more
-        digest = payload_digest(first.salt, entry.body)
-        if digest != first.payload_digest:
-            reports.append(identity_conflict(entry, first_entry_id=first.entry_id, body_digest=digest))
+    for entry, entry_id, digest in others:
+        if entry_id in bodies and is_rendering(bodies[entry_id], entry.body):
+            renderings.append((entry_id, entry.body))
+        else:
+            reports.append(identity_conflict(entry, first_entry_id=entry_id, body_digest=digest))
+    await event_renderings.append(connection, renderings)
     return reports
 
 

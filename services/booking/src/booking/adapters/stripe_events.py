@@ -3,26 +3,21 @@
 Tolerant of whatever else stands there; what is needed is not trusted to be of the documented type.
 """
 
-import json
-from typing import Any, cast
+from typing import cast
 
 from booking.adapters.stripe_amounts import AmountError, from_stripe
 from booking.domain.payments import Payment
 from booking.domain.text import storable
 from chassis.errors import MalformedMessageError
-from contracts.ids import booking_reference, id_or_digest
+from contracts.ids import id_or_digest
 from contracts.money import Money
+from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event, referenced_booking
 
 PROVIDER = "stripe"
 AMOUNT_MINOR_UNITS_MAX = 10**15
 """Beyond every amount that Stripe can charge, and sums of thousands still fit a bigint."""
 
-_BOOKING_REFERENCES = ("booking_id", "bookingId")
-"""Members of an object's metadata that name its booking; the second one stands in older links."""
-
 _CURRENCY_LETTERS = 3
-
-JsonObject = dict[str, Any]
 
 
 def parse_payment(value: bytes, *, event_id: str) -> Payment:
@@ -35,29 +30,19 @@ def parse_payment(value: bytes, *, event_id: str) -> Payment:
     Raises:
         MalformedMessageError: not a JSON object, or the payment's id, amount or currency cannot be used.
     """
-    intent = _object(_object(_decode(value), "data"), "object")
+    try:
+        event = read_stripe_event(value)
+    except JsonObjectError as error:
+        raise MalformedMessageError(str(error)) from error
+    intent = _object(_object(event.members, "data"), "object")
+    reference = referenced_booking(intent)
     return Payment(
         provider=PROVIDER,
         payment_id=_id(_text(intent, "id")),
-        booking_reference=_booking_reference(intent.get("metadata")),
+        booking_reference=None if reference is None else _id(reference),
         captured=_captured(intent),
         event_id=storable(event_id),
     )
-
-
-def _decode(value: bytes) -> JsonObject:
-    try:
-        # A byte order mark is ignored, as the gateway ignores it (RFC 8259 §8.1).
-        found = json.loads(value.decode("utf-8-sig"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessageError(f"not a JSON object: {type(error).__name__}") from error
-    if not isinstance(found, dict):
-        raise MalformedMessageError("not a JSON object")
-    return cast("JsonObject", found)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _object(parent: JsonObject, name: str) -> JsonObject:
@@ -94,15 +79,6 @@ def _currency(intent: JsonObject) -> str:
     if len(currency) != _CURRENCY_LETTERS or not (currency.isascii() and currency.isalpha()):
         raise MalformedMessageError("currency: expected three letters")
     return currency
-
-
-def _booking_reference(metadata: object) -> str | None:
-    """The booking as the payment names it, a UUID in canonical form; None where it names none."""
-    if not isinstance(metadata, dict):
-        return None
-    members = cast("JsonObject", metadata)
-    reference = booking_reference(members.get(name) for name in _BOOKING_REFERENCES)
-    return None if reference is None else _id(reference)
 
 
 def _id(text: str) -> str:

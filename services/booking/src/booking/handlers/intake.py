@@ -13,6 +13,7 @@ from chassis.inbox import admit
 from chassis.messages import Message
 from chassis.postgres import Connection
 from contracts.metadata import VERIFICATION_HEADER
+from contracts.statements import Statement, stripe_statement
 from contracts.topics import WEBHOOKS_STRIPE
 
 PAYMENT_SUCCEEDED = "stripe.payment_intent.succeeded"
@@ -38,7 +39,7 @@ async def apply(
     """
     for message in messages:
         refuse_unverified(message)
-    admission = await admit(connection, messages)
+    admission = await admit(connection, messages, statement_of=_statement)
     await report_conflicts(connection, admission.conflicts)
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
@@ -59,6 +60,11 @@ def refuse_unverified(message: Message) -> None:
     mark = dict(message.headers).get(VERIFICATION_HEADER)
     if message.topic == WEBHOOKS_STRIPE.name and mark == _UNVERIFIED:
         raise MalformedMessageError("an unverified Stripe event moves no money: find out who published it")
+
+
+def _statement(message: Message) -> Statement | None:
+    """What the inbox compares: Stripe renders one event in several ways (BK-10a)."""
+    return stripe_statement(message.value) if message.topic == WEBHOOKS_STRIPE.name else None
 
 
 def _is_payment(message: Message) -> bool:

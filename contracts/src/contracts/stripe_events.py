@@ -1,0 +1,118 @@
+"""A Stripe event's envelope, read alike by all services: its type, mode, account and object.
+
+docs.stripe.com/api/events/object. Snapshot events carry their object in `data.object`; thin events
+(`"object": "v2.core.event"`) carry only its id, in `related_object`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from contracts.ids import booking_reference
+
+JsonObject = Mapping[str, Any]
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_THIN = "v2.core.event"
+_V1_PREFIX = "v1."
+_BOOKING_MEMBERS = ("booking_id", "bookingId")
+"""Members of an object's metadata that name its booking; the second one stands in older links."""
+
+_MONEY_TYPES = frozenset(
+    {
+        "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
+        "checkout.session.completed", "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed", "checkout.session.expired",
+        "invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed",
+        "charge.succeeded", "charge.captured", "charge.failed", "charge.refunded", "charge.refund.updated",
+        "refund.created", "refund.updated", "refund.failed",
+        "charge.dispute.created", "charge.dispute.updated", "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated", "charge.dispute.closed",
+    }
+)  # fmt: skip
+_MONEY_PREFIXES_V2 = ("v2.payments.", "v2.money_management.")
+
+
+class JsonObjectError(ValueError):
+    """The bytes are no JSON object: its text says what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """An event as Stripe sent it. Nothing in it is trusted to be of the documented type."""
+
+    members: JsonObject
+
+    @property
+    def type(self) -> str | None:
+        """What happened, e.g. `payment_intent.succeeded`."""
+        return _text(self.members, "type")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it tells of real money: only the literal `true` says so."""
+        return self.members.get("livemode") is True
+
+    @property
+    def account(self) -> str | None:
+        """The connected account that it happened in; None where it happened in the receiver's own."""
+        account = self.members.get("account")
+        return None if account in (None, "") else account if isinstance(account, str) else "?"
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether it only names its object, which has to be fetched."""
+        return self.members.get("object") == _THIN or ("related_object" in self.members and not self.subject)
+
+    @property
+    def subject(self) -> JsonObject:
+        """The object as it stood when the event happened; empty for a thin event."""
+        return member(member(self.members, "data"), "object")
+
+    @property
+    def related(self) -> JsonObject:
+        """Id, type and URL of a thin event's object."""
+        return member(self.members, "related_object")
+
+    @property
+    def tells_of_money(self) -> bool:
+        """Whether it tells that money came, failed to come, or went back (BK-7)."""
+        name = (self.type or "").removeprefix(_V1_PREFIX)
+        return name in _MONEY_TYPES or name.startswith(_MONEY_PREFIXES_V2)
+
+
+def read_stripe_event(body: bytes) -> StripeEvent:
+    """Read the body of a delivery; of a repeated name the last counts (GW-12).
+
+    Raises:
+        JsonObjectError: it is no JSON object.
+    """
+    try:
+        found = json.loads(body.removeprefix(_BYTE_ORDER_MARK).decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise JsonObjectError(f"not a JSON object: {type(error).__name__}") from error
+    if not isinstance(found, dict):
+        raise JsonObjectError("not a JSON object")
+    return StripeEvent(cast("JsonObject", found))
+
+
+def member(parent: JsonObject, name: str) -> JsonObject:
+    """Return a member that is an object; an empty one where it is missing or something else."""
+    found = parent.get(name)
+    return cast("JsonObject", found) if isinstance(found, dict) else {}
+
+
+def referenced_booking(subject: JsonObject) -> str | None:
+    """Return the booking that a Stripe object names in its metadata (`contracts.ids.booking_reference`)."""
+    metadata = member(subject, "metadata")
+    return booking_reference(metadata.get(name) for name in _BOOKING_MEMBERS)
+
+
+def _text(parent: JsonObject, name: str) -> str | None:
+    found = parent.get(name)
+    return found if isinstance(found, str) and found else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,41 @@
+"""The append-only table `event_rendering`: other writings of an event that the log has (BK-10a)."""
+
+import hashlib
+from collections.abc import Collection
+
+from chassis.postgres import Connection
+
+RENDERINGS_PER_ENTRY_MAX = 20
+"""An event is rendered by as many API versions as an account has endpoints; more say nothing new."""
+
+_BODIES = "SELECT entry_id, body FROM event_payload WHERE entry_id = ANY($1::bigint[])"
+
+_APPEND = """
+INSERT INTO event_rendering (entry_id, body_sha256, body)
+SELECT entry_id, body_sha256, body
+FROM unnest($1::bigint[], $2::bytea[], $3::bytea[]) AS other (entry_id, body_sha256, body)
+WHERE $4 > (SELECT count(*) FROM event_rendering AS kept WHERE kept.entry_id = other.entry_id)
+ORDER BY entry_id, body_sha256
+ON CONFLICT DO NOTHING
+"""
+
+
+async def first_bodies(connection: Connection, entry_ids: Collection[int]) -> dict[int, bytes]:
+    """Return the bodies that these entries were made of; those that are erased are missing."""
+    if not entry_ids:
+        return {}
+    rows = await connection.fetch(_BODIES, list(entry_ids))
+    return {row["entry_id"]: row["body"] for row in rows}
+
+
+async def append(connection: Connection, renderings: Collection[tuple[int, bytes]]) -> None:
+    """Keep bodies beside the entries that they belong to, each once and a bounded number of them."""
+    if not renderings:
+        return
+    await connection.execute(
+        _APPEND,
+        [entry_id for entry_id, _ in renderings],
+        [hashlib.sha256(body).digest() for _, body in renderings],
+        [body for _, body in renderings],
+        RENDERINGS_PER_ENTRY_MAX,
+    )
