@@ -67,7 +67,11 @@ class Door:
 
 
 async def _open(infra: Infra, flag: str) -> AsyncGenerator[Door]:
-    env = {"ENABLE_WEBHOOK_VALIDATION": flag, "GATEWAY_REFUSALS_PER_MINUTE_MAX": "1000"}
+    env = {
+        "ENABLE_WEBHOOK_VALIDATION": flag,
+        "GATEWAY_REFUSALS_PER_MINUTE_MAX": "1000",
+        "GATEWAY_REFUSALS_ALL_PER_MINUTE_MAX": "1000",
+    }
     async with start_services(infra, "webhook-gateway", env=env) as stack:
         given = stack.environment()
         names = ("STRIPE_WEBHOOK_SECRET", "OPENPHONE_WEBHOOK_SECRET", "QUO_WEBHOOK_SECRET")

@@ -85,6 +85,7 @@ async def test_unknown_caller_gets_401_a_challenge_and_a_reason(
     (line,) = refusals(lines)
     assert (line["event"], line["reason"], line["actor"]) == ("access refused", reason, None)
     assert line["route"] == "GET /things/{thing_id}"
+    assert line["remote_address"] == "127.0.0.1"
 
 
 async def test_no_token_is_ever_logged_or_answered(door: Door) -> None:

@@ -49,7 +49,7 @@ class Edge:
         metrics = Metrics("webhook-gateway")
         observations = observe(metrics, validation_enabled=validation_enabled)
         producer = Producer(KafkaConnection("127.0.0.1:1", "", {}), client_id="test")
-        self.refusals = RefusalLog(producer, RefusalBudget(60), observations)
+        self.refusals = RefusalLog(producer, RefusalBudget(60, 600), observations)
         sources = (
             Source("stripe", tuple(accepting(STRIPE)), STRIPE_IDENTITY, always_verified=True),
             Source("sms", tuple(accepting(SCHEMES["openphone-legacy"])), SMS_IDENTITY, always_verified=False),

@@ -48,7 +48,10 @@ def build(settings: GatewaySettings) -> Service:
     topics = _topics(sources.names())
     guard = TopicsGuard(kafka, topics)
     producer = Producer(kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics)
-    refusals = RefusalLog(producer, RefusalBudget(settings.gateway_refusals_per_minute_max), observations)
+    budget = RefusalBudget(
+        settings.gateway_refusals_per_minute_max, settings.gateway_refusals_all_per_minute_max
+    )
+    refusals = RefusalLog(producer, budget, observations)
     handler = DeliveryHandler(
         producer,
         validation_enabled=settings.validation_enabled,

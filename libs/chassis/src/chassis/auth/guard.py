@@ -89,7 +89,7 @@ class Guard:
         route = f"{Request[Any, Any, Any](connection.scope).method} {path}"
         identity = await self._recognised(connection, route, self._authenticate)
         if refusal := _missing_role(identity, self.access.get(route)):
-            raise self._refused(refusal, route, actor=identity.actor)
+            raise self._refused(refusal, route, connection, actor=identity.actor)
         connection.scope["user"] = identity
 
     async def _recognised(
@@ -102,13 +102,18 @@ class Guard:
             except KeysUnavailableError as error:
                 found = Refusal(RefusalReason.KEYS_UNAVAILABLE, str(error))
         if isinstance(found, Refusal):
-            raise self._refused(found, route)
+            raise self._refused(found, route, connection)
         return found
 
-    def _refused(self, refusal: Refusal, route: str, *, actor: str | None = None) -> AccessRefusedError:
-        """On record in log and metric only: a flood must not fill a log that is kept for ever."""
+    def _refused(
+        self, refusal: Refusal, route: str, connection: AnyConnection, *, actor: str | None = None
+    ) -> AccessRefusedError:
+        """Return the error; on record in log and metric only: a flood must not fill a log kept for ever."""
         self._refusals.labels(refusal.reason.value).inc()
-        _log.warning("access refused", reason=refusal.reason.value, route=route, actor=actor)
+        peer = connection.client.host if connection.client else None
+        _log.warning(
+            "access refused", reason=refusal.reason.value, route=route, actor=actor, remote_address=peer
+        )
         return AccessRefusedError(refusal)
 
 

@@ -35,7 +35,7 @@ class RefusalLog:
 
     Args:
         producer: where records go.
-        budget: how many per source, address and minute.
+        budget: how many a minute, per source and address and of all together.
         observations: the gateway's metrics.
     """
 
@@ -56,7 +56,12 @@ class RefusalLog:
         if not refusal.on_record:
             return
         if self._budget.admit(request.source, request.remote_address, refusal.reason, request.received_at):
-            _log.info("delivery refused", source=request.source, reason=refusal.reason.value)
+            _log.info(
+                "delivery refused",
+                source=request.source,
+                reason=refusal.reason.value,
+                remote_address=request.remote_address,
+            )
             self._enqueue(refusal_record(refusal, request))
         else:
             self._suppressed(request.source).inc()

@@ -53,7 +53,12 @@ class GatewaySettings(WebhookSettings):
         32 * 1024 * 1024, ge=1024 * 1024, description="of all bodies in memory; beyond it 503"
     )
     gateway_in_flight_max: int = Field(1000, ge=1, description="deliveries beyond it are answered 503")
-    gateway_refusals_per_minute_max: int = Field(60, ge=1, description="published one by one (GW-9)")
+    gateway_refusals_per_minute_max: int = Field(
+        60, ge=1, description="published one by one, per source and address (GW-9)"
+    )
+    gateway_refusals_all_per_minute_max: int = Field(
+        600, ge=1, description="published one by one, of all sources and addresses together"
+    )
     gateway_proxies_trusted: int = Field(
         0, ge=0, le=10, description="how many proxies in front of us append to X-Forwarded-For"
     )
