@@ -56,6 +56,16 @@ async def test_container_is_confined(compose: ComposeStack, service: str) -> Non
     assert container["Config"]["User"] == "10001:10001"
 
 
+@pytest.mark.parametrize("service", ["kafka", "postgres", *OURS])
+async def test_container_has_limits(compose: ComposeStack, service: str) -> None:
+    host = (await compose.container(service))["HostConfig"]
+    assert host["Memory"] > 0
+    assert host["NanoCpus"] > 0
+    assert host["PidsLimit"] > 0
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert host["CapDrop"] == ["ALL"]
+
+
 @pytest.mark.parametrize("service", ["kafka", "postgres", *SERVICES])
 async def test_published_port_is_bound_to_loopback(compose: ComposeStack, service: str) -> None:
     container = await compose.container(service)

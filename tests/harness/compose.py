@@ -20,7 +20,9 @@ SERVICES = ("webhook-gateway", "booking", "audit", "reconciler")
 ONCE = ("topics", "databases", "booking-migrate", "audit-migrate", "reconciler-migrate")
 IMAGES = ("setup", *SERVICES)
 
-_FILE = Path(__file__).parents[2] / "docker-compose.yml"
+_ROOT = Path(__file__).parents[2]
+_FILE = _ROOT / "docker-compose.yml"
+_DEVELOPMENT = _ROOT / "deploy/compose.development.env"
 _PORTS = {name: f"{name.upper().replace('-', '_')}_PORT" for name in SERVICES}
 _READY_SECONDS_MAX = 180
 _COMMAND_SECONDS_MAX = 900.0
@@ -65,7 +67,8 @@ class ComposeStack:
 
     async def compose(self, *arguments: str) -> str:
         """`docker compose` on this project."""
-        project = ("--project-name", self.project, "--file", str(_FILE))
+        files = ("--file", str(_FILE), "--env-file", str(_DEVELOPMENT))
+        project = ("--project-name", self.project, *files)
         return await docker("compose", *project, *arguments, env=self._env)
 
     async def up(self) -> None:

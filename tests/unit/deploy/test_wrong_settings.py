@@ -23,6 +23,13 @@ DEPLOYMENT = {
     dsn.VIEWER_VARIABLE: f"postgresql://{dsn.VIEWER}:4711@127.0.0.1:1/booking",
 }
 
+PRODUCTION = {"ENVIRONMENT": "production", "KAFKA_BOOTSTRAP": "127.0.0.1:1"}
+GATEWAY = {**PRODUCTION, "ENABLE_WEBHOOK_VALIDATION": "true"}
+STRIPE = "whsec_for_development_only_not_a_secret"
+QUO = "whsec_Zm9yIGRldmVsb3BtZW50IG9ubHksIG5vdCBhIHNlY3JldA=="
+OWN = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+PUBLISHED_DSN = "postgresql://anybody:development@127.0.0.1:1/4711"
+
 # command, variables that are right, those that are wrong, the variable that the line names
 WRONG: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     (
@@ -47,6 +54,29 @@ WRONG: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("plumbline databases apply", DEPLOYMENT, {"AUDIT_POSTGRES_DSN": UNCLOSED}, "AUDIT_POSTGRES_DSN"),
     ("plumbline doctor", DEPLOYMENT, {dsn.ADMIN_VARIABLE: WRONG_DSN}, dsn.ADMIN_VARIABLE),
     ("plumbline doctor", DEPLOYMENT, {"KAFKA_BOOTSTRAP": "host:abc"}, "KAFKA_BOOTSTRAP"),
+    ("webhook_gateway serve", GATEWAY, {"STRIPE_WEBHOOK_SECRET": STRIPE}, "STRIPE_WEBHOOK_SECRET"),
+    ("webhook_gateway sources", GATEWAY, {"QUO_WEBHOOK_SECRET": f"{OWN},v1,{QUO}"}, "QUO_WEBHOOK_SECRET"),
+    ("booking serve", PRODUCTION, {"BOOKING_POSTGRES_DSN": PUBLISHED_DSN}, "BOOKING_POSTGRES_DSN"),
+    (
+        "booking dead-letters list",
+        PRODUCTION,
+        {"BOOKING_POSTGRES_DSN": PUBLISHED_DSN},
+        "BOOKING_POSTGRES_DSN",
+    ),
+    ("audit serve", PRODUCTION, {"AUDIT_POSTGRES_DSN": PUBLISHED_DSN}, "AUDIT_POSTGRES_DSN"),
+    (
+        "reconciler serve",
+        {**PRODUCTION, "RECONCILER_POSTGRES_DSN": DSN},
+        {"RECONCILER_BOOKING_VIEW_DSN": PUBLISHED_DSN},
+        "RECONCILER_BOOKING_VIEW_DSN",
+    ),
+    ("booking migrate", PRODUCTION, {"BOOKING_MIGRATIONS_DSN": PUBLISHED_DSN}, "BOOKING_MIGRATIONS_DSN"),
+    (
+        "plumbline databases apply",
+        {**DEPLOYMENT, **PRODUCTION},
+        {"AUDIT_POSTGRES_DSN": "postgresql://audit:development@127.0.0.1:1/audit"},
+        "AUDIT_POSTGRES_DSN",
+    ),
 ]
 
 

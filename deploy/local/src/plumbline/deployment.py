@@ -8,6 +8,7 @@ from typing import cast
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics as create_topics
+from chassis.published_secrets import find_published
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 from chassis.terminal import in_one_line
 from contracts.topics import TOPICS, TopicCard, webhook_topic
@@ -49,7 +50,14 @@ async def apply_topics(kafka: KafkaConnection, replication_factor: int) -> list[
 
 
 async def apply_databases(environ: Mapping[str, str]) -> list[str]:
-    """Provision the databases that the services' connection strings name; returns their names."""
+    """Provision the databases that the services' connection strings name; returns their names.
+
+    `StackError` where ENVIRONMENT=production and one of the passwords is published.
+    """
     wanted = dsn.deployment(environ, databases.SERVICES)
+    variables = (dsn.ADMIN_VARIABLE, dsn.VIEWER_VARIABLE, *map(dsn.service_variable, databases.SERVICES))
+    refusal = find_published({variable: environ.get(variable) for variable in variables})
+    if refusal and environ.get("ENVIRONMENT") == "production":
+        raise StackError(refusal)
     await databases.provision(wanted.admin_dsn, wanted.passwords, databases=wanted.databases)
     return sorted(wanted.databases.values())

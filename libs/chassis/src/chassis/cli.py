@@ -17,6 +17,7 @@ from chassis.lifecycle import Service
 from chassis.logs import configure_logs
 from chassis.migrations import MigrationError, migrate
 from chassis.postgres import DATABASE_ERRORS
+from chassis.published_secrets import find_published
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 from chassis.telemetry.spans import exporting
 from chassis.terminal import in_one_line, printable
@@ -86,6 +87,8 @@ def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
             check_dsn(dsn)
         except ValueError as error:
             raise CommandError(f"{variable}: {error}") from None
+        if os.environ.get("ENVIRONMENT") == "production" and (refusal := find_published({variable: dsn})):
+            raise CommandError(refusal)
         try:
             applied = asyncio.run(migrate(dsn, owner=f"{name}_owner", packages=packages))
         except MigrationError as error:

@@ -17,6 +17,7 @@ from pydantic_settings.exceptions import SettingsError as UnparsableError
 
 from chassis.addresses import Bootstrap
 from chassis.auth.settings import AuthSettings
+from chassis.published_secrets import find_published
 from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, parse_hosts
 
 
@@ -73,6 +74,13 @@ def _hosts(value: object) -> object:
     return parse_hosts(value) if isinstance(value, str) else value
 
 
+def _secret_text(value: object) -> str | None:
+    """Return what may hold a secret: a secret, or a connection string with its password."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return value if isinstance(value, str) and "://" in value else None
+
+
 class ServiceSettings(AuthSettings, BaseSettings):
     """What every service reads. A service's own settings inherit from this."""
 
@@ -111,6 +119,13 @@ class ServiceSettings(AuthSettings, BaseSettings):
                         f"{variable.upper()} is not set although"
                         f" KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}: no broker would let us in"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _production_has_secrets_of_its_own(self) -> Self:
+        values = {name.upper(): _secret_text(getattr(self, name)) for name in type(self).model_fields}
+        if self.environment == "production" and (refusal := find_published(values)):
+            raise ValueError(refusal)
         return self
 
     @classmethod

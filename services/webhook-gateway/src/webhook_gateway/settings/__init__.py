@@ -1,5 +1,6 @@
 """What the gateway reads from the environment, and the sources it makes of it (GW-6, GW-8)."""
 
+from functools import partial
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -81,13 +82,15 @@ def configured_sources(settings: WebhookSettings) -> dict[str, Source]:
         SettingsError: a secret that is set cannot be used, or the sources file is wrong; names the variable
             or the key, never a value.
     """
-    stripe = accept(SCHEMES["stripe"], "STRIPE_WEBHOOK_SECRET")
-    legacy = accept(SCHEMES["openphone-legacy"], "OPENPHONE_WEBHOOK_SECRET")
-    current = accept(SCHEMES["standard-webhooks"], "QUO_WEBHOOK_SECRET")
+    is_production = settings.environment == "production"
+    accept_here = partial(accept, is_production=is_production)
+    stripe = accept_here(SCHEMES["stripe"], "STRIPE_WEBHOOK_SECRET")
+    legacy = accept_here(SCHEMES["openphone-legacy"], "OPENPHONE_WEBHOOK_SECRET")
+    current = accept_here(SCHEMES["standard-webhooks"], "QUO_WEBHOOK_SECRET")
     sources = [
         Source("stripe", (stripe,), STRIPE_IDENTITY, always_verified=True),
         Source("sms", (legacy, current), SMS_IDENTITY, always_verified=False),
     ]
     if settings.webhook_sources_file:
-        sources += read_sources_file(settings.webhook_sources_file)
+        sources += read_sources_file(settings.webhook_sources_file, is_production=is_production)
     return {source.name: source for source in sources}

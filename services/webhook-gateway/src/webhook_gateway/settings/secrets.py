@@ -2,12 +2,15 @@
 
 import os
 
+from chassis.published_secrets import find_published
 from chassis.settings import SettingsError, read_variable_file
 from webhook_gateway.domain.verification import AcceptedScheme, Scheme, SecretError, read_secrets
 
 
-def accept(scheme: Scheme, variable: str, public_url: str = "") -> AcceptedScheme:
-    """A scheme with the secrets of a variable; none where it is not set, and its deliveries answer 500.
+def accept(
+    scheme: Scheme, variable: str, public_url: str = "", *, is_production: bool = False
+) -> AcceptedScheme:
+    """Return a scheme with the secrets of a variable; none where it is not set: its deliveries answer 500.
 
     Raises:
         SettingsError: they cannot be used; names the variable, never the value.
@@ -17,6 +20,8 @@ def accept(scheme: Scheme, variable: str, public_url: str = "") -> AcceptedSchem
         return AcceptedScheme(scheme, (), variable, public_url)
     if not text.strip():
         raise SettingsError(f"{variable} is empty: give it a value, or leave it unset")
+    if is_production and (refusal := find_published({variable: text})):
+        raise SettingsError(refusal)
     try:
         secrets = read_secrets(
             text, scheme.key_form, bytes_min=scheme.secret_bytes_min, look=scheme.secret_look

@@ -92,8 +92,8 @@ class _Accept(Table):
     def described(self) -> Scheme:
         return self.hmac.scheme() if self.hmac else SCHEMES[str(self.scheme)]
 
-    def read(self) -> AcceptedScheme:
-        return accept(self.described(), self.secret_variable, self.public_url)
+    def read(self, *, is_production: bool) -> AcceptedScheme:
+        return accept(self.described(), self.secret_variable, self.public_url, is_production=is_production)
 
 
 class _Identity(Table):
@@ -119,8 +119,8 @@ class _Source(Table):
     answer: AnswerKind = AnswerKind.JSON
     identity: _Identity = _Identity()
 
-    def read(self, name: str) -> Source:
-        accepted = tuple(each.read() for each in self.accept)
+    def read(self, name: str, *, is_production: bool) -> Source:
+        accepted = tuple(each.read(is_production=is_production) for each in self.accept)
         names = {each.scheme.name for each in accepted}
         usual = IDENTITIES.get(accepted[0].scheme.name, IdentityRule())
         return Source(
@@ -157,8 +157,8 @@ class _File(Table):
     sources: dict[Annotated[str, AfterValidator(_source_name)], _Source]
 
 
-def read_sources_file(path: str) -> list[Source]:
-    """The sources of a file, in its order.
+def read_sources_file(path: str, *, is_production: bool = False) -> list[Source]:
+    """Return the sources of a file, in its order; in production their secrets may not be published ones.
 
     Raises:
         SettingsError: it cannot be read, is no TOML, or says something that cannot be meant.
@@ -173,7 +173,7 @@ def read_sources_file(path: str) -> list[Source]:
         raise _refusal(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
         raise _refusal(f"{path}: {_explain(error)}") from None
-    return [source.read(name) for name, source in file.sources.items()]
+    return [source.read(name, is_production=is_production) for name, source in file.sources.items()]
 
 
 class _NoTomlError(Exception):
