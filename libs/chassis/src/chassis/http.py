@@ -16,6 +16,7 @@ from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import loggable
 from chassis.health import Health
+from chassis.internal_port import PublicPort
 from chassis.invalid_requests import invalid_fields
 from chassis.logs import get_logger
 from chassis.metrics import CONTENT_TYPE, Metrics
@@ -115,6 +116,14 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
     return _answer(500, *FAILED)
 
 
+_EXCEPTION_HANDLERS: Any = {
+    AccessRefusedError: _on_access_refused,
+    Problem: _on_problem,
+    HTTPException: _on_http_error,
+    Exception: _on_error,
+}
+
+
 def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandler]:
     @get("/health/live", summary="The process is alive", tags=["operations"])
     async def live() -> dict[str, str]:
@@ -149,8 +158,9 @@ def build_app(
     mounts: Mapping[str, ASGIApp] | None = None,
     hosts: AllowedHosts = LOOPBACK_ONLY,
     quiet_routes: Sequence[str] = (),
+    internal_port: int | None = None,
 ) -> Litestar:
-    """A service's HTTP application: its own routes and those that every service has.
+    """Return a service's HTTP application: its own routes and those that every service has.
 
     Args:
         title: of the OpenAPI document at `/schema`.
@@ -163,18 +173,14 @@ def build_app(
         mounts: bare ASGI applications by their path, which the framework never sees.
         hosts: names under which the routes answer; `mounts` answer under every name.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
+        internal_port: the only one that answers more than `mounts` and plain health; None: each does.
     """
     check = QueryCheck()
     app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
         dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
         guards=[check] if guard is None else [guard, check],
-        exception_handlers={
-            AccessRefusedError: _on_access_refused,
-            Problem: _on_problem,
-            HTTPException: _on_http_error,
-            Exception: _on_error,
-        },
+        exception_handlers=_EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
         openapi_config=OpenAPIConfig(
             title=title,
@@ -192,6 +198,7 @@ def build_app(
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
     # Around everything, so that requests without a route are seen too.
-    routed = Mounts(RequestRules(app.asgi_handler, hosts), mounts or {})
+    own = app.asgi_handler if internal_port is None else PublicPort(app.asgi_handler, health, internal_port)
+    routed = Mounts(RequestRules(own, hosts), mounts or {})
     app.asgi_handler = ObservedApp(routed, metrics, quiet_routes=quiet_routes)
     return app

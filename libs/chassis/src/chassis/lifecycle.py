@@ -7,6 +7,7 @@ bounded time. A service that has not started within its limit exits with 1 inste
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from litestar import Litestar
 from chassis import runtime
 from chassis.health import Check, Health
 from chassis.http_protocol import BoundedHttpProtocol
+from chassis.internal_port import listen
 from chassis.logs import get_logger
 from chassis.parts import Part
 from chassis.settings import ServiceSettings
@@ -114,6 +116,7 @@ class Service:
         app: from `chassis.http.build_app`, given the lifecycle's `lifespan`.
         lifecycle: of its parts.
         host, port: where to listen.
+        internal: host and port of a second socket; see `chassis.internal_port`.
     """
 
     def __init__(
@@ -125,9 +128,11 @@ class Service:
         *,
         host: str,
         port: int,
+        internal: tuple[str, int] | None = None,
     ) -> None:
         self.name = name
         self.app = app
+        self._addresses = [] if internal is None else [(host, port), internal]
         self._lifecycle = lifecycle
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -152,13 +157,18 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
         runtime.read_in_pieces()
-        asyncio.run(self._serve())
+        try:
+            sockets = [listen(*address) for address in self._addresses]
+        except OSError as error:
+            _log.error("cannot listen", addresses=self._addresses, error=str(error))
+            return 1
+        asyncio.run(self._serve(sockets or None))
         return 1 if self._lifecycle.failed.is_set() or not self._server.started else 0
 
-    async def _serve(self) -> None:
+    async def _serve(self, sockets: list[socket.socket] | None) -> None:
         giving_up = asyncio.create_task(self._give_up(), name="give-up")
         try:
-            await self._server.serve()
+            await self._server.serve(sockets)
         finally:
             giving_up.cancel()
 

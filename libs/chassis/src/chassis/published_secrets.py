@@ -1,7 +1,7 @@
 """Secrets and passwords that anybody can read: they stand in this repository, or in a provider's own pages.
 
-With one of them in production, whoever has read it signs payments or logs in. A test looks for the defaults
-of the repository's files in this list.
+With one of them in production, whoever has read it can sign anything, or log in. A test looks for the
+defaults of the repository's files in this list.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ SECRETS = frozenset(
         # deploy/compose.development.env
         "whsec_for_development_only_not_a_secret",
         "whsec_Zm9yIGRldmVsb3BtZW50IG9ubHksIG5vdCBhIHNlY3JldA==",
-        # Examples of Standard Webhooks and Svix, OpenPhone, GitHub, Slack, Square, Paddle.
+        # Examples in the pages and packages of those who send webhooks.
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "R2ZLM2o0bFhBNVpyUnU2NG9mYXQ1MHNyR3pvSUhIVVg=",
         "It's a Secret to Everybody",

@@ -48,10 +48,7 @@ def build(settings: GatewaySettings) -> Service:
     topics = _topics(sources.names())
     guard = TopicsGuard(kafka, topics)
     producer = Producer(kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics)
-    budget = RefusalBudget(
-        settings.gateway_refusals_per_minute_max, settings.gateway_refusals_all_per_minute_max
-    )
-    refusals = RefusalLog(producer, budget, observations)
+    refusals = RefusalLog(producer, _budget(settings), observations)
     handler = DeliveryHandler(
         producer,
         validation_enabled=settings.validation_enabled,
@@ -66,10 +63,8 @@ def build(settings: GatewaySettings) -> Service:
         validation_enabled=settings.validation_enabled,
     )
     health = _health(settings, endpoint, sources)
-    admit = partial(_admit, guard, producer)
-    reloading = Reloading(sources, configuration, fingerprint, admit, observations)
-    # Reloading needs no broker, and SIGHUP would end a process that waits for one and does not listen.
-    # Stopped in reverse: the refusal log publishes what is waiting before the producer goes.
+    reloading = Reloading(sources, configuration, fingerprint, partial(_admit, guard, producer), observations)
+    # Reloading comes first, to hear SIGHUP while the broker is waited for. The producer stops last.
     lifecycle = Lifecycle(settings, [reloading, guard, producer, refusals], health)
     app = build_app(
         title="Plumbline webhook gateway",
@@ -80,6 +75,7 @@ def build(settings: GatewaySettings) -> Service:
         guard=None,  # deliveries are known by their signatures
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
+        internal_port=settings.webhook_gateway_internal_port,
         quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
     )
     describe_webhooks(app)
@@ -90,6 +86,7 @@ def build(settings: GatewaySettings) -> Service:
         lifecycle,
         host=settings.webhook_gateway_host,
         port=settings.webhook_gateway_port,
+        internal=settings.internal_address,
     )
 
 
@@ -112,6 +109,12 @@ def _health(settings: GatewaySettings, endpoint: WebhookEndpoint, sources: Sourc
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
     health.add("secrets", _secrets_check(sources))
     return health
+
+
+def _budget(settings: GatewaySettings) -> RefusalBudget:
+    return RefusalBudget(
+        settings.gateway_refusals_per_minute_max, settings.gateway_refusals_all_per_minute_max
+    )
 
 
 def _limits(settings: GatewaySettings) -> Limits:

@@ -1,9 +1,12 @@
 """Checks of the webhook gateway's door: which secrets count, for how long, and whether senders get in."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from math import inf, isfinite, isnan
+from urllib.parse import urlsplit
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,6 +23,8 @@ REFUSED_MIN = 3
 ROTATE = "deploy/runbooks/secret-rotation.md"
 FAILURES = "deploy/runbooks/verification-failures.md"
 
+_INTERNAL = "WEBHOOK_GATEWAY_INTERNAL_PORT"
+_NOT_PUBLIC = Finding(f"metrics of {GATEWAY}", note=f"not on its public port: to see them set {_INTERNAL}")
 _FOREIGN = Finding(
     f"metrics of {GATEWAY}", "are not what the gateway exports: is it the gateway that answers there?"
 )
@@ -39,12 +44,15 @@ class _Source:
 
 
 async def door(patient: Patient) -> list[Finding]:
-    """What the gateway's metrics say; nothing where nobody answers, which has a line of its own."""
+    """Return what the gateway's metrics say; nothing where nobody answers, which has a line of its own."""
     if GATEWAY not in patient.urls:
         return []
     try:
         async with loopback_client() as client:
-            text = (await client.get(f"{patient.urls[GATEWAY]}/metrics")).text
+            answer = await client.get(f"{_metrics_base(patient.urls[GATEWAY])}/metrics")
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return [_NOT_PUBLIC]
+        text = answer.text
         families = list(text_string_to_metric_families(text))
     except (httpx.HTTPError, httpx.InvalidURL):
         return []
@@ -53,6 +61,13 @@ async def door(patient: Patient) -> list[Finding]:
     return judge(
         [(s.name, s.labels, s.value) for family in families for s in family.samples], clock.now().timestamp()
     )
+
+
+def _metrics_base(url: str) -> str:
+    """Return the gateway's base URL at its internal port, where the environment names one."""
+    port = os.environ.get(_INTERNAL, "")
+    host = urlsplit(url).hostname or ""
+    return urlsplit(url)._replace(netloc=f"{host}:{port}").geturl() if port.isdecimal() else url
 
 
 def judge(samples: Samples, now: float) -> list[Finding]:

@@ -41,6 +41,12 @@ class GatewaySettings(WebhookSettings):
 
     webhook_gateway_host: str = "127.0.0.1"
     webhook_gateway_port: int = Field(8080, ge=1, le=65535)
+    webhook_gateway_internal_port: int | None = Field(
+        None, ge=1, le=65535, description="the only port with metrics, OpenAPI and details of readiness"
+    )
+    webhook_gateway_internal_host: str | None = Field(
+        None, description="where the internal port listens; WEBHOOK_GATEWAY_HOST where unset"
+    )
     gateway_ack_seconds_max: int = Field(
         5, ge=1, le=60, description="then 503: never a 2xx for nothing stored"
     )
@@ -63,6 +69,18 @@ class GatewaySettings(WebhookSettings):
     gateway_proxies_trusted: int = Field(
         0, ge=0, le=10, description="how many proxies in front of us append to X-Forwarded-For"
     )
+
+    @property
+    def internal_address(self) -> tuple[str, int] | None:
+        """WEBHOOK_GATEWAY_INTERNAL_HOST and _PORT; None where there is no second port."""
+        host, port = self.webhook_gateway_internal_host, self.webhook_gateway_internal_port
+        return None if port is None else (host or self.webhook_gateway_host, port)
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.webhook_gateway_internal_port == self.webhook_gateway_port:
+            raise ValueError("WEBHOOK_GATEWAY_INTERNAL_PORT is WEBHOOK_GATEWAY_PORT too: choose another")
+        return self
 
     @model_validator(mode="after")
     def _production_is_validated(self) -> Self:

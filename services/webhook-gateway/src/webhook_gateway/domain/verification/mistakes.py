@@ -48,7 +48,7 @@ def _unlike(text: str, look: SecretLook) -> str:
         return f"holds {look.prefix} in other letters or not at its beginning: copy the secret alone"
     if not look.is_issued:
         return ""
-    if " " in text:
+    if " " in text and look.prefix:
         return "holds a space: copy the secret anew, and put commas between several"
     if foreign := _FOREIGN.search(text):
         return f"holds {foreign[0]}, which the provider's secrets never do: copy the secret alone"

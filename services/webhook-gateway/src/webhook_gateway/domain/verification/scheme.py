@@ -59,8 +59,8 @@ class SecretLook:
     """How a provider's secrets look, and what is taken for one by mistake.
 
     Attributes:
-        is_issued: whether the provider draws them, as printable ASCII without spaces; else they are chosen.
-        prefix: what those of today begin with. Older ones and those of tests may lack it.
+        is_issued: whether the provider draws them, in printable ASCII; else they are chosen.
+        prefix: what those of today begin with; such a secret holds no space. Those of tests may lack it.
         mistaken: pattern whose first group is a beginning → what the text is instead, with its article.
     """
 

@@ -1,0 +1,71 @@
+"""A second listening socket for what is nobody's business outside: metrics, details of readiness, OpenAPI.
+
+Both sockets belong to one server of one process. A request is told apart by the port that it came to, which
+no client can choose other than by connecting there.
+"""
+
+import socket
+from http import HTTPStatus
+from typing import Any, cast
+
+import msgspec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from chassis.health import Health
+from chassis.problems import PROBLEM_JSON, problem_body
+
+_LIVE, _READY = "/health/live", "/health/ready"
+_BACKLOG = 2048
+"""As uvicorn's own default."""
+_NOT_HERE = msgspec.json.encode(
+    problem_body(HTTPStatus.NOT_FOUND, "not-found", "nothing answers at this path on the public port")
+)
+
+
+class PublicPort:
+    """An application of which the public port shows only whether the process is alive and ready.
+
+    Args:
+        app: answers whatever comes to the internal port.
+        health: asked for readiness; the public port tells its result without details.
+        internal_port: where everything is answered.
+    """
+
+    def __init__(self, app: ASGIApp, health: Health, internal_port: int) -> None:
+        self._app = app
+        self._health = health
+        self._internal_port = internal_port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request by the port that it came to."""
+        told = cast("dict[str, Any]", scope)
+        is_shown = told["type"] != "http" or _port(told) == self._internal_port or told["path"] == _LIVE
+        if is_shown:
+            await self._app(scope, receive, send)
+        elif told["path"] == _READY and told["method"] in {"GET", "HEAD"}:
+            is_ready, report = await self._health.report()
+            status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+            body = msgspec.json.encode({"status": report["status"]})
+            await _answer(send, status, "application/json", body)
+        else:
+            await _answer(send, HTTPStatus.NOT_FOUND, PROBLEM_JSON, _NOT_HERE)
+
+
+def _port(scope: dict[str, Any]) -> int | None:
+    return scope["server"][1] if scope.get("server") else None
+
+
+async def _answer(send: Send, status: HTTPStatus, media_type: str, body: bytes) -> None:
+    headers = [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        OSError: the address is not ours, or is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
