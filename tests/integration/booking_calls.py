@@ -158,11 +158,12 @@ def webhook_record(
     event_id: str | None = None,
     event_type: str = SUCCEEDED,
     verification: bytes | None = b"verified",
+    source: str = "stripe",
 ) -> Record:
-    """Any delivery of Stripe's as the gateway publishes it."""
+    """Any delivery as the gateway publishes it."""
     metadata = MessageMetadata(
         id=event_id or f"evt_{clock.new_id()}",
-        source="/webhooks/stripe",
+        source=f"/webhooks/{source}",
         type=event_type,
         time=clock.now(),
         subject=key,

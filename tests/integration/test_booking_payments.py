@@ -226,7 +226,7 @@ async def test_unverified_record_moves_nothing(api: BookingApi) -> None:
     )
     await api.publish(payment_record(booking["id"], key="forger", verification=b"unverified"))
     ((reason, error),) = await eventually(lambda: set_aside(api, "forger"))
-    assert reason == "malformed"
+    assert reason == "out_of_place"
     assert "unverified" in error
     assert (await api.read(booking["id"]))["payment_status"] == "unpaid"
     # It has not taken the identity of the true event either.
@@ -255,10 +255,12 @@ async def test_unreadable_payment_is_set_aside_and_the_rest_flows(api: BookingAp
 async def test_other_events_and_messages_are_admitted_and_ignored(api: BookingApi) -> None:
     booking, key = await api.create(), clock.new_id()
     half_an_emoji = json.dumps({"text": "yes \ud83d \0"}).encode()
-    sms = webhook_record(half_an_emoji, key=key, event_type="sms.message.received")
+    sms = webhook_record(
+        half_an_emoji, key=key, event_type="sms.message.received", source="sms", verification=b"unverified"
+    )
     await api.stack.topic("webhooks.sms.v1").publish_all([sms])
     await api.publish(webhook_record(b"{}", key=key, event_type="stripe.price.created"))
-    await api.publish(payment_record(booking["id"], verification=None))
+    await api.publish(payment_record(booking["id"]))
     assert (await api.when_paid(booking["id"]))["status"] == "confirmed"
     admitted = "SELECT count(*) FROM inbox WHERE event_id = $1"
     await eventually(lambda: api.stack.database("booking").fetchval(admitted, sms.header("ce_id")))

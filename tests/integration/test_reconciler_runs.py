@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 
-from chassis.clock import new_id
-from harness import Infra, Stack, eventually, start_services
+from chassis.clock import new_id, now
+from contracts.metadata import MessageMetadata
+from harness import Infra, Record, Stack, eventually, start_services
 from integration.reconciler_bookings import (
     PRICE,
     completed_run,
@@ -20,6 +23,7 @@ from integration.reconciler_bookings import (
     request_run,
     types,
 )
+from reconciler.domain.runs import run_id_of_slot
 
 OPENED = ["reconciliation.drift-detected", "reconciliation.exception-opened"]
 
@@ -215,28 +219,59 @@ async def test_command_line_runs_lists_and_fails_on_drift(own: Stack) -> None:
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (2, 1)
 
 
-async def test_command_message_from_elsewhere_is_a_run(own: Stack, http: httpx.AsyncClient) -> None:
-    run_id = new_id()
-    command = {
+def command(run_id: str, *, slot: datetime | None = None, source: str = "reconciler") -> Record:
+    """A command that no row of ours stands for."""
+    payload = {
         "run_id": run_id,
-        "trigger": "api",
-        "slot": None,
+        "trigger": "api" if slot is None else "schedule",
+        "slot": slot.isoformat() if slot else None,
         "requested_by": "somebody",
         "requested_at": "2026-11-23T08:00:00Z",
     }
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": new_id(),
-        "ce_source": "elsewhere",
-        "ce_type": "reconciliation.run-requested",
-    }
+    metadata = MessageMetadata(id=new_id(), source=source, type="reconciliation.run-requested")
+    return Record(json.dumps(payload).encode(), run_id.encode(), metadata.to_headers())
+
+
+async def test_command_cannot_take_the_run_of_a_slot_to_come(own: Stack) -> None:
+    coming = now().replace(microsecond=0) + timedelta(hours=3)
+    taken = run_id_of_slot(coming)
     topic = own.topic("reconciliation.commands.v1")
-    for _ in range(2):
-        await topic.publish(
-            json.dumps(command).encode(),
-            key=run_id.encode(),
-            headers=[(name, value.encode()) for name, value in headers.items()],
-        )
+    forged = [
+        command(taken),  # the id alone
+        command(taken, slot=coming),  # the slot itself, before its time
+        command(taken, slot=coming - timedelta(days=1)),  # an earlier slot under the id of the coming one
+        command(new_id(), source="elsewhere"),
+    ]
+    await topic.publish_all(forged)
+    database = own.database("reconciler")
+
+    async def kept() -> bool:
+        sql = "SELECT count(*) FROM dead_letter WHERE reason = 'out_of_place' AND key = ANY($1)"
+        return await database.fetchval(sql, [record.key for record in forged]) == len(forged)
+
+    await eventually(kept)
+    assert await database.fetch("SELECT id FROM run WHERE id = $1", UUID(taken)) == []
+    # Its own command, which comes with the row, is not held up behind them.
+    await database.execute(
+        "INSERT INTO run (id, trigger, slot, requested_by, requested_at)"
+        " VALUES ($1, 'schedule', $2, 'schedule', now())",
+        UUID(taken),
+        coming,
+    )
+    await topic.publish_all([command(taken, slot=coming)])
+
+    async def queued() -> bool:
+        sql = "SELECT count(*) FROM run WHERE id = $1 AND queued_at IS NOT NULL"
+        return await database.fetchval(sql, UUID(taken)) == 1
+
+    await eventually(queued)
+
+
+async def test_command_message_without_a_row_of_ours_is_a_run(own: Stack, http: httpx.AsyncClient) -> None:
+    run_id = new_id()
+    topic = own.topic("reconciliation.commands.v1")
+    sent = command(run_id)
+    await topic.publish_all([sent, sent])
 
     async def there() -> bool:
         response = await http.get(f"{own.url('reconciler')}/api/reconciliation/runs/{run_id}")

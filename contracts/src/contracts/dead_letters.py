@@ -1,6 +1,6 @@
 """Messages that a consumer set aside, and what became of them (ALL-1)."""
 
-from contracts.reasons import SetAsideReason
+from contracts.reasons import AnnouncedReason
 from contracts.wire import UtcDatetime, WireModel
 
 
@@ -14,7 +14,7 @@ class MessageSetAside(WireModel):
     offset: int
     event_id: str | None
     event_type: str | None
-    reason: SetAsideReason
+    reason: AnnouncedReason
     error: str
     attempts: int
     set_aside_at: UtcDatetime

@@ -17,7 +17,11 @@ CONTENT_TYPE_JSON = "application/json"
 SPEC_VERSION = "1.0"
 _SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
 VERIFICATION_HEADER = "plumbline-verification"
-"""On webhook records: "verified", or "unverified" where the flag table lets a delivery pass unsigned."""
+"""On webhook records: "verified", or "unverified" where the flag table lets a delivery pass unsigned (GW-8).
+
+A record without it comes from nobody that may publish deliveries. Who adds deliveries by another way than the
+gateway, as the Stripe sweep does (`plumbline-origin: sweep`, REC-13), says here what it checked.
+"""
 
 
 class MetadataError(ValueError):

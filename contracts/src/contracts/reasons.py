@@ -22,9 +22,23 @@ class RefusalReason(StrEnum):
     OVERLOADED = "overloaded"
 
 
+class AnnouncedReason(StrEnum):
+    """Why a consumer set a message aside, as `dead-letter.set-aside` says it: v1 takes no further reason."""
+
+    MALFORMED = "malformed"
+    BUG = "bug"
+    BEHIND_ANOTHER = "behind_another"
+
+
 class SetAsideReason(StrEnum):
     """Why a consumer set a message aside instead of applying it (ALL-1)."""
 
     MALFORMED = "malformed"
     BUG = "bug"
     BEHIND_ANOTHER = "behind_another"
+    OUT_OF_PLACE = "out_of_place"
+
+    @property
+    def announced(self) -> AnnouncedReason:
+        """The reason as consumers of v1 know it; the message's `error` says what it is more exactly."""
+        return AnnouncedReason.MALFORMED if self is self.OUT_OF_PLACE else AnnouncedReason(self.value)

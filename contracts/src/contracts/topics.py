@@ -4,6 +4,7 @@
 them, and a tidy test refuses a topic name that stands on no card.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +27,9 @@ class TopicCard:
         retention_hours: None keeps records for ever.
         producers: service names.
         consumers: service names; "any" where anybody may read.
+        sources: what `ce_source` may be here, exactly.
+        type_prefixes: how `ce_type` begins here.
+        verifications: what `plumbline-verification` may be here; empty where it says nothing.
     """
 
     name: str
@@ -35,6 +39,9 @@ class TopicCard:
     retention_hours: int | None
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
+    sources: tuple[str, ...]
+    type_prefixes: tuple[str, ...]
+    verifications: tuple[bytes, ...] = ()
 
     def config(self) -> dict[str, str]:
         """Topic configuration as the broker spells it; retention in milliseconds, -1 for ever."""
@@ -50,6 +57,10 @@ _APPLIED = frozenset({"stripe", "sms"})
 """Sources whose deliveries booking acts on; those of all others are recorded, for whoever wants them."""
 
 
+ALWAYS_VERIFIED = frozenset({"stripe"})
+"""Sources that the gateway verifies whatever the flag says (GW-8): an unverified record is no delivery."""
+
+
 @cache
 def webhook_topic(source: str) -> TopicCard:
     """The card of a configured source's topic, e.g. "stripe" → `webhooks.stripe.v1` (GW-1)."""
@@ -61,6 +72,9 @@ def webhook_topic(source: str) -> TopicCard:
         retention_hours=30 * 24,
         producers=("webhook-gateway",),
         consumers=("booking", "audit") if source in _APPLIED else ("audit",),
+        sources=(f"/webhooks/{source}",),
+        type_prefixes=(f"{source}.",),
+        verifications=(b"verified",) if source in ALWAYS_VERIFIED else (b"verified", b"unverified"),
     )
 
 
@@ -74,6 +88,8 @@ WEBHOOKS_REJECTED = TopicCard(
     retention_hours=30 * 24,
     producers=("webhook-gateway",),
     consumers=("audit",),
+    sources=("webhook-gateway",),
+    type_prefixes=("webhook.",),
 )
 BOOKINGS_EVENTS = TopicCard(
     name="bookings.events.v1",
@@ -83,6 +99,8 @@ BOOKINGS_EVENTS = TopicCard(
     retention_hours=None,
     producers=("booking",),
     consumers=("audit", "reconciler"),
+    sources=("booking",),
+    type_prefixes=("booking.",),
 )
 RECONCILIATION_COMMANDS = TopicCard(
     name="reconciliation.commands.v1",
@@ -92,6 +110,8 @@ RECONCILIATION_COMMANDS = TopicCard(
     retention_hours=7 * 24,
     producers=("reconciler",),
     consumers=("reconciler", "audit"),
+    sources=("reconciler",),
+    type_prefixes=("reconciliation.",),
 )
 RECONCILIATION_EVENTS = TopicCard(
     name="reconciliation.events.v1",
@@ -101,6 +121,8 @@ RECONCILIATION_EVENTS = TopicCard(
     retention_hours=30 * 24,
     producers=("reconciler",),
     consumers=("audit",),
+    sources=("reconciler",),
+    type_prefixes=("reconciliation.", "webhook.missed"),
 )
 DEAD_LETTERS = TopicCard(
     name="dead-letters.v1",
@@ -110,6 +132,8 @@ DEAD_LETTERS = TopicCard(
     retention_hours=30 * 24,
     producers=("booking", "reconciler"),
     consumers=("audit",),
+    sources=("booking", "reconciler"),
+    type_prefixes=("dead-letter.", "messages."),
 )
 AUDIT_CHECKPOINTS = TopicCard(
     name="audit.checkpoints.v1",
@@ -119,6 +143,8 @@ AUDIT_CHECKPOINTS = TopicCard(
     retention_hours=None,
     producers=("audit",),
     consumers=("any",),
+    sources=("audit",),
+    type_prefixes=("audit.",),
 )
 
 TOPICS: tuple[TopicCard, ...] = (
@@ -137,3 +163,15 @@ TOPICS: tuple[TopicCard, ...] = (
 def topics_of(service: str) -> tuple[TopicCard, ...]:
     """The topics that a service produces or consumes, by its console name."""
     return tuple(card for card in TOPICS if service in (*card.producers, *card.consumers))
+
+
+_BY_NAME = {card.name: card for card in TOPICS}
+_OF_SOURCE = re.compile(r"webhooks\.([a-z0-9-]+)\.v1")
+
+
+def card_of(topic: str) -> TopicCard | None:
+    """Return the card of a topic, also of one that a configured source has; None where there is none."""
+    card = _BY_NAME.get(topic)
+    if card is None and (source := _OF_SOURCE.fullmatch(topic)):
+        return webhook_topic(source[1])
+    return card

@@ -197,7 +197,7 @@ async def with_topics(infra: Infra, ground: Ground) -> AsyncGenerator[None]:
 
 def record(event_id: str, *, key: str = "k", value: bytes = b"{}") -> Record:
     """A record with the identity that the inbox asks for."""
-    headers = MessageMetadata(id=event_id, source=SERVICE, type="sample.happened").to_headers()
+    headers = MessageMetadata(id=event_id, source="booking", type="booking.happened").to_headers()
     return Record(value, key.encode(), headers)
 
 

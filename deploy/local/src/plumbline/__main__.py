@@ -19,6 +19,7 @@ from chassis.terminal import printable
 from plumbline import deployment, place, status
 from plumbline import token as tokens
 from plumbline import up as stack_command
+from plumbline.acls import acl_lines
 from plumbline.demo.command import demo, demo_console
 from plumbline.doctor import examination, patient
 from plumbline.failure import StackError
@@ -139,6 +140,16 @@ def apply_topics(
     kafka = patient.kafka_of(place.from_environment(os.environ), os.environ)
     created = asyncio.run(deployment.apply_topics(kafka, replication_factor))
     typer.echo(f"created {', '.join(created)}" if created else "all topics exist")
+
+
+@topics.command(name="acls")
+def show_acls() -> None:
+    """Print the commands that grant each service its topics and its consumer group, and nothing else.
+
+    Reads TOPIC_PREFIX and WEBHOOK_SOURCES_FILE. See deploy/kafka/README.md.
+    """
+    cards = deployment.topics(os.environ)
+    typer.echo("\n".join(acl_lines(cards, prefix=os.environ.get("TOPIC_PREFIX", ""))))
 
 
 @databases.command(name="apply")

@@ -11,6 +11,7 @@ from chassis.metrics import Metrics
 from chassis.postgres import Database
 from contracts.topics import BOOKINGS_EVENTS, RECONCILIATION_COMMANDS
 from reconciler.handlers import messages
+from reconciler.handlers.commands import misplaced_commands
 from reconciler.settings import SERVICE
 
 
@@ -22,7 +23,7 @@ def build_consumer(
         SERVICE,
         database=database,
         apply=partial(messages.apply, count_conflicts=conflict_counter(metrics)),
-        set_aside=DeadLetters(SERVICE),
+        set_aside=DeadLetters(SERVICE, check=misplaced_commands),
         topic_prefix=topic_prefix,
         metrics=metrics,
     )

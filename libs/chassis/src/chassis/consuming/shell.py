@@ -42,6 +42,7 @@ COMMIT_AGAIN_SECONDS = 1.0
 """After a commit that failed, where no further message comes and brings the next one."""
 
 _BEHIND = SetAsideBecause(SetAsideReason.BEHIND_ANOTHER)
+_OUT_OF_PLACE = SetAsideBecause(SetAsideReason.OUT_OF_PLACE)
 
 kafka_records.install()
 
@@ -239,6 +240,8 @@ class Consumer:
         self._report.applied(in_hand, placement.free)
         for message in placement.behind:
             self._report.set_aside(in_hand, message, _BEHIND, attempts=0)
+        for message in placement.misplaced:
+            self._report.set_aside(in_hand, message, _OUT_OF_PLACE, attempts=0)
         self._report.settled(in_hand, placement.settled)
         self._report.not_applied(in_hand)  # the others, if any
 

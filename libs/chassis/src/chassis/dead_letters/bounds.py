@@ -18,7 +18,7 @@ SELECT line.topic, line.key, (
     SELECT count(*) FROM (
         SELECT FROM dead_letter AS kept
         WHERE kept.consumer = $1 AND kept.status = 'waiting'
-            AND kept.topic = line.topic AND kept.key = line.key
+            AND kept.topic = line.topic AND kept.key = line.key AND kept.reason <> 'out_of_place'
         LIMIT $4
     ) AS counted
 ) AS rows
@@ -30,14 +30,15 @@ _LINES = """
 WITH RECURSIVE line AS (
     (
         SELECT topic, key FROM dead_letter
-        WHERE consumer = $1 AND status = 'waiting' ORDER BY topic, key LIMIT 1
+        WHERE consumer = $1 AND status = 'waiting' AND reason <> 'out_of_place' ORDER BY topic, key LIMIT 1
     )
     UNION ALL
     SELECT following.topic, following.key
     FROM line
     CROSS JOIN LATERAL (
         SELECT topic, key FROM dead_letter
-        WHERE consumer = $1 AND status = 'waiting' AND (topic, key) > (line.topic, line.key)
+        WHERE consumer = $1 AND status = 'waiting' AND reason <> 'out_of_place'
+            AND (topic, key) > (line.topic, line.key)
         ORDER BY topic, key LIMIT 1
     ) AS following
 )

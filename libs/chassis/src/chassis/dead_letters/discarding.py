@@ -2,7 +2,7 @@
 
 Its event is entered into the inbox: a copy of it, as providers and producers send now and then, has no effect
 either. Not where a copy waits that nobody discarded, for that one shall be applied; and not where the body
-could not be decoded, for then a correct one under the same id is wanted.
+could not be decoded, or the message was out of place, for then the true one under the same id is wanted.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import Discarding
 from chassis.postgres import Connection, Database
 from contracts.reasons import SetAsideReason
+
+_NOT_THE_EVENT = (SetAsideReason.MALFORMED, SetAsideReason.OUT_OF_PLACE)
 
 PAGE_ROWS = 100
 """Discarded in one transaction, which holds their lines."""
@@ -96,6 +98,5 @@ async def _let_copies_count_as_known(
         )
     }
     for letter in discarded:
-        is_decodable = letter.reason != SetAsideReason.MALFORMED
-        if is_decodable and inbox.identity_if_any(letter.message) not in waiting:
+        if letter.reason not in _NOT_THE_EVENT and inbox.identity_if_any(letter.message) not in waiting:
             await inbox.enter(connection, letter.message)

@@ -70,7 +70,7 @@ def _announcement(
         offset=message.offset,
         event_id=event_id,
         event_type=event_type,
-        reason=reason,
+        reason=reason.announced,
         error=error,
         attempts=attempts,
         set_aside_at=clock.now(),

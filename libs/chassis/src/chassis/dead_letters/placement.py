@@ -23,6 +23,7 @@ class Placement:
         behind: stand behind their line, which waits.
         settled: this very record is in the table already, waiting, replayed or discarded: nothing to do.
         no_room: their line is full; neither applied nor kept, so their offset must not pass.
+        misplaced: cannot be what they claim to be; kept apart, where they hold nobody up.
         in_use: somebody else works on their line; neither applied nor kept, to be placed again soon.
     """
 
@@ -31,6 +32,7 @@ class Placement:
     settled: list[Message] = field(default_factory=list[Message])
     no_room: list[Message] = field(default_factory=list[Message])
     in_use: list[Message] = field(default_factory=list[Message])
+    misplaced: list[Message] = field(default_factory=list[Message])
 
 
 def divide(

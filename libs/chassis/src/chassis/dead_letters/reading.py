@@ -35,7 +35,7 @@ _FIND = f"SELECT {_COLUMNS} FROM dead_letter WHERE consumer = $1 AND dead_letter
 _FIRST = f"""
 SELECT {_COLUMNS} FROM dead_letter
 WHERE consumer = $1 AND topic = $2 AND key = $3 AND status = 'waiting'
-ORDER BY id LIMIT 1
+ORDER BY reason = 'out_of_place', id LIMIT 1
 """  # noqa: S608 - a constant
 
 _LINES = """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chassis.dead_letters import recording
 from chassis.dead_letters.lines import Line, lock_lines
+from chassis.dead_letters.misplaced import assert_in_place
 from chassis.dead_letters.reading import DeadLetter, first_waiting
 from chassis.dead_letters.recording import Replaying
 from chassis.errors import FailureKind, classify, loggable
@@ -94,6 +95,7 @@ class Replayer:
         try:
             # A savepoint: what fails leaves no effect, and the line stays locked for the record of it.
             async with connection.transaction():
+                assert_in_place(letter.message)
                 await self._apply(connection, [letter.message])
                 await recording.replayed(connection, self.consumer, letter, by)
         except Exception as error:

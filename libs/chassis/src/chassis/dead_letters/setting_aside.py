@@ -1,9 +1,10 @@
 """The consumer's side: a message is kept whole and announced, later ones of its line stand behind it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chassis import inbox
-from chassis.dead_letters import bounds
+from chassis.dead_letters import bounds, misplaced
 from chassis.dead_letters.keeping import keep
 from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.losing import announce_loss
@@ -23,6 +24,7 @@ FROM unnest($2::text[], $3::bytea[]) AS line (topic, key)
 WHERE EXISTS (
     SELECT FROM dead_letter AS kept
     WHERE kept.consumer = $1 AND kept.status = 'waiting' AND kept.topic = line.topic AND kept.key = line.key
+        AND kept.reason <> 'out_of_place'
 )
 UNION ALL
 SELECT kept.topic, NULL, kept.partition, kept.record_offset, kept.record_sha256
@@ -41,6 +43,7 @@ class DeadLetters:
         consumer: the service's name; part of what makes a set-aside message unique.
         rows_per_line_max: so many messages wait in a line.
         lines_max: so many lines wait.
+        check: the service's own rule about messages that cannot be what they claim to be.
     """
 
     def __init__(
@@ -49,13 +52,24 @@ class DeadLetters:
         *,
         rows_per_line_max: int = bounds.ROWS_PER_LINE_MAX,
         lines_max: int = bounds.LINES_MAX,
+        check: misplaced.Check | None = None,
     ) -> None:
         self._consumer = consumer
         self._rows_per_line_max = rows_per_line_max
         self._lines_max = lines_max
+        self._check = check
 
     async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
-        """Divide a batch by what waits, and put behind their lines those that belong there.
+        """Keep apart what is not what it claims to be, before it takes a place anywhere. Divide the rest."""
+        found = await misplaced.find(connection, messages, self._check)
+        if not found:
+            return await self._divide(connection, messages)
+        await misplaced.keep_apart(connection, self._consumer, found)
+        placement = await self._divide(connection, [message for message in messages if message not in found])
+        return replace(placement, misplaced=list(found))
+
+    async def _divide(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+        """Split a batch by what waits, and put behind their lines those that belong there.
 
         Waiting lines are locked until COMMIT, so that no replay releases one meanwhile. What belongs to one
         that somebody else has locked is for later.

@@ -14,6 +14,7 @@ from audit.domain.storable import identifier
 
 UNREADABLE = "message.unreadable"
 LOST = "messages.lost"
+OUT_OF_PLACE = "message.out-of-place"
 IDENTITY_CONFLICT = "message.identity-conflict"
 HISTORY_CONFLICT = "status-history.conflict"
 HISTORY_GAP = "status-history.gap"
@@ -89,9 +90,17 @@ def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | 
 
 
 def unreadable_entry(
-    origin: Origin, *, error: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
+    origin: Origin,
+    *,
+    error: str,
+    key: bytes,
+    value: bytes,
+    headers: Sequence[tuple[str, bytes]],
+    event_type: str = UNREADABLE,
 ) -> Entry:
-    """The entry of a record that describes no event; its payload is the whole record, as JSON with base64.
+    """Return the entry of a record that describes no event, or one that it cannot be (`OUT_OF_PLACE`).
+
+    Its payload is the whole record, as JSON with base64.
 
     The record's place is its identity: read again, it adds nothing.
     """
@@ -101,7 +110,7 @@ def unreadable_entry(
         "value": _base64(value),
     }
     return Entry(
-        event_type=UNREADABLE,
+        event_type=event_type,
         status="failed",
         source=AUDIT,
         event_id=identifier(f"{origin.topic}/{origin.partition}/{origin.offset}"),

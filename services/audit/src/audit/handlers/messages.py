@@ -1,12 +1,13 @@
 """From a record to an entry. Every record becomes one, whatever bytes it holds."""
 
-from audit.domain.entries import Entry, entry_of, lost_entry, unreadable_entry
+from audit.domain.entries import OUT_OF_PLACE, UNREADABLE, Entry, entry_of, lost_entry, unreadable_entry
 from audit.domain.events import AUDIT, Event, Origin
 from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.trace_context import trace_id
 from contracts.dead_letters import MessagesLost
 from contracts.metadata import VERIFICATION_HEADER
+from contracts.provenance import misplacement
 
 _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
 
@@ -19,6 +20,8 @@ def read_entry(message: Message) -> Entry:
         return unreadable(message, str(error))
     if metadata.source == AUDIT:
         return unreadable(message, f"a message claims to come from {AUDIT}, which sends none of these")
+    if problem := misplacement(message.topic, metadata, message.headers):
+        return unreadable(message, problem, event_type=OUT_OF_PLACE)
     event = Event(
         id=metadata.id,
         source=metadata.source,
@@ -35,10 +38,15 @@ def read_entry(message: Message) -> Entry:
     return entry_of(event, _origin(message))
 
 
-def unreadable(message: Message, error: str) -> Entry:
-    """The entry of a record that is no event, or that could not be recorded as one."""
+def unreadable(message: Message, error: str, *, event_type: str = UNREADABLE) -> Entry:
+    """Return the entry of a record that is no event, or that could not be recorded as one."""
     return unreadable_entry(
-        _origin(message), error=error, key=message.key, value=message.value, headers=message.headers
+        _origin(message),
+        error=error,
+        key=message.key,
+        value=message.value,
+        headers=message.headers,
+        event_type=event_type,
     )
 
 

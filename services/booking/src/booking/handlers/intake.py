@@ -8,17 +8,13 @@ from collections.abc import Callable, Sequence
 from booking.adapters.stripe_events import parse_payment
 from booking.handlers.identity_conflicts import report_conflicts
 from booking.handlers.payments import Arrival, apply_payments
-from chassis.errors import MalformedMessageError
 from chassis.inbox import admit
 from chassis.messages import Message
 from chassis.postgres import Connection
-from contracts.metadata import VERIFICATION_HEADER
 from contracts.statements import Statement, stripe_statement
 from contracts.topics import WEBHOOKS_STRIPE
 
 PAYMENT_SUCCEEDED = "stripe.payment_intent.succeeded"
-
-_UNVERIFIED = b"unverified"
 
 
 async def apply(
@@ -35,10 +31,8 @@ async def apply(
         count_conflicts: told how many had the id of an event with another body.
 
     Raises:
-        MalformedMessageError: a message cannot be read, or nobody vouches for it.
+        MalformedMessageError: a message cannot be read.
     """
-    for message in messages:
-        refuse_unverified(message)
     admission = await admit(connection, messages, statement_of=_statement)
     await report_conflicts(connection, admission.conflicts)
     if count_conflicts:
@@ -46,20 +40,6 @@ async def apply(
     payments = [_arrival(message) for message in admission.fresh if _is_payment(message)]
     await apply_payments(connection, payments)
     return len(payments)
-
-
-def refuse_unverified(message: Message) -> None:
-    """Set aside what Stripe did not sign, before its event id takes the place of a true one in the inbox.
-
-    The gateway verifies Stripe always, so a record marked otherwise is a fault of ours that a person must
-    see. A record without the mark comes from another producer that may write to the topic.
-
-    Raises:
-        MalformedMessageError: a record of the Stripe topic is marked as unverified.
-    """
-    mark = dict(message.headers).get(VERIFICATION_HEADER)
-    if message.topic == WEBHOOKS_STRIPE.name and mark == _UNVERIFIED:
-        raise MalformedMessageError("an unverified Stripe event moves no money: find out who published it")
 
 
 def _statement(message: Message) -> Statement | None:

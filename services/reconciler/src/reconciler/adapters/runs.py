@@ -16,6 +16,8 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id
 """
 
+_KNOWN = "SELECT id FROM run WHERE id = ANY($1::uuid[])"
+
 # A command may also come from elsewhere than our own outbox: then it makes the row.
 _QUEUE = """
 INSERT INTO run (id, trigger, slot, requested_by, requested_at, queued_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -67,6 +69,12 @@ class RunNotOursError(Exception):
 async def insert(connection: Connection, request: Request) -> bool:
     """Enter a requested run; False if this very run was requested before."""
     return await connection.fetchval(_INSERT, *_columns(request)) is not None
+
+
+async def known(connection: Connection, run_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these runs that were requested."""
+    rows = await connection.fetch(_KNOWN, run_ids)
+    return {row["id"] for row in rows}
 
 
 async def queue(connection: Connection, request: Request, *, queued_at: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis import clock, inbox
+from chassis.dead_letters.misplaced import MisplacedMessageError
 from chassis.errors import MalformedMessageError
 from chassis.inbox import Conflict
 from chassis.messages import Message
@@ -15,6 +16,7 @@ from contracts.reconciliation import RunRequested
 from reconciler.adapters import runs
 from reconciler.domain.runs import Request
 from reconciler.domain.sightings import identity_conflict, payment_anomaly, storable
+from reconciler.handlers.commands import misplaced_commands
 from reconciler.handlers.queue import enter_reported
 
 
@@ -54,6 +56,8 @@ async def _queue_run(connection: Connection, message: Message, now: datetime) ->
     """The run may start; executing it is the job of `reconciler.jobs`, for it may take minutes."""
     command = message.payload(RunRequested)
     _check(command)
+    if problem := (await misplaced_commands(connection, [message])).get(message):
+        raise MisplacedMessageError(problem)
     request = Request(
         run_id=command.run_id,
         trigger=command.trigger,

@@ -1,0 +1,46 @@
+"""Which commands may ask for the run that they name (ALL-7)."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chassis import clock
+from chassis.errors import MalformedMessageError
+from chassis.messages import Message
+from chassis.postgres import Connection
+from contracts.catalogue import CARD_BY_MODEL
+from contracts.reconciliation import RunRequested
+from reconciler.adapters import runs
+from reconciler.domain.runs import stranger_problem
+
+RUN_REQUESTED = CARD_BY_MODEL[RunRequested].event_type
+
+
+async def misplaced_commands(connection: Connection, messages: Sequence[Message]) -> dict[Message, str]:
+    """Return the commands that claim a run id which is not theirs, each with the reason.
+
+    Schedule, API and command line enter the run before they send its command. A command from elsewhere names
+    a run that nobody entered, and must not take the id of a slot to come.
+    """
+    commands = {message: command for message in messages if (command := _read(message))}
+    if not commands:
+        return {}
+    known = await runs.known(connection, [UUID(command.run_id) for command in commands.values()])
+    now = clock.now()
+    return {
+        message: problem
+        for message, command in commands.items()
+        if UUID(command.run_id) not in known
+        and (problem := stranger_problem(command.run_id, command.trigger, command.slot, now=now))
+    }
+
+
+def _read(message: Message) -> RunRequested | None:
+    """Return the command, or None for any other message and for what cannot be read: applying it says why."""
+    try:
+        if message.metadata.type != RUN_REQUESTED:
+            return None
+        command = message.payload(RunRequested)
+        UUID(command.run_id)
+    except (MalformedMessageError, ValueError):
+        return None
+    return command

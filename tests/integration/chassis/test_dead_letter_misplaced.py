@@ -1,0 +1,55 @@
+"""Messages that are not what they claim to be: nobody waits behind them, nothing is applied (ALL-7)."""
+
+import pytest
+
+from chassis import inbox
+from chassis.dead_letters import DeadLetters, bounds, misplaced
+from chassis.dead_letters.discarding import discard_matching
+from chassis.dead_letters.reading import Filter
+from chassis.dead_letters.recording import Discarding, Replaying
+from chassis.dead_letters.replaying import Replayer
+from chassis.messages import Message
+from chassis.postgres import Connection, Database
+from contracts.metadata import MessageMetadata
+from integration.chassis.ground import SERVICE, TOPIC, Ground, record
+
+KEY = b"victim"
+
+
+def forged(event_id: str, offset: int) -> Message:
+    headers = MessageMetadata(id=event_id, source="elsewhere", type="booking.happened").to_headers()
+    return Message(TOPIC, 0, offset, KEY, b"{}", headers)
+
+
+def true(event_id: str, offset: int) -> Message:
+    return Message(TOPIC, 0, offset, KEY, b"{}", tuple(record(event_id).headers))
+
+
+async def never(_connection: Connection, _messages: object) -> int:
+    raise AssertionError("applied")
+
+
+async def test_forged_messages_hold_nobody_up_and_take_no_identity(
+    place: Ground, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(misplaced, "KEPT_MAX", 2)
+    batch = [forged("e1", 0), true("e1", 1), forged("e2", 2), forged("e3", 3)]
+    async with database.transaction() as connection:
+        placement = await DeadLetters(SERVICE).place(connection, batch)
+    assert (placement.misplaced, placement.free) == ([batch[0], batch[2], batch[3]], [batch[1]])
+    kept = await place.set_aside()
+    assert [(row["reason"], row["record_offset"]) for row in kept] == [
+        ("out_of_place", 0),
+        ("out_of_place", 2),
+    ]
+    async with database.transaction() as connection:
+        assert await bounds.lines_waiting(connection, SERVICE, up_to=9) == 0
+        later = true("e4", 4)
+        assert (await DeadLetters(SERVICE).place(connection, [later])).free == [later]
+    outcome = await Replayer(database, SERVICE, never).replay((TOPIC, KEY), Replaying("ada"))
+    assert outcome.failure is not None
+    assert outcome.failure.error.startswith("MisplacedMessageError: ce_source")
+    assert await discard_matching(database, SERVICE, Filter(), Discarding("ada", "a forgery")) == 2
+    async with database.connection() as connection:
+        identities = [inbox.identity_of(message) for message in batch]
+        assert await inbox.known(connection, identities) == {}, "the true event can still come"
