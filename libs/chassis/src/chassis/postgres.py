@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import asyncpg
@@ -9,6 +10,13 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chassis.health import Check
 from chassis.metrics import Metrics
+from chassis.postgres_sessions import (
+    CONNECT_SECONDS_MAX,
+    ServerReadOnlyError,
+    WatchedSession,
+    open_session,
+    session_of,
+)
 
 # Strings, because asyncpg's classes take their parameter in type stubs only.
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -19,7 +27,6 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 
 ACQUIRE_SECONDS_MAX = 5.0
 COMMAND_SECONDS_MAX = 30.0
-CONNECT_SECONDS_MAX = 5.0
 
 SERVER_SETTINGS: dict[str, str] = {
     "statement_timeout": "30s",
@@ -39,18 +46,23 @@ class Database:
         dsn: connection string of the service's own role.
         application_name: shown in pg_stat_activity.
         connections_max: size of the pool.
+        read_only: whether a server that takes no writes, such as a hot standby, is good enough.
     """
 
-    def __init__(self, dsn: str, *, application_name: str, connections_max: int = 10) -> None:
+    def __init__(
+        self, dsn: str, *, application_name: str, connections_max: int = 10, read_only: bool = False
+    ) -> None:
         self.name = f"postgres:{application_name}"
         self._dsn = dsn
         self._application_name = application_name
         self._connections_max = connections_max
+        self._read_only = read_only
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def start(self) -> None:
         """Open the pool and prove that the server answers."""
         if self._pool is None:
+            opening: Any = partial(open_session, read_only=self._read_only)
             self._pool = await asyncpg.create_pool(
                 self._dsn,
                 min_size=0,
@@ -59,9 +71,10 @@ class Database:
                 command_timeout=COMMAND_SECONDS_MAX,
                 max_inactive_connection_lifetime=60.0,
                 server_settings={**SERVER_SETTINGS, "application_name": self._application_name},
+                connection_class=WatchedSession,
+                connect=opening,
             )
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+        await self._prove()
 
     async def stop(self) -> None:
         """Close the pool; connections still lent are waited for."""
@@ -69,12 +82,17 @@ class Database:
             await self._pool.close()
 
     async def check(self) -> Check:
-        """Whether a connection can be had and answers."""
+        """Whether a connection can be had and answers, and takes writes unless it need not."""
         if self._pool is None:
             return Check(ok=False, detail="not connected yet")
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+        await self._prove()
         return Check(ok=True)
+
+    async def _prove(self) -> None:
+        async with self.connection() as connection:
+            # Changed by a reload of the server's settings, it changes in sessions that are open.
+            if await connection.fetchval("SHOW transaction_read_only") == "on" and not self._read_only:
+                raise ServerReadOnlyError("the server takes no writes: default_transaction_read_only is on")
 
     def measure(self, metrics: Metrics) -> None:
         """Tell how many connections of this pool are lent out, and how many it may have."""
@@ -89,11 +107,29 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """One connection, without a transaction."""
+        """One connection, without a transaction. A session that showed a failover is closed afterwards."""
         if self._pool is None:
             raise DatabaseNotReadyError("the database is not connected yet; try again in a moment")
-        async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        connection = await self._acquire(self._pool)
+        session = session_of(connection)
+        try:
             yield connection
+        except BaseException as error:
+            session.notice(error)
+            raise
+        finally:
+            if not session.is_fit:
+                session.terminate()
+            await self._pool.release(connection)
+
+    async def _acquire(self, pool: "asyncpg.Pool[asyncpg.Record]") -> "PoolConnectionProxy[asyncpg.Record]":
+        """Borrow a session that is fit. One that was found unfit after its release is closed here."""
+        while True:
+            connection = await pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
+            session = session_of(connection)
+            if session.is_fit:
+                return connection
+            session.terminate()
 
     @asynccontextmanager
     async def transaction(
@@ -108,9 +144,9 @@ class Database:
 
     async def dedicated(self, **server_settings: str) -> Session:
         """A connection outside the pool, for session locks, which a pooled one loses on release."""
-        return await asyncpg.connect(
+        return await open_session(
             self._dsn,
-            timeout=CONNECT_SECONDS_MAX,
+            read_only=self._read_only,
             command_timeout=COMMAND_SECONDS_MAX,
             server_settings={
                 **SERVER_SETTINGS,

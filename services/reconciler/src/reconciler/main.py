@@ -68,6 +68,7 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
         settings.reconciler_booking_view_dsn.get_secret_value(),
         application_name=f"{SERVICE}-booking-view",
         connections_max=VIEW_CONNECTIONS_MAX,
+        read_only=True,
     )
     return [
         database,

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-import asyncpg
-
 from chassis.logs import get_logger
 from chassis.postgres import Connection, Session
+from chassis.postgres_sessions import open_session
 
 _log = get_logger(__name__)
 
@@ -89,9 +88,8 @@ async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]
         MigrationError: an applied file has changed, or another process held the lock too long.
     """
     migrations = find_migrations(packages)
-    connection = await asyncpg.connect(
+    connection = await open_session(
         dsn,
-        timeout=10,
         command_timeout=STATEMENT_SECONDS_MAX,
         server_settings={
             "application_name": f"migrate-{owner}",
