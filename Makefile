@@ -9,6 +9,9 @@ STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
 
+# What a caller's Python path holds is none of ours; recipes that need one set their own.
+unexport PYTHONPATH PYTHONHOME
+
 .PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock openapi format setup
 
 help: ## list the targets

@@ -92,7 +92,7 @@ class Stack:
         self, name: str, *arguments: str, env: Environment | None = None, stdin: bytes | None = None
     ) -> Finished:
         """Run a command of a service to its end, e.g. `run("reconciler", "runs", "--json")`."""
-        command = [sys.executable, "-m", _SERVICES[name].package, *arguments]
+        command = [sys.executable, "-P", "-m", _SERVICES[name].package, *arguments]
         return await run(command, self.environment(env), stdin=stdin)
 
     def database(self, service: str) -> TestDatabase:

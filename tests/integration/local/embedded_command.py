@@ -11,8 +11,16 @@ from plumbline.failure import StackError
 from plumbline.services import Service
 from plumbline.up import up
 
+
+class Tiny(Service):
+    """A service of a few lines, in a folder that the test names."""
+
+    def command(self, verb: str) -> list[str]:
+        return [sys.executable, f"{os.environ['TINY_PACKAGES']}/{self.package}", verb]
+
+
 names = [word for word in sys.argv[1:] if not word.startswith("--")]
-members = tuple(Service(name, name, number, has_database=False) for number, name in enumerate(names))
+members = tuple(Tiny(name, name, number, has_database=False) for number, name in enumerate(names))
 try:
     good = asyncio.run(
         up(

@@ -35,7 +35,7 @@ class Machine:
             **os.environ,
             "PLUMBLINE_STATE": str(self.place.state),
             "PLUMBLINE_PORT_BASE": str(self.place.port_base),
-            "PYTHONPATH": os.pathsep.join([str(self.packages), os.environ.get("PYTHONPATH", "")]),
+            "TINY_PACKAGES": str(self.packages),
         }
         self._running: list[Process] = []
 

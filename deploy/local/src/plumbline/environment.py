@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from plumbline import databases
+from plumbline import databases, variables
 from plumbline.credentials import LOG_ORIGIN, Credentials
 from plumbline.place import HOST, Place
 from plumbline.services import Service
@@ -26,7 +26,6 @@ def defaults(place: Place, secrets: Credentials) -> dict[str, str]:
         "AUDIT_SIGNING_KEY_FILE": str(place.signing_key.absolute()),
         "AUDIT_CHECKPOINT_DIR": str(place.checkpoints.absolute()),
         "AUDIT_LOG_ORIGIN": LOG_ORIGIN,
-        "PYTHONUNBUFFERED": "1",
     }
 
 
@@ -43,9 +42,9 @@ def merge(
 
 
 def for_migration(service: Service, caller: Mapping[str, str], admin_dsn: str) -> dict[str, str]:
-    """What `migrate` reads: an administrator of the service's database, who becomes its owner."""
+    """Return what `migrate` reads: an administrator of the service's database, who becomes its owner."""
     string = databases.migration_string(admin_dsn, service.package)
-    return {**caller, **string}
+    return {**variables.for_migration(caller), **string}
 
 
 def secret(environ: Mapping[str, str], name: str) -> str:

