@@ -12,7 +12,7 @@ MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock openapi format setup
+.PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock openapi format setup sbom
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ lock: $(STAMP) ## resolve requirements.lock anew from the pyproject files
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-package plumbline-contracts --no-emit-package plumbline-chassis --no-emit-package plumbline-pricing \
 	  --python-version 3.11 --group dev $(MEMBERS:%=%/pyproject.toml) --output-file requirements.lock
+
+sbom: $(STAMP) ## write var/sbom.cdx.json: everything that is pinned, as CycloneDX
+	@$(BIN)/python deploy/sbom.py var/sbom.cdx.json
 
 clean: ## remove var/ and caches
 	@rm -rf var .pytest_cache .ruff_cache .hypothesis .import_linter_cache
