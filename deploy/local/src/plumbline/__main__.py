@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 
 from chassis.auth.identity import Role
+from chassis.cli import EXIT_NO, run_cli
 from chassis.terminal import printable
 from plumbline import deployment, place, status
 from plumbline import token as tokens
@@ -23,9 +23,6 @@ from plumbline.acls import acl_lines
 from plumbline.demo.command import demo, demo_console
 from plumbline.doctor import examination, patient
 from plumbline.failure import StackError
-
-EXIT_NO = 1
-EXIT_COULD_NOT = 2
 
 _HELP = """The whole of Plumbline on one machine: a real Kafka, a real PostgreSQL and the four services.
 
@@ -165,11 +162,7 @@ def apply_databases() -> None:
 def main() -> None:
     """Run a command; what it could not do is one line on standard error and exit code 2."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says stands in our one line too
-    try:
-        cli()
-    except (StackError, OSError) as error:
-        sys.stderr.write(f"plumbline: {printable(str(error))}\n")
-        sys.exit(EXIT_COULD_NOT)
+    run_cli(cli, name="plumbline", failures=[StackError])
 
 
 if __name__ == "__main__":

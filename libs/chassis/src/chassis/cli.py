@@ -6,6 +6,7 @@ Exit codes (interface.md): 0 good, 1 the answer is "no", 2 could not do it.
 import asyncio
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -13,14 +14,16 @@ import asyncpg
 import typer
 
 from chassis.addresses import check_dsn
+from chassis.command_options import OptionError, refuse_slips
 from chassis.lifecycle import Service
 from chassis.logs import configure_logs
 from chassis.migrations import MigrationError, migrate
+from chassis.output import OutputError, end_guard, guarded_output, write_error
 from chassis.postgres import DATABASE_ERRORS
 from chassis.published_secrets import find_published
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 from chassis.telemetry.spans import exporting
-from chassis.terminal import in_one_line, printable
+from chassis.terminal import in_one_line
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
@@ -63,6 +66,7 @@ def add_serve(
 
 def run_service(name: str, settings: ServiceSettings, build: Callable[[], Service]) -> int:
     """Run a service until a signal, logs and spans going where its settings say. Returns the exit code."""
+    end_guard()
     configure_logs(
         name, log_format=settings.log_format, level=settings.log_level, messages=settings.log_messages
     )
@@ -98,10 +102,28 @@ def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
         typer.echo(f"{name}: {len(applied)} migrations applied" if applied else f"{name}: up to date")
 
 
-def run_cli(cli: typer.Typer) -> None:
-    """Run a command line; what it could not do is one line on standard error and exit code 2."""
+def run_cli(cli: typer.Typer, *, name: str = "error", failures: Sequence[type[Exception]] = ()) -> None:
+    """Run a command line and end the process.
+
+    What a command could not do is one line on standard error and exit code 2: also that its output cannot be
+    written, and an error of ours, which has its traceback besides. 1 is left to the answer "no".
+
+    Args:
+        cli: the command line.
+        name: begins the line.
+        failures: further errors whose text is meant for a person.
+    """
     try:
-        cli()
-    except (CommandError, SettingsError) as error:
-        sys.stderr.write(f"error: {printable(str(error))}\n")
-        sys.exit(EXIT_COULD_NOT)
+        with guarded_output():
+            command = typer.main.get_command(cli)
+            refuse_slips(command)
+            command()
+    except (CommandError, SettingsError, OptionError, OutputError, *failures) as error:
+        write_error(f"{name}: {error}")
+    except OSError as error:
+        write_error(f"{name}: {in_one_line(error)}")
+    except Exception as error:  # noqa: BLE001 - a process ends here, and Python's exit code would be 1
+        traceback.print_exception(error)
+    else:
+        return
+    sys.exit(EXIT_COULD_NOT)

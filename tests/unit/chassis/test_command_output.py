@@ -1,0 +1,138 @@
+"""What a command could not write is one line and exit code 2: no traceback, and not the answer "no" (1)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from harness.composed import SERVICES
+
+SAMPLE = """
+import sys
+from typing import Annotated
+import typer
+from rich.console import Console
+from rich.table import Table
+from chassis.cli import CommandError, build_cli, run_cli
+from chassis.terminal import print_json
+
+cli = build_cli("sample")
+
+@cli.command()
+def answer(
+    way: str,
+    *,
+    key: str | None = None,
+    tag: Annotated[list[str] | None, typer.Option()] = None,
+    flag: bool = False,
+):
+    if way == "echo":
+        typer.echo("a line")
+    elif way == "json":
+        print_json({"a": "\\u009b2J\\x7f"})
+    elif way == "table":
+        table = Table("a")
+        table.add_row("b")
+        Console().print(table)
+    elif way == "bytes":
+        sys.stdout.buffer.write(b"x" * 100_000)
+    elif way == "letters":
+        print("\\u2500\\ud800")
+    elif way == "error":
+        typer.echo("first")
+        raise CommandError("not done")
+    elif way == "bug":
+        raise ZeroDivisionError
+    raise typer.Exit(1)
+
+run_cli(cli)
+"""
+WAYS = ("echo", "json", "table", "bytes")
+
+
+def run(*arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, **more: str) -> tuple[int, bytes, bytes]:
+    command = [sys.executable, "-c", SAMPLE, *arguments]
+    done = subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, env={**os.environ, **more}, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def assert_one_line(code: int, errors: bytes) -> None:
+    assert (code, errors.count(b"\n")) == (2, 1), errors
+    assert errors.startswith(b"error: standard output ")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_full_disk_is_one_line_and_exit_2(way: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, _, errors = run(way, stdout=full)
+    assert_one_line(code, errors)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_reader_that_has_gone_is_one_line_and_exit_2(way: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    code, _, errors = run(way, stdout=writing)
+    os.close(writing)
+    assert_one_line(code, errors)
+
+
+@pytest.mark.parametrize("package", [*SERVICES, "plumbline"])
+def test_every_command_line_is_guarded(package: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", package, "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+
+
+def test_closed_output_is_one_line_and_exit_2() -> None:
+    shell = ["sh", "-c", f'exec "{sys.executable}" -c "$0" echo >&-', SAMPLE]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, check=False)
+    assert_one_line(done.returncode, done.stderr)
+
+
+def test_nothing_can_be_written_at_all_is_exit_2() -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", SAMPLE, "echo"]
+        assert subprocess.run(command, stdout=full, stderr=full, check=False).returncode == 2
+
+
+def test_what_can_be_written_is_written_and_the_answer_is_no() -> None:
+    assert run("json") == (1, b'{"a":"\\u009b2J\\u007f"}\n', b"")
+    assert run("bytes")[:2] == (1, b"x" * 100_000)
+    assert run("letters", PYTHONIOENCODING="ascii") == (1, b"\\u2500\\ud800\n", b"")
+    assert run("error") == (2, b"first\n", b"error: not done\n")
+
+
+def test_error_of_ours_is_not_the_answer_no() -> None:
+    code, _, errors = run("bug")
+    assert code == 2
+    assert b"ZeroDivisionError" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--key", ""], "--key is empty"),
+        (["--key", " "], "--key is empty"),
+        (["--key=a", "--key", "b"], "--key is given more than once"),
+        (["--tag", "a", "--tag", ""], "--tag is empty"),
+    ],
+)
+def test_option_that_is_empty_or_given_twice_is_exit_2(arguments: list[str], told: str) -> None:
+    code, output, errors = run("echo", *arguments)
+    assert (code, output, errors.count(b"\n")) == (2, b"", 1)
+    assert told in errors.decode()
+
+
+def test_empty_argument_is_exit_2() -> None:
+    assert run("")[0] == 2
+
+
+def test_list_may_be_given_several_times_and_a_flag_too() -> None:
+    assert run("echo", "--tag", "a", "--tag", "b", "--flag", "--flag", "--key", "a")[0] == 1
