@@ -85,6 +85,7 @@ async def test_pages_hold_every_entry_once_also_while_the_log_grows(audit: Audit
         ({"booking_id": BOOKING_ID, "event_type": "booking.created", "status": "failed"}, 0),
         ({"booking_id": BOOKING_ID, "q": "PAYMENT_intent"}, 7),
         ({"booking_id": BOOKING_ID, "q": "%"}, 0),
+        ({"booking_id": BOOKING_ID, "q": "booking.created booking"}, 0),  # ends one field, begins the next
         ({"q": BOOKING_ID[-12:], "event_type": "booking.status-changed"}, 1),
         ({"booking_id": BOOKING_ID, "from": "2026-01-01T00:00:00Z", "to": "2999-01-01T00:00:00+02:00"}, 9),
         ({"booking_id": BOOKING_ID, "to": "2026-01-01T00:00:00Z"}, 0),
@@ -162,6 +163,28 @@ async def test_export_is_had_by_its_media_type_too(
     assert [json.loads(line) for line in response.text.splitlines()] == await lines(
         audit, booking_id=BOOKING_ID
     )
+
+
+async def test_export_is_whole_and_takes_no_page(audit: AuditApi) -> None:
+    for name in ("limit", "cursor"):
+        response = await audit.get("/api/event-log", format="ndjson", **{name: "7"})
+        assert (response.status_code, response.json()["errors"][0]["field"]) == (400, name)
+
+
+async def test_cursor_of_another_filter_is_refused(audit: AuditApi) -> None:
+    filters = {"booking_id": BOOKING_ID, "limit": 1}
+    cursor = (await audit.get("/api/event-log", **filters)).json()["next_cursor"]
+    assert (await audit.get("/api/event-log", **filters, cursor=cursor)).status_code == 200
+    other = await audit.get("/api/event-log", **filters, cursor=cursor, source="booking")
+    assert (other.status_code, other.json()["errors"][0]["field"]) == (400, "cursor")
+
+
+async def test_export_has_no_character_that_steers_a_terminal(audit: AuditApi) -> None:
+    subject = f"a\x7f\x9b2J{clock.new_id()}"
+    await audit.recorded(STRIPE, webhook(b"{}", subject=subject))
+    response = await audit.get("/api/event-log", format="ndjson", q=subject)
+    assert not set(response.text) & set("\x7f\x9b")
+    assert [json.loads(line)["booking_id"] for line in response.text.splitlines()] == [subject]
 
 
 async def test_export_longer_than_a_page_is_complete(audit: AuditApi) -> None:

@@ -44,6 +44,18 @@ def test_forged_position_that_the_database_cannot_hold_is_a_validation_error(key
         decode_cursor(cursor_of(key), [int, str])
 
 
+@given(st.text(), st.text())
+@example("a", "a\n")
+def test_cursor_counts_for_its_own_question_alone(one: str, other: str) -> None:
+    cursor = encode_cursor([7], ("list", one))
+    assert decode_cursor(cursor, [int], ("list", one)) == (7,)
+    for question in (("another list", one), *([("list", other)] if other != one else [])):
+        with pytest.raises(ValidationException, match="cursor"):
+            decode_cursor(cursor, [int], question)
+    with pytest.raises(ValidationException, match="cursor"):
+        decode_cursor(encode_cursor([7]), [int], ("list", one))
+
+
 @pytest.mark.parametrize("cursor", [None, ""])
 def test_no_cursor_is_the_first_page(cursor: str | None) -> None:
     assert decode_cursor(cursor, [int]) is None

@@ -9,8 +9,8 @@ import msgspec
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1
 _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
-_LEFT_BY_JSON = re.compile("[\x7f-\x9f]")
-"""JSON escapes C0 alone, and a terminal obeys C1 too."""
+# JSON escapes C0 alone, and a terminal obeys DEL and C1 too. In UTF-8 the bytes are part of nothing else.
+_LEFT_BY_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
@@ -28,12 +28,19 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
     return _CONTROLS.sub("\ufffd", _LINE_ENDS.sub(" ", text))
 
 
+def json_line(data: Any) -> bytes:
+    """Return JSON in one line, with its end, which no terminal takes for more than text."""
+    return _LEFT_BY_JSON.sub(_escape, msgspec.json.encode(data)) + b"\n"
+
+
 def print_json(data: Any) -> None:
-    """For programs: JSON in one line, which no terminal takes for more than text."""
-    text = msgspec.json.encode(data).decode()
-    line = _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    sys.stdout.buffer.write(line.encode() + b"\n")
+    """Print JSON in one line, for programs."""
+    sys.stdout.buffer.write(json_line(data))
     sys.stdout.flush()
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
 
 
 def in_one_line(error: BaseException) -> str:

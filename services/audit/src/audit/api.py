@@ -103,7 +103,7 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
                 recorded_to=recorded_to,
                 text=q,
             )
-            after = _position(cursor)
+            after = _position(cursor, wanted)
         if format_ == "ndjson" or (format_ is None and NDJSON in request.headers.get("accept", "")):
             _refuse_paging(request)
             export = await export_entries(database, wanted)
@@ -134,7 +134,7 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
 
 async def _entry_page(database: Database, wanted: Filters, after: Position | None, limit: int) -> EntryPage:
     listed = await list_entries(database, wanted, after=after, rows_max=limit + 1)
-    shown = page(listed.entries, limit=limit, key=lambda entry: entry.position.to_key())
+    shown = page(listed.entries, limit=limit, key=lambda entry: entry.position.to_key(), of=wanted)
     return {
         "items": [entry_item(entry) for entry in shown["items"]],
         "next_cursor": shown["next_cursor"],
@@ -149,8 +149,8 @@ def _refuse_paging(request: AnyRequest) -> None:
             raise InvalidRequestError(name, "an export takes none, it gives out every entry; leave it away")
 
 
-def _position(cursor: str | None) -> Position | None:
-    key = decode_cursor(cursor, (int, int))
+def _position(cursor: str | None, wanted: Filters) -> Position | None:
+    key = decode_cursor(cursor, (int, int), wanted)
     return None if key is None else Position.from_key(*key)
 
 

@@ -95,10 +95,11 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
         set_aside_before=set_aside_before,
         set_aside_since=set_aside_since,
     )
-    (after,) = decode_cursor(cursor, (int,)) or (0,)
+    question = (PATH, wanted)
+    (after,) = decode_cursor(cursor, (int,), question) or (0,)
     async with replayer.database.connection() as connection:
         found = await reading.letters(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
-    rows = page(found, limit=limit, key=lambda letter: [letter.number])
+    rows = page(found, limit=limit, key=lambda letter: [letter.number], of=question)
     return {**rows, "items": [shapes.item(letter) for letter in rows["items"]]}
 
 

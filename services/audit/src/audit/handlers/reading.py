@@ -4,14 +4,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import msgspec
-
 from audit.adapters import event_log_reading, status_history
 from audit.adapters.event_log_reading import StoredEntry
 from audit.domain.history import MISSING_VERSIONS_SHOWN_MAX, gap_free, missing_versions
 from audit.domain.query import Filters, Position
 from audit.handlers.items import TransitionItem, entry_item, transition_item
 from chassis.postgres import Connection, Database
+from chassis.terminal import json_line
 
 EXPORT_PAGE_ROWS = 1000
 _BIGINT_MAX = 2**63 - 1
@@ -99,7 +98,7 @@ async def _lines(database: Database, filters: Filters) -> AsyncGenerator[bytes]:
                 connection, filters, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
             )
         if entries:
-            yield b"".join(msgspec.json.encode(entry_item(entry)) + b"\n" for entry in entries)
+            yield b"".join(json_line(entry_item(entry)) for entry in entries)
             after = entries[-1].position
         if len(entries) < EXPORT_PAGE_ROWS:
             return

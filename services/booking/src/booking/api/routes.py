@@ -24,7 +24,7 @@ from booking.handlers.changes import StatusChange, change_booking_status
 from booking.handlers.creation import Request, create_booking
 from chassis.http import Problem
 from chassis.openapi.problems import refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, bad_cursor, decode_cursor, page
 from chassis.postgres import Database
 from contracts.ids import BookingId
 
@@ -96,11 +96,13 @@ async def list_bookings(
     cursor: FromQuery[str | None] = None,
 ) -> BookingPage:
     """One page; `next_cursor` leads to the next."""
+    question = (PATH, status, payment_status, service)
     wanted = reading.Filter(
-        status=status, payment_status=payment_status, service=service, before=_position(cursor)
+        status=status, payment_status=payment_status, service=service, before=_position(cursor, question)
     )
     records = await reading.read_bookings(database, wanted, rows_max=limit + 1)
-    shown = page([booking_answer(record) for record in records], limit=limit, key=lambda item: [item.id])
+    answers = [booking_answer(record) for record in records]
+    shown = page(answers, limit=limit, key=lambda item: [item.id], of=question)
     return {"items": shown["items"], "next_cursor": shown["next_cursor"]}
 
 
@@ -166,12 +168,13 @@ async def payments(
     cursor: FromQuery[str | None] = None,
 ) -> PaymentPage:
     """Those with an anomaly are shown, and do not count for the booking."""
+    question = (PATH, "payments", _known_form(booking_id))
     rows = await reading.read_booking_payments(
-        database, _known_form(booking_id), after=_position(cursor), rows_max=limit + 1
+        database, _known_form(booking_id), after=_position(cursor, question), rows_max=limit + 1
     )
     if rows is None:
         raise unknown_booking(booking_id)
-    shown = page(rows, limit=limit, key=lambda item: [item.id])
+    shown = page(rows, limit=limit, key=lambda item: [item.id], of=question)
     return {"items": shown["items"], "next_cursor": shown["next_cursor"]}
 
 
@@ -196,16 +199,14 @@ def _status(text: str | None) -> Status:
         raise unknown_status(text) from None
 
 
-def _position(cursor: str | None) -> BookingId | None:
+def _position(cursor: str | None, question: object) -> BookingId | None:
     """The id at which the page before ended; bookings and payments are both in order of their ids."""
-    key = decode_cursor(cursor, [str])
+    key = decode_cursor(cursor, [str], question)
     if key is None:
         return None
     position = parse_booking_id(key[0])
     if position is None:
-        raise Problem(
-            400, "invalid-request", "cursor: not one that this list gave out; leave it away to begin"
-        )
+        raise bad_cursor()
     return position
 
 

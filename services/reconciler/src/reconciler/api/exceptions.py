@@ -36,8 +36,8 @@ async def list_exceptions(
         status=chosen("status", status, EXCEPTION_STATUSES),
         severity=chosen("severity", severity, SEVERITIES),
     )
-    found = await lookups.exceptions(database, wanted, after=_position(cursor), rows_max=limit + 1)
-    rows = page(found.rows, limit=limit, key=_key)
+    found = await lookups.exceptions(database, wanted, after=_position(cursor, wanted), rows_max=limit + 1)
+    rows = page(found.rows, limit=limit, key=_key, of=("exceptions", wanted))
     return {
         "exceptions": [exception_item(row) for row in rows["items"]],
         "summary": {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity},
@@ -63,6 +63,6 @@ def _key(row: ExceptionRow) -> tuple[int, str, str]:
     return row.position.severity_rank, row.position.first_seen_at.isoformat(), row.position.exception_id
 
 
-def _position(cursor: str | None) -> Position | None:
-    key = decode_cursor(cursor, (int, str, str))
+def _position(cursor: str | None, wanted: Filter) -> Position | None:
+    key = decode_cursor(cursor, (int, str, str), ("exceptions", wanted))
     return None if key is None else Position(key[0], *place(key[1], key[2]))

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from litestar.exceptions import ValidationException
 from litestar.params import QueryParameter
 
 from chassis.http import Problem
-from chassis.paging import PAGE_ROWS_MAX
+from chassis.paging import PAGE_ROWS_MAX, bad_cursor
+from contracts.times import parse_time
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
@@ -31,12 +31,9 @@ def place(requested_at: str, identifier: str) -> tuple[datetime, str]:
     """Time and id out of a cursor.
 
     Raises:
-        ValidationException: they are none (answered as 400).
+        InvalidRequestError: they are none (answered as 400).
     """
     try:
-        moment, checked = datetime.fromisoformat(requested_at), UUID(identifier)
+        return parse_time(requested_at), str(UUID(identifier))
     except ValueError as error:
-        raise ValidationException("cursor: not one that this list gave out") from error
-    if moment.tzinfo is None:
-        raise ValidationException("cursor: not one that this list gave out")
-    return moment, str(checked)
+        raise bad_cursor() from error

@@ -49,12 +49,13 @@ async def list_runs(
     database: NamedDependency[Database], limit: Limit = PAGE_ROWS_DEFAULT, cursor: Cursor = None
 ) -> RunPage:
     """Every run that was asked for, by schedule, API or command line."""
-    position = decode_cursor(cursor, (str, str))
+    position = decode_cursor(cursor, (str, str), "runs")
     before = None if position is None else place(*position)
     rows = page(
         await lookups.runs(database, before=before, rows_max=limit + 1),
         limit=limit,
         key=lambda run: (run.requested_at.isoformat(), run.id),
+        of="runs",
     )
     return {"items": [run_item(run) for run in rows["items"]], "next_cursor": rows["next_cursor"]}
 
