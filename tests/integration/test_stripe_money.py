@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from chassis import clock
-from harness import Stack, eventually
-from integration.booking_calls import WORKED_TOTAL, BookingApi
+from harness import Infra, Stack, eventually, start_services
+from integration.booking_calls import WORKED_TOTAL, BookingApi, webhook_record
 
 
 def stripe_event(
@@ -158,3 +158,94 @@ async def test_contradiction_under_one_event_id_is_reported_once_and_applied_nev
     assert json.loads(body) == contradiction
     (found,) = await eventually(lambda: observed.exceptions(text=event["id"]))
     assert (found["type"], found["severity"]) == ("identity_conflict", "high")
+
+
+async def test_event_of_live_mode_changes_nothing_in_test_mode_and_is_reported_once(
+    observed: Observed,
+) -> None:
+    booking_id = (await observed.bookings.create())["id"]
+    event = stripe_event(booking_id, livemode=True)
+    for _ in range(3):
+        await observed.deliver(event)
+    await not_applied(observed, event, booking_id, "other_mode", "132.00 USD")
+    # Nothing of it stands in the inbox: rendered for the right mode the event is applied.
+    await observed.deliver({**event, "livemode": False})
+    await observed.bookings.when_paid(booking_id)
+
+
+async def test_event_of_a_connected_account_changes_nothing_and_is_reported_once(observed: Observed) -> None:
+    booking_id = (await observed.bookings.create())["id"]
+    event = stripe_event(booking_id, account="acct_connected")
+    for _ in range(2):
+        await observed.deliver(event)
+    await not_applied(observed, event, booking_id, "other_account", "132.00 USD")
+
+
+async def test_event_of_another_world_that_tells_of_no_money_is_skipped_without_a_word(
+    observed: Observed,
+) -> None:
+    booking_id = (await observed.bookings.create())["id"]
+    event = stripe_event(booking_id, type="price.created", livemode=True)
+    await observed.deliver(event)
+    await observed.bookings.settled(booking_id)
+    assert (await observed.entry(event_id=event["id"]))["status"] == "skipped"
+    assert await observed.entries(booking_id=booking_id, event_type="booking.payment-anomaly") == []
+
+
+async def test_thin_event_of_a_payment_is_reported_once_and_is_no_success(observed: Observed) -> None:
+    name = f"pi_{clock.new_id()}"
+    event = {
+        "id": f"evt_test_{clock.new_id()}",
+        "object": "v2.core.event",
+        "type": "v1.payment_intent.succeeded",
+        "livemode": False,
+        "created": "2026-11-20T08:00:00.000Z",
+        "context": None,
+        "related_object": {"id": name, "type": "payment_intent", "url": f"/v1/payment_intents/{name}"},
+    }
+    for _ in range(2):
+        await observed.deliver(event)
+    await observed.bookings.settled(name)
+    entry = await observed.entry(event_id=event["id"])
+    assert (entry["status"], entry["metadata"]["not_applied"]) == ("skipped", "thin_event")
+    (found,) = await eventually(lambda: observed.exceptions(text=name))
+    assert (found["type"], found["severity"]) == ("payment_anomaly", "high")
+    assert (found["title"], found["occurrences"]) == ("An unknown amount from stripe: thin event", 1)
+    assert f"names payment_intent {name}" in found["explanation"]["remarks"][0]
+
+
+async def not_applied(
+    observed: Observed, event: dict[str, Any], booking_id: str, kind: str, money: str
+) -> None:
+    """The booking is as it was; entry, anomaly and exception say why, once."""
+    await observed.bookings.settled(booking_id)
+    booking = await observed.bookings.read(booking_id)
+    assert (booking["status"], booking["payment_status"], booking["version"]) == ("pending", "unpaid", 1)
+    assert await observed.bookings.payments(booking_id) == []
+    entry = await observed.entry(event_id=event["id"])
+    assert (entry["status"], entry["metadata"]["not_applied"]) == ("skipped", kind)
+    anomaly = await observed.entry(booking_id=booking_id, event_type="booking.payment-anomaly")
+    assert (anomaly["error"], anomaly["causation_id"]) == (kind, event["id"])
+    (found,) = await eventually(lambda: observed.exceptions(text=booking_id))
+    assert (found["title"], found["occurrences"]) == (f"{money} from stripe: {kind.replace('_', ' ')}", 1)
+
+
+async def test_production_takes_live_events_and_those_of_its_own_account(
+    infra: Infra, http: httpx.AsyncClient
+) -> None:
+    settings = {"ENVIRONMENT": "production", "STRIPE_ACCOUNT": "acct_ours"}
+    async with start_services(infra, "booking", env=settings) as own:
+        bookings = BookingApi(own, http)
+        refused, ours, plain = [(await bookings.create())["id"] for _ in range(3)]
+        for booking_id, event in (
+            (refused, stripe_event(refused)),
+            (ours, stripe_event(ours, livemode=True, account="acct_ours")),
+            (plain, stripe_event(plain, livemode=True)),
+        ):
+            body = json.dumps(event).encode()
+            await bookings.publish(webhook_record(body, key=booking_id, event_id=event["id"]))
+        await bookings.when_paid(ours)
+        await bookings.when_paid(plain)
+        (anomaly,) = (await bookings.events(refused, 2))[1:]
+        assert json.loads(anomaly.value or b"")["kind"] == "other_mode"
+        assert (await bookings.read(refused))["payment_status"] == "unpaid"

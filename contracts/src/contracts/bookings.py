@@ -1,6 +1,8 @@
 """What happens to bookings (BK-12). Nothing here names a person: no phone, no e-mail, no message text."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.money import Money
 from contracts.wire import UtcDatetime, WireModel
@@ -9,9 +11,12 @@ BookingStatus = Literal["pending", "confirmed", "in_progress", "completed", "can
 PaymentStatus = Literal[
     "unpaid", "partially_paid", "paid", "overpaid", "partially_refunded", "refunded", "disputed"
 ]
-AnomalyKind = Literal[
-    "booking_cancelled", "booking_unknown", "currency_mismatch", "booking_id_missing", "payment_conflict"
-]
+ANOMALY_KINDS = (
+    "booking_cancelled", "booking_unknown", "currency_mismatch", "booking_id_missing", "payment_conflict",
+    "other_mode", "other_account", "thin_event",
+)  # fmt: skip
+# Not an enum: further kinds are added inside v1, and a consumer must take one that it does not know.
+AnomalyKind = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(ANOMALY_KINDS)})]
 
 
 class BookingCreated(WireModel):
@@ -58,7 +63,12 @@ class BookingPaymentRecorded(WireModel):
 
 
 class BookingPaymentAnomaly(WireModel):
-    """Money that fits no booking as it should: it changes no status, a person must look (BK-8)."""
+    """Money that fits no booking as it should: it changes no status, a person must look (BK-8).
+
+    `captured` is 0 of no currency (ISO 4217) where the provider did not tell an amount. Kinds other_mode and
+    other_account are events of another Stripe mode or account (BK-7a), thin_event is one that carries no
+    payment (BK-7b).
+    """
 
     booking_id: str | None
     kind: AnomalyKind

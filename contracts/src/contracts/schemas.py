@@ -80,6 +80,8 @@ def _alternative_changes(
 def _gained(old: Schema, new: Schema) -> list[str]:
     if "enum" not in old:
         return []
+    if set(old["enum"]) <= set(new.get("x-extensible-enum", ())):
+        return []  # opened on purpose: the model says that further values may come
     return sorted(str(value) for value in set(new.get("enum", ())) - set(old["enum"])) or (
         [] if "enum" in new else ["anything"]
     )

@@ -7,7 +7,7 @@ docs.stripe.com/api/events/object. Snapshot events carry their object in `data.o
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from contracts.ids import booking_reference
 
@@ -34,6 +34,10 @@ _MONEY_TYPES = frozenset(
 _MONEY_PREFIXES_V2 = ("v2.payments.", "v2.money_management.")
 
 
+NotApplied = Literal["other_mode", "other_account", "thin_event"]
+"""Why an event changes nothing, whatever it says."""
+
+
 class JsonObjectError(ValueError):
     """The bytes are no JSON object: its text says what they are."""
 
@@ -58,7 +62,7 @@ class StripeEvent:
     def account(self) -> str | None:
         """The connected account that it happened in; None where it happened in the receiver's own."""
         account = self.members.get("account")
-        return None if account in (None, "") else account if isinstance(account, str) else "?"
+        return None if account is None or account == "" else str(account)
 
     @property
     def is_thin(self) -> bool:
@@ -80,6 +84,35 @@ class StripeEvent:
         """Whether it tells that money came, failed to come, or went back (BK-7)."""
         name = (self.type or "").removeprefix(_V1_PREFIX)
         return name in _MONEY_TYPES or name.startswith(_MONEY_PREFIXES_V2)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeWorld:
+    """Whose events count (BK-7a).
+
+    Attributes:
+        is_live: whether events of live mode count, or those of test mode.
+        account: our own account, where events of connected accounts come in too.
+    """
+
+    is_live: bool
+    account: str | None
+
+    def not_applied(self, event: StripeEvent) -> NotApplied | None:
+        """Return why an event changes nothing here; None for one that may be applied.
+
+        A thin event that tells of no money is like every other event that nobody reads.
+        """
+        if event.is_live is not self.is_live:
+            return "other_mode"
+        if event.account not in {None, self.account}:
+            return "other_account"
+        return "thin_event" if event.is_thin and event.tells_of_money else None
+
+
+def stripe_world(mode: Literal["live", "test"] | None, account: str | None, environment: str) -> StripeWorld:
+    """Return the world that STRIPE_MODE, STRIPE_ACCOUNT and ENVIRONMENT name; unset, production is live."""
+    return StripeWorld((mode or ("live" if environment == "production" else "test")) == "live", account)
 
 
 def read_stripe_event(body: bytes) -> StripeEvent:

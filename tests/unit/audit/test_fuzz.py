@@ -13,7 +13,9 @@ from audit.handlers.messages import read_entry
 from chassis.messages import Message
 from contracts.catalogue import MESSAGES
 from contracts.metadata import Headers
+from contracts.stripe_events import StripeWorld
 
+WORLD = StripeWorld(is_live=False, account=None)
 OURS = ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_sequence", "ce_correlationid",
         "ce_causationid", "traceparent", "content-type", "plumbline-verification"]  # fmt: skip
 TEXTS = st.text(st.characters(), max_size=40)
@@ -64,9 +66,11 @@ def assert_storable(entry: Entry) -> None:
 @example((), b"", b"")
 def test_any_record_becomes_one_storable_entry(headers: Headers, value: bytes, key: bytes) -> None:
     message = Message("webhooks.sms.v1", 0, 7, key, value, headers)
-    entry = read_entry(message)
+    entry = read_entry(message, WORLD)
     assert_storable(entry)
-    assert entry == read_entry(message), "the same record gives the same entry, so that it is known again"
+    assert entry == read_entry(message, WORLD), (
+        "the same record gives the same entry, so that it is known again"
+    )
     assert entry.event_type in {"message.unreadable", "message.out-of-place"} or entry.body == value
 
 
@@ -76,7 +80,7 @@ def test_any_payload_of_a_known_type_becomes_a_storable_entry(event_type: str, v
     topic = next(card.topic for card in MESSAGES if card.event_type == event_type)
     source = topic.sources[0].encode()
     headers = (("ce_id", b"1"), ("ce_source", source), ("ce_type", event_type.encode()))
-    entry = read_entry(Message(topic.name, 0, 7, b"", value, headers))
+    entry = read_entry(Message(topic.name, 0, 7, b"", value, headers), WORLD)
     assert_storable(entry)
     assert entry.event_type == event_type
 
@@ -84,7 +88,7 @@ def test_any_payload_of_a_known_type_becomes_a_storable_entry(event_type: str, v
 def test_message_that_claims_to_come_from_audit_is_not_believed() -> None:
     headers = (("ce_id", b"1"), ("ce_source", b"audit"), ("ce_type", b"log.erased"))
     assert (
-        read_entry(Message("bookings.events.v1", 0, 7, b"", b"{}", headers)).event_type
+        read_entry(Message("bookings.events.v1", 0, 7, b"", b"{}", headers), WORLD).event_type
         == "message.unreadable"
     )
 

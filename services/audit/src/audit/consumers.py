@@ -14,6 +14,7 @@ from chassis.metrics import Metrics
 from chassis.postgres import Connection, Database
 from contracts.dead_letters import MessagesLost
 from contracts.reasons import SetAsideReason
+from contracts.stripe_events import StripeWorld
 from contracts.topics import TOPICS, WEBHOOK_TOPIC_PATTERN
 
 _log = get_logger(__name__)
@@ -29,9 +30,11 @@ class EventLogConsumer:
 
     Args:
         metrics: `audit_entries_total`, `audit_duplicates_total`, `audit_conflicts_total`.
+        world: whose Stripe events count (BK-7a).
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, world: StripeWorld) -> None:
+        self._world = world
         self._entries = metrics.counter("entries", "EventLog entries appended", "status")
         self._duplicates = metrics.counter("duplicates", "Messages that added nothing: known events")
         self._conflicts = metrics.counter(
@@ -40,7 +43,7 @@ class EventLogConsumer:
 
     async def append(self, connection: Connection, messages: Sequence[Message]) -> int:
         """Append a batch inside the caller's transaction. Returns how many entries that made."""
-        outcome = await append_messages(connection, messages)
+        outcome = await append_messages(connection, messages, self._world)
         self._observe(outcome)
         return len(outcome.entries)
 
@@ -76,9 +79,11 @@ class EventLogConsumer:
             _log.warning("status histories wait for a missing version", bookings=outcome.waiting)
 
 
-def build_consumer(database: Database, metrics: Metrics, *, topic_prefix: str) -> Consumer:
+def build_consumer(
+    database: Database, metrics: Metrics, *, world: StripeWorld, topic_prefix: str
+) -> Consumer:
     """The service's only consumer, not yet subscribed."""
-    log = EventLogConsumer(metrics)
+    log = EventLogConsumer(metrics, world)
     return Consumer(
         SERVICE,
         database=database,

@@ -33,7 +33,9 @@ def build(settings: AuditSettings) -> Service:
     database.measure(metrics)
     kafka = KafkaConnection.from_settings(settings)
     broker = build_broker(kafka, client_id=SERVICE)
-    consumer = build_consumer(database, metrics, topic_prefix=settings.topic_prefix)
+    consumer = build_consumer(
+        database, metrics, world=settings.stripe_world, topic_prefix=settings.topic_prefix
+    )
     consumer.subscribe(broker, pattern=TOPIC_PATTERN)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
     parts: list[Part] = [

@@ -1,5 +1,6 @@
 """Command line of booking."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,14 +10,21 @@ from booking.main import NAME, Duty, build, open_database
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.cli import CommandError, add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.commands import add_dead_letters
+from chassis.messages import Message
+from chassis.postgres import Connection
 from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
 
 _ALL = ",".join(Duty)
 
+
+async def _replay(connection: Connection, messages: Sequence[Message]) -> int:
+    return await apply(connection, messages, world=load_settings(OfflineSettings).stripe_world)
+
+
 cli = build_cli("Bookings: status history, payments, prices.")
 add_migrate(cli, NAME, packages=["chassis", "booking"])
-add_dead_letters(cli, NAME, lambda: open_database(load_settings(OfflineSettings)), apply)
+add_dead_letters(cli, NAME, lambda: open_database(load_settings(OfflineSettings)), _replay)
 add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 from booking.handlers.intake import apply
+from booking.handlers.unapplied import unapplied_counter
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
@@ -10,18 +11,24 @@ from chassis.inbox import conflict_counter
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.metrics import Metrics
 from chassis.postgres import Database
+from contracts.stripe_events import StripeWorld
 from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
 
 
 def build_consumers(
-    name: str, database: Database, connection: KafkaConnection, metrics: Metrics
+    name: str, database: Database, connection: KafkaConnection, metrics: Metrics, world: StripeWorld
 ) -> Consumers:
     """One member of the service's group, which takes the deliveries of Stripe and of the SMS provider."""
     broker = build_broker(connection, client_id=name)
     consumer = Consumer(
         name,
         database=database,
-        apply=partial(apply, count_conflicts=conflict_counter(metrics)),
+        apply=partial(
+            apply,
+            world=world,
+            count_conflicts=conflict_counter(metrics),
+            count_unapplied=unapplied_counter(metrics),
+        ),
         set_aside=DeadLetters(name),
         topic_prefix=connection.topic_prefix,
         metrics=metrics,

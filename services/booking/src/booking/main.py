@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 
 from litestar.di import Provide
 
@@ -59,13 +60,15 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
         producer = Producer(kafka, client_id=NAME, metrics=metrics)
         parts += [producer, Relay(database, producer, metrics)]
     if Duty.CONSUMERS in duties:
-        parts += [build_consumers(NAME, database, kafka, metrics), DeadLetterMeter(database, NAME, metrics)]
+        consumers = build_consumers(NAME, database, kafka, metrics, settings.stripe_world)
+        parts += [consumers, DeadLetterMeter(database, NAME, metrics)]
         parts.append(InboxRetention(database, settings.inbox_retention, metrics))
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
+    replay = partial(apply, world=settings.stripe_world)
     lifecycle = Lifecycle(settings, [*auth.parts, *parts], health)
     app = build_app(
         title="Plumbline booking",
-        handlers=[*ROUTES, dead_letter_routes(NAME, apply)] if Duty.API in duties else (),
+        handlers=[*ROUTES, dead_letter_routes(NAME, replay)] if Duty.API in duties else (),
         health=health,
         metrics=metrics,
         guard=auth.guard,

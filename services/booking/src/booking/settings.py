@@ -1,5 +1,6 @@
 """What booking reads from its environment."""
 
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
@@ -7,9 +8,28 @@ from pydantic import Field, field_validator
 from chassis.addresses import Dsn
 from chassis.inbox_retention import InboxSettings
 from chassis.settings import ServiceSettings
+from contracts.stripe_events import StripeWorld, stripe_world
 
 
-class BookingSettings(InboxSettings):
+class StripeSettings(ServiceSettings):
+    """Whose Stripe events count (BK-7a)."""
+
+    stripe_mode: Literal["live", "test"] | None = Field(
+        None, description="events of this mode count; unset: live in production, else test"
+    )
+    stripe_account: str | None = Field(
+        None,
+        pattern="^acct_[A-Za-z0-9]+$",
+        description="our own account, where events of connected ones come too",
+    )
+
+    @property
+    def stripe_world(self) -> StripeWorld:
+        """Whose events count."""
+        return stripe_world(self.stripe_mode, self.stripe_account, self.environment)
+
+
+class BookingSettings(InboxSettings, StripeSettings):
     """Settings of booking, besides those of every service."""
 
     booking_postgres_dsn: Dsn
@@ -29,8 +49,8 @@ class BookingSettings(InboxSettings):
         return name
 
 
-class OfflineSettings(ServiceSettings):
-    """Enough for the commands that only look at booking's own database."""
+class OfflineSettings(StripeSettings):
+    """Enough for the commands that only need booking's own database."""
 
     kafka_bootstrap: str = ""
     booking_postgres_dsn: Dsn

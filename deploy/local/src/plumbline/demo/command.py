@@ -24,6 +24,8 @@ _SETTINGS = {
     "AUTH_MODE": "off",
     "ENABLE_WEBHOOK_VALIDATION": "true",
     "ENVIRONMENT": "development",
+    "STRIPE_ACCOUNT": "",
+    "STRIPE_MODE": "test",
     "TOPIC_PREFIX": "",
 }
 """The demo shows the system as it is meant to run: nothing unsigned gets in."""

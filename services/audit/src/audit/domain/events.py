@@ -30,6 +30,7 @@ class Event:
 
     Attributes:
         verification: what the gateway says of a webhook's signature; None for everything else.
+        not_applied: why a webhook changes nothing in any service; None where it may.
         trace_id: of the trace that it was handled in, 32 hexadecimal digits; None where it carries none.
     """
 
@@ -44,6 +45,7 @@ class Event:
     verification: str | None
     body: bytes
     trace_id: str | None = None
+    not_applied: str | None = None
 
     @property
     def is_webhook(self) -> bool:

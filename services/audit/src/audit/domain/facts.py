@@ -147,10 +147,11 @@ def facts_of(event: Event) -> Facts:
 def _facts_of_webhook(event: Event) -> Facts:
     """A delivery. Its subject is a booking's id, or else the provider's object, which is no UUID (GW-10)."""
     subject = event.subject
+    told = {"verification": event.verification, "not_applied": event.not_applied}
     return Facts(
-        "success",
+        "skipped" if event.not_applied else "success",
         booking_id=booking_id_of(subject) if subject else None,
-        metadata={"verification": event.verification} if event.verification else {},
+        metadata={name: value for name, value in told.items() if value},
     )
 
 

@@ -13,6 +13,7 @@ from audit.domain.renderings import has_statement, is_rendering
 from audit.handlers.messages import read_entry
 from chassis.messages import Message
 from chassis.postgres import Connection
+from contracts.stripe_events import StripeWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Outcome:
     waiting: list[str]
 
 
-async def append_messages(connection: Connection, messages: Sequence[Message]) -> Outcome:
+async def append_messages(connection: Connection, messages: Sequence[Message], world: StripeWorld) -> Outcome:
     """Append one entry per message that is new, inside the caller's transaction."""
-    return await append_entries(connection, [read_entry(message) for message in messages])
+    return await append_entries(connection, [read_entry(message, world) for message in messages])
 
 
 async def append_entries(connection: Connection, entries: Sequence[Entry]) -> Outcome:

@@ -8,12 +8,14 @@ from chassis.trace_context import trace_id
 from contracts.dead_letters import MessagesLost
 from contracts.metadata import VERIFICATION_HEADER
 from contracts.provenance import misplacement
+from contracts.stripe_events import JsonObjectError, NotApplied, StripeWorld, read_stripe_event
+from contracts.topics import WEBHOOKS_STRIPE
 
 _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
 
 
-def read_entry(message: Message) -> Entry:
-    """The entry of a message, or of the fact that it cannot be read."""
+def read_entry(message: Message, world: StripeWorld) -> Entry:
+    """Return the entry of a message, or of the fact that it cannot be read."""
     try:
         metadata = message.metadata
     except MalformedMessageError as error:
@@ -33,9 +35,20 @@ def read_entry(message: Message) -> Entry:
         causation_id=metadata.causation_id,
         verification=_VERIFICATIONS.get(dict(message.headers).get(VERIFICATION_HEADER, b"")),
         body=message.value,
+        not_applied=_not_applied(message, world),
         trace_id=trace_id(message.traceparent) if message.traceparent else None,
     )
     return entry_of(event, _origin(message))
+
+
+def _not_applied(message: Message, world: StripeWorld) -> NotApplied | None:
+    """Why a Stripe event changes nothing here, by the same rule as in booking (BK-7a, BK-7b)."""
+    if message.topic != WEBHOOKS_STRIPE.name:
+        return None
+    try:
+        return world.not_applied(read_stripe_event(message.value))
+    except JsonObjectError:
+        return None
 
 
 def unreadable(message: Message, error: str, *, event_type: str = UNREADABLE) -> Entry:

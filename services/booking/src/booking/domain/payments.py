@@ -22,6 +22,14 @@ class Anomaly(StrEnum):
     PAYMENT_CONFLICT = "payment_conflict"
 
 
+class NotApplied(StrEnum):
+    """Why an event that tells of money changes nothing, whatever it says (`contracts.stripe_events`)."""
+
+    OTHER_MODE = "other_mode"
+    OTHER_ACCOUNT = "other_account"
+    THIN_EVENT = "thin_event"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """Money that a provider captured.
@@ -63,7 +71,7 @@ class PaymentAnomaly:
     booking_id: BookingId | None
     sequence: int | None
     payment: Payment
-    kind: Anomaly
+    kind: Anomaly | NotApplied
     explanation: str
 
 

@@ -6,12 +6,15 @@ Further event types and inbound SMS join here; until then they are admitted and 
 from collections.abc import Callable, Sequence
 
 from booking.adapters.stripe_events import parse_payment
+from booking.domain.payments import NotApplied
 from booking.handlers.identity_conflicts import report_conflicts
 from booking.handlers.payments import Arrival, apply_payments
+from booking.handlers.unapplied import Unapplied, find_unapplied, report_unapplied
 from chassis.inbox import admit
 from chassis.messages import Message
 from chassis.postgres import Connection
 from contracts.statements import Statement, stripe_statement
+from contracts.stripe_events import StripeWorld
 from contracts.topics import WEBHOOKS_STRIPE
 
 PAYMENT_SUCCEEDED = "stripe.payment_intent.succeeded"
@@ -21,25 +24,40 @@ async def apply(
     connection: Connection,
     messages: Sequence[Message],
     *,
+    world: StripeWorld,
     count_conflicts: Callable[[float], None] | None = None,
+    count_unapplied: Callable[[NotApplied], None] | None = None,
 ) -> int:
     """Apply a batch inside the caller's transaction. Returns how many payments it had.
 
     Args:
         connection: in a transaction.
         messages: in order.
+        world: whose events count (BK-7a).
+        count_unapplied: told why an event counts for nothing.
         count_conflicts: told how many had the id of an event with another body.
 
     Raises:
         MalformedMessageError: a message cannot be read.
     """
-    admission = await admit(connection, messages, statement_of=_statement)
+    unapplied = [found for message in messages if (found := _unapplied(message, world))]
+    await report_unapplied(connection, unapplied)
+    if count_unapplied:
+        for each in unapplied:
+            count_unapplied(each.reason)
+    left = {each.message for each in unapplied}
+    ours = [message for message in messages if message not in left]
+    admission = await admit(connection, ours, statement_of=_statement)
     await report_conflicts(connection, admission.conflicts)
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
     payments = [_arrival(message) for message in admission.fresh if _is_payment(message)]
     await apply_payments(connection, payments)
     return len(payments)
+
+
+def _unapplied(message: Message, world: StripeWorld) -> Unapplied | None:
+    return find_unapplied(message, world) if message.topic == WEBHOOKS_STRIPE.name else None
 
 
 def _statement(message: Message) -> Statement | None:

@@ -58,7 +58,7 @@ def _new_payments(events: Sequence[PaymentEvent]) -> list[NewPayment]:
         match event:
             case PaymentRecorded(payment=payment, booking_id=booking_id):
                 new.append(NewPayment(payment, booking_id, None))
-            case PaymentAnomaly(kind=kind, payment=payment, booking_id=booking_id) if (
+            case PaymentAnomaly(kind=Anomaly() as kind, payment=payment, booking_id=booking_id) if (
                 kind is not Anomaly.PAYMENT_CONFLICT
             ):
                 new.append(NewPayment(payment, booking_id, kind))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contracts.currencies import NO_CURRENCY
 from contracts.money import Money
 from reconciler.domain.cancelled import HeldMoney
 from reconciler.domain.classify import DriftClass, Severity, severity_of
@@ -116,16 +117,18 @@ def payment_anomaly(
     *, booking_id: str | None, kind: str, provider: str, payment_id: str, captured: Money, explanation: str
 ) -> Sighting:
     """Money that fits no booking as it should (BK-8); the provider's payment is the identity."""
+    is_told = captured.currency != NO_CURRENCY
+    money = str(captured) if is_told else "An unknown amount"
     return Sighting(
         type="payment_anomaly",
         booking_id=None if booking_id is None else storable(booking_id),
         drift_class=None,
         severity=severity_of(captured.amount, captured.currency),
-        title=storable(f"{captured} from {provider}: {kind.replace('_', ' ')}"),
+        title=storable(f"{money} from {provider}: {kind.replace('_', ' ')}"),
         fingerprint=_digest(["payment_anomaly", kind, provider, payment_id]),
         explanation={
             "currency": storable(captured.currency),
-            "totals": _totals(None, None, captured.amount),
+            "totals": _totals(None, None, captured.amount if is_told else None),
             "lines": [],
             "kind": kind,
             "provider": storable(provider),

@@ -1,0 +1,91 @@
+"""What an event that is not applied claims, for the person who has to look: read leniently, never refused."""
+
+from booking.adapters.stripe_amounts import AmountError, from_stripe
+from booking.domain.payments import NotApplied, Payment, PaymentAnomaly
+from booking.domain.text import storable
+from contracts.currencies import NO_CURRENCY
+from contracts.ids import id_or_digest
+from contracts.money import Money
+from contracts.stripe_events import JsonObject, StripeEvent, referenced_booking
+
+PROVIDER = "stripe"
+
+_AMOUNTS = ("amount_received", "amount_total", "amount_paid", "amount_refunded", "amount")
+"""Members that tell an amount, the one that says most about money that moved first."""
+_AMOUNT_MAX = 10**15
+_CURRENCY_LETTERS = 3
+
+
+def claim_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentAnomaly:
+    """Return the anomaly that reports an event: what it claims, why it counts for nothing, what to do."""
+    subject = event.subject or event.related
+    reference = referenced_booking(subject)
+    payment = Payment(
+        provider=PROVIDER,
+        payment_id=_id(_payment_id(subject) or event_id),
+        booking_reference=None if reference is None else _id(reference),
+        captured=_captured(subject),
+        event_id=storable(event_id),
+    )
+    return PaymentAnomaly(
+        booking_id=None,
+        sequence=None,
+        payment=payment,
+        kind=kind,
+        explanation=storable(_explain(event, kind)),
+    )
+
+
+def _explain(event: StripeEvent, kind: NotApplied) -> str:
+    name = _short(event.type)
+    match kind:
+        case NotApplied.OTHER_MODE:
+            mode, other = ("live", "test") if event.is_live else ("test", "live")
+            return (
+                f"{name} is an event of {mode} mode, and {other} mode counts here: nothing was applied. Take"
+                f" this address out of the endpoints of {mode} mode, or set STRIPE_MODE={mode} and send the"
+                " event again"
+            )
+        case NotApplied.OTHER_ACCOUNT:
+            account = _short(event.account)
+            return (
+                f"{name} happened in the connected account {account}, which is not ours: nothing was applied."
+                f" If it is, set STRIPE_ACCOUNT={account} and send the event again"
+            )
+        case NotApplied.THIN_EVENT:
+            related = " ".join(_short(event.related.get(name)) for name in ("type", "id"))
+            return (
+                f"{name} is a thin event, it names {related} and carries no payment: nothing was applied. Add"
+                " a webhook endpoint with payload style snapshot for this type, and look in Stripe what was"
+                " paid"
+            )
+
+
+def _payment_id(subject: JsonObject) -> str | None:
+    for name in ("id",) if subject.get("object") == "payment_intent" else ("payment_intent", "id"):
+        found = subject.get(name)
+        if isinstance(found, str) and found:
+            return found
+    return None
+
+
+def _captured(subject: JsonObject) -> Money:
+    """The amount that is told, in ISO minor units; none of no currency where none can be read."""
+    currency = subject.get("currency")
+    amounts = [amount for name in _AMOUNTS if type(amount := subject.get(name)) is int]
+    if isinstance(currency, str) and amounts and 0 <= amounts[0] <= _AMOUNT_MAX:
+        code = currency.upper()
+        if len(code) == _CURRENCY_LETTERS and code.isascii() and code.isalpha():
+            try:
+                return from_stripe(amounts[0], code)
+            except AmountError:
+                pass
+    return Money(0, NO_CURRENCY)
+
+
+def _short(text: object) -> str:
+    return id_or_digest(text) if isinstance(text, str) else "an unnamed object"
+
+
+def _id(text: str) -> str:
+    return id_or_digest(storable(text))
