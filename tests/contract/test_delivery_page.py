@@ -16,7 +16,7 @@ from faults.rows import ROWS
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/delivery.md").read_text()
 STOPPED = (ROOT / "deploy/runbooks/consumer-stopped.md").read_text()
-UNITS = {"": 1, "s": 1, "days": 1, "KiB": 2**10, "MiB": 2**20}
+UNITS = {"": 1, "s": 1, "ms": 1e-3, "days": 1, "KiB": 2**10, "MiB": 2**20}
 HOURS_PER_DAY = 24
 
 

@@ -1,6 +1,5 @@
-"""A transaction that fails at its COMMIT leaves nothing behind; two at once wait for each other (BK-11)."""
+"""A transaction that fails at its COMMIT leaves nothing behind; the second of two comes again (BK-11)."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -8,15 +7,13 @@ import asyncpg
 import pytest
 
 from booking.api.bodies import NewBooking
-from booking.domain.payments import Payment
 from booking.domain.statuses import Actor, Status
 from booking.handlers.changes import StatusChange, change_booking_status
 from booking.handlers.creation import Request, create_booking
-from booking.handlers.payments import Arrival, apply_payments
+from booking.handlers.intake import apply
+from chassis.messages import KeysInUseError, Message
 from chassis.postgres import Connection, Database
-from contracts.metadata import MessageMetadata
-from contracts.money import Money
-from harness import Infra, TestDatabase, eventually, start_services
+from harness import Infra, TestDatabase, start_services
 from integration import booking_calls
 
 ADA = Actor("ada", is_operator=True)
@@ -29,9 +26,6 @@ CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE ON booking
 """
 _FAIL_NO_MORE = "DROP FUNCTION fail() CASCADE"
 _LEFT = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM status_transition)"
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 @pytest.fixture(scope="module")
@@ -86,24 +80,16 @@ async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_t
     made = await create_booking(database, new_booking(), time_zone="America/Chicago")
 
     async def pay(connection: Connection, event_id: str) -> None:
-        payment = Payment(
-            provider="stripe",
-            payment_id="pi_1",
-            booking_reference=made.booking.id,
-            captured=Money(booking_calls.WORKED_TOTAL, "USD"),
-            event_id=event_id,
-        )
-        cause = MessageMetadata(id=event_id, source="stripe", type=booking_calls.SUCCEEDED)
-        await apply_payments(connection, [Arrival(payment, cause)])
+        record = booking_calls.payment_record(made.booking.id, payment_id="pi_1", event_id=event_id)
+        message = Message(booking_calls.STRIPE, 0, 0, record.key or b"", record.value or b"", record.headers)
+        await apply(connection, [message])
 
-    async def pay_again() -> None:
-        async with database.transaction() as connection:
-            await pay(connection, "second")
-
-    async with database.transaction() as connection:
-        await pay(connection, "first")
-        second = asyncio.create_task(pay_again())
-        await eventually(lambda: sql.fetchval(_WAITING))
-    await second
+    async with database.transaction() as first:
+        await pay(first, "first")
+        with pytest.raises(KeysInUseError, match="row of booking"):
+            async with database.transaction() as second:
+                await pay(second, "second")
+    async with database.transaction() as third:
+        await pay(third, "second")
     paid = await sql.fetch("SELECT captured FROM payment WHERE booking_id = $1", made.booking.id)
     assert [row["captured"] for row in paid] == [booking_calls.WORKED_TOTAL]

@@ -119,7 +119,7 @@ class Member:
 
     def holds_anything(self) -> bool:
         core = self.consumer._core
-        return any(map(len, core._queues.values())) or bool(core._held or core._judged or core._narrow)
+        return any(map(len, core._queues.values())) or bool(core._held or core._narrow)
 
     # --- the client, as the shell knows it ---------------------------------------------------
 

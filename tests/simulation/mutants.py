@@ -17,7 +17,7 @@ SEEDS = 10_000
 SECONDS_MAX = 20
 """A fault that lets a world spin for so long is seen too."""
 
-CORE, QUEUES, SHELL = (f"chassis.consuming.{name}" for name in ("core", "queues", "shell"))
+BLAME, CORE, QUEUES, SHELL = (f"chassis.consuming.{name}" for name in ("blame", "core", "queues", "shell"))
 PLACEMENT = "chassis.dead_letters.placement"
 STORE, KAFKA = (f"simulation.{name}" for name in ("store", "kafka"))
 SURVIVED = "NOT SEEN"
@@ -38,25 +38,47 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "applied before it is placed": (
         SHELL,
-        "await self._apply(connection, placement.free) if placement.free else 0",
-        "await self._apply(connection, messages)",
+        "                placement = await self._store.place(connection, messages)\n"
+        "                effects = await self._apply(connection, placement.free) if placement.free else 0\n",
+        "                placement = await self._store.place(connection, messages)\n"
+        "                effects = await self._apply(connection, messages)\n",
     ),
     "shell forgets those without room": (SHELL, "no_room=placement.no_room,", "no_room=(),"),
     "shell forgets those in use": (SHELL, "in_use=placement.in_use,", "in_use=(),"),
     "shell takes a full table for a kept message": (
         SHELL,
-        "self._core.set_aside(step, kept=kept,",
-        "self._core.set_aside(step, kept=True,",
+        "self._core.set_aside(step, kind, kept=kept,",
+        "self._core.set_aside(step, kind, kept=True,",
     ),
     "a failed batch counts as applied": (
         SHELL,
-        "self._core.failed(step, classify(error), describe(error), time.monotonic())",
-        "self._core.applied(step, effects=len(messages), now=time.monotonic())",
+        "self._core.failed(step, kind, describe(error), now)",
+        "self._core.applied(Apply(step.entries), effects=1, now=now)",
     ),
     "every failure is the message's": (
         SHELL,
-        "classify(error), describe",
-        "classify(ValueError()), describe",
+        "kind, now = classify(error), time",
+        "kind, now = classify(ValueError()), time",
+    ),
+    "set aside for what the store does": (
+        SHELL,
+        "                    kind = classify(error)\n",
+        "                    kind = FailureKind.SUSPECT\n",
+    ),
+    "set aside without being tried again": (
+        SHELL,
+        "                        effects = await self._apply(connection, placement.free) if placement.free else 0\n",
+        "                        raise ValueError(entry.error)\n",
+    ),
+    "last attempt without a savepoint": (
+        SHELL,
+        "                    async with connection.transaction():  # a savepoint: the lock outlives what fails\n",
+        "                    if True:\n",
+    ),
+    "last attempt before what waits is looked at": (
+        SHELL,
+        "                placement = await self._store.place(connection, [message])\n",
+        "                placement = Placement(free=[message])\n",
     ),
     "what was fetched reaches the next assignment": (KAFKA, "if generation == self.generation:", "if True:"),
     "outcome counts whatever the epoch": (CORE, "queue.epoch == entry.epoch and ", ""),
@@ -76,20 +98,24 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "        self.position = max(self.position or 0, entry.message.offset + 1)\n        while self._entries and",
     ),
     "key not held": (QUEUES, "waiting.add(entry.message.key)", "pass"),
-    "judged without proof": (CORE, "self._successes > entry.successes_before", "True"),
-    "transient failures are judged": (CORE, "if kind is FailureKind.TRANSIENT:", "if False:"),
+    "blamed without proof": (BLAME, "    if entry.others_applied:\n", "    if True:\n"),
+    "who meets a lock passes": (
+        CORE,
+        "            self._put_off(entry, what, now)\n",
+        "            self._settle(entry)\n",
+    ),
     "narrowed entries are done": (
         CORE,
-        "            self._narrow = entries\n",
-        "            self._narrow = entries\n            self._settle(entries[-1])\n",
+        "        self._narrow = entries\n",
+        "        self._narrow = entries\n        self._settle(entries[-1])\n",
     ),
-    "set aside without room passes": (CORE, "        if kept:\n", "        if True:\n"),
+    "set aside without room passes": (CORE, "        if not kept:\n", "        if False:\n"),
     "without room passes": (CORE, "if id(entry.message) in left:", "if False:"),
     "in use passes": (CORE, "elif id(entry.message) in later:", "elif False:"),
     "not set aside, but passes": (
         CORE,
-        '        self._error = f"cannot set a message aside: {error}"\n',
-        "        for verdict in self._judged:\n            self._settle(verdict.entry)\n        self._judged = []\n",
+        '        entry.error, entry.is_unkept = f"cannot set a message aside: {error}", True\n',
+        "        self._settle(entry)\n",
     ),
     "a duplicate is proof": (STORE, "return len(tx.effects)", "return len(messages)"),
     "paused for ever": (CORE, "elif queue.paused and used <= RESUME_SHARE_MAX:", "elif False:"),
@@ -101,8 +127,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "no inbox": (STORE, "if m.value not in store.inbox}", "}"),
     "inbox row outside the transaction": (
         STORE,
-        "        tx.effects.append(message)",
-        "        tx.effects.append(message)\n        store.inbox[message.value] = time.monotonic()",
+        '        store.strike("no effects")\n',
+        '        store.strike("no effects")\n        store.inbox[message.value] = time.monotonic()\n',
     ),
     "effects without waiting for the other transaction": (
         STORE,

@@ -8,19 +8,24 @@ from random import Random
 
 import asyncpg
 
+from chassis.consuming.limits import LOCK_MILLISECONDS_MAX
 from chassis.dead_letters.placement import Placement, divide, identity_of
-from chassis.messages import Message
+from chassis.messages import KeysInUseError, Message
 
+Io = Callable[[], Awaitable[None]]
 IDLE_SECONDS_MAX = 2.0
 """The server ends a transaction that says nothing for so long."""
-LOCK_SECONDS_MAX = 1.0
 LATENCY_SECONDS_MAX = 0.1
+REFUSALS = ("42501", "42P01", "23505", "25006", "28P01")
+"""Rights, schema, a sequence that is behind, read-only, login: SQLSTATEs of a store that fails as a whole."""
 
 
 @dataclass(eq=False)
 class Letter:
     message: Message
     status: str = "waiting"
+    is_cause: bool = False
+    """It failed by itself, and does not only stand behind another."""
     looked_at: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - this world's clock
     """When what is said of it was read: whatever was applied before must have been seen."""
 
@@ -33,7 +38,7 @@ class Store:
         self.effects: list[Message] = []
         self.letters: list[Letter] = []
         self.needless: list[Letter] = []
-        """Kept although applied before, or beyond what a line takes."""
+        """Kept although applied before, or beyond what a line takes, or without an attempt that failed."""
         self.locks: dict[tuple[str, bytes], Transaction] = {}
         self.rows_max, self.lines_max = rng.choice([(1_000, 1_000), (3, 2)])
         self.mishap_share = rng.choice([0.0, 0.01, 0.05])
@@ -48,6 +53,11 @@ class Store:
     def waiting(self, key: bytes | None = None) -> list[Letter]:
         return [e for e in self.letters if e.status == "waiting" and key in (None, e.message.key)]
 
+    def strike(self, what: str, error: Exception | None = None) -> None:
+        """Fail with this error, or refuse as a whole, at the times at which the world says so."""
+        if self.suffers(what):
+            raise error or asyncpg.PostgresError.new({"C": self.rng.choice(REFUSALS), "M": "refused"})
+
     def mishap(self) -> bool:
         return self.rng.random() < self.mishap_share
 
@@ -55,7 +65,7 @@ class Store:
         return self.rng.random() * LATENCY_SECONDS_MAX
 
     @asynccontextmanager
-    async def transaction(self, who: str, io: Callable[[], Awaitable[None]]) -> "AsyncGenerator[Transaction]":
+    async def transaction(self, who: str, io: Io) -> "AsyncGenerator[Transaction]":
         """As `chassis.postgres.Database.transaction`."""
         await io()  # a connection
         tx = Transaction(self, io)
@@ -73,12 +83,25 @@ class Store:
 class Transaction:
     """Reads what is committed at the time, keeps its writes to itself until COMMIT."""
 
-    def __init__(self, store: Store, io: Callable[[], Awaitable[None]]) -> None:
-        self.store, self._io = store, io
+    def __init__(self, store: Store, io: Io) -> None:
+        self.store, self._io, self._lock_seconds_max = store, io, 1.0
         self.used_at = time.monotonic()
-        self.effects: list[Message] = []
-        self.letters: list[Letter] = []
-        self.replayed: list[Letter] = []
+        self.effects, self.failed = list[Message](), list[Message]()
+        self.letters, self.replayed = list[Letter](), list[Letter]()
+
+    @asynccontextmanager
+    async def transaction(self) -> "AsyncGenerator[None]":
+        """A savepoint."""
+        effects = [*self.effects]
+        try:
+            yield
+        except Exception:
+            self.effects = effects
+            raise
+
+    async def execute(self, _: str) -> None:
+        """SET LOCAL lock_timeout."""
+        self._lock_seconds_max = LOCK_MILLISECONDS_MAX / 1000
 
     async def statement(self) -> None:
         """The server is asked something: there may be no answer."""
@@ -94,7 +117,7 @@ class Transaction:
         wanted, began_at = {(what, key) for key in keys}, time.monotonic()
         await self.statement()
         while not all(map(self._is_free, wanted)):
-            if time.monotonic() - began_at > LOCK_SECONDS_MAX:
+            if time.monotonic() - began_at > self._lock_seconds_max:
                 raise asyncpg.LockNotAvailableError("lock not available")
             await self.statement()
         self.store.locks |= dict.fromkeys(wanted, self)
@@ -111,6 +134,12 @@ class Transaction:
     def _is_free(self, name: tuple[str, bytes]) -> bool:
         holder = self.store.locks.get(name, self)
         return holder is self or holder.is_over()
+
+    def keep(self, letter: Letter) -> None:
+        self.store.strike("no letters")
+        self.letters.append(letter)
+        if letter.is_cause and letter.message not in self.failed:
+            self.store.needless.append(letter)
 
     async def commit(self) -> None:
         await self.statement()
@@ -132,12 +161,16 @@ async def apply(tx: Transaction, messages: Sequence[Message]) -> int:
     await tx.lock("key", (message.key for message in messages))
     await tx.statement()
     fresh = {m.value: m for m in reversed(messages) if m.value not in store.inbox}
+    if locked := [message for message in messages if message.key == b"k0"]:
+        store.strike("row locked", KeysInUseError(locked, "row locked"))
+        store.strike("row locked unseen", asyncpg.LockNotAvailableError("lock not available"))
+        store.strike("sticking", asyncpg.QueryCanceledError("statement time-out"))
     for message in [m for m in messages if fresh.get(m.value) is m]:
-        if store.suffers("sticking") and message.key == b"k0":
-            raise asyncpg.QueryCanceledError("statement time-out")
-        if store.suffers("everything fails") or message.value in poison:
-            raise poison.get(message.value, KeyError("everything"))
         tx.effects.append(message)
+        if store.suffers("everything fails") or message.value in poison:
+            tx.failed.append(message)
+            raise poison.get(message.value, KeyError("everything"))
+        store.strike("no effects")
     return len(tx.effects)  # a duplicate proves nothing about the handlers
 
 
@@ -157,21 +190,26 @@ async def place(tx: Transaction, messages: Sequence[Message]) -> Placement:
         is_applied=lambda message: message.value in store.inbox,
         in_use={(topic, key) for topic, key in lines if key not in locked},
     )
-    tx.letters += map(Letter, placement.behind)
+    for message in placement.behind:
+        tx.keep(Letter(message))
     return placement
+
+
+async def lock(tx: Transaction, message: Message) -> None:
+    await tx.lock("line", [message.key])
 
 
 async def set_aside(tx: Transaction, message: Message, **_: object) -> bool:
     """As `chassis.dead_letters.setting_aside`: False if there is no room; one applied meanwhile is done."""
     store = tx.store
-    await tx.lock("line", [message.key])
     await tx.statement()
     kept = identity_of(message) in {identity_of(letter.message) for letter in store.letters}
     if kept or message.value in store.inbox:
         return True
     others = {letter.message.key for letter in store.waiting()} - {message.key}
     has_room = len(store.waiting(message.key)) < store.rows_max and len(others) < store.lines_max
-    tx.letters += [Letter(message)] if has_room else []
+    if has_room:
+        tx.keep(Letter(message, is_cause=True))
     return has_room
 
 

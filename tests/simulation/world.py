@@ -21,6 +21,7 @@ TROUBLE_SECONDS = 12.0
 """Messages come and things go wrong for so long; then operators replay what waits."""
 SETTLED_SECONDS_MAX = 120.0
 """By then everything is done, or the world is stuck."""
+LOCKS, REFUSALS = ["sticking", "row locked", "row locked unseen"], ["outage", "no effects", "no letters"]
 DRAIN, DRAIN_SECONDS = "chassis.consuming.shell.DRAIN_SECONDS_MAX", (20.0, 0.05)
 """As it is, and so short that a step in hand mostly outlives it."""
 
@@ -90,7 +91,7 @@ class World:
     def _plan_trouble(self, rng: Random) -> None:
         mended_at = rng.uniform(2, TROUBLE_SECONDS)
         self.store.windows.append(("poison", 0, mended_at))
-        for what in rng.choices(["outage", "sticking", "everything fails"], k=rng.choice([0, 0, 1])):
+        for what in rng.choices([*LOCKS, *REFUSALS, "everything fails"], k=rng.choice([0, 1])):
             begins, seconds_max = rng.uniform(0, TROUBLE_SECONDS - 4), 4 if what == "everything fails" else 8
             self.store.windows.append((what, begins, begins + rng.uniform(0.1, seconds_max)))
         if rng.random() < 0.5:  # who is stopped now knows of poison that is none when it goes on
@@ -169,8 +170,7 @@ class World:
         assert not missing, f"lost: {sorted(missing)}"
         came, wanted = self._by_key(effects), self._by_key(sent)
         assert came == wanted, f"order: {came}, not {wanted}"
-        at_fault = {e.message.key for e in letters if e.message.value in self.store.poison}
-        blameless = {e.message.value for e in letters if e.message.key not in at_fault}
+        blameless = {e.message.value for e in letters if e.is_cause} - {*self.store.poison}
         assert not blameless, f"set aside without fault: {sorted(blameless)}"
         assert not self.store.needless, f"kept needlessly: {self.store.needless}"
         came_back = self.never.intersection((message.partition, message.offset) for message in effects)

@@ -112,6 +112,6 @@ async def test_headers_that_nobody_can_read_stop_nothing(ground: Ground) -> None
     assert sorted(await ground.effects()) == ["e1", "e2"]
     rows = await ground.set_aside()
     assert sorted((row["key"], row["reason"], row["attempts"]) for row in rows) == [
-        (b"k2", "malformed", 1),
-        (b"k3", "malformed", 1),
+        (b"k2", "malformed", 2),
+        (b"k3", "malformed", 2),
     ]

@@ -56,7 +56,7 @@ async def test_poison_is_set_aside_its_key_waits_in_order_and_others_flow(ground
     waiting = [read_metadata(unpack_headers(row["headers"])).id for row in rows]
     assert waiting == [f"sick:{number}" for number in range(1, 6)]
     assert [row["reason"] for row in rows] == ["bug", *["behind_another"] * 4]
-    assert rows[0]["attempts"] >= Limits().bug_attempts_max
+    assert rows[0]["attempts"] >= Limits().suspect_attempts_max
     assert {row["attempts"] for row in rows[1:]} == {0}
     assert {(row["consumer"], row["topic"], row["key"], row["status"]) for row in rows} == {
         (SERVICE, TOPIC, b"sick", "waiting")
@@ -129,7 +129,7 @@ async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: 
     trouble = Trouble(serialization_failure(), "e1")
     await ground.topic.publish_all([record(f"e{number}") for number in range(5)])
     async with Member(ground, before=trouble).running() as member:
-        await eventually(lambda: trouble.failed > Limits().bug_attempts_max + 2, seconds=20)
+        await eventually(lambda: trouble.failed > Limits().suspect_attempts_max + 2, seconds=20)
         check = await member.consumer.check()
         assert not check.ok
         assert "could not serialize access" in check.detail

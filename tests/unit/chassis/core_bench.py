@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from chassis.consuming.core import Core
-from chassis.consuming.limits import Limits
+from chassis.consuming.limits import LOCK_MILLISECONDS_MAX, Limits
 from chassis.consuming.queues import Place
 from chassis.consuming.steps import Apply, SetAside, Step, Wait
 from chassis.errors import FailureKind
@@ -29,6 +29,8 @@ class Bench:
         fails: the kind of failure of a message, None if it can be applied.
         full: offsets for which there is no room.
         in_use: keys whose line somebody else works on.
+        locked: keys whose row somebody else has locked, as a handler finds out beforehand.
+        locked_unseen: keys on whose row a transaction waits in vain.
         has_effects: whether what is applied has an effect.
         keeps: whether setting aside works; None lets it fail.
         batches: offsets of every batch tried.
@@ -40,6 +42,8 @@ class Bench:
         self.fails: Callable[[Message], FailureKind | None] = lambda _: None
         self.full: Collection[int] = ()
         self.in_use: Collection[bytes] = ()
+        self.locked: Collection[bytes] = ()
+        self.locked_unseen: Collection[bytes] = ()
         self.has_effects = True
         self.keeps: bool | None = True
         self.applied: list[int] = []
@@ -60,7 +64,7 @@ class Bench:
         if isinstance(step, Apply):
             self.settle_batch(step)
         elif isinstance(step, SetAside):
-            self.settle_verdict(step)
+            self.settle_last_attempt(step)
         elif step.until is not None:
             assert step.until > self.now, "it would spin"
             self.now = step.until
@@ -74,6 +78,13 @@ class Bench:
         in_use = [one for one in step.messages if one.key in self.in_use]
         no_room = [one for one in step.messages if one.offset in self.full]
         free = [one for one in step.messages if one not in in_use and one not in no_room]
+        if named := [one for one in free if one.key in self.locked]:
+            self.core.failed(step, FailureKind.BUSY, "row locked", self.now, in_use=named)
+            return
+        if any(one.key in self.locked_unseen for one in free):
+            self.now += LOCK_MILLISECONDS_MAX / 1000
+            self.core.failed(step, FailureKind.BUSY, "row locked", self.now)
+            return
         kinds = [kind for one in free if (kind := self.fails(one))]
         if kinds:
             self.core.failed(step, kinds[0], kinds[0].name, self.now)
@@ -82,13 +93,21 @@ class Bench:
         effects = len(free) * self.has_effects
         self.core.applied(step, effects=effects, no_room=no_room, in_use=in_use, now=self.now)
 
-    def settle_verdict(self, step: SetAside) -> None:
-        if self.keeps is None:
-            self.core.not_set_aside(step, "database away", self.now)
-            return
-        if self.keeps:
-            self.set_aside.append(step.entry.message.offset)
-        self.core.set_aside(step, kept=self.keeps, now=self.now)
+    def settle_last_attempt(self, step: SetAside) -> None:
+        """Try the message once more, and keep it if it fails by itself."""
+        self.now += 0.01
+        message = step.entry.message
+        self.batches.append([message.offset])
+        kind = self.fails(message)
+        if kind is None:
+            self.applied.append(message.offset)
+            self.core.applied(Apply([step.entry]), effects=int(self.has_effects), now=self.now)
+        elif self.keeps is None or not kind.may_set_aside:
+            self.core.failed(step, FailureKind.STORE if kind.may_set_aside else kind, "not kept", self.now)
+        else:
+            if self.keeps:
+                self.set_aside.append(message.offset)
+            self.core.set_aside(step, kind, kept=self.keeps, now=self.now)
 
     def run(self, seconds_max: float = 600.0) -> None:
         """Until there is nothing to do, or time is over."""

@@ -71,13 +71,14 @@ class ConsumingModel(RuleBasedStateMachine):
             assert not waits, "a message before another of its key"
         if isinstance(step, SetAside):
             counts = self.failures[step.entry.place, step.entry.message.offset]
-            assert len(counts) >= LIMITS.bug_attempts_max
+            assert len(counts) + 1 >= LIMITS.suspect_attempts_max
             lone = min(LIMITS.lone_attempts_max, LIMITS.unproven_attempts_max)
-            assert counts[-1] > counts[0] or len(counts) >= lone, "judged without proof"
+            has_proof = self.successes > counts[0] or len(counts) + 1 >= lone
+            assert has_proof, "about to be set aside without proof"
 
     @precondition(lambda self: isinstance(self.in_hand, Apply))
     @rule(
-        kind=st.sampled_from([None, None, FailureKind.BUG, FailureKind.TRANSIENT]),
+        kind=st.sampled_from([None, None, FailureKind.SUSPECT, FailureKind.STORE, FailureKind.BUSY]),
         keys_in_use=st.sampled_from(["", "", "a", "ab"]),
         has_effect=st.booleans(),
     )
@@ -92,10 +93,11 @@ class ConsumingModel(RuleBasedStateMachine):
             self._finish(done)
             self.core.applied(step, effects=effects, in_use=in_use, now=self.now)
         else:
-            if len(step.entries) == 1 and kind is FailureKind.BUG and not self.is_stale:
+            if len(step.entries) == 1 and kind is FailureKind.SUSPECT and not self.is_stale:
                 one = step.messages[0]
                 self.failures.setdefault(((one.topic, one.partition), one.offset), []).append(self.successes)
-            self.core.failed(step, kind, "failed", self.now)
+            named = [m for m in step.messages if kind is FailureKind.BUSY and m.key.decode() in keys_in_use]
+            self.core.failed(step, kind, "failed", self.now, in_use=named)
 
     @precondition(lambda self: isinstance(self.in_hand, SetAside))
     @rule(kept=st.sampled_from([True, False, None]))
@@ -103,11 +105,11 @@ class ConsumingModel(RuleBasedStateMachine):
         step, self.in_hand = self.in_hand, None
         assert isinstance(step, SetAside)
         if kept is None:
-            self.core.not_set_aside(step, "away", self.now)
+            self.core.failed(step, FailureKind.STORE, "away", self.now)
             return
         if kept:
             self._finish([step.entry.message])
-        self.core.set_aside(step, kept=kept, now=self.now)
+        self.core.set_aside(step, FailureKind.SUSPECT, kept=kept, now=self.now)
 
     @invariant()
     def offsets_never_pass_an_undone_message(self) -> None:
@@ -133,7 +135,7 @@ class ConsumingModel(RuleBasedStateMachine):
                 self.now = step.until
             elif isinstance(step, SetAside):
                 self._finish([step.entry.message])
-                self.core.set_aside(step, kept=True, now=self.now)
+                self.core.set_aside(step, FailureKind.SUSPECT, kept=True, now=self.now)
             else:
                 self._finish(step.messages)
                 self.core.applied(step, effects=len(step.entries), no_room=[], now=self.now)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CoordinatorNotAvailableError
@@ -47,8 +48,8 @@ class Divided:
     """A store that says where each message of a batch belongs, and a database without transactions."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[None]:
-        yield
+    async def transaction(self) -> AsyncGenerator[AsyncMock]:
+        yield AsyncMock()
 
     async def place(self, _: Connection, messages: Sequence[Message]) -> Placement:
         free, no_room, in_use, settled = messages

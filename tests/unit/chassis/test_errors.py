@@ -1,4 +1,4 @@
-"""Which failures can pass by themselves: decided by SQLSTATE and by the kind of error (design rule 6)."""
+"""Whose fault a failure is: decided by SQLSTATE, constraint and kind of error (design rule 6)."""
 
 import socket
 from contextlib import suppress
@@ -9,12 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.broker_errors import BrokerUnavailableError
-from chassis.errors import FailureKind, MalformedMessageError, classify, loggable
+from chassis.errors import (
+    FailureKind,
+    MalformedMessageError,
+    RefusedDataError,
+    busy_with,
+    classify,
+    data_constraints,
+    loggable,
+)
+from chassis.messages import KeysInUseError, waiting_for_locks
 from chassis.postgres import DatabaseNotReadyError, is_transient
+from unit.chassis.core_bench import message
 
 TRANSIENT_ERRORS = [
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
     asyncpg.ConnectionFailureError(),
+    asyncpg.InvalidPasswordError(),
+    asyncpg.InvalidAuthorizationSpecificationError("role is not permitted to log in"),
     asyncpg.SerializationError(),
     asyncpg.DeadlockDetectedError(),
     asyncpg.TooManyConnectionsError(),
@@ -22,7 +34,6 @@ TRANSIENT_ERRORS = [
     asyncpg.AdminShutdownError(),
     asyncpg.CannotConnectNowError(),
     asyncpg.QueryCanceledError(),
-    asyncpg.LockNotAvailableError(),
     asyncpg.ReadOnlySQLTransactionError(),
     asyncpg.IdleInTransactionSessionTimeoutError(),
     asyncpg.InterfaceError("connection is closed"),
@@ -34,16 +45,26 @@ TRANSIENT_ERRORS = [
     DatabaseNotReadyError(),
     BrokerUnavailableError(),
 ]
-LASTING_ERRORS = [
-    asyncpg.UniqueViolationError(),
+STORE_ERRORS = [
+    *TRANSIENT_ERRORS,
+    asyncpg.UniqueViolationError("of a sequence that is behind"),
     asyncpg.ForeignKeyViolationError(),
     asyncpg.CheckViolationError(),
     asyncpg.NotNullViolationError(),
     asyncpg.InsufficientPrivilegeError(),
     asyncpg.UndefinedTableError(),
     asyncpg.PostgresSyntaxError(),
+    asyncpg.InvalidCatalogNameError(),
+    asyncpg.InvalidCachedStatementError(),
+    asyncpg.RaiseError("of a trigger that somebody added"),
+    asyncpg.StringDataRightTruncationError(),
+    asyncpg.InternalServerError(),
+    MemoryError(),
+]
+SUSPECT_ERRORS = [
     asyncpg.CharacterNotInRepertoireError(),
     asyncpg.NumericValueOutOfRangeError(),
+    asyncpg.ProgramLimitExceededError("index row size 2800 exceeds btree version 4 maximum 2704"),
     asyncpg.DataError("invalid input for query argument $1"),
     ValueError(),
     KeyError(),
@@ -54,15 +75,19 @@ LASTING_ERRORS = [
 
 
 @pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=lambda e: type(e).__name__)
-def test_fault_of_connection_load_or_timing_is_tried_again(error: Exception) -> None:
+def test_caller_may_try_again_after_a_fault_of_connection_load_or_timing(error: Exception) -> None:
     assert is_transient(error)
-    assert classify(error) is FailureKind.TRANSIENT
 
 
-@pytest.mark.parametrize("error", LASTING_ERRORS, ids=lambda e: type(e).__name__)
-def test_fault_of_data_or_code_is_not_tried_for_ever(error: Exception) -> None:
+@pytest.mark.parametrize("error", STORE_ERRORS, ids=lambda e: type(e).__name__)
+def test_what_the_database_does_as_a_whole_is_no_fault_of_a_message(error: Exception) -> None:
+    assert classify(error) is FailureKind.STORE
+
+
+@pytest.mark.parametrize("error", SUSPECT_ERRORS, ids=lambda e: type(e).__name__)
+def test_fault_of_data_or_code_makes_a_message_a_suspect(error: Exception) -> None:
     assert not is_transient(error)
-    assert classify(error) is FailureKind.BUG
+    assert classify(error) is FailureKind.SUSPECT
 
 
 def test_message_that_cannot_be_decoded_is_malformed() -> None:
@@ -72,10 +97,44 @@ def test_message_that_cannot_be_decoded_is_malformed() -> None:
 @given(state=st.from_regex(r"\A[0-9A-Z]{5}\Z"))
 def test_unknown_sqlstate_is_judged_by_its_class(state: str) -> None:
     error = asyncpg.PostgresError()
-    error.sqlstate = state
-    lasting_class = state[:2] not in {"08", "40", "53", "57"}
+    vars(error)["sqlstate"] = state
     named = state in {"55P03", "25006", "25P03", "25P04"}
-    assert is_transient(error) == (not lasting_class or named)
+    assert is_transient(error) == (named or state[:2] in {"08", "28", "40", "53", "57"})
+    is_data = state[:2] in {"22", "54"} and state != "22001"
+    assert classify(error) is (FailureKind.SUSPECT if is_data else FailureKind.STORE)
+
+
+def test_data_error_that_a_function_of_somebody_else_raises_is_the_store_s() -> None:
+    error = asyncpg.NumericValueOutOfRangeError("no")
+    error.context = "PL/pgSQL function refuse() line 2 at RAISE\nSQL statement"
+    assert classify(error) is FailureKind.STORE
+
+
+def test_constraint_that_the_handler_names_is_the_message_s_and_no_other_is() -> None:
+    def violated(name: str) -> Exception:
+        error = asyncpg.CheckViolationError()
+        error.constraint_name = name
+        with pytest.raises(Exception) as raised, data_constraints("payment_captured_check"):  # noqa: PT011
+            raise error
+        return raised.value
+
+    chosen = violated("payment_captured_check")
+    assert isinstance(chosen, RefusedDataError)
+    assert classify(chosen) is FailureKind.SUSPECT
+    assert classify(violated("payment_pkey")) is FailureKind.STORE
+
+
+def test_lock_that_cannot_be_had_names_its_relation_and_its_message() -> None:
+    error = asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
+    error.context = 'while inserting index tuple (0,1) in relation "exception"'
+    one = message(1)
+    with pytest.raises(KeysInUseError) as raised, waiting_for_locks(one):
+        raise error
+    assert raised.value.messages == [one]
+    for each in (error, raised.value):
+        assert classify(each) is FailureKind.BUSY
+        assert busy_with(each) == "row of exception locked by another session"
+        assert is_transient(each)
 
 
 def _raised(error: Exception) -> Exception:

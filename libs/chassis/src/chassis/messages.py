@@ -3,15 +3,17 @@
 import hashlib
 from base64 import b64decode, b64encode
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Protocol, TypeVar
 
+import asyncpg
 import msgspec
 from pydantic import ValidationError
 
 from chassis import trace_context
-from chassis.errors import MalformedMessageError
+from chassis.errors import BusyError, MalformedMessageError, busy_with
 from chassis.postgres import Connection
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
 from contracts.wire import WireModel
@@ -140,6 +142,32 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<Message {self.topic}/{self.partition}@{self.offset}>"
+
+
+class KeysInUseError(BusyError):
+    """Rows that some messages of a batch need are locked by another session; the others can be applied.
+
+    Args:
+        messages: of the batch, whose keys are to be put off.
+        what: which rows, in words for a person, such as "row of inbox locked by another session".
+    """
+
+    def __init__(self, messages: Sequence[Message], what: str) -> None:
+        super().__init__(what)
+        self.messages = messages
+
+
+@contextmanager
+def waiting_for_locks(message: Message) -> Generator[None]:
+    """Let a wait for a lock that lasts too long name the message that the block is about.
+
+    Raises:
+        KeysInUseError: it did; the others of the batch can be applied without this one.
+    """
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise KeysInUseError([message], busy_with(error)) from error
 
 
 Apply = Callable[[Connection, Sequence[Message]], Awaitable[int]]

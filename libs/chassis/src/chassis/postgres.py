@@ -163,16 +163,16 @@ class DatabaseNotReadyError(ConnectionError):
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 """What a query can raise: for command lines, which say it in one line."""
 
-_TRANSIENT_CLASSES = ("08", "40", "53", "57")
+_TRANSIENT_CLASSES = ("08", "28", "40", "53", "57")
 _TRANSIENT_STATES = ("55P03", "25006", "25P03", "25P04")
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again can help: the fault lies in connection, load or timing, not in the data.
+    """Whether a caller may try again: the fault lies in connection, load or timing, not in the data.
 
-    SQLSTATE classes 08 (connection), 40 (serialization, deadlock), 53 (resources), 57 (operator
-    intervention: shutdown, time-out), and 55P03 (lock not available), 25006 (read-only after a failover),
-    25P03 and 25P04 (the transaction took too long, as after a paused process).
+    SQLSTATE classes 08 (connection), 28 (the service's own login), 40 (serialization, deadlock),
+    53 (resources), 57 (operator intervention: shutdown, time-out), and 55P03 (lock not available), 25006
+    (read-only after a failover), 25P03 and 25P04 (the transaction took too long, as after a paused process).
     """
     if isinstance(error, asyncpg.PostgresError):
         state: Any = error.sqlstate

@@ -52,6 +52,10 @@ class EventLogConsumer:
         del connection
         return Placement(free=list(messages))
 
+    async def lock(self, connection: Connection, message: Message) -> None:
+        """Nothing waits here that somebody else could work on."""
+        del connection, message
+
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
     ) -> bool:

@@ -1,6 +1,7 @@
 """The breaker: many failures stop a consumer instead of draining its topics into the dead letters. Pure."""
 
 from collections import deque
+from math import inf
 
 from chassis.consuming.limits import Limits, probe_seconds
 
@@ -57,8 +58,13 @@ class Breaker:
             self._probes = 0
             self._probe_at = now + probe_seconds(0)
 
-    def probe_failed(self, now: float) -> None:
-        """The probe failed like those before it: wait longer for the next."""
+    def probe_failed(self, now: float, *, seconds_max: float = inf) -> None:
+        """Wait longer for the next probe than for the one that has just failed.
+
+        Args:
+            now: on a monotonic clock, in seconds.
+            seconds_max: but no longer than this.
+        """
         if self._probe_at is not None:
             self._probes += 1
-            self._probe_at = now + probe_seconds(self._probes)
+            self._probe_at = now + min(probe_seconds(self._probes), seconds_max)

@@ -2,13 +2,14 @@
 
 The shell asks for a step, takes it, and tells the outcome. Time comes in as an argument.
 
-* **Batch, then narrow.** A batch is applied in one transaction. If it fails for a reason that may lie in a
-  message, its halves are tried until the one message is found: that costs a few transactions, not one a
-  message.
-* **Held, then judged.** A message that fails alone is held: the later ones of its key wait behind it, all
-  others flow while it is tried again. It is set aside only when another message was applied between two of
-  its failures, because only then the fault is its own; or, after minutes, when others at least passed. What
-  cannot be decoded needs no such proof.
+* **Batch, then narrow.** A batch is applied in one transaction. If it fails, its halves are tried until the
+  one message is found: that costs a few transactions, not one a message.
+* **Held.** A message that fails alone is held: the later ones of its key wait behind it, all others flow
+  while it is tried again.
+* **Store.** What the database does as a whole is waited for, and never counted against a message.
+* **Busy.** A message whose row or key another session has locked is put off, with its key and nobody else.
+* **Set aside.** Only what cannot be decoded, and what failed by itself while others were applied, and only by
+  an attempt that fails just then, in the transaction that sets it aside.
 * **Breaker.** When message after message fails, nothing is set aside and nothing is tried but a probe now and
   then, each time another message where there is one, until one succeeds.
 * **Epochs.** A step's outcome counts for a message only while its partition is assigned as it was then.
@@ -17,17 +18,21 @@ The shell asks for a step, takes it, and tells the outcome. Time comes in as an 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 
+from chassis.consuming.blame import is_to_blame
 from chassis.consuming.breaker import Breaker
-from chassis.consuming.limits import IN_USE_SECONDS, Limits, back_off_seconds
+from chassis.consuming.limits import STORE_PROBE_SECONDS_MAX, Limits, back_off_seconds, in_use_seconds
 from chassis.consuming.queues import Entry, PartitionQueue, Place, Standing
 from chassis.consuming.steps import Apply, Flow, SetAside, Step, Wait
 from chassis.errors import FailureKind
 from chassis.messages import Message
-from contracts.reasons import SetAsideReason
 
 RESUME_SHARE_MAX = 0.5
 """A paused partition is resumed when no more of its share is in use: not at once, or it would flutter."""
+
+
+KEY_IN_USE = "another session works on the dead letters of its key"
 
 
 class Core:
@@ -42,20 +47,15 @@ class Core:
         self._queues: dict[Place, PartitionQueue] = {}
         self._epoch = 0
         self._breaker = Breaker(self._limits)
+        # One of these is known to fail.
         self._narrow: list[Entry] = []
-        """One of these is known to fail."""
         self._held: list[Entry] = []
-        self._judged: list[SetAside] = []
         self._batch_messages_max = self._limits.batch_messages_max
+        # A message that waits for the store or for another session has just been tried again.
         self._is_others_turn = False
-        """A message that was put off has just been tried again."""
-        self._setbacks = 0
-        """Failures in a row for passing reasons."""
+        self._setbacks = 0  # failures of the store in a row
         self._not_before = 0.0
-        self._successes = 0
-        self._passed = 0
-        """Messages applied or passed over, with or without effect."""
-        self._blamed_unproven = False
+        self._is_unproven_used = False  # a message was set aside without proof since the last success
         self._error = ""
 
     # --- what Kafka does ---------------------------------------------------------------------
@@ -86,7 +86,7 @@ class Core:
         return queue is not None and queue.note_read(offset)
 
     def flow(self) -> Flow:
-        """Which partitions are to pause, and which may send again, since this was last asked."""
+        """Return which partitions are to pause, and which may send again, since this was last asked."""
         share_bytes = self._limits.buffer_bytes_max // max(1, len(self._queues))
         pause: list[Place] = []
         resume: list[Place] = []
@@ -117,20 +117,21 @@ class Core:
     # --- what to do --------------------------------------------------------------------------
 
     def next_step(self, now: float) -> Step:
-        """What to do at this time (monotonic, in seconds)."""
+        """Return what to do at this time (monotonic, in seconds)."""
         if now < self._not_before:
             return Wait(self._not_before)
-        for verdict in self._judged:
-            if verdict.entry.retry_at <= now and self._is_open_to(verdict.entry, now):
-                return verdict
+        for entry in self._held:
+            if entry.kind is FailureKind.MALFORMED and entry.retry_at <= now and self._is_open_to(entry, now):
+                return SetAside(entry)
         if self._breaker.is_open:
             return self._probe(now)
         if self._narrow:
             return Apply(self._narrow[: max(1, len(self._narrow) // 2)])
         held = self._longest_held(now)
-        due = Apply([held]) if held is not None and held.retry_at <= now else None
+        due = self._attempt(held) if held is not None and held.retry_at <= now else None
         if held is not None and due is not None and not self._is_others_turn:
-            self._is_others_turn = not held.attempts  # many that are put off must not keep the others out
+            # Many that wait must not keep out what can be applied.
+            self._is_others_turn = held.kind in (FailureKind.BUSY, FailureKind.STORE)
             return due
         self._is_others_turn = False
         batch = self._batch(now)
@@ -141,15 +142,21 @@ class Core:
         return {place: queue.first_undone() for place, queue in self._queues.items()}
 
     def trouble(self, now: float) -> str:
-        """What keeps this consumer from its work, in a line; empty when nothing does."""
-        halted = [f"{topic}/{number}" for (topic, number), q in self._queues.items() if q.halted_until > now]
+        """Return in a line what keeps this consumer from its work; empty when nothing does."""
         if self._breaker.is_open and self._queues:
             return f"stopped by its breaker, probing: {self._error}"
+        halted = [f"{topic}/{number}" for (topic, number), q in self._queues.items() if q.halted_until > now]
         if halted:
             return f"no room for more dead letters, paused: {', '.join(sorted(halted))}"
-        sticking = any(entry.attempts > self._limits.lone_attempts_max for entry in self._held)
-        sticking |= any(verdict.entry.retry_at > now for verdict in self._judged)
-        return self._error if self._setbacks or sticking else ""
+        if self._setbacks:
+            return self._error
+        tries_max = self._limits.lone_attempts_max
+        return next((e.error for e in self._held if e.is_unkept or e.attempts > tries_max), "")
+
+    def in_use(self, now: float, *, seconds_min: float) -> list[Entry]:
+        """Return the messages that have waited so long for another session, the longest first."""
+        waiting = [e for e in self._held if e.in_use and now - e.in_use_since >= seconds_min]
+        return sorted(waiting, key=lambda entry: entry.in_use_since)
 
     # --- what came of it ---------------------------------------------------------------------
 
@@ -162,7 +169,7 @@ class Core:
         in_use: Collection[Message] = (),
         now: float,
     ) -> None:
-        """A batch is committed in the database.
+        """A batch is committed in the database; or the attempt of one that else would have been set aside.
 
         Args:
             step: what was applied.
@@ -173,50 +180,65 @@ class Core:
         """
         self._setbacks, self._not_before = 0, 0.0
         self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
-        if effects:
-            self._successes += effects
-            self._blamed_unproven = False
-            self._breaker.succeeded(effects)
         left, later = {id(message) for message in no_room}, {id(message) for message in in_use}
         passed = len(step.entries) - len(left) - len(later)
-        self._passed += passed
+        if effects:
+            self._succeeded(effects)
         self._breaker.passed(max(0, passed - effects))
+        for entry in self._held:
+            if entry.failures:
+                entry.others_applied |= effects > 0
+                entry.others_passed |= passed > 0
         if later:
             self._breaker.probe_failed(now)
         for entry in step.entries:
             if id(entry.message) in left:
                 self._halt(entry, now)
             elif id(entry.message) in later:
-                self._put_off(entry, now)
+                self._put_off(entry, KEY_IN_USE, now)
             else:
                 self._settle(entry)
         self._narrow = [] if left else [e for e in self._narrow if e.standing is Standing.QUEUED]
 
-    def failed(self, step: Apply, kind: FailureKind, error: str, now: float) -> None:
-        """A batch was rolled back."""
+    def failed(
+        self,
+        step: Apply | SetAside,
+        kind: FailureKind,
+        error: str,
+        now: float,
+        *,
+        in_use: Collection[Message] = (),
+    ) -> None:
+        """A step was rolled back.
+
+        Args:
+            step: which one.
+            kind: of the error.
+            error: in a line.
+            now: monotonic, in seconds.
+            in_use: of a failure of kind BUSY, the messages whose rows are locked; empty where nobody knows.
+        """
+        if kind is FailureKind.BUSY:
+            self._met_lock(step.entries, in_use, error, now)
+            return
         self._error = error
-        entries = [entry for entry in step.entries if self._is_current(entry)]
-        if kind is FailureKind.TRANSIENT:
-            self._set_back(entries, now)
+        current = [entry for entry in step.entries if self._is_current(entry)]
+        if isinstance(step, SetAside):
+            self._not_set_aside(step.entry, error, now)
         elif len(step.entries) > 1:
-            self._narrow = entries
-            self._batch_messages_max = max(1, len(step.entries) // 2)
-        elif entries:
-            self._failed_alone(entries[0], kind, error, now)
+            if kind is not FailureKind.STORE or not self._waits_for_store(now):
+                self._narrow_down(current)
+        elif current:
+            self._failed_alone(current[0], kind, error, now)
 
-    def set_aside(self, step: SetAside, *, kept: bool, now: float) -> None:
-        """A message was set aside; or it was not, because there is no room for it."""
+    def set_aside(self, step: SetAside, kind: FailureKind, *, kept: bool, now: float) -> None:
+        """The message failed once more and was set aside; or it was not, because there is no room for it."""
         self._setbacks, self._not_before = 0, 0.0
-        self._judged = [verdict for verdict in self._judged if verdict is not step]
-        if kept:
-            self._settle(step.entry)
-        else:
+        if not kept:
             self._halt(step.entry, now)
-
-    def not_set_aside(self, step: SetAside, error: str, now: float) -> None:
-        """Setting aside failed: what is not kept does not pass. Other keys go on meanwhile."""
-        self._error = f"cannot set a message aside: {error}"
-        step.entry.retry_at = now + self._limits.halt_seconds
+            return
+        self._is_unproven_used |= kind is FailureKind.SUSPECT and not step.entry.others_applied
+        self._settle(step.entry)
 
     # --- choosing ----------------------------------------------------------------------------
 
@@ -253,7 +275,7 @@ class Core:
 
     def _longest_held(self, now: float) -> Entry | None:
         """Of the held messages the one to be tried next."""
-        ready = (entry for entry in self._held if self._is_open_to(entry, now) and not self._is_judged(entry))
+        ready = (entry for entry in self._held if self._is_open_to(entry, now))
         return min(ready, key=lambda entry: entry.retry_at, default=None)
 
     def _next_time(self, now: float) -> float | None:
@@ -262,77 +284,89 @@ class Core:
         times += [queue.halted_until for queue in self._queues.values() if queue.halted_until > now]
         return min(times, default=None)
 
-    # --- judging -----------------------------------------------------------------------------
-
-    def _set_back(self, entries: Sequence[Entry], now: float) -> None:
-        """The reason passes by itself: later, with less at a time, and past the one that sticks."""
-        self._setbacks += 1
-        self._not_before = now + back_off_seconds(self._setbacks)
-        sticks = self._setbacks >= self._limits.transient_attempts_max
-        if sticks:
-            self._batch_messages_max, self._narrow = max(1, len(entries) // 2), []
-        if len(entries) == 1 and (sticks or entries[0].standing is Standing.HELD):
-            entries[0].attempts += 1
-            self._hold(entries[0], self._not_before)  # after the wait others come first
+    # --- failures ----------------------------------------------------------------------------
 
     def _failed_alone(self, entry: Entry, kind: FailureKind, error: str, now: float) -> None:
+        is_first_met = entry.standing is Standing.QUEUED and not self._breaker.is_open
+        if kind is FailureKind.STORE and is_first_met and self._waits_for_store(now):
+            return
         entry.attempts += 1
-        entry.failures += 1
-        entry.error = error
-        is_new = entry.successes_before is None
-        if is_new:
-            entry.successes_before, entry.passed_before = self._successes, self._passed
-        self._hold(entry, now)
-        if kind is FailureKind.MALFORMED:
-            self._judge(entry, SetAsideReason.MALFORMED, now)
-        elif not self._breaker.is_open and self._is_to_blame(entry):
-            self._judge(entry, SetAsideReason.BUG, now)
+        entry.failures += kind.may_set_aside
+        entry.kind, entry.error, entry.in_use, entry.is_unkept = kind, error, 0, False
+        self._hold(entry)
+        entry.retry_at = now if kind is FailureKind.MALFORMED else now + back_off_seconds(entry.attempts)
         if self._breaker.is_open:
-            self._breaker.probe_failed(now)
-        elif is_new:
+            limit = STORE_PROBE_SECONDS_MAX if kind is FailureKind.STORE else inf
+            self._breaker.probe_failed(now, seconds_max=limit)
+        elif entry.attempts == 1:
             self._breaker.failed(now, in_row=kind is not FailureKind.MALFORMED)
 
-    def _judge(self, entry: Entry, reason: SetAsideReason, now: float) -> None:
-        entry.retry_at = now
-        self._judged.append(SetAside(entry, reason))
-
-    def _is_to_blame(self, entry: Entry) -> bool:
-        """Whether others succeed where this one fails."""
-        if entry.failures < self._limits.bug_attempts_max:
+    def _waits_for_store(self, now: float) -> bool:
+        """Wait for the store as a whole, the first few times; then it may be one message that it refuses."""
+        self._setbacks += 1
+        if self._setbacks >= self._limits.store_attempts_max:
             return False
-        if entry.successes_before is not None and self._successes > entry.successes_before:
-            return True
-        # A weak proof, and late: where few messages have effects, a strong one may never come.
-        if entry.failures >= self._limits.unproven_attempts_max and self._passed > entry.passed_before:
-            return True
-        return self._is_alone(entry)
+        self._not_before = now + back_off_seconds(self._setbacks)
+        return True
 
-    def _is_alone(self, entry: Entry) -> bool:
-        """Whether there is no other to compare it with.
+    def _narrow_down(self, entries: list[Entry]) -> None:
+        self._narrow = entries
+        self._batch_messages_max = max(1, len(entries) // 2)
 
-        Once between two successes it is then to blame, after a while; a second one looks like something
-        that all of them need.
-        """
-        if self._blamed_unproven or entry.failures < self._limits.lone_attempts_max:
-            return False
-        others = len(self._held) > 1 or any(True for q in self._queues.values() for _ in q.candidates())
-        self._blamed_unproven = not others
-        return not others
+    def _met_lock(self, entries: Sequence[Entry], in_use: Collection[Message], what: str, now: float) -> None:
+        locked = {id(message) for message in in_use}
+        named = [entry for entry in entries if id(entry.message) in locked]
+        if not named and len(entries) > 1:
+            self._narrow_down([entry for entry in entries if self._is_current(entry)])
+            return
+        for entry in named or entries:
+            self._put_off(entry, what, now)
+        self._breaker.probe_failed(now)
 
-    def _hold(self, entry: Entry, now: float) -> None:
+    def _put_off(self, entry: Entry, what: str, now: float) -> None:
+        """Try again soon, alone; the later ones of its key wait for it, the others do not."""
+        if not self._is_current(entry):
+            return
+        if entry.standing is Standing.QUEUED:
+            if any(e.place == entry.place and e.message.key == entry.message.key for e in self._held):
+                return  # an earlier one of its key has just been put off: it waits behind that one
+            self._hold(entry)
+        if not entry.in_use:
+            entry.in_use_since = now
+        entry.in_use += 1
+        entry.kind, entry.error = FailureKind.BUSY, what
+        entry.retry_at = now + in_use_seconds(entry.in_use)
+
+    def _not_set_aside(self, entry: Entry, error: str, now: float) -> None:
+        """What is not kept does not pass. Other keys go on meanwhile."""
+        entry.error, entry.is_unkept = f"cannot set a message aside: {error}", True
+        entry.retry_at = now + self._limits.halt_seconds
+
+    def _attempt(self, entry: Entry) -> Apply | SetAside:
+        """Return the next attempt of a held message: the last one, if it is to blame should it fail again."""
+        is_alone = not self._is_unproven_used and self._is_alone()
+        return SetAside(entry) if is_to_blame(entry, self._limits, is_alone=is_alone) else Apply([entry])
+
+    def _is_alone(self) -> bool:
+        """Whether there is no other message to compare the held one with."""
+        return len(self._held) == 1 and not any(True for q in self._queues.values() for _ in q.candidates())
+
+    # --- what becomes of a message -----------------------------------------------------------
+
+    def _succeeded(self, effects: int) -> None:
+        self._is_unproven_used = False
+        if self._breaker.is_open:  # what waited for the store goes with the batches again
+            for entry in [e for e in self._held if e.kind is FailureKind.STORE]:
+                self._queues[entry.place].release(entry)
+                entry.attempts = 0
+            self._held = [entry for entry in self._held if entry.standing is Standing.HELD]
+        self._breaker.succeeded(effects)
+
+    def _hold(self, entry: Entry) -> None:
         self._narrow = []
-        entry.retry_at = now + back_off_seconds(entry.attempts)
         if entry.standing is Standing.QUEUED:
             self._queues[entry.place].hold(entry)
             self._held.append(entry)
-
-    def _put_off(self, entry: Entry, now: float) -> None:
-        """It is tried again soon, alone; the later ones of its key wait for it, the others do not."""
-        key = entry.place, entry.message.key
-        if self._is_current(entry) and key not in [(held.place, held.message.key) for held in self._held]:
-            self._hold(entry, now)
-        if entry.standing is Standing.HELD:
-            entry.retry_at = now + IN_USE_SECONDS
 
     def _halt(self, entry: Entry, now: float) -> None:
         """Its partition pauses: there is no room to keep what cannot be applied."""
@@ -348,14 +382,10 @@ class Core:
         if self._queues.pop(place, None) is not None:
             self._narrow = []
             self._held = [entry for entry in self._held if entry.place != place]
-            self._judged = [verdict for verdict in self._judged if verdict.entry.place != place]
 
     def _is_current(self, entry: Entry) -> bool:
         queue = self._queues.get(entry.place)
         return queue is not None and queue.epoch == entry.epoch and entry.standing is not Standing.DONE
-
-    def _is_judged(self, entry: Entry) -> bool:
-        return any(verdict.entry is entry for verdict in self._judged)
 
     def _is_open_to(self, entry: Entry, now: float) -> bool:
         return self._queues[entry.place].halted_until <= now

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from chassis.errors import FailureKind
 from chassis.messages import Message
 
 Place = tuple[str, int]
@@ -28,13 +29,16 @@ class Entry:
     Attributes:
         message: without its content once it is done and waits for those before it.
         epoch: of the assignment under which it came; what happens to it later counts only under that one.
-        attempts: made with this message alone, or since it is known that it may be at fault.
+        attempts: that failed with this message alone, whatever the reason.
+        failures: those that failed for a reason that may lie in the message.
         retry_at: when a held one is tried again.
-        successes_before, passed_before: the consumer's counts of messages that were applied, and that passed
-            with or without effect, when this one first failed for another than a passing reason; None and 0
-            before.
-        failures: those of its attempts that failed for another than a passing reason.
+        kind: of its newest failure.
         error: of its newest failure.
+        is_unkept: setting it aside failed.
+        others_applied: another message had an effect since this one first failed by itself.
+        others_passed: another message was done with, with or without effect, since then.
+        in_use: attempts in a row that met a lock of another session.
+        in_use_since: when the first of them was made.
     """
 
     message: Message
@@ -42,11 +46,15 @@ class Entry:
     epoch: int
     standing: Standing = Standing.QUEUED
     attempts: int = 0
-    retry_at: float = 0.0
-    successes_before: int | None = None
-    passed_before: int = 0
     failures: int = 0
+    retry_at: float = 0.0
+    kind: FailureKind | None = None
     error: str = ""
+    is_unkept: bool = False
+    others_applied: bool = False
+    others_passed: bool = False
+    in_use: int = 0
+    in_use_since: float = 0.0
 
 
 class PartitionQueue:
@@ -119,6 +127,11 @@ class PartitionQueue:
         """Let the other keys pass this queued message."""
         entry.standing = Standing.HELD
         self._held += 1
+
+    def release(self, entry: Entry) -> None:
+        """Put a held message back into its place among the queued ones."""
+        entry.standing = Standing.QUEUED
+        self._held -= 1
 
     def settle(self, entry: Entry) -> None:
         """This message is done; the offset passes as far as everything before it is done too."""

@@ -6,7 +6,8 @@ batch again, and the inbox drops it. Polling goes on meanwhile: what comes is ke
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
@@ -16,21 +17,22 @@ from faststream.kafka import KafkaBroker
 from chassis.consuming import records as kafka_records
 from chassis.consuming import subscription
 from chassis.consuming.core import Core
-from chassis.consuming.limits import Limits
+from chassis.consuming.limits import IN_USE_TOLD_SECONDS, LOCK_MILLISECONDS_MAX, Limits
 from chassis.consuming.losses import Losses, LossStore
 from chassis.consuming.queues import Place
 from chassis.consuming.stalls import StallWatch
 from chassis.consuming.steps import Apply, SetAside, Wait
+from chassis.consuming.waits import describe_waits
 from chassis.dead_letters.placement import Placement
-from chassis.errors import classify, loggable
+from chassis.errors import FailureKind, busy_with, classify, loggable
 from chassis.health import Check
 from chassis.logs import get_logger
 from chassis.messages import Apply as Effect
-from chassis.messages import Message, class_of, describe
+from chassis.messages import KeysInUseError, Message, class_of, describe
 from chassis.metrics import Metrics
 from chassis.parts import BackgroundLoop
 from chassis.postgres import Connection, Database
-from chassis.telemetry.handling import HandlingReport, SetAsideBecause
+from chassis.telemetry.handling import HandlingReport, InHand, SetAsideBecause
 from contracts.reasons import SetAsideReason
 
 _log = get_logger(__name__)
@@ -43,6 +45,7 @@ COMMIT_AGAIN_SECONDS = 1.0
 
 _BEHIND = SetAsideBecause(SetAsideReason.BEHIND_ANOTHER)
 _OUT_OF_PLACE = SetAsideBecause(SetAsideReason.OUT_OF_PLACE)
+_REASONS = {FailureKind.MALFORMED: SetAsideReason.MALFORMED, FailureKind.SUSPECT: SetAsideReason.BUG}
 
 kafka_records.install()
 
@@ -52,6 +55,10 @@ class SetAsideStore(LossStore, Protocol):
 
     async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
         """Divide a batch, and put behind their lines those that belong there."""
+        ...
+
+    async def lock(self, connection: Connection, message: Message) -> None:
+        """Keep everybody else away from what waits under the message's key, until the transaction ends."""
         ...
 
     async def set_aside(
@@ -131,14 +138,18 @@ class Consumer:
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Bad while nothing can be applied, or read: says why."""
+        """Bad while nothing can be applied, or read: says why. Names keys that wait for another session."""
         loop = await self._loop.check()
         if not loop.ok:
             return loop
         trouble = self._core.trouble(time.monotonic())
         if not trouble and self._subscriber is not None and self._subscriber.consumer is not None:
             trouble = self._stalls.stalled(self._subscriber.consumer)
-        return Check(ok=not trouble, detail=trouble or self._losses.detail)
+        if trouble:
+            return Check(ok=False, detail=trouble)
+        now = time.monotonic()
+        waits = describe_waits(self._core.in_use(now, seconds_min=IN_USE_TOLD_SECONDS), now)
+        return Check(ok=True, detail="; ".join(filter(None, (waits, self._losses.detail))))
 
     # --- what Kafka does ---------------------------------------------------------------------
 
@@ -222,14 +233,16 @@ class Consumer:
         messages = step.messages
         in_hand = self._report.begin(messages)
         try:
-            async with self._database.transaction() as connection:
+            async with self._transaction() as connection:
                 placement = await self._store.place(connection, messages)
                 effects = await self._apply(connection, placement.free) if placement.free else 0
         except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
-            _log.warning("batch not applied", messages=len(messages), error=loggable(error))
-            self._core.failed(step, classify(error), describe(error), time.monotonic())
+            self._failed(step, error)
             self._report.not_applied(in_hand)
             return
+        self._applied(step, in_hand, placement, effects)
+
+    def _applied(self, step: Apply, in_hand: InHand, placement: Placement, effects: int) -> None:
         self._core.applied(
             step,
             effects=effects,
@@ -245,25 +258,58 @@ class Consumer:
         self._report.settled(in_hand, placement.settled)
         self._report.not_applied(in_hand)  # the others, if any
 
+    def _failed(self, step: Apply | SetAside, error: Exception) -> None:
+        kind, now = classify(error), time.monotonic()
+        if kind is FailureKind.BUSY:
+            in_use = error.messages if isinstance(error, KeysInUseError) else ()
+            self._core.failed(step, kind, busy_with(error), now, in_use=in_use)
+            return
+        messages = len(step.entries) if isinstance(step, Apply) else 1
+        _log.warning("batch not applied", messages=messages, kind=kind.name.lower(), error=loggable(error))
+        self._core.failed(step, kind, describe(error), now)
+
     async def _put_aside(self, step: SetAside) -> None:
+        """Try a message once more; if it fails by itself, its dead letter is written in this transaction."""
         entry, message = step.entry, step.entry.message
         in_hand = self._report.begin([message])
+        attempts, failure, kept = entry.attempts + 1, "", False
+        kind, effects = FailureKind.SUSPECT, 0
         try:
-            async with self._database.transaction() as connection:
-                kept = await self._store.set_aside(
-                    connection, message, reason=step.reason, error=entry.error, attempts=entry.attempts
-                )
+            async with self._transaction() as connection:
+                await self._store.lock(connection, message)
+                placement = await self._store.place(connection, [message])
+                try:
+                    async with connection.transaction():  # a savepoint: the lock outlives what fails
+                        effects = await self._apply(connection, placement.free) if placement.free else 0
+                except Exception as error:
+                    kind = classify(error)
+                    if not kind.may_set_aside:
+                        raise
+                    failure = describe(error)
+                    kept = await self._store.set_aside(
+                        connection, message, reason=_REASONS[kind], error=failure, attempts=attempts
+                    )
         except Exception as error:  # noqa: BLE001 - not kept means not passed, whatever the reason
-            self._core.not_set_aside(step, describe(error), time.monotonic())
+            self._failed(step, error)
             self._report.not_applied(in_hand)
             return
-        self._core.set_aside(step, kept=kept, now=time.monotonic())
+        if not failure:
+            self._applied(Apply([entry]), in_hand, placement, effects)
+            return
+        self._core.set_aside(step, kind, kept=kept, now=time.monotonic())
         if kept:
-            because = SetAsideBecause(step.reason, class_of(entry.error))
-            self._report.set_aside(in_hand, message, because, attempts=entry.attempts)
+            because = SetAsideBecause(_REASONS[kind], class_of(failure))
+            self._report.set_aside(in_hand, message, because, attempts=attempts)
         else:
             self._report.not_applied(in_hand)
             _log.error("no room to set a message aside: its partition pauses", **_origin(message))
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[Connection]:
+        """Begin a transaction that waits for nobody's locks longer than a moment."""
+        async with self._database.transaction() as connection:
+            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS_MAX}")
+            yield connection
 
     async def _commit(self) -> None:
         """Commit what is done. Not committed means applied again, which the inbox drops."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from chassis.consuming.queues import Entry, Place
 from chassis.messages import Message
-from contracts.reasons import SetAsideReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +21,14 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """Keep this message apart, with its error and attempts, and let its offset pass."""
+    """Try this message once more, and set it aside if it fails by itself: in one transaction."""
 
     entry: Entry
-    reason: SetAsideReason
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The one message."""
+        return (self.entry,)
 
 
 @dataclass(frozen=True, slots=True)

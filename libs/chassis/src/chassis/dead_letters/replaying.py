@@ -4,6 +4,7 @@ Each message has a transaction of its own, which holds the line (`lines` says wh
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,12 +13,16 @@ from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.misplaced import assert_in_place
 from chassis.dead_letters.reading import DeadLetter, first_waiting
 from chassis.dead_letters.recording import Replaying
-from chassis.errors import FailureKind, classify, loggable
+from chassis.errors import classify, loggable
 from chassis.logs import get_logger
-from chassis.messages import Apply, describe
+from chassis.messages import Apply, KeysInUseError, describe
 from chassis.postgres import Connection, Database
 
 _log = get_logger(__name__)
+
+LOCK_SECONDS_MAX = 5.0
+"""As the `lock_timeout` of a session."""
+LOCK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,12 @@ class Replayer:
             advance: called after each message that was applied.
 
         Raises:
-            Exception: transient (`chassis.postgres.is_transient`): the database is away or busy. What was
-                replayed stays so, the rest waits: replay again.
+            Exception: of kind STORE or BUSY (`chassis.errors`): the database fails, or another session has
+                locked a row. What was replayed stays so, the rest waits: replay again.
         """
         replayed = 0
         while messages_max is None or replayed < messages_max:
-            async with self.database.transaction() as connection:
-                turn = await self._replay_first(connection, line, by)
+            turn = await self._next_turn(line, by)
             if not isinstance(turn, DeadLetter):
                 return Outcome(replayed, turn)
             replayed += 1
@@ -83,6 +87,18 @@ class Replayer:
             if rate_per_second_max is not None:
                 await asyncio.sleep(1 / rate_per_second_max)
         return Outcome(replayed)
+
+    async def _next_turn(self, line: Line, by: Replaying) -> DeadLetter | Failure | None:
+        """Replay the first message of a line; wait a while for a row that another session has locked."""
+        give_up_at = time.monotonic() + LOCK_SECONDS_MAX
+        while True:
+            try:
+                async with self.database.transaction() as connection:
+                    return await self._replay_first(connection, line, by)
+            except KeysInUseError:
+                if time.monotonic() >= give_up_at:
+                    raise
+                await asyncio.sleep(LOCK_AGAIN_SECONDS)
 
     async def _replay_first(
         self, connection: Connection, line: Line, by: Replaying
@@ -99,7 +115,7 @@ class Replayer:
                 await self._apply(connection, [letter.message])
                 await recording.replayed(connection, self.consumer, letter, by)
         except Exception as error:
-            if classify(error) is FailureKind.TRANSIENT:
+            if not classify(error).may_set_aside:
                 raise
             failure = Failure(letter.id, describe(error))
             await recording.replay_failed(connection, letter, by, error=failure.error)

@@ -100,10 +100,14 @@ class DeadLetters:
         )
         return placement
 
+    async def lock(self, connection: Connection, message: Message) -> None:
+        """Hold the message's line until the transaction ends."""
+        await lock_lines(connection, self._consumer, [(message.topic, message.key)])
+
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
     ) -> bool:
-        """Keep a message and announce it, inside the transaction that lets its offset pass.
+        """Keep a message and announce it, inside the transaction that let it fail once more.
 
         A message that the inbox knows with this very body was applied by somebody else meanwhile, as when a
         stopped process wakes up late: it is done, and nothing is kept.

@@ -16,6 +16,10 @@ _STATE = "booking_id, status, version, transitions, currency, total, captured, r
 # One order for everybody: two batches that share bookings cannot deadlock.
 _LOCK = f"SELECT {_STATE} FROM booking WHERE booking_id = ANY($1::uuid[]) ORDER BY booking_id FOR UPDATE"  # noqa: S608 - a constant
 
+_LOCK_FREE = f"{_LOCK} SKIP LOCKED"
+
+_LOCKED = "SELECT booking_id FROM booking WHERE booking_id = ANY($1::uuid[])"
+
 _INSERT = """
 INSERT INTO booking (
     booking_id, status, payment_status, version, transitions, currency, total, pricing,
@@ -72,6 +76,23 @@ async def lock_bookings(connection: Connection, ids: Collection[BookingId]) -> d
     rows = await connection.fetch(_LOCK, list(ids))
     bookings = [to_booking(row) for row in rows]
     return {booking.id: booking for booking in bookings}
+
+
+async def lock_free_bookings(
+    connection: Connection, ids: Collection[BookingId]
+) -> tuple[dict[BookingId, Booking], set[BookingId]]:
+    """Lock those of these bookings that nobody else has locked, without waiting.
+
+    Returns:
+        The bookings as they stand once locked, and the ids of those that exist and are locked by others.
+    """
+    if not ids:
+        return {}, set()
+    rows = await connection.fetch(_LOCK_FREE, list(ids))
+    bookings = {booking.id: booking for booking in map(to_booking, rows)}
+    rest = [booking_id for booking_id in ids if booking_id not in bookings]
+    rows = await connection.fetch(_LOCKED, rest) if rest else []
+    return bookings, {BookingId(str(row["booking_id"])) for row in rows}
 
 
 async def insert_booking(

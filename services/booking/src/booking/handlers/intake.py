@@ -10,6 +10,7 @@ from booking.domain.payments import NotApplied
 from booking.handlers.identity_conflicts import report_conflicts
 from booking.handlers.payments import Arrival, apply_payments
 from booking.handlers.unapplied import Unapplied, find_unapplied, report_unapplied
+from chassis.errors import data_constraints
 from chassis.inbox import admit
 from chassis.messages import Message
 from chassis.postgres import Connection
@@ -18,6 +19,9 @@ from contracts.stripe_events import StripeWorld
 from contracts.topics import WEBHOOKS_STRIPE
 
 PAYMENT_SUCCEEDED = "stripe.payment_intent.succeeded"
+
+_OF_PAYMENT = ("payment_captured_check", "payment_currency_check", "booking_captured_check")
+"""Constraints on what an event of Stripe says. Any other that refuses a row is not the event's fault."""
 
 
 async def apply(
@@ -52,7 +56,8 @@ async def apply(
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
     payments = [_arrival(message) for message in admission.fresh if _is_payment(message)]
-    await apply_payments(connection, payments)
+    with data_constraints(*_OF_PAYMENT):
+        await apply_payments(connection, payments)
     return len(payments)
 
 
@@ -70,4 +75,4 @@ def _is_payment(message: Message) -> bool:
 
 
 def _arrival(message: Message) -> Arrival:
-    return Arrival(parse_payment(message.value, event_id=message.metadata.id), message.metadata)
+    return Arrival(parse_payment(message.value, event_id=message.metadata.id), message)

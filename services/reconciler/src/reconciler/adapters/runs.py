@@ -59,7 +59,10 @@ UPDATE run SET status = $2, error = $3, finished_at = $4 WHERE id = $1 AND statu
 RETURNING scanned, clean, drifted, skipped, errored
 """
 
-_NOTE_ERROR = "UPDATE run SET error = $2 WHERE id = $1 AND status = 'running'"
+_NOTE_ERROR = """
+UPDATE run SET error = $2, attempts = CASE WHEN $3 THEN attempts ELSE greatest(attempts - 1, 0) END
+WHERE id = $1 AND status = 'running'
+"""
 
 
 class RunNotOursError(Exception):
@@ -124,9 +127,9 @@ async def finish(
     return row
 
 
-async def note_error(connection: Connection, run_id: str, error: str) -> None:
-    """Keep why an attempt failed."""
-    await connection.execute(_NOTE_ERROR, UUID(run_id), error)
+async def note_error(connection: Connection, run_id: str, error: str, *, counts: bool) -> None:
+    """Keep why an attempt failed; one that does not count is taken back."""
+    await connection.execute(_NOTE_ERROR, UUID(run_id), error, counts)
 
 
 def _columns(request: Request) -> Sequence[object]:

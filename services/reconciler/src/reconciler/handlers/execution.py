@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis import clock, outbox
+from chassis.errors import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from reconciler.adapters import runs
@@ -106,8 +107,12 @@ def _observed(evaluation: Evaluation) -> list[Observed]:
 
 
 async def note_failure(connection: Connection, run: ActiveRun, error: Exception) -> None:
-    """Keep why an attempt failed, for the day on which the run is given up."""
-    await runs.note_error(connection, run.run_id, error_line(error))
+    """Keep why an attempt failed, for the day on which the run is given up.
+
+    What the database does as a whole is no fault of the run: such an attempt does not count.
+    """
+    counts = classify(error).may_set_aside
+    await runs.note_error(connection, run.run_id, error_line(error), counts=counts)
 
 
 def error_line(error: Exception) -> str:

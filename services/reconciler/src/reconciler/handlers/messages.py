@@ -8,7 +8,7 @@ from chassis import clock, inbox
 from chassis.dead_letters.misplaced import MisplacedMessageError
 from chassis.errors import MalformedMessageError
 from chassis.inbox import Conflict
-from chassis.messages import Message
+from chassis.messages import Message, waiting_for_locks
 from chassis.postgres import Connection
 from contracts.bookings import BookingIdentityConflict, BookingPaymentAnomaly
 from contracts.catalogue import CARD_BY_MODEL
@@ -40,13 +40,16 @@ async def apply(
 
     Raises:
         MalformedMessageError: a message can never be decoded.
+        KeysInUseError: another session has locked an exception or a run that a message is about.
     """
     ours = [message for message in messages if message.metadata.type in _HANDLERS]
     admission = await inbox.admit(connection, ours)
     for message in admission.fresh:
-        await _HANDLERS[message.metadata.type](connection, message, clock.now())
+        with waiting_for_locks(message):
+            await _HANDLERS[message.metadata.type](connection, message, clock.now())
     for conflict in admission.conflicts:
-        await _report_conflict(connection, conflict, clock.now())
+        with waiting_for_locks(conflict.message):
+            await _report_conflict(connection, conflict, clock.now())
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
     return len(admission.fresh)

@@ -1,0 +1,101 @@
+"""What the database does as a whole is blamed on no message: rights, login, schema, sequences, read-only."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+import httpx
+import pytest
+
+from chassis import clock
+from harness import Infra, Stack, eventually, start_services
+from integration.audit_records import created, webhook
+from integration.booking_calls import BookingApi, payment_record
+
+FAULT_SECONDS = 4.0
+"""More than the attempts of a message that is to blame take (`lone_attempts_max`)."""
+SETTLED_SECONDS_MAX = 20.0
+ENTRIES = 60
+"""More than attempts are made while the fault lasts: each takes a number of the sequence."""
+
+_REFUSE = """
+CREATE OR REPLACE FUNCTION refuse_everything() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'no %', tg_table_name USING ERRCODE = '{state}'; END $$;
+CREATE TRIGGER refuse_everything BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_everything()
+"""
+_UNREFUSE = "DROP FUNCTION refuse_everything() CASCADE"
+
+Fault = tuple[Sequence[str], Sequence[str]]
+"""Statements of a superuser that break something, and that mend it."""
+
+
+def _refusing(table: str, state: str) -> Fault:
+    return [_REFUSE.format(table=table, state=state)], [_UNREFUSE]
+
+
+BOOKING: dict[str, Fault] = {
+    "no right": (["REVOKE INSERT ON payment FROM booking"], ["GRANT INSERT ON payment TO booking"]),
+    "no table": (["ALTER TABLE payment RENAME TO away"], ["ALTER TABLE away RENAME TO payment"]),
+    "a trigger": _refusing("outbox", "22023"),
+    "a constraint": (
+        ["ALTER TABLE payment ADD CONSTRAINT never CHECK (false) NOT VALID"],
+        ["ALTER TABLE payment DROP CONSTRAINT never"],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+async def own(infra: Infra) -> AsyncGenerator[Stack]:
+    async with start_services(infra, "booking", "audit") as stack:
+        yield stack
+
+
+async def _suffer(own: Stack, service: str, statements: Sequence[str]) -> None:
+    for statement in statements:
+        await own.database(service).execute(statement)
+
+
+@pytest.mark.parametrize("fault", BOOKING)
+async def test_payment_that_meets_a_fault_of_the_store_is_applied_once_it_is_mended(
+    fault: str, own: Stack, http: httpx.AsyncClient
+) -> None:
+    api, (breaks, mends) = BookingApi(own, http), BOOKING[fault]
+    booking = await api.create()
+    await api.settled(clock.new_id())  # the consumer runs
+    try:
+        await _suffer(own, "booking", breaks)
+        await api.publish(payment_record(booking["id"]))
+        await asyncio.sleep(FAULT_SECONDS)
+    finally:
+        await _suffer(own, "booking", mends)
+    assert await own.database("booking").fetchval("SELECT count(*) FROM dead_letter") == 0
+    await eventually(lambda: api.when_paid(booking["id"]), seconds=SETTLED_SECONDS_MAX)
+    await eventually(lambda: own.ready("booking"), seconds=SETTLED_SECONDS_MAX)
+    assert await own.database("booking").fetchval("SELECT count(*) FROM dead_letter") == 0
+
+
+async def test_event_that_met_a_sequence_that_was_behind_is_in_the_log_as_what_it_is(
+    own: Stack, http: httpx.AsyncClient
+) -> None:
+    log, booking_id = own.database("audit"), clock.new_id()
+    await own.topic("webhooks.stripe.v1").publish_all([webhook(b"{}") for _ in range(ENTRIES)])
+
+    async def entries(where: str) -> int:
+        return await log.fetchval(f"SELECT count(*) FROM event_log WHERE {where}")
+
+    async def recorded() -> bool:
+        return await entries("event_type LIKE 'stripe.%'") >= ENTRIES
+
+    await eventually(recorded, seconds=SETTLED_SECONDS_MAX)
+    last = await log.fetchval("SELECT max(entry_id) FROM event_log")
+    await log.execute("SELECT setval(pg_get_serial_sequence('event_log', 'entry_id'), 1)")
+    await own.topic("bookings.events.v1").publish_all([created(booking_id)])
+    await asyncio.sleep(FAULT_SECONDS)
+    await log.execute("SELECT setval(pg_get_serial_sequence('event_log', 'entry_id'), $1)", last)
+
+    async def known() -> bool:
+        answer = await http.get(f"{own.url('audit')}/api/bookings/{booking_id}/history")
+        return answer.status_code == 200 and len(answer.json()["history"]) == 1
+
+    await eventually(known, seconds=SETTLED_SECONDS_MAX)
+    assert await entries("event_type = 'message.unreadable'") == 0
+    await eventually(lambda: own.ready("audit"), seconds=SETTLED_SECONDS_MAX)
