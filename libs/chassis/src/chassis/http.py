@@ -15,6 +15,7 @@ from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
 from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import loggable
+from chassis.hang_ups import EndingWithClient
 from chassis.health import Health
 from chassis.internal_port import PublicPort
 from chassis.invalid_requests import invalid_fields
@@ -25,6 +26,7 @@ from chassis.openapi.pages import SchemaPages
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
 from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
 from chassis.telemetry.requests import ObservedApp, route_of
@@ -116,8 +118,24 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
     return _answer(500, *FAILED)
 
 
+def _on_too_many_reads(_request: Request[Any, Any, Any], _error: TooManyReadsError) -> Response[Any]:
+    return _answer(
+        429,
+        TOO_MANY_READS,
+        "other long reads are at work; try again in a moment",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def _on_read_too_long(_request: Request[Any, Any, Any], error: ReadTooLongError) -> Response[Any]:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return _answer(503, READ_TOO_LONG, str(error), headers=headers)
+
+
 _EXCEPTION_HANDLERS: Any = {
     AccessRefusedError: _on_access_refused,
+    TooManyReadsError: _on_too_many_reads,
+    ReadTooLongError: _on_read_too_long,
     Problem: _on_problem,
     HTTPException: _on_http_error,
     Exception: _on_error,
@@ -198,7 +216,9 @@ def build_app(
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
     # Around everything, so that requests without a route are seen too.
-    own = app.asgi_handler if internal_port is None else PublicPort(app.asgi_handler, health, internal_port)
+    own = EndingWithClient(app.asgi_handler)
+    if internal_port is not None:
+        own = PublicPort(own, health, internal_port)
     routed = Mounts(RequestRules(own, hosts), mounts or {})
     app.asgi_handler = ObservedApp(routed, metrics, quiet_routes=quiet_routes)
     return app

@@ -17,6 +17,7 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from chassis.hang_ups import READ_METHODS
 from chassis.http_exchange import Exchange
 from chassis.http_flow import PipelineFlow, UnreadAnswer
 from chassis.problems import PROBLEM_JSON, problem_body
@@ -305,6 +306,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         head = f"content-type: {PROBLEM_JSON}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self.transport.close()
+
+
+class ReadEndingProtocol(BoundedHttpProtocol):
+    """Closes the connection of a client that closes its own direction while a read is at work.
+
+    Of a client that leaves, that is all there is to see until something is written to it.
+    """
+
+    def eof_received(self) -> bool:
+        """End a read, and the connection with it."""
+        cycle: Any = self.cycle  # none before the first
+        if cycle is not None and not cycle.response_complete and cycle.scope["method"] in READ_METHODS:
+            return False  # asyncio closes
+        return super().eof_received()
 
 
 def _bytes_of(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:

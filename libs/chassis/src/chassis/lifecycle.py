@@ -18,7 +18,7 @@ from litestar import Litestar
 
 from chassis import runtime
 from chassis.health import Check, Health
-from chassis.http_protocol import BoundedHttpProtocol
+from chassis.http_protocol import BoundedHttpProtocol, ReadEndingProtocol
 from chassis.internal_port import listen
 from chassis.logs import get_logger
 from chassis.parts import Part
@@ -117,6 +117,7 @@ class Service:
         lifecycle: of its parts.
         host, port: where to listen.
         internal: host and port of a second socket; see `chassis.internal_port`.
+        answers_half_closed: a read goes on when its client closes its own direction. Otherwise it ends.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Service:
         host: str,
         port: int,
         internal: tuple[str, int] | None = None,
+        answers_half_closed: bool = False,
     ) -> None:
         self.name = name
         self.app = app
@@ -139,7 +141,7 @@ class Service:
                 app,
                 host=host,
                 port=port,
-                http=BoundedHttpProtocol,
+                http=BoundedHttpProtocol if answers_half_closed else ReadEndingProtocol,
                 ws="none",  # nobody is served over it, and uvicorn leaves a POST that asks for it unanswered
                 loop="asyncio",
                 access_log=False,

@@ -45,72 +45,98 @@ class Database:
     Args:
         dsn: connection string of the service's own role.
         application_name: shown in pg_stat_activity.
-        connections_max: size of the pool.
+        connections_max: size of the pool. Readiness has one more, so that no work keeps it from answering.
         read_only: whether a server that takes no writes, such as a hot standby, is good enough.
+        statement_seconds_max: the server ends a statement that takes longer.
     """
 
     def __init__(
-        self, dsn: str, *, application_name: str, connections_max: int = 10, read_only: bool = False
+        self,
+        dsn: str,
+        *,
+        application_name: str,
+        connections_max: int = 10,
+        read_only: bool = False,
+        statement_seconds_max: float = COMMAND_SECONDS_MAX,
     ) -> None:
         self.name = f"postgres:{application_name}"
         self._dsn = dsn
-        self._application_name = application_name
-        self._connections_max = connections_max
+        self.application_name = application_name
+        self.connections_max = connections_max
         self._read_only = read_only
+        self._statement_milliseconds_max = int(statement_seconds_max * 1000)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._checking: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def start(self) -> None:
         """Open the pool and prove that the server answers."""
         if self._pool is None:
-            opening: Any = partial(open_session, read_only=self._read_only)
-            self._pool = await asyncpg.create_pool(
-                self._dsn,
-                min_size=0,
-                max_size=self._connections_max,
-                timeout=CONNECT_SECONDS_MAX,
-                command_timeout=COMMAND_SECONDS_MAX,
-                max_inactive_connection_lifetime=60.0,
-                server_settings={**SERVER_SETTINGS, "application_name": self._application_name},
-                connection_class=WatchedSession,
-                connect=opening,
-            )
-        await self._prove()
+            self._pool = await self._open(self.connections_max)
+            self._checking = await self._open(1)
+        await self._prove(self._checking)
+
+    async def _open(self, connections_max: int) -> "asyncpg.Pool[asyncpg.Record]":
+        opening: Any = partial(open_session, read_only=self._read_only)
+        return await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=connections_max,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=COMMAND_SECONDS_MAX,
+            max_inactive_connection_lifetime=60.0,
+            server_settings={
+                **SERVER_SETTINGS,
+                "application_name": self.application_name,
+                "statement_timeout": f"{self._statement_milliseconds_max}ms",
+            },
+            connection_class=WatchedSession,
+            connect=opening,
+        )
 
     async def stop(self) -> None:
         """Close the pool; connections still lent are waited for."""
-        if self._pool is not None:
-            await self._pool.close()
+        for pool in (self._pool, self._checking):
+            if pool is not None:
+                await pool.close()
 
     async def check(self) -> Check:
-        """Whether a connection can be had and answers, and takes writes unless it need not."""
-        if self._pool is None:
+        """Ask the server, on a connection that nothing else uses, whether it answers and takes writes."""
+        if self._checking is None:
             return Check(ok=False, detail="not connected yet")
-        await self._prove()
+        await self._prove(self._checking)
         return Check(ok=True)
 
-    async def _prove(self) -> None:
-        async with self.connection() as connection:
+    async def _prove(self, pool: "asyncpg.Pool[asyncpg.Record] | None") -> None:
+        async with self._lend(pool) as connection:
             # Changed by a reload of the server's settings, it changes in sessions that are open.
             if await connection.fetchval("SHOW transaction_read_only") == "on" and not self._read_only:
                 raise ServerReadOnlyError("the server takes no writes: default_transaction_read_only is on")
 
-    def measure(self, metrics: Metrics) -> None:
-        """Tell how many connections of this pool are lent out, and how many it may have."""
+    def measure(self, metrics: Metrics, *others: "Database") -> None:
+        """Expose how many connections this pool and others have lent out, and how many each may have."""
         labels = ("pool",)
         in_use = metrics.gauge("postgres_connections_in_use", "Connections lent out", *labels)
-        in_use.labels(self._application_name).set_function(self._lent)
         most = metrics.gauge("postgres_connections_max", "Connections that the pool may have", *labels)
-        most.labels(self._application_name).set(self._connections_max)
+        for database in (self, *others):
+            in_use.labels(database.application_name).set_function(database.lent)
+            most.labels(database.application_name).set(database.connections_max)
 
-    def _lent(self) -> float:
+    def lent(self) -> float:
+        """Return how many connections are lent out."""
         return 0.0 if self._pool is None else float(self._pool.get_size() - self._pool.get_idle_size())
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """One connection, without a transaction. A session that showed a failover is closed afterwards."""
-        if self._pool is None:
+        """Lend one connection, without a transaction."""
+        async with self._lend(self._pool) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _lend(self, pool: "asyncpg.Pool[asyncpg.Record] | None") -> AsyncGenerator[Connection]:
+        """Lend a connection of a pool. A session that showed a failover is closed afterwards."""
+        if pool is None:
             raise DatabaseNotReadyError("the database is not connected yet; try again in a moment")
-        connection = await self._acquire(self._pool)
+        connection = await self._acquire(pool)
         session = session_of(connection)
         try:
             yield connection
@@ -120,7 +146,7 @@ class Database:
         finally:
             if not session.is_fit:
                 session.terminate()
-            await self._pool.release(connection)
+            await pool.release(connection)
 
     async def _acquire(self, pool: "asyncpg.Pool[asyncpg.Record]") -> "PoolConnectionProxy[asyncpg.Record]":
         """Borrow a session that is fit. One that was found unfit after its release is closed here."""
@@ -150,7 +176,7 @@ class Database:
             command_timeout=COMMAND_SECONDS_MAX,
             server_settings={
                 **SERVER_SETTINGS,
-                "application_name": f"{self._application_name}-dedicated",
+                "application_name": f"{self.application_name}-dedicated",
                 **server_settings,
             },
         )

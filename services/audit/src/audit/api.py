@@ -16,12 +16,12 @@ from audit.domain.facts import Status
 from audit.domain.query import Filters, Position, QueryError, filters
 from audit.domain.storable import booking_identifier
 from audit.handlers.items import EntryItem, TransitionItem, entry_item
-from audit.handlers.reading import booking_history, export_entries, find_entry, list_entries
+from audit.handlers.reading import Databases, booking_history, export_entries, find_entry, list_entries
 from chassis.auth.access import READERS, Access
 from chassis.http import Problem
 from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
-from chassis.postgres import Database
+from chassis.read_pool import READ_REFUSALS
 from chassis.request_checks import InvalidRequestError
 from contracts.metadata import format_time
 
@@ -74,10 +74,16 @@ _LISTED = {
 _UNKNOWN = refuses({404: ["not-found"]})
 
 
-def routes(database: Database) -> Sequence[ControllerRouterHandler]:
-    """The service's routes over its database."""
+def routes(databases: Databases) -> Sequence[ControllerRouterHandler]:
+    """Return the service's routes over its database."""
 
-    @get("/api/event-log", summary="EventLog entries, newest first", tags=["log"], responses=_LISTED)
+    @get(
+        "/api/event-log",
+        summary="EventLog entries, newest first",
+        tags=["log"],
+        responses=_LISTED,
+        opt=refuses(READ_REFUSALS),
+    )
     async def event_log(  # noqa: PLR0917 - one parameter per filter (interface.md)
         request: AnyRequest,
         event_type: Text = None,
@@ -106,21 +112,19 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
             after = _position(cursor, wanted)
         if format_ == "ndjson" or (format_ is None and NDJSON in request.headers.get("accept", "")):
             _refuse_paging(request)
-            export = await export_entries(database, wanted)
-            until = {COMPLETE_UNTIL: format_time(export.complete_until)}
-            return Stream(export.lines, media_type=NDJSON, headers=until)
-        return Response(await _entry_page(database, wanted, after, limit))
+            return await _export(databases, wanted)
+        return Response(await _entry_page(databases, wanted, after, limit))
 
     @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"], opt=_UNKNOWN)
     async def event_log_entry(entry_id: FromPath[int]) -> EntryDetail:
-        entry = await find_entry(database, entry_id)
+        entry = await find_entry(databases.ordinary, entry_id)
         if entry is None:
             raise Problem(404, "not-found", f"the log has no entry {entry_id}")
         return {**entry_item(entry), "payload_digest": entry.payload_digest.hex()}
 
     @get("/api/bookings/{booking_id:str}/history", summary="Status history", tags=["bookings"], opt=_UNKNOWN)
     async def status_history(booking_id: FromPath[str]) -> BookingHistory:
-        found = await booking_history(database, booking_identifier(booking_id))
+        found = await booking_history(databases.ordinary, booking_identifier(booking_id))
         if found is None:
             raise Problem(404, "not-found", "the log knows of no booking with this id")
         answer: BookingHistory = {"booking_id": booking_identifier(booking_id), "history": found.transitions}
@@ -132,8 +136,14 @@ def routes(database: Database) -> Sequence[ControllerRouterHandler]:
     return [event_log, event_log_entry, status_history]
 
 
-async def _entry_page(database: Database, wanted: Filters, after: Position | None, limit: int) -> EntryPage:
-    listed = await list_entries(database, wanted, after=after, rows_max=limit + 1)
+async def _export(databases: Databases, wanted: Filters) -> Stream:
+    export = await export_entries(databases.exports, wanted)
+    until = {COMPLETE_UNTIL: format_time(export.complete_until)}
+    return Stream(export.lines, media_type=NDJSON, headers=until)
+
+
+async def _entry_page(databases: Databases, wanted: Filters, after: Position | None, limit: int) -> EntryPage:
+    listed = await list_entries(databases, wanted, after=after, rows_max=limit + 1)
     shown = page(listed.entries, limit=limit, key=lambda entry: entry.position.to_key(), of=wanted)
     return {
         "items": [entry_item(entry) for entry in shown["items"]],

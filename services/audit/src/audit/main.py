@@ -2,6 +2,7 @@
 
 from audit.api import ACCESS, routes
 from audit.consumers import TOPIC_PATTERN, build_consumer
+from audit.handlers.reading import Databases
 from audit.jobs import GapWatch
 from audit.settings import SERVICE, AuditSettings
 from chassis.append_only import AppendOnlyGuard
@@ -15,10 +16,16 @@ from chassis.metrics import Metrics
 from chassis.migrations_guard import MigrationsGuard
 from chassis.parts import Part
 from chassis.postgres import Database
+from chassis.read_pool import ReadPool
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
 
 APPEND_ONLY_TABLES = ("event_log", "event_payload", "event_rendering", "status_history")
+
+
+EXPORTS_MAX = 2
+"""At once in one process: each keeps a connection as long as its reader takes."""
+EXPORT_PAGE_SECONDS_MAX = 30.0
 
 
 def open_database(settings: AuditSettings) -> Database:
@@ -30,7 +37,8 @@ def build(settings: AuditSettings) -> Service:
     """The audit service as `settings` describe it."""
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
-    database.measure(metrics)
+    searches, exports = _read_pools(settings)
+    database.measure(metrics, searches, exports)
     kafka = KafkaConnection.from_settings(settings)
     broker = build_broker(kafka, client_id=SERVICE)
     consumer = build_consumer(
@@ -41,6 +49,8 @@ def build(settings: AuditSettings) -> Service:
     parts: list[Part] = [
         *auth.parts,
         database,
+        searches,
+        exports,
         MigrationsGuard(database, SERVICE),
         AppendOnlyGuard(database, APPEND_ONLY_TABLES),
         TopicsGuard(kafka, topics_of(SERVICE)),
@@ -50,7 +60,7 @@ def build(settings: AuditSettings) -> Service:
     lifecycle = Lifecycle(settings, parts, health)
     app = build_app(
         title="Plumbline audit",
-        handlers=routes(database),
+        handlers=routes(Databases(database, searches, exports)),
         health=health,
         metrics=metrics,
         guard=auth.guard,
@@ -58,3 +68,15 @@ def build(settings: AuditSettings) -> Service:
         hosts=settings.http_hosts,
     )
     return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)
+
+
+def _read_pools(settings: AuditSettings) -> tuple[ReadPool, ReadPool]:
+    dsn = settings.audit_postgres_dsn.get_secret_value()
+    searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
+    exports = ReadPool(
+        dsn,
+        application_name=f"{SERVICE}-exports",
+        reads_max=EXPORTS_MAX,
+        read_seconds_max=EXPORT_PAGE_SECONDS_MAX,
+    )
+    return searches, exports

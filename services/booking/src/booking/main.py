@@ -26,6 +26,7 @@ from chassis.migrations_guard import MigrationsGuard
 from chassis.parts import Part
 from chassis.postgres import Database
 from chassis.producer import Producer
+from chassis.read_pool import ReadPool
 from chassis.relay import Relay
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
@@ -50,9 +51,10 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
     """The service, composed and not yet started."""
     metrics, health = Metrics(NAME), Health()
     database = open_database(settings)
-    database.measure(metrics)
+    searches = ReadPool(settings.booking_postgres_dsn.get_secret_value(), application_name=f"{NAME}-searches")
+    database.measure(metrics, searches)
     guard = AppendOnlyGuard(database, [TABLE, ACTION_TABLE])
-    parts: list[Part] = [database, MigrationsGuard(database, NAME), guard]
+    parts: list[Part] = [database, searches, MigrationsGuard(database, NAME), guard]
     kafka = KafkaConnection.from_settings(settings)
     if set(duties) - {Duty.API}:
         parts.append(TopicsGuard(kafka, topics_of(NAME)))
@@ -74,6 +76,7 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
         guard=auth.guard,
         dependencies={
             "database": Provide(lambda: database, sync_to_thread=False),
+            "searches": Provide(lambda: searches, sync_to_thread=False),
             "time_zone": Provide(lambda: settings.business_time_zone, sync_to_thread=False),
         },
         lifespan=[lifecycle.lifespan],

@@ -18,6 +18,7 @@ from chassis.migrations_guard import MigrationsGuard
 from chassis.parts import Part
 from chassis.postgres import Database
 from chassis.producer import Producer
+from chassis.read_pool import ReadPool
 from chassis.relay import Relay
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
@@ -40,16 +41,21 @@ def build(settings: ReconcilerSettings) -> Service:
     """The reconciler as `settings` describe it."""
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
-    database.measure(metrics)
+    dsn = settings.reconciler_postgres_dsn.get_secret_value()
+    searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
+    database.measure(metrics, searches)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    lifecycle = Lifecycle(settings, [*auth.parts, *_parts(settings, database, metrics)], health)
+    lifecycle = Lifecycle(settings, [*auth.parts, searches, *_parts(settings, database, metrics)], health)
     app = build_app(
         title="Plumbline reconciler",
         handlers=[*ROUTES, dead_letter_routes(SERVICE, messages.apply)],
         health=health,
         metrics=metrics,
         guard=auth.guard,
-        dependencies={"database": Provide(lambda: database, sync_to_thread=False)},
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "searches": Provide(lambda: searches, sync_to_thread=False),
+        },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from functools import partial
 
+from litestar import Litestar
+
 from chassis import clock
 from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
@@ -79,6 +81,10 @@ def build(settings: GatewaySettings) -> Service:
         quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
     )
     describe_webhooks(app)
+    return _service(settings, app, lifecycle)
+
+
+def _service(settings: GatewaySettings, app: Litestar, lifecycle: Lifecycle) -> Service:
     return Service(
         SERVICE,
         settings,
@@ -87,6 +93,7 @@ def build(settings: GatewaySettings) -> Service:
         host=settings.webhook_gateway_host,
         port=settings.webhook_gateway_port,
         internal=settings.internal_address,
+        answers_half_closed=True,
     )
 
 

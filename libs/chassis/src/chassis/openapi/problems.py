@@ -51,20 +51,23 @@ _MEANINGS = {
     413: "The body is too large",
     415: "The body is encoded in a way that this route does not take",
     421: "The service does not answer under this Host (HTTP_HOSTS)",
+    429: "Too many at once: try again after Retry-After",
     500: "The service failed",
     503: "Not now: try again after Retry-After",
 }
 _CHALLENGE = {"WWW-Authenticate": OpenAPIHeader(schema=_TEXT, required=True, description="RFC 6750 §3")}
+_RETRY = {
+    "Retry-After": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.INTEGER), required=True, description="seconds"
+    )
+}
 _HEADERS: Mapping[int, Mapping[str, OpenAPIHeader]] = {
     401: _CHALLENGE,
     403: {
         "WWW-Authenticate": OpenAPIHeader(schema=_TEXT, description="RFC 6750 §3; where a role is missing")
     },
-    503: {
-        "Retry-After": OpenAPIHeader(
-            schema=Schema(type=OpenAPIType.INTEGER), required=True, description="seconds"
-        )
-    },
+    429: _RETRY,
+    503: _RETRY,
 }
 _PROBLEM = Schema(
     type=OpenAPIType.OBJECT,

@@ -35,6 +35,17 @@ class Filters:
     recorded_to: datetime | None = None
     text: str | None = None
 
+    @property
+    def is_search(self) -> bool:
+        """Whether many entries may have to be looked at to find a few.
+
+        One filter is served by its index, as are an event's id and a booking with whatever else.
+        """
+        if self.event_id is not None or (self.booking_id is not None and self.text is None):
+            return False
+        scanned = (self.event_type, self.status, self.source)
+        return self.text is not None or sum(value is not None for value in scanned) > 1
+
 
 def filters(
     *,

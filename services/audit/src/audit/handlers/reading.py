@@ -1,6 +1,8 @@
 """Asking the EventLog and the status histories."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,6 +34,21 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Databases:
+    """Where reads get their connections, so that long ones keep none from the others.
+
+    Attributes:
+        ordinary: served by an index.
+        searches: look at many entries.
+        exports: go on as long as their reader takes.
+    """
+
+    ordinary: Database
+    searches: Database
+    exports: Database
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A page of entries.
 
@@ -53,9 +70,10 @@ class Export:
 
 
 async def list_entries(
-    database: Database, filters: Filters, *, after: Position | None, rows_max: int
+    databases: Databases, filters: Filters, *, after: Position | None, rows_max: int
 ) -> Listed:
     """Return entries newest first, up to the oldest writer that is still at work."""
+    database = databases.searches if filters.is_search else databases.ordinary
     async with database.connection() as connection:
         bounded, until = await _bounded(connection, filters)
         entries = await event_log_reading.page_of_entries(
@@ -83,25 +101,39 @@ async def find_entry(database: Database, entry_id: int) -> StoredEntry | None:
 async def export_entries(database: Database, filters: Filters) -> Export:
     """Return all entries, up to the oldest writer at work when the export begins.
 
-    Reads page by page, so that neither memory nor a long transaction grows with the log.
+    Reads page by page, so that neither memory nor a long transaction grows with the log. The export keeps one
+    connection until its lines are read or given up. The first page is read at once: what hinders an export
+    is raised here, before anything of it is sent.
     """
+    began = asyncio.get_running_loop().create_future()
+    lines = _lines(database, filters, began)
+    first = await anext(lines, b"")
+    return Export(await began, _chained(first, lines))
+
+
+async def _chained(first: bytes, others: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(others):
+        yield first
+        async for lines in others:
+            yield lines
+
+
+async def _lines(
+    database: Database, filters: Filters, began: asyncio.Future[datetime]
+) -> AsyncGenerator[bytes]:
+    after: Position | None = None
     async with database.connection() as connection:
         bounded, until = await _bounded(connection, filters)
-    return Export(until, _lines(database, bounded))
-
-
-async def _lines(database: Database, filters: Filters) -> AsyncGenerator[bytes]:
-    after: Position | None = None
-    while True:
-        async with database.connection() as connection:
+        began.set_result(until)
+        while True:
             entries = await event_log_reading.page_of_entries(
-                connection, filters, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
+                connection, bounded, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
             )
-        if entries:
-            yield b"".join(json_line(entry_item(entry)) for entry in entries)
-            after = entries[-1].position
-        if len(entries) < EXPORT_PAGE_ROWS:
-            return
+            if entries:
+                yield b"".join(json_line(entry_item(entry)) for entry in entries)
+                after = entries[-1].position
+            if len(entries) < EXPORT_PAGE_ROWS:
+                return
 
 
 async def _bounded(connection: Connection, filters: Filters) -> tuple[Filters, datetime]:

@@ -26,6 +26,7 @@ from chassis.http import Problem
 from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, bad_cursor, decode_cursor, page
 from chassis.postgres import Database
+from chassis.read_pool import READ_REFUSALS
 from contracts.ids import BookingId
 
 PATH = "/api/bookings"
@@ -86,9 +87,10 @@ async def create(
     return _answer(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
 
 
-@get("/", summary="List bookings, newest first")
+@get("/", summary="List bookings, newest first", opt=refuses(READ_REFUSALS))
 async def list_bookings(
     database: NamedDependency[Database],
+    searches: NamedDependency[Database],
     status: FromQuery[Status | None] = None,
     payment_status: FromQuery[PaymentStatus | None] = None,
     service: FromQuery[str | None] = None,
@@ -100,7 +102,7 @@ async def list_bookings(
     wanted = reading.Filter(
         status=status, payment_status=payment_status, service=service, before=_position(cursor, question)
     )
-    records = await reading.read_bookings(database, wanted, rows_max=limit + 1)
+    records = await reading.read_bookings(database, searches, wanted, rows_max=limit + 1)
     answers = [booking_answer(record) for record in records]
     shown = page(answers, limit=limit, key=lambda item: [item.id], of=question)
     return {"items": shown["items"], "next_cursor": shown["next_cursor"]}

@@ -21,6 +21,11 @@ class Filter:
     service: str | None = None
     before: BookingId | None = None
 
+    @property
+    def is_search(self) -> bool:
+        """Whether many bookings may have to be looked at: no index serves these filters."""
+        return self.payment_status is not None or self.service is not None
+
 
 async def read_booking(database: Database, booking_id: BookingId) -> BookingRecord | None:
     """A booking whole; None if there is none."""
@@ -28,9 +33,11 @@ async def read_booking(database: Database, booking_id: BookingId) -> BookingReco
         return await bookings.show_booking(connection, booking_id)
 
 
-async def read_bookings(database: Database, wanted: Filter, *, rows_max: int) -> list[BookingRecord]:
-    """Bookings newest first."""
-    async with database.connection() as connection:
+async def read_bookings(
+    database: Database, searches: Database, wanted: Filter, *, rows_max: int
+) -> list[BookingRecord]:
+    """Return bookings newest first."""
+    async with (searches if wanted.is_search else database).connection() as connection:
         return await bookings.list_bookings(
             connection,
             status=wanted.status,

@@ -11,6 +11,7 @@ from chassis.http import Problem
 from chassis.openapi.problems import refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
 from chassis.postgres import Database
+from chassis.read_pool import READ_REFUSALS
 from reconciler.adapters.exception_list import ExceptionRow, Filter, Position
 from reconciler.api.parameters import Cursor, Limit, chosen, place
 from reconciler.api.shapes import ExceptionDetail, ExceptionPage, exception_item, step_item
@@ -21,9 +22,13 @@ from reconciler.handlers import lookups
 Type = Annotated[str | None, QueryParameter(name="type")]
 
 
-@get("/api/exceptions", summary="What a person must look at, high first, then oldest first")
+@get(
+    "/api/exceptions",
+    summary="What a person must look at, high first, then oldest first",
+    opt=refuses(READ_REFUSALS),
+)
 async def list_exceptions(
-    database: NamedDependency[Database],
+    searches: NamedDependency[Database],
     kind: Type = None,
     status: FromQuery[str | None] = None,
     severity: FromQuery[str | None] = None,
@@ -36,7 +41,7 @@ async def list_exceptions(
         status=chosen("status", status, EXCEPTION_STATUSES),
         severity=chosen("severity", severity, SEVERITIES),
     )
-    found = await lookups.exceptions(database, wanted, after=_position(cursor, wanted), rows_max=limit + 1)
+    found = await lookups.exceptions(searches, wanted, after=_position(cursor, wanted), rows_max=limit + 1)
     rows = page(found.rows, limit=limit, key=_key, of=("exceptions", wanted))
     return {
         "exceptions": [exception_item(row) for row in rows["items"]],
