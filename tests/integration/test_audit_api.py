@@ -180,11 +180,11 @@ async def test_cursor_of_another_filter_is_refused(audit: AuditApi) -> None:
 
 
 async def test_export_has_no_character_that_steers_a_terminal(audit: AuditApi) -> None:
-    subject = f"a\x7f\x9b2J{clock.new_id()}"
-    await audit.recorded(STRIPE, webhook(b"{}", subject=subject))
-    response = await audit.get("/api/event-log", format="ndjson", q=subject)
+    event_id = f"a\x7f\x9b2J{clock.new_id()}"
+    await audit.recorded(STRIPE, webhook(b"{}", event_id=event_id))
+    response = await audit.get("/api/event-log", format="ndjson", event_id=event_id)
     assert not set(response.text) & set("\x7f\x9b")
-    assert [json.loads(line)["booking_id"] for line in response.text.splitlines()] == [subject]
+    assert [json.loads(line)["event_id"] for line in response.text.splitlines()] == [event_id]
 
 
 async def test_export_longer_than_a_page_is_complete(audit: AuditApi) -> None:

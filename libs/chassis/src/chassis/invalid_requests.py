@@ -14,13 +14,25 @@ from litestar.params import ParameterKwarg
 
 from chassis.request_bodies import body_errors
 from chassis.request_checks import InvalidRequestError, types_in
+from chassis.terminal import printable
 
 BODY = "body"
+CHARACTERS_MAX = 500
 _DATA = "data"
 
 
 def invalid_fields(request: Request[Any, Any, Any], error: HTTPException) -> list[dict[str, str]] | None:
     """Return `field` and `message` of each part of the request that is wrong; None if ours is the fault."""
+    found = _found(request, error)
+    return None if found is None else [{name: _shown(text) for name, text in each.items()} for each in found]
+
+
+def _shown(text: str) -> str:
+    """Return a caller's own words in one line and no longer than an answer should be."""
+    return printable(text[:CHARACTERS_MAX])
+
+
+def _found(request: Request[Any, Any, Any], error: HTTPException) -> list[dict[str, str]] | None:
     if isinstance(error, InvalidRequestError):
         return [{"field": error.field, "message": error.message}]
     told = getattr(error.__cause__, "errors", None)
