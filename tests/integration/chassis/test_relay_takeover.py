@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from chassis.outbox import SHARDS
+from chassis.relay import strangers
 from chassis.relay.part import SESSION_SETTINGS
 from chassis.relay.shards import LOCK_NAMESPACE, Shards
 from harness import eventually
@@ -168,6 +169,34 @@ async def test_shards_are_given_up_only_once_nothing_is_in_doubt(ground: Ground)
     for shards in (first, second):
         shards._session.terminate()
     await database.stop()
+
+
+async def test_shards_that_a_stranger_holds_are_told(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "UNOWNED_SECONDS_MAX", 1.0)
+    async with ground.sql.connect(ground.role) as stranger:
+        pid = await stranger.fetchval("SELECT pg_backend_pid()")
+        await stranger.execute(
+            "SELECT pg_advisory_lock($1, shard) FROM generate_series(1, 15) AS shard", LOCK_NAMESPACE
+        )
+        async with Sender(ground, "only").running() as sender:
+
+            async def told() -> str:
+                check = await sender.relay.check()
+                assert not check.ok
+                return check.detail
+
+            assert await eventually(told) == (
+                f"no relay owns 15 of {SHARDS} shards, their events wait:"
+                f" pid {pid} (role {ground.role}, no name) holds 15"
+            )
+            assert "sample_outbox_unowned_shards 15.0" in sender.exposed()
+            await stranger.execute("SELECT pg_advisory_unlock_all()")
+
+            async def good() -> bool:
+                return (await sender.relay.check()).ok
+
+            await eventually(good)
+            assert "sample_outbox_unowned_shards 0.0" in sender.exposed()
 
 
 LARGE = "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"

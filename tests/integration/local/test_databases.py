@@ -1,11 +1,12 @@
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from harness.ports import free_port
-from plumbline import databases, dsn, waiting
+from plumbline import databases, dsn, server_rights, waiting
 from plumbline.failure import StackError
 from plumbline.postgres import EmbeddedPostgres
 
@@ -77,6 +78,81 @@ async def test_viewer_cannot_create_even_when_it_leaves_read_only_mode(server: E
         await connection.close()
 
 
+@pytest.mark.parametrize("role", databases.LOGIN_ROLES)
+@pytest.mark.parametrize("database", server_rights.MAINTENANCE_DATABASES)
+async def test_nobody_of_ours_gets_into_the_server_s_own_databases(
+    server: EmbeddedPostgres, role: str, database: str
+) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(string(server, role, database))
+
+
+@pytest.mark.parametrize("role", databases.LOGIN_ROLES)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT lo_open(1, 131072)",
+        "SELECT pg_logical_emit_message(false, 'x', 'x')",
+    ],
+)
+async def test_login_roles_can_fill_no_disk_beside_their_tables(
+    server: EmbeddedPostgres, role: str, statement: str
+) -> None:
+    connection = await asyncpg.connect(string(server, role))
+    try:
+        await connection.execute("SET default_transaction_read_only = off")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for function"):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pg_advisory_lock(7310579, 0)",
+        "pg_try_advisory_lock(7310579, 0)",
+        "pg_advisory_lock_shared(1)",
+        "pg_try_advisory_xact_lock(1)",
+        "pg_advisory_xact_lock_shared(1, 1)",
+    ],
+)
+async def test_advisory_locks_are_for_the_service_and_its_owner(server: EmbeddedPostgres, call: str) -> None:
+    viewer = await asyncpg.connect(string(server, dsn.VIEWER))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for function"):
+        await viewer.execute(f"SELECT {call}")
+    await viewer.close()
+    for service in databases.SERVICES:
+        own = await asyncpg.connect(string(server, service))
+        await own.execute(f"SELECT {call}")
+        await own.close()
+        admin = await asyncpg.connect(dsn.at_database(server.admin_dsn, service))
+        await admin.execute(f"SET ROLE {databases.owner(service)}")
+        await admin.execute(f"SELECT {call}")
+        await admin.close()
+
+
+async def test_no_role_can_open_all_connections_of_the_server(server: EmbeddedPostgres) -> None:
+    async def open_one(stay: AsyncExitStack) -> None:
+        connection = await asyncpg.connect(string(server, dsn.VIEWER))
+        stay.push_async_callback(connection.close)
+
+    async with AsyncExitStack() as stay:
+        for _ in range(5):
+            await open_one(stay)
+        with pytest.raises(asyncpg.TooManyConnectionsError, match="too many connections for role"):
+            await waiting.together(*(open_one(stay) for _ in range(20)))
+    admin = await asyncpg.connect(server.admin_dsn)
+    limits = await admin.fetch(
+        "SELECT rolconnlimit FROM pg_roles WHERE rolname = ANY($1)", list(databases.LOGIN_ROLES)
+    )
+    assert 0 < sum(row["rolconnlimit"] for row in limits) <= await server_rights.connections(admin)
+    await admin.close()
+
+
 @pytest.mark.parametrize("service", databases.SERVICES)
 async def test_owner_cannot_log_in_and_owns_database_and_schema(
     server: EmbeddedPostgres, service: str
@@ -97,7 +173,9 @@ async def test_provisioning_again_keeps_data_and_brings_everything_in_line(serve
     admin = await asyncpg.connect(dsn.at_database(server.admin_dsn, "audit"))
     try:
         await admin.execute("CREATE TABLE audit.kept AS SELECT 1 AS value")
-        await admin.execute("GRANT CONNECT ON DATABASE audit TO PUBLIC, booking")
+        await admin.execute("GRANT CONNECT ON DATABASE audit, postgres, template1 TO PUBLIC, booking")
+        await admin.execute("ALTER ROLE audit CONNECTION LIMIT -1")
+        await admin.execute("GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint), lo_create(oid) TO PUBLIC")
         await admin.execute("ALTER ROLE audit PASSWORD 'another'; ALTER SCHEMA audit OWNER TO postgres")
 
         await databases.provision(server.admin_dsn, PASSWORDS)
@@ -107,6 +185,10 @@ async def test_provisioning_again_keeps_data_and_brings_everything_in_line(serve
         assert await admin.fetchval(owner) == "audit_owner"
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(string(server, "booking", "audit"))
+        assert await server_rights.entering(admin, databases.LOGIN_ROLES) == {}
+        assert await server_rights.open_functions(admin, databases.LOGIN_ROLES, service="audit") == {}
+        limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'audit'"
+        assert 0 < await admin.fetchval(limit) < 100
         await (await asyncpg.connect(string(server, "audit"))).close()
     finally:
         await admin.close()

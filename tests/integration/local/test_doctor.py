@@ -144,6 +144,48 @@ BREAKAGES = {
         {"dead letters of booking"},
         "1 messages wait in 1 blocked lines: `python -m booking dead-letters list`",
     ),
+    "advisory locks for everybody": (
+        "reconciler",
+        "GRANT EXECUTE ON FUNCTION pg_try_advisory_lock(integer, integer) TO PUBLIC",
+        "REVOKE EXECUTE ON FUNCTION pg_try_advisory_lock(integer, integer) FROM PUBLIC",
+        {"functions of database reconciler"},
+        "may call pg_try_advisory_lock",
+    ),
+    "large objects for the service": (
+        "audit",
+        "GRANT EXECUTE ON FUNCTION lo_create(oid) TO audit",
+        "REVOKE EXECUTE ON FUNCTION lo_create(oid) FROM audit",
+        {"functions of database audit"},
+        "audit may call lo_create: run `plumbline databases apply`",
+    ),
+    "service without advisory locks": (
+        "booking",
+        "REVOKE EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint) FROM booking",
+        "GRANT EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint) TO booking",
+        {"functions of database booking"},
+        "booking or its owner may not take advisory locks",
+    ),
+    "open maintenance database": (
+        "booking",
+        "GRANT CONNECT ON DATABASE template1 TO booking",
+        "REVOKE CONNECT ON DATABASE template1 FROM booking",
+        {"maintenance databases"},
+        "template1 lets in booking: run `plumbline databases apply`",
+    ),
+    "role without a limit of connections": (
+        "booking",
+        "ALTER ROLE reconciler_booking_view CONNECTION LIMIT -1",
+        "ALTER ROLE reconciler_booking_view CONNECTION LIMIT 10",
+        {"connection limits"},
+        "reconciler_booking_view (no limit): run `plumbline databases apply`",
+    ),
+    "view without its barrier": (
+        "booking",
+        "ALTER VIEW booking.reconciliation_v1 RESET (security_barrier)",
+        "ALTER VIEW booking.reconciliation_v1 SET (security_barrier = true)",
+        {"booking.reconciliation_v1 is a security barrier"},
+        "it is none",
+    ),
     "migration not applied": (
         "audit",
         "UPDATE audit.schema_migration SET name = 'x' || name WHERE name LIKE '%event_payload%'",
@@ -165,7 +207,7 @@ async def test_breakage_is_found_and_nothing_else_is_blamed(
     finally:
         await deployed.database(service).execute(repairing)
 
-    assert found.keys() == subjects
+    assert {subject.replace(f"{deployed.prefix}_", "") for subject in found} == subjects
     assert all(problem in text for text in found.values())
     assert await wrong(examined) == {}
 
@@ -205,10 +247,29 @@ async def test_database_without_migrations_says_which_command_to_run(infra: Infr
             *await entrances.viewer(empty),
         ]
 
-    assert len(found) == 7
+    assert len(found) == 8
     for finding in found:
         assert "run `python -m booking migrate`" in finding.problem
         assert "\n" not in finding.line
+
+
+async def test_session_that_holds_shards_and_is_no_relay_is_found(deployed: Stack, examined: Patient) -> None:
+    async with deployed.database("booking").connect() as stranger:
+        pid = await stranger.fetchval("SELECT pg_backend_pid()")
+        taken = asyncio.create_task(stranger.execute("SELECT pg_advisory_lock(7310579, 3)"))
+        await deployed.database("booking").fetch(_END_RELAYS)
+        await taken
+        found = await wrong(examined)
+    await eventually(lambda: deployed.ready("booking"), seconds=30)
+
+    assert f"pid {pid} (role postgres, no name) holds 1" in found["shards of booking"]
+    assert "plumbline databases apply" in found["shards of booking"]
+
+
+_END_RELAYS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE application_name = 'booking-dedicated' AND datname = current_database()
+"""
 
 
 async def test_open_door_is_found(deployed: Stack, examined: Patient) -> None:

@@ -5,7 +5,8 @@ For each service there is a database with a schema of the service's name, a role
 both and cannot log in, and a login role `<service>` that may only use the schema. What it may do with a
 table is granted by the service's migrations, which run as the owner. Nobody else may connect, with one
 exception on purpose: `reconciler_booking_view` may connect to booking's database, where booking's own
-migration grants it the published view (REC-2).
+migration grants it the published view (REC-2). What PostgreSQL gives to everybody is taken away
+(`server_rights`).
 
 Roles belong to the whole server, so their names are the same everywhere; databases may be named freely, so
 that several suites can share a server.
@@ -21,7 +22,7 @@ import asyncpg
 
 from chassis.postgres import DATABASE_ERRORS
 from chassis.terminal import in_one_line
-from plumbline import dsn, waiting
+from plumbline import dsn, server_rights, waiting
 from plumbline.failure import StackError
 
 SERVICES = ("booking", "audit", "reconciler")
@@ -171,6 +172,9 @@ async def _provision_roles(admin: Connection, passwords: Mapping[str, str]) -> N
         await admin.execute(_CREATE_ROLE.format(role=role))
         await admin.execute(_LET_LOG_IN.format(role=role, password=password))
     await admin.execute(_READ_ONLY)
+    percent = dict.fromkeys(SERVICES, server_rights.CONNECTION_PERCENT_MAX)
+    await server_rights.limit_connections(admin, percent | {dsn.VIEWER: server_rights.VIEWER_PERCENT_MAX})
+    await server_rights.close_maintenance_databases(admin, LOGIN_ROLES)
 
 
 async def _provision_database(admin: Connection, service: str, database: str) -> None:
@@ -183,6 +187,9 @@ async def _provision_schema(admin_dsn: str, service: str) -> None:
     connection = await connect(admin_dsn)
     try:
         await connection.execute(_SCHEMA.format(**_roles_of(service)))
+        await server_rights.close_functions(
+            connection, everybody=", ".join(LOGIN_ROLES), needing=f"{service}, {owner(service)}"
+        )
     finally:
         await connection.close()
 

@@ -5,7 +5,18 @@ from functools import partial
 
 from chassis.terminal import in_one_line
 from plumbline import databases, dsn
-from plumbline.doctor import clocks, door, entrances, flow, grants, groups, histories, losses, outside
+from plumbline.doctor import (
+    clocks,
+    door,
+    entrances,
+    flow,
+    grants,
+    groups,
+    histories,
+    losses,
+    outside,
+    public_rights,
+)
 from plumbline.doctor.finding import Finding, Look
 from plumbline.doctor.patient import Patient
 from plumbline.failure import StackError
@@ -24,12 +35,14 @@ async def examine(patient: Patient) -> list[Finding]:
         ("kafka", _KAFKA, partial(outside.broker, patient)),
         ("consumer groups", _KAFKA, partial(groups.groups, patient)),
         ("roles", dsn.ADMIN_VARIABLE, partial(entrances.roles, patient)),
+        ("rights of everybody", dsn.ADMIN_VARIABLE, partial(public_rights.server, patient)),
         *(
             (f"database of {service}", f"{own(service)} and {dsn.ADMIN_VARIABLE}", _of(patient, service))
             for service in databases.SERVICES
         ),
         ("messages lost to retention", own("audit"), partial(losses.losses, patient)),
         ("published view", dsn.VIEWER_VARIABLE, partial(entrances.viewer, patient)),
+        ("barrier", dsn.VIEWER_VARIABLE, partial(public_rights.barrier, patient)),
         ("clocks", f"{dsn.ADMIN_VARIABLE} and {_URLS}", partial(clocks.clocks, patient)),
         ("services", _URLS, partial(outside.services, patient)),
         ("gateway", _URLS, partial(door.door, patient)),
@@ -46,6 +59,7 @@ async def _service(patient: Patient, service: str) -> list[Finding]:
     """One after the other: the trials of the append-only tables take locks on them."""
     return [
         *await entrances.entrances(patient, service),
+        *await public_rights.functions(patient, service),
         *await histories.migrations(patient, service),
         *await grants.grants(patient, service),
         *await histories.append_only(patient, service),

@@ -1,9 +1,12 @@
 """Checks of what must not pile up: unsent outbox rows, and messages set aside."""
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from chassis.postgres import Session
 from chassis.relay.status import read_waiting
+from chassis.relay.strangers import Stranger, describe_strangers, read_strangers
 from chassis.terminal import in_one_line
 from plumbline import databases
 from plumbline.doctor.finding import Finding
@@ -20,8 +23,8 @@ FROM {service}.dead_letter WHERE status = 'waiting'
 
 
 async def flow(patient: Patient, service: str) -> list[Finding]:
-    """One line each for outbox and dead letters of a service that publishes."""
-    subjects = [f"outbox of {service}", f"dead letters of {service}"]
+    """One line each for outbox, its shards and dead letters of a service that publishes."""
+    subjects = [f"outbox of {service}", f"shards of {service}", f"dead letters of {service}"]
     if service not in WITH_OUTBOX:
         return []
     try:
@@ -30,6 +33,7 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
         return [Finding(subject, str(error)) for subject in subjects]
     try:
         age = await _oldest_unsent_seconds(connection)
+        strangers = await read_strangers(connection)
         row = await connection.fetchrow(_WAITING.format(service=service))
     except asyncpg.PostgresError as error:
         problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
@@ -39,7 +43,8 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
     waiting, lines = (row["messages"], row["lines"]) if row else (0, 0)
     return [
         Finding(subjects[0], _unsent(service, age)),
-        Finding(subjects[1], _set_aside(service, waiting, lines)),
+        Finding(subjects[1], _taken(strangers)),
+        Finding(subjects[2], _set_aside(service, waiting, lines)),
     ]
 
 
@@ -60,6 +65,15 @@ def _unsent(service: str, age_seconds: float | None) -> str:
     return (
         f"its oldest row has waited for {age_seconds:.0f} s:"
         f" `python -m {service} outbox status`, then deploy/runbooks/outbox-growing.md"
+    )
+
+
+def _taken(strangers: Sequence[Stranger]) -> str:
+    if not strangers:
+        return ""
+    return (
+        f"no relay can own {len(strangers)} of them, their events wait: {describe_strangers(strangers)};"
+        " end these sessions (pg_terminate_backend), then `plumbline databases apply`"
     )
 
 

@@ -1,6 +1,6 @@
 """The relay: publishes outbox rows in order per key and deletes them after the broker's ack (BK-11).
 
-* `shards`: several relays share the shards, by session locks;
+* `shards`: several relays share the shards, by session locks; `strangers`: who else holds such a lock;
 * `outlet`: look, publish, delete; `floors` and `holds` are its two pure decisions;
 * `status`, `meter`: what waits, for metrics and operators.
 

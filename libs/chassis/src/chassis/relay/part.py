@@ -12,6 +12,7 @@ from chassis.producer import Producer
 from chassis.relay.meter import OutboxMeter
 from chassis.relay.outlet import PLAN_SETTINGS, SHARD_ROWS_MAX, Outlet
 from chassis.relay.shards import Shards
+from chassis.relay.strangers import ShardWatch
 
 POLL_SECONDS_MIN = 0.002
 POLL_SECONDS_MAX = 0.05
@@ -36,7 +37,8 @@ class Relay:
     Args:
         database: whose outbox.
         producer: started before, stopped after.
-        metrics: `outbox_published_total`, `outbox_owned_shards`, `outbox_held_back`, and the meter's.
+        metrics: `outbox_published_total`, `outbox_owned_shards`, `outbox_unowned_shards`,
+            `outbox_held_back`, and the meter's.
     """
 
     def __init__(self, database: Database, producer: Producer, metrics: Metrics) -> None:
@@ -45,6 +47,9 @@ class Relay:
         self._producer = producer
         self._published = metrics.counter("outbox_published", "Outbox rows acknowledged by the broker")
         self._owned = metrics.gauge("outbox_owned_shards", "Shards of the outbox that this process owns")
+        self._unowned = metrics.gauge(
+            "outbox_unowned_shards", "Shards of the outbox that no relay has owned for a while"
+        )
         self._held_back = metrics.gauge(
             "outbox_held_back",
             "Keys held back behind a record that Kafka refuses; 1 under a topic held back whole",
@@ -66,7 +71,7 @@ class Relay:
         await self._meter.stop()
 
     async def check(self) -> Check:
-        """Good while batches go through and nothing is held back; says what is, and why."""
+        """Good while batches go through, nothing is held back and relays own all shards; else says why."""
         check = await self._loop.check()
         return self._state if check.ok else check
 
@@ -76,11 +81,12 @@ class Relay:
         try:
             await self._relay(session, stopping)
         finally:
-            self._show(Shards(session), None)
+            self._show(Shards(session), ShardWatch(session), None)
             session.terminate()
 
     async def _relay(self, session: Session, stopping: asyncio.Event) -> None:
         shards, outlet = Shards(session), Outlet(session, self._producer)
+        watch = ShardWatch(session)
         await shards.join()
         wait_seconds, settle_at, tend_at = POLL_SECONDS_MIN, 0.0, 0.0
         while not stopping.is_set():
@@ -89,23 +95,27 @@ class Relay:
                 settle_at = time.monotonic() + SETTLE_SECONDS
             if time.monotonic() >= tend_at:
                 await shards.balance(may_release=not outlet.in_doubt)
+                await watch.look()
                 tend_at = time.monotonic() + TEND_SECONDS
             moved = await outlet.move(shards.owned) if shards.owned else 0
             self._published.inc(moved)
-            self._show(shards, outlet)
+            self._show(shards, watch, outlet)
             self._loop.recovered()
             if moved >= SHARD_ROWS_MAX:
                 continue
             wait_seconds = POLL_SECONDS_MIN if moved else min(wait_seconds * 2, POLL_SECONDS_MAX)
             await pause(stopping, wait_seconds)
 
-    def _show(self, shards: Shards, outlet: Outlet | None) -> None:
+    def _show(self, shards: Shards, watch: ShardWatch, outlet: Outlet | None) -> None:
         self._owned.set(len(shards.owned))
+        self._unowned.set(watch.unowned)
         self._held_back.clear()
         for topic in outlet.holds.topics if outlet else ():
             self._held_back.labels(topic, "topic").set(1)
         for topic, keys in outlet.holds.by_topic().items() if outlet else ():
             self._held_back.labels(topic, "keys").set(keys)
-        held_back = outlet.holds.account() if outlet else ""
+        troubles = [
+            trouble for trouble in (watch.trouble, outlet.holds.account() if outlet else "") if trouble
+        ]
         detail = f"owns {len(shards.owned)} of {SHARDS} shards"
-        self._state = Check(ok=not held_back, detail=held_back or detail)
+        self._state = Check(ok=not troubles, detail="; ".join(troubles) or detail)

@@ -1,0 +1,89 @@
+"""Checks of rights that PostgreSQL gives to everybody, and that our roles must not have."""
+
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from chassis.terminal import in_one_line
+from plumbline import databases, dsn, server_rights
+from plumbline.doctor.entrances import APPLY
+from plumbline.doctor.finding import Finding
+from plumbline.doctor.patient import Patient
+from plumbline.failure import StackError
+
+_LIMITS = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname = ANY($1::text[]) ORDER BY rolname"
+_BARRIER = """
+SELECT 'security_barrier=true' = ANY(reloptions) FROM pg_class WHERE oid = to_regclass($1)
+"""
+
+
+async def server(patient: Patient) -> list[Finding]:
+    """Our roles enter no database of the server's own, and none can take all connections."""
+    subjects = ("maintenance databases", "connection limits")
+    try:
+        admin = await databases.connect(patient.admin_dsn)
+    except StackError as error:
+        return [Finding(subject, str(error)) for subject in subjects]
+    try:
+        entered = await server_rights.entering(admin, databases.LOGIN_ROLES)
+        available = await server_rights.connections(admin)
+        limits = await admin.fetch(_LIMITS, list(databases.LOGIN_ROLES))
+    finally:
+        await admin.close()
+    doors = "; ".join(f"{name} lets in {', '.join(roles)}" for name, roles in entered.items())
+    unlimited = [
+        f"{row['rolname']} ({'no limit' if row['rolconnlimit'] < 0 else row['rolconnlimit']})"
+        for row in limits
+        if row["rolconnlimit"] < 0 or row["rolconnlimit"] > available // 2
+    ]
+    return [
+        Finding(subjects[0], f"{doors}: {APPLY}" if doors else ""),
+        Finding(
+            subjects[1],
+            f"may open more than half of the server's {available} connections:"
+            f" {', '.join(unlimited)}: {APPLY}"
+            if unlimited
+            else "",
+        ),
+    ]
+
+
+async def functions(patient: Patient, service: str) -> list[Finding]:
+    """Advisory locks are for the service and its migrations; large objects are for nobody."""
+    database = urlsplit(patient.strings[service]).path.strip("/")
+    subject = f"functions of database {database}"
+    try:
+        admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+    except StackError as error:
+        return [Finding(subject, str(error))]
+    try:
+        held = await server_rights.open_functions(admin, databases.LOGIN_ROLES, service=service)
+        lacking = await server_rights.lacks_locks(admin, [service, databases.owner(service)])
+    except asyncpg.PostgresError as error:
+        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
+    finally:
+        await admin.close()
+    if held:
+        held = {"PUBLIC": held["public"]} if "public" in held else held
+        told = "; ".join(f"{role} may call {names}" for role, names in held.items())
+        return [Finding(subject, f"{told}: {APPLY}")]
+    problem = f"{service} or its owner may not take advisory locks: {APPLY}" if lacking else ""
+    return [Finding(subject, problem)]
+
+
+async def barrier(patient: Patient) -> list[Finding]:
+    """The published view shows its reader's functions no rows that it hides."""
+    view = f"{databases.VIEWED_SERVICE}.reconciliation_v1"
+    subject = f"{view} is a security barrier"
+    try:
+        connection = await databases.connect(patient.strings[dsn.VIEWER])
+    except StackError as error:
+        return [Finding(subject, f"{error}: {APPLY}")]
+    try:
+        guarded = await connection.fetchval(_BARRIER, view)
+    except asyncpg.PostgresError as error:
+        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
+    finally:
+        await connection.close()
+    remedy = "run `python -m booking migrate`, then ALTER VIEW … SET (security_barrier = true)"
+    return [Finding(subject, "" if guarded else f"it is none: {remedy}")]
