@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chassis.consumer_metrics import ConsumerMetrics
 from chassis.metrics import Metrics
 from contracts.reasons import RefusalReason
 from webhook_gateway.handlers.observations import observe
@@ -25,13 +26,17 @@ def exposed() -> set[str]:
     metrics = Metrics("webhook-gateway")
     observe(metrics, validation_enabled=True)
     metrics.registry.register(SecretsTold(metrics.prefix, Sources({})))
-    families = metrics.registry.collect()
+    families = list(metrics.registry.collect())
+    for service in ("booking", "audit", "reconciler"):
+        consuming = Metrics(service)
+        ConsumerMetrics(consuming).expect_losses(["webhooks.stripe.v1"])
+        families += consuming.registry.collect()
     return {family.name + ("_total" if family.type == "counter" else "") for family in families}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_rule_asks_for_metrics_and_outcomes_that_there_are(rule: dict[str, Any]) -> None:
-    asked = set(re.findall(r"webhook_gateway_\w+", rule["expr"]))
+    asked = set(re.findall(r"(?:webhook_gateway|booking|audit|reconciler)_\w+", rule["expr"]))
     assert asked
     assert asked <= exposed()
     for pattern in re.findall(r'outcome=~"([^"]+)"', rule["expr"]):
