@@ -13,6 +13,7 @@ from booking.handlers.creation import Request, create_booking
 from booking.handlers.intake import apply
 from chassis.messages import KeysInUseError, Message
 from chassis.postgres import Connection, Database
+from contracts.stripe_events import StripeWorld
 from harness import Infra, TestDatabase, start_services
 from integration import booking_calls
 
@@ -82,7 +83,7 @@ async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_t
     async def pay(connection: Connection, event_id: str) -> None:
         record = booking_calls.payment_record(made.booking.id, payment_id="pi_1", event_id=event_id)
         message = Message(booking_calls.STRIPE, 0, 0, record.key or b"", record.value or b"", record.headers)
-        await apply(connection, [message])
+        await apply(connection, [message], world=StripeWorld(is_live=False, account=None))
 
     async with database.transaction() as first:
         await pay(first, "first")

@@ -1,6 +1,7 @@
 """What fails costs only itself: poison waits aside, an absent database costs patience (design rule 6)."""
 
 import asyncpg
+import pytest
 
 from chassis.consuming.limits import Limits
 from chassis.messages import Message, unpack_headers
@@ -9,6 +10,8 @@ from contracts.metadata import read_metadata
 from harness import Infra, Record, down, eventually
 from harness.topics import RawName
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
+
+_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1"
 
 
 class Trouble:
@@ -145,6 +148,34 @@ async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: 
             return (await member.consumer.check()).ok
 
         await eventually(good_again)
+    assert await ground.set_aside() == []
+
+
+@pytest.mark.parametrize(
+    ("breaks", "mends"),
+    [("NOLOGIN", "LOGIN"), ("PASSWORD 'another'", "PASSWORD 'for-tests'")],
+    ids=["no login", "wrong password"],
+)
+async def test_login_that_is_refused_for_a_while_sets_nothing_aside(
+    breaks: str, mends: str, ground: Ground
+) -> None:
+    async with Member(ground).running() as member:
+        await ground.topic.publish_all([record("e0")])
+
+        async def applied(count: int) -> bool:
+            return len(await ground.effects()) == count
+
+        await eventually(lambda: applied(1), seconds=20)
+        await ground.sql.execute(f'ALTER ROLE "{ground.role}" {breaks}')
+        await ground.sql.execute(_END_SESSIONS, ground.role)
+        await ground.topic.publish_all([record("e1")])
+
+        async def sticks() -> bool:
+            return any(e.attempts > Limits().lone_attempts_max for e in member.consumer._core._held)
+
+        await eventually(sticks, seconds=30)
+        await ground.sql.execute(f'ALTER ROLE "{ground.role}" {mends}')
+        await eventually(lambda: applied(2), seconds=10)
     assert await ground.set_aside() == []
 
 
