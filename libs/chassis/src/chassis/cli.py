@@ -16,12 +16,13 @@ import typer
 from chassis.addresses import check_dsn
 from chassis.command_options import OptionError, refuse_slips
 from chassis.lifecycle import Service
-from chassis.logs import configure_logs
+from chassis.logs import configure_logs, log_to_stderr
 from chassis.migrations import MigrationError, migrate
 from chassis.output import OutputError, end_guard, guarded_output, write_error
 from chassis.postgres import DATABASE_ERRORS
 from chassis.published_secrets import find_published
 from chassis.settings import ServiceSettings, SettingsError, load_settings
+from chassis.stored_rows import UnreadableRowError
 from chassis.telemetry.spans import exporting
 from chassis.terminal import in_one_line
 
@@ -113,12 +114,13 @@ def run_cli(cli: typer.Typer, *, name: str = "error", failures: Sequence[type[Ex
         name: begins the line.
         failures: further errors whose text is meant for a person.
     """
+    log_to_stderr()
     try:
         with guarded_output():
             command = typer.main.get_command(cli)
             refuse_slips(command)
             command()
-    except (CommandError, SettingsError, OptionError, OutputError, *failures) as error:
+    except (CommandError, SettingsError, OptionError, OutputError, UnreadableRowError, *failures) as error:
         write_error(f"{name}: {error}")
     except OSError as error:
         write_error(f"{name}: {in_one_line(error)}")

@@ -29,6 +29,7 @@ from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_
 from chassis.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
 from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
+from chassis.stored_rows import UnreadableRowError
 from chassis.telemetry.requests import ObservedApp, route_of
 from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts
 
@@ -103,6 +104,10 @@ def _on_access_refused(_request: Request[Any, Any, Any], error: AccessRefusedErr
     return _answer(error.status, reason.replace("_", "-"), error.refusal.detail, members, error.headers)
 
 
+def _on_unreadable_row(_request: Request[Any, Any, Any], error: UnreadableRowError) -> Response[Any]:
+    return _answer(500, "stored-row-unreadable", str(error))
+
+
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if isinstance(error, BrokerUnavailableError) or is_transient(error):
         _log.warning("request could not be served", route=route_of(request.scope), error=loggable(error))
@@ -138,6 +143,7 @@ _EXCEPTION_HANDLERS: Any = {
     ReadTooLongError: _on_read_too_long,
     Problem: _on_problem,
     HTTPException: _on_http_error,
+    UnreadableRowError: _on_unreadable_row,
     Exception: _on_error,
 }
 

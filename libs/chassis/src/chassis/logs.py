@@ -137,6 +137,11 @@ def configure_logs(
     structlog.contextvars.bind_contextvars(service=service)
 
 
+def log_to_stderr() -> None:
+    """Send the logs of a command to standard error: standard output is for its answer."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def write_lines(name: str, level: int, event: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """One line for each row, as `get_logger(name)` would write it; of use where there are thousands a second.
 

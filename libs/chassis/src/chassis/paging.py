@@ -77,19 +77,25 @@ def _comparable(part: KeyPart) -> bool:
 
 
 def page(
-    rows: Sequence[RowT], *, limit: int, key: Callable[[RowT], Sequence[KeyPart]], of: object = None
+    rows: Sequence[RowT],
+    *,
+    limit: int,
+    key: Callable[[RowT], Sequence[KeyPart] | None],
+    of: object = None,
 ) -> dict[str, Any]:
     """Return `{"items", "next_cursor"}`: at most `limit` rows and PAGE_BYTES_MAX bytes, and at least one row.
 
     Args:
         rows: at most `limit` + 1; the extra one shows that there are more.
         limit: rows of a page.
-        key: position of a row in the list, from which the next page goes on.
+        key: position of a row in the list, from which the next page goes on; None where it cannot be read,
+            and then the row before counts.
         of: the list and its filters, as `encode_cursor` takes them.
     """
     items = list(rows[: _rows_within(rows[:limit])])
-    more = len(rows) > len(items)
-    return {"items": items, "next_cursor": encode_cursor(key(items[-1]), of) if more and items else None}
+    keys = (found for item in reversed(items) if (found := key(item)) is not None)
+    last = next(keys, None) if len(rows) > len(items) else None
+    return {"items": items, "next_cursor": None if last is None else encode_cursor(last, of)}
 
 
 def _rows_within(rows: Sequence[Any]) -> int:

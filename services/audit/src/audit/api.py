@@ -12,17 +12,26 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
+from audit.adapters.event_log_reading import StoredEntry
 from audit.domain.facts import Status
 from audit.domain.query import Filters, Position, QueryError, filters
 from audit.domain.storable import booking_identifier
-from audit.handlers.items import EntryItem, TransitionItem, entry_item
+from audit.handlers.items import (
+    EntryItem,
+    TransitionItem,
+    UnreadableEntry,
+    UnreadableTransition,
+    entry_items,
+    shown_entry,
+)
 from audit.handlers.reading import Databases, booking_history, export_entries, find_entry, list_entries
 from chassis.auth.access import READERS, Access
 from chassis.http import Problem
-from chassis.openapi.problems import refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.openapi.problems import STORED_ROW, refuses
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, KeyPart, decode_cursor, page
 from chassis.read_pool import READ_REFUSALS
 from chassis.request_checks import InvalidRequestError
+from chassis.stored_rows import UnreadableRow
 from contracts.metadata import format_time
 
 NDJSON = "application/x-ndjson"
@@ -48,7 +57,7 @@ ACCESS: Access = {
 class EntryPage(TypedDict):
     """Entries, newest first. Entries recorded at `complete_until` or later are in no answer yet."""
 
-    items: list[EntryItem]
+    items: list[EntryItem | UnreadableEntry]
     next_cursor: str | None
     complete_until: str
 
@@ -63,7 +72,7 @@ class BookingHistory(TypedDict):
     """Oldest first, up to the first gap; what is missing and what waits is named where there is one."""
 
     booking_id: str
-    history: list[TransitionItem]
+    history: list[TransitionItem | UnreadableTransition]
     missing_versions: NotRequired[list[int]]
     waiting_versions: NotRequired[list[int]]
 
@@ -72,6 +81,7 @@ _LISTED = {
     200: ResponseSpec(EntryPage, generate_examples=False, description="A page; all as NDJSON if asked")
 }
 _UNKNOWN = refuses({404: ["not-found"]})
+_UNKNOWN_OR_UNREADABLE = refuses({404: ["not-found"], **STORED_ROW})
 
 
 def routes(databases: Databases) -> Sequence[ControllerRouterHandler]:
@@ -115,12 +125,12 @@ def routes(databases: Databases) -> Sequence[ControllerRouterHandler]:
             return await _export(databases, wanted)
         return Response(await _entry_page(databases, wanted, after, limit))
 
-    @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"], opt=_UNKNOWN)
+    @get("/api/event-log/{entry_id:int}", summary="One entry", tags=["log"], opt=_UNKNOWN_OR_UNREADABLE)
     async def event_log_entry(entry_id: FromPath[int]) -> EntryDetail:
         entry = await find_entry(databases.ordinary, entry_id)
         if entry is None:
             raise Problem(404, "not-found", f"the log has no entry {entry_id}")
-        return {**entry_item(entry), "payload_digest": entry.payload_digest.hex()}
+        return {**shown_entry(entry), "payload_digest": entry.payload_digest.hex()}
 
     @get("/api/bookings/{booking_id:str}/history", summary="Status history", tags=["bookings"], opt=_UNKNOWN)
     async def status_history(booking_id: FromPath[str]) -> BookingHistory:
@@ -144,9 +154,9 @@ async def _export(databases: Databases, wanted: Filters) -> Stream:
 
 async def _entry_page(databases: Databases, wanted: Filters, after: Position | None, limit: int) -> EntryPage:
     listed = await list_entries(databases, wanted, after=after, rows_max=limit + 1)
-    shown = page(listed.entries, limit=limit, key=lambda entry: entry.position.to_key(), of=wanted)
+    shown = page(listed.entries, limit=limit, key=_key, of=wanted)
     return {
-        "items": [entry_item(entry) for entry in shown["items"]],
+        "items": entry_items(shown["items"]),
         "next_cursor": shown["next_cursor"],
         "complete_until": format_time(listed.complete_until),
     }
@@ -157,6 +167,10 @@ def _refuse_paging(request: AnyRequest) -> None:
     for name in ("limit", "cursor"):
         if name in request.query_params:
             raise InvalidRequestError(name, "an export takes none, it gives out every entry; leave it away")
+
+
+def _key(entry: StoredEntry | UnreadableRow) -> tuple[KeyPart, ...] | None:
+    return entry.position if isinstance(entry, UnreadableRow) else entry.position.to_key()
 
 
 def _position(cursor: str | None, wanted: Filters) -> Position | None:

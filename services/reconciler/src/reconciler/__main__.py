@@ -17,10 +17,11 @@ from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.relay.commands import add_outbox
 from chassis.settings import load_settings
+from chassis.stored_rows import UnreadableItem
 from chassis.terminal import print_json, printable
 from reconciler.adapters.exception_list import Filter
 from reconciler.adapters.run_list import RunView
-from reconciler.api.shapes import exception_item, run_item
+from reconciler.api.shapes import ExceptionItem, RunItem, exception_items, run_item, run_items
 from reconciler.domain.classify import SEVERITIES
 from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
 from reconciler.handlers import lookups, messages
@@ -57,7 +58,7 @@ def run(
     """Ask for a run, which a running service then does. Reads RECONCILER_POSTGRES_DSN."""
     ended = wait or fail_on_drift
     found = _ask(lambda database: _request(database, wait=ended))
-    _print(run_item(found), _run_table([found]), as_json=as_json)
+    _print(run_item(found), _run_table([run_item(found)]), as_json=as_json)
     if found.status == "failed":
         raise CommandError(f"run {found.id} failed: {found.error}")
     if fail_on_drift and (found.drifted or found.errored):
@@ -68,7 +69,8 @@ def run(
 def runs(*, limit: Limit = PAGE_ROWS_DEFAULT, as_json: AsJson = False) -> None:
     """List runs, newest first. Reads RECONCILER_POSTGRES_DSN."""
     found = _ask(lambda database: lookups.runs(database, before=None, rows_max=limit))
-    _print({"items": [run_item(entry) for entry in found]}, _run_table(found), as_json=as_json)
+    items = run_items(found)
+    _print({"items": items}, _run_table(items), as_json=as_json)
 
 
 @cli.command()
@@ -88,9 +90,10 @@ def exceptions(
     )
     found = _ask(lambda database: lookups.exceptions(database, wanted, after=None, rows_max=limit))
     summary = {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity}
+    items = exception_items(found.rows)
     _print(
-        {"exceptions": [exception_item(row) for row in found.rows], "summary": summary},
-        _exception_table(found),
+        {"exceptions": items, "summary": summary},
+        _exception_table(items, found.total),
         as_json=as_json,
     )
 
@@ -133,33 +136,38 @@ def _print(data: Any, table: Table, *, as_json: bool) -> None:
         Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
 
 
-def _run_table(found: Sequence[RunView]) -> Table:
+def _run_table(items: Sequence[RunItem | UnreadableItem]) -> Table:
     table = Table(Column("run", no_wrap=True), "status", "trigger", "requested", box=SIMPLE)
     counts = ("scanned", "clean", "drifted", "skipped", "errored")
     for name in counts:
         table.add_column(name, justify="right")
-    for entry in found:
-        requested = f"{entry.requested_at:%Y-%m-%d %H:%M:%S}Z"
+    for item in items:
+        if "unreadable" in item:
+            table.add_row(item["id"], Text(printable(f"unreadable: {item['unreadable']}")))
+            continue
+        requested = f"{item['requested_at']:%Y-%m-%d %H:%M:%S}Z"
         table.add_row(
-            entry.id,
-            entry.status,
-            entry.trigger,
-            requested,
-            *(str(getattr(entry, name)) for name in counts),
+            item["id"], item["status"], item["trigger"], requested, *(str(item[name]) for name in counts)
         )
     return table
 
 
-def _exception_table(found: lookups.WorkList) -> Table:
+def _exception_table(items: Sequence[ExceptionItem | UnreadableItem], total: int) -> Table:
     booking = Column("booking", no_wrap=True)
     table = Table("severity", "type", "status", booking, "seen", "title", box=SIMPLE)
-    for row in found.rows:
-        kind = f"{row.type} ({row.drift_class})" if row.drift_class else row.type
-        cells = (row.severity, kind, row.status, row.booking_id or "", str(row.occurrences), row.title)
+    for item in items:
         # Text and printable: what a sender wrote is no markup of ours, and does not steer the terminal.
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    table.caption = f"{found.total} in all"
+        table.add_row(*(Text(printable(cell)) for cell in _exception_cells(item)))
+    table.caption = f"{total} in all"
     return table
+
+
+def _exception_cells(item: ExceptionItem | UnreadableItem) -> Sequence[str]:
+    if "unreadable" in item:
+        return "", "", "", item["id"], "", f"(exception's id) unreadable: {item['unreadable']}"
+    kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
+    seen = str(item["occurrences"])
+    return item["severity"], kind, item["status"], item["booking_id"] or "", seen, item["title"]
 
 
 def main() -> None:

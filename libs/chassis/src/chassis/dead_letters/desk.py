@@ -94,6 +94,11 @@ def print_list(items: list[dict[str, Any]]) -> None:
     table = Table(Column("id", no_wrap=True), "set aside", "topic", "key", "reason", "tried", box=SIMPLE)
     table.add_column("error")
     for item in items:
+        if "unreadable" in item:
+            table.add_row(
+                item["id"], "", "", "", "", "", Text(printable(f"unreadable: {item['unreadable']}"))
+            )
+            continue
         cells = (
             item["id"],
             f"{item['set_aside_at']:%Y-%m-%d %H:%M:%S}Z",

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
+from chassis import stored_rows
 from chassis.dead_letters.lines import Line
 from chassis.messages import Message, unpack_headers
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 
 Status = Literal["waiting", "replayed", "discarded"]
 STATUSES: tuple[Status, ...] = ("waiting", "replayed", "discarded")
@@ -127,10 +129,23 @@ async def letters(
     return [_letter(row) for row in rows]
 
 
+async def listed(
+    connection: Connection, consumer: str, wanted: Filter, *, after: int = 0, rows_max: int
+) -> list[DeadLetter | UnreadableRow]:
+    """Return what `letters` does, for a list: one that cannot be read is marked."""
+    arguments = (consumer, *_arguments(wanted), after, rows_max)
+    rows = await stored_rows.fetch(connection, _LIST, *arguments, key="dead_letter_id")
+    return stored_rows.read_rows(rows, _letter, key="dead_letter_id", position=lambda row: (row["id"],))
+
+
 async def find(connection: Connection, consumer: str, dead_letter_id: UUID) -> DeadLetter | None:
-    """One dead letter, whatever its status; None if there is none of this id."""
-    row = await connection.fetchrow(_FIND, consumer, dead_letter_id)
-    return None if row is None else _letter(row)
+    """Return one dead letter, whatever its status; None if there is none of this id.
+
+    Raises:
+        UnreadableRowError: its row cannot be read.
+    """
+    row = await stored_rows.fetch_one(connection, _FIND, consumer, dead_letter_id)
+    return None if row is None else stored_rows.read_row(row, _letter, key="dead_letter_id")
 
 
 async def first_waiting(connection: Connection, consumer: str, line: Line) -> DeadLetter | None:

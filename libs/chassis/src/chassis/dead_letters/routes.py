@@ -19,10 +19,11 @@ from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Replayer
 from chassis.http import Problem
 from chassis.messages import Apply, storable
-from chassis.openapi.problems import refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.openapi.problems import STORED_ROW, refuses
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, KeyPart, decode_cursor, page
 from chassis.postgres import Database
 from chassis.request_bodies import RequestBody
+from chassis.stored_rows import UnreadableRow
 from contracts.reasons import SetAsideReason
 
 PATH = "/api/dead-letters"
@@ -36,7 +37,7 @@ DEAD_LETTER_ACCESS: Access = {
 }
 """A list names no person; one message shows its body, which may."""
 
-_UNKNOWN = {404: ["dead-letter-not-found", "not-found"]}
+_UNKNOWN = {404: ["dead-letter-not-found", "not-found"], **STORED_ROW}
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
@@ -98,9 +99,13 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
     question = (PATH, wanted)
     (after,) = decode_cursor(cursor, (int,), question) or (0,)
     async with replayer.database.connection() as connection:
-        found = await reading.letters(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
-    rows = page(found, limit=limit, key=lambda letter: [letter.number], of=question)
-    return {**rows, "items": [shapes.item(letter) for letter in rows["items"]]}
+        found = await reading.listed(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
+    rows = page(found, limit=limit, key=_key, of=question)
+    return {**rows, "items": shapes.items(rows["items"])}
+
+
+def _key(letter: DeadLetter | UnreadableRow) -> tuple[KeyPart, ...] | None:
+    return letter.position if isinstance(letter, UnreadableRow) else (letter.number,)
 
 
 @get(

@@ -5,14 +5,36 @@ A body can hold a phone number or the text of a message: lists leave it out, and
 
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
 
 from chassis.dead_letters.reading import ActionTaken, DeadLetter
 from chassis.dead_letters.replaying import Failure, Outcome
 from chassis.messages import event_of
+from chassis.stored_rows import UnreadableRow, show_rows
 
 
-def item(letter: DeadLetter) -> dict[str, Any]:
+class _Item(TypedDict):
+    id: str
+    status: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    event_id: str | None
+    event_type: str | None
+    reason: str
+    error: str
+    attempts: int
+    set_aside_at: datetime
+
+
+def items(letters: Sequence[DeadLetter | UnreadableRow]) -> list[Any]:
+    """Return the rows of a list; one that cannot be shown is marked."""
+    return show_rows(letters, item, _Item, key=lambda letter: letter.id)
+
+
+def item(letter: DeadLetter) -> Any:
     """A row of a list."""
     message = letter.message
     event_id, event_type = event_of(message.headers)

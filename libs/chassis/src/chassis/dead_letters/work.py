@@ -21,8 +21,8 @@ async def now(replayer: Replayer) -> datetime:
 async def list_items(replayer: Replayer, wanted: Filter, rows_max: int) -> list[dict[str, Any]]:
     """What is to be listed."""
     async with replayer.database.connection() as connection:
-        found = await reading.letters(connection, replayer.consumer, wanted, rows_max=rows_max)
-    return [shapes.item(letter) for letter in found]
+        found = await reading.listed(connection, replayer.consumer, wanted, rows_max=rows_max)
+    return shapes.items(found)
 
 
 async def show(replayer: Replayer, dead_letter_id: str) -> dict[str, Any]:

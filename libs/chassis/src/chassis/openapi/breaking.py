@@ -14,6 +14,9 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 _TIGHTER_WHEN_GREATER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _TIGHTER_WHEN_LESS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 _SAME = ("format", "const", "pattern")
+_MARK = "unreadable"
+"""Member of what stands in a list for a row that cannot be shown (decision 0034). Without the mark the whole
+list is an error, so it takes nothing from any client."""
 
 
 def breaking_changes(before: Object, after: Object) -> list[str]:
@@ -138,7 +141,12 @@ def _alternatives(schema: Object, document: Object) -> dict[str, Object]:
         name = str(schema["$ref"]).removeprefix("#/components/schemas/")
         return _alternatives(document["components"]["schemas"][name], document)
     if options := schema.get("oneOf") or schema.get("anyOf"):
-        return {kind: each for option in options for kind, each in _alternatives(option, document).items()}
+        return {
+            kind: each
+            for option in options
+            for kind, each in _alternatives(option, document).items()
+            if _MARK not in each.get("required", ())
+        }
     kinds = schema.get("type", "any")
     return {str(kind): schema for kind in ([kinds] if isinstance(kinds, str) else kinds)}
 

@@ -31,6 +31,8 @@ _OPERATIONS = "operations"
 
 _EVERYWHERE: Kinds = {421: ["host-not-served"], 500: ["internal-error"], 503: ["temporarily-unavailable"]}
 _WRITES: Kinds = {403: ["cross-site-request"]}
+STORED_ROW: Kinds = {500: ["internal-error", "stored-row-unreadable"]}
+"""Of a route that answers with one stored row."""
 _UNREADABLE: Kinds = {400: ["invalid-request"]}
 _WITH_BODY: Kinds = {
     400: ["invalid-request"],

@@ -7,7 +7,9 @@ from typing import Literal
 import asyncpg
 
 from audit.domain.query import Filters, Position
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 
 Order = Literal["newest first", "oldest first"]
 
@@ -92,8 +94,8 @@ class StoredEntry:
 
 async def page_of_entries(
     connection: Connection, filters: Filters, *, after: Position | None, rows_max: int, order: Order
-) -> list[StoredEntry]:
-    """At most `rows_max` entries that come after a position, in order."""
+) -> list[StoredEntry | UnreadableRow]:
+    """Return at most `rows_max` entries that come after a position, in order."""
     arguments: list[object] = []
     conditions: list[str] = []
     for name, condition in _CONDITIONS.items():
@@ -109,12 +111,22 @@ async def page_of_entries(
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     arguments.append(rows_max)
     query = f"{_SELECT} {where} {_ORDER[order]} LIMIT ${len(arguments)}"
-    return [_entry(row) for row in await connection.fetch(query, *arguments)]
+    rows = await stored_rows.fetch(connection, query, *arguments, key="entry_id")
+    return stored_rows.read_rows(
+        rows,
+        _entry,
+        key="entry_id",
+        position=lambda row: Position(row["recorded_at"], row["entry_id"]).to_key(),
+    )
 
 
 async def entry_by_id(connection: Connection, entry_id: int) -> StoredEntry | None:
-    """One entry, or None."""
-    row = await connection.fetchrow(_ONE, entry_id)
+    """Return one entry, or None.
+
+    Raises:
+        UnreadableRowError: its row cannot be read.
+    """
+    row = await stored_rows.fetch_one(connection, _ONE, entry_id)
     return None if row is None else _entry(row)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import asyncpg
 
 from audit.domain.history import Transition, read_transition
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 
 _APPEND = """
 INSERT INTO status_history (booking_id, version, from_status, to_status, changed_by, recorded_at, entry_id)
@@ -86,9 +88,13 @@ async def known(connection: Connection, places: Collection[Place]) -> dict[Place
     return {(row["booking_id"], row["version"]): _recorded(row) for row in rows}
 
 
-async def of_booking(connection: Connection, booking_id: str) -> list[Recorded]:
-    """All transitions of a booking by ascending version, also those after a gap."""
-    return [_recorded(row) for row in await connection.fetch(_OF_BOOKING, booking_id)]
+async def of_booking(connection: Connection, booking_id: str) -> list[Recorded | UnreadableRow]:
+    """Return all transitions of a booking by ascending version, also those after a gap.
+
+    The id of one that cannot be read is its version.
+    """
+    rows = await stored_rows.fetch(connection, _OF_BOOKING, booking_id, key="version")
+    return stored_rows.read_rows(rows, _recorded, key="version")
 
 
 async def with_gap(connection: Connection, booking_ids: Collection[str]) -> list[str]:

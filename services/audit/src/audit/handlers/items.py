@@ -1,11 +1,13 @@
 """Entries and transitions as they are given out (interface.md), over HTTP and by the export alike."""
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import msgspec
 
 from audit.adapters.event_log_reading import StoredEntry
 from audit.adapters.status_history import Recorded
+from chassis.stored_rows import UnreadableRow, show_row, show_rows
 from contracts.metadata import format_time
 
 
@@ -44,6 +46,49 @@ class TransitionItem(TypedDict):
     entry_id: int
 
 
+class UnreadableEntry(TypedDict):
+    """An entry that cannot be shown, in its place in the log: `unreadable` says what is wrong with it."""
+
+    entry_id: int
+    unreadable: str
+
+
+class UnreadableTransition(TypedDict):
+    """A transition that cannot be shown, in its place in the history."""
+
+    version: int
+    unreadable: str
+
+
+def entry_items(entries: Sequence[StoredEntry | UnreadableRow]) -> list[EntryItem | UnreadableEntry]:
+    """Return entries, given out; one that cannot be shown is marked."""
+    shown = show_rows(entries, entry_item, EntryItem, key=lambda entry: entry.entry_id)
+    return [
+        {"entry_id": int(item["id"]), "unreadable": item["unreadable"]} if "unreadable" in item else item
+        for item in shown
+    ]
+
+
+def shown_entry(entry: StoredEntry) -> EntryItem:
+    """Return one entry, given out.
+
+    Raises:
+        UnreadableRowError: it cannot be shown.
+    """
+    return show_row(entry, entry_item, EntryItem, key=lambda entry: entry.entry_id)
+
+
+def transition_items(
+    recorded: Sequence[Recorded | UnreadableRow],
+) -> list[TransitionItem | UnreadableTransition]:
+    """Return transitions, given out; one that cannot be shown is marked."""
+    shown = show_rows(recorded, transition_item, TransitionItem, key=lambda each: each.transition.version)
+    return [
+        {"version": int(item["id"]), "unreadable": item["unreadable"]} if "unreadable" in item else item
+        for item in shown
+    ]
+
+
 def entry_item(entry: StoredEntry) -> EntryItem:
     """An entry, given out."""
     return {
@@ -55,7 +100,7 @@ def entry_item(entry: StoredEntry) -> EntryItem:
         "booking_id": entry.booking_id,
         "actor": entry.actor,
         "error": entry.error,
-        "metadata": msgspec.json.decode(entry.metadata),
+        "metadata": msgspec.json.decode(entry.metadata, type=dict[str, Any]),
         "occurred_at": format_time(entry.occurred_at) if entry.occurred_at else None,
         "recorded_at": format_time(entry.recorded_at),
         "topic": entry.topic,

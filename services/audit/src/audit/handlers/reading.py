@@ -10,8 +10,9 @@ from audit.adapters import event_log_reading, status_history
 from audit.adapters.event_log_reading import StoredEntry
 from audit.domain.history import MISSING_VERSIONS_SHOWN_MAX, gap_free, missing_versions
 from audit.domain.query import Filters, Position
-from audit.handlers.items import TransitionItem, entry_item, transition_item
+from audit.handlers.items import TransitionItem, UnreadableTransition, entry_items, transition_items
 from chassis.postgres import Connection, Database
+from chassis.stored_rows import UnreadableRow
 from chassis.terminal import json_line
 
 EXPORT_PAGE_ROWS = 1000
@@ -28,7 +29,7 @@ class History:
         waiting_versions: those transitions; of both at most MISSING_VERSIONS_SHOWN_MAX.
     """
 
-    transitions: list[TransitionItem]
+    transitions: list[TransitionItem | UnreadableTransition]
     missing_versions: list[int]
     waiting_versions: list[int]
 
@@ -57,7 +58,7 @@ class Listed:
             writer that is still at work records is later.
     """
 
-    entries: list[StoredEntry]
+    entries: list[StoredEntry | UnreadableRow]
     complete_until: datetime
 
 
@@ -130,10 +131,18 @@ async def _lines(
                 connection, bounded, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
             )
             if entries:
-                yield b"".join(json_line(entry_item(entry)) for entry in entries)
-                after = entries[-1].position
-            if len(entries) < EXPORT_PAGE_ROWS:
+                yield b"".join(json_line(item) for item in entry_items(entries))
+                known = (position for entry in reversed(entries) if (position := position_of(entry)))
+                after = next(known, None)
+            if len(entries) < EXPORT_PAGE_ROWS or after is None:
                 return
+
+
+def position_of(entry: StoredEntry | UnreadableRow) -> Position | None:
+    """Return where the log goes on behind an entry; None where that cannot be read."""
+    if isinstance(entry, StoredEntry):
+        return entry.position
+    return None if entry.position is None else Position.from_key(*map(int, entry.position))
 
 
 async def _bounded(connection: Connection, filters: Filters) -> tuple[Filters, datetime]:
@@ -149,10 +158,12 @@ async def booking_history(database: Database, booking_id: str) -> History | None
         recorded = await status_history.of_booking(connection, booking_id)
     if not recorded:
         return None
-    versions = [each.transition.version for each in recorded]
+    versions = [
+        int(each.id) if isinstance(each, UnreadableRow) else each.transition.version for each in recorded
+    ]
     whole = gap_free(versions)
     return History(
-        transitions=[transition_item(each) for each in recorded[:whole]],
+        transitions=transition_items(recorded[:whole]),
         missing_versions=missing_versions(versions),
         waiting_versions=versions[whole:][:MISSING_VERSIONS_SHOWN_MAX],
     )

@@ -11,12 +11,21 @@ from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Client, Details, Pet, Visit
 from booking.domain.funds import Funds
 from booking.domain.statuses import Status
+from chassis.stored_rows import read_row
 from contracts.ids import BookingId
 from contracts.money import Money
 
 
 def to_booking(row: asyncpg.Record) -> Booking:
-    """A booking as decisions need it."""
+    """Return a booking as decisions need it.
+
+    Raises:
+        UnreadableRowError: the row holds none.
+    """
+    return read_row(row, _booking, key="booking_id")
+
+
+def _booking(row: asyncpg.Record) -> Booking:
     return Booking(
         id=BookingId(str(row["booking_id"])),
         status=Status(row["status"]),
@@ -31,7 +40,7 @@ def to_record(row: asyncpg.Record) -> BookingRecord:
     """A booking as it is shown."""
     pricing: Mapping[str, Any] | None = None if row["pricing"] is None else json.loads(row["pricing"])
     return BookingRecord(
-        booking=to_booking(row),
+        booking=_booking(row),
         details=_to_details(row),
         pricing=pricing,
         created_at=row["created_at"],

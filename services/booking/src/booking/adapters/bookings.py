@@ -8,7 +8,9 @@ from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Details
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Status
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 
 _STATE = "booking_id, status, version, transitions, currency, total, captured, refunded, is_disputed"
@@ -130,8 +132,8 @@ async def update_bookings(connection: Connection, bookings: Sequence[Booking]) -
 
 async def show_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:
     """A booking whole."""
-    row = await connection.fetchrow(_SHOW, booking_id)
-    return None if row is None else to_record(row)
+    row = await stored_rows.fetch_one(connection, _SHOW, booking_id)
+    return None if row is None else stored_rows.read_row(row, to_record, key="booking_id")
 
 
 async def booking_exists(connection: Connection, booking_id: BookingId) -> bool:
@@ -153,7 +155,8 @@ async def list_bookings(
     service: str | None,
     before: BookingId | None,
     rows_max: int,
-) -> list[BookingRecord]:
-    """Bookings newest first, from the one after `before` on."""
-    rows = await connection.fetch(_LIST, status, payment_status, service, before, rows_max)
-    return [to_record(row) for row in rows]
+) -> list[BookingRecord | UnreadableRow]:
+    """Return bookings newest first, from the one after `before` on."""
+    arguments = (status, payment_status, service, before, rows_max)
+    rows = await stored_rows.fetch(connection, _LIST, *arguments, key="booking_id")
+    return stored_rows.read_rows(rows, to_record, key="booking_id")

@@ -4,8 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from booking.domain.payments import Anomaly, Payment
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 from contracts.money import Money
 
@@ -109,17 +113,19 @@ async def insert_payments(
 
 async def read_payments(
     connection: Connection, booking_id: BookingId, *, after: str | None, rows_max: int
-) -> list[PaymentRecord]:
-    """A booking's payments in order of recording, from the one after `after` on."""
-    return [
-        PaymentRecord(
-            id=str(row["payment_id"]),
-            provider=row["provider"],
-            provider_payment_id=row["provider_payment_id"],
-            captured=Money(row["captured"], row["currency"]),
-            refunded=Money(row["refunded"], row["currency"]),
-            anomaly=None if row["anomaly"] is None else Anomaly(row["anomaly"]),
-            recorded_at=row["recorded_at"],
-        )
-        for row in await connection.fetch(_OF_BOOKING, booking_id, after, rows_max)
-    ]
+) -> list[PaymentRecord | UnreadableRow]:
+    """Return a booking's payments in order of recording, from the one after `after` on."""
+    rows = await stored_rows.fetch(connection, _OF_BOOKING, booking_id, after, rows_max, key="payment_id")
+    return stored_rows.read_rows(rows, _record, key="payment_id")
+
+
+def _record(row: asyncpg.Record) -> PaymentRecord:
+    return PaymentRecord(
+        id=str(row["payment_id"]),
+        provider=row["provider"],
+        provider_payment_id=row["provider_payment_id"],
+        captured=Money(row["captured"], row["currency"]),
+        refunded=Money(row["refunded"], row["currency"]),
+        anomaly=None if row["anomaly"] is None else Anomaly(row["anomaly"]),
+        recorded_at=row["recorded_at"],
+    )

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from booking.domain.booking import Transition
 from booking.domain.statuses import Status
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 
 TABLE = "status_transition"
@@ -57,18 +61,20 @@ async def append_transitions(
     return {(BookingId(str(row["booking_id"])), row["version"]): row["recorded_at"] for row in rows}
 
 
-async def read_history(connection: Connection, booking_id: BookingId) -> list[HistoryEntry]:
-    """A booking's status history, oldest first; empty for a booking that there is not."""
-    return [
-        HistoryEntry(
-            id=str(row["transition_id"]),
-            from_status=None if row["from_status"] is None else Status(row["from_status"]),
-            to_status=Status(row["to_status"]),
-            changed_by=row["changed_by"],
-            reason=row["reason"],
-            metadata=json.loads(row["metadata"]),
-            version=row["version"],
-            recorded_at=row["recorded_at"],
-        )
-        for row in await connection.fetch(_HISTORY, booking_id)
-    ]
+async def read_history(connection: Connection, booking_id: BookingId) -> list[HistoryEntry | UnreadableRow]:
+    """Return a booking's status history, oldest first; empty for a booking that there is not."""
+    rows = await stored_rows.fetch(connection, _HISTORY, booking_id, key="transition_id")
+    return stored_rows.read_rows(rows, _entry, key="transition_id")
+
+
+def _entry(row: asyncpg.Record) -> HistoryEntry:
+    return HistoryEntry(
+        id=str(row["transition_id"]),
+        from_status=None if row["from_status"] is None else Status(row["from_status"]),
+        to_status=Status(row["to_status"]),
+        changed_by=row["changed_by"],
+        reason=row["reason"],
+        metadata=json.loads(row["metadata"]),
+        version=row["version"],
+        recorded_at=row["recorded_at"],
+    )

@@ -1,7 +1,7 @@
 """The routes."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated, TypedDict, TypeVar
 
 from litestar import Response, Router, get, patch, post
 from litestar.datastructures import ResponseHeader
@@ -23,10 +23,11 @@ from booking.handlers import reading
 from booking.handlers.changes import StatusChange, change_booking_status
 from booking.handlers.creation import Request, create_booking
 from chassis.http import Problem
-from chassis.openapi.problems import refuses
+from chassis.openapi.problems import STORED_ROW, refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, bad_cursor, decode_cursor, page
 from chassis.postgres import Database
 from chassis.read_pool import READ_REFUSALS
+from chassis.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
 from contracts.ids import BookingId
 
 PATH = "/api/bookings"
@@ -35,7 +36,7 @@ PATH = "/api/bookings"
 class BookingPage(TypedDict):
     """Bookings, newest first."""
 
-    items: list[BookingAnswer]
+    items: list[BookingAnswer | UnreadableItem]
     next_cursor: str | None
 
 
@@ -43,13 +44,13 @@ class StatusHistory(TypedDict):
     """Transitions, oldest first."""
 
     booking_id: str
-    history: list[HistoryEntry]
+    history: list[HistoryEntry | UnreadableItem]
 
 
 class PaymentPage(TypedDict):
     """Payments, in order of their recording."""
 
-    items: list[PaymentRecord]
+    items: list[PaymentRecord | UnreadableItem]
     next_cursor: str | None
 
 
@@ -57,6 +58,7 @@ ETAG = ResponseHeader(
     "ETag", documentation_only=True, required=True, description="the version, to be sent back in If-Match"
 )
 UNKNOWN = {404: ["unknown-booking"]}
+RowT = TypeVar("RowT")
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
@@ -69,6 +71,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
         {
             400: ["invalid-request", "malformed-idempotency-key", "unknown-service"],
             409: ["idempotency-key-reused"],
+            **STORED_ROW,
         }
     ),
 )
@@ -103,17 +106,23 @@ async def list_bookings(
         status=status, payment_status=payment_status, service=service, before=_position(cursor, question)
     )
     records = await reading.read_bookings(database, searches, wanted, rows_max=limit + 1)
-    answers = [booking_answer(record) for record in records]
-    shown = page(answers, limit=limit, key=lambda item: [item.id], of=question)
-    return {"items": shown["items"], "next_cursor": shown["next_cursor"]}
+    shown = page(records, limit=limit, key=lambda record: [_id(record)], of=question)
+    items = show_rows(shown["items"], booking_answer, BookingAnswer, key=_id)
+    return {"items": items, "next_cursor": shown["next_cursor"]}
 
 
-@get("/{booking_id:str}", summary="One booking", response_headers=[ETAG], opt=refuses(UNKNOWN))
+@get(
+    "/{booking_id:str}",
+    summary="One booking",
+    response_headers=[ETAG],
+    opt=refuses({**UNKNOWN, **STORED_ROW}),
+)
 async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -> Response[BookingAnswer]:
     """With its version as ETag."""
     record = await reading.read_booking(database, _known_form(booking_id))
     if record is None:
         raise unknown_booking(booking_id)
+    show_row(record, booking_answer, BookingAnswer, key=_id)
     return _answer(record)
 
 
@@ -124,6 +133,7 @@ async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -
     opt=refuses(
         {
             **UNKNOWN,
+            **STORED_ROW,
             400: ["invalid-request", "malformed-if-match", "unknown-status"],
             409: ["illegal-transition"],
             412: ["stale-version"],
@@ -155,7 +165,8 @@ async def status_history(booking_id: FromPath[str], database: NamedDependency[Da
     history = await reading.read_status_history(database, _known_form(booking_id))
     if history is None:
         raise unknown_booking(booking_id)
-    return {"booking_id": _known_form(booking_id), "history": history}
+    shown = show_rows(history, _as_it_is, HistoryEntry, key=_id)
+    return {"booking_id": _known_form(booking_id), "history": shown}
 
 
 @get(
@@ -176,8 +187,17 @@ async def payments(
     )
     if rows is None:
         raise unknown_booking(booking_id)
-    shown = page(rows, limit=limit, key=lambda item: [item.id], of=question)
-    return {"items": shown["items"], "next_cursor": shown["next_cursor"]}
+    shown = page(rows, limit=limit, key=lambda payment: [_id(payment)], of=question)
+    items = show_rows(shown["items"], _as_it_is, PaymentRecord, key=_id)
+    return {"items": items, "next_cursor": shown["next_cursor"]}
+
+
+def _id(row: BookingRecord | HistoryEntry | PaymentRecord | UnreadableRow) -> str:
+    return row.booking.id if isinstance(row, BookingRecord) else row.id
+
+
+def _as_it_is(row: RowT) -> RowT:
+    return row
 
 
 def _operator(actor: str) -> Actor:

@@ -9,6 +9,7 @@ from booking.domain.details import BookingRecord
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Status
 from chassis.postgres import Database
+from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 
 
@@ -35,7 +36,7 @@ async def read_booking(database: Database, booking_id: BookingId) -> BookingReco
 
 async def read_bookings(
     database: Database, searches: Database, wanted: Filter, *, rows_max: int
-) -> list[BookingRecord]:
+) -> list[BookingRecord | UnreadableRow]:
     """Return bookings newest first."""
     async with (searches if wanted.is_search else database).connection() as connection:
         return await bookings.list_bookings(
@@ -48,7 +49,9 @@ async def read_bookings(
         )
 
 
-async def read_status_history(database: Database, booking_id: BookingId) -> list[HistoryEntry] | None:
+async def read_status_history(
+    database: Database, booking_id: BookingId
+) -> list[HistoryEntry | UnreadableRow] | None:
     """A booking's transitions, oldest first; None if there is no such booking."""
     async with database.connection() as connection:
         # Every booking has a history from its creation on: none means no booking.
@@ -57,7 +60,7 @@ async def read_status_history(database: Database, booking_id: BookingId) -> list
 
 async def read_booking_payments(
     database: Database, booking_id: BookingId, *, after: str | None, rows_max: int
-) -> list[PaymentRecord] | None:
+) -> list[PaymentRecord | UnreadableRow] | None:
     """A booking's payments in order of recording; None if there is no such booking."""
     async with database.connection() as connection:
         if not await bookings.booking_exists(connection, booking_id):

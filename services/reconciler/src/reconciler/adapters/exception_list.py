@@ -9,7 +9,9 @@ from uuid import UUID
 
 import asyncpg
 
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 
 _COLUMNS = """
     id, type, drift_class, severity, severity_rank, status, booking_id, title, explanation, occurrences,
@@ -28,12 +30,15 @@ ORDER BY severity_rank, first_seen_at, id
 LIMIT $7
 """  # noqa: S608 - a constant
 
-_COUNT = f"SELECT type, severity, count(*) FROM exception WHERE {_FILTER} GROUP BY type, severity"  # noqa: S608 - a constant
+_COUNT = f"""
+SELECT coalesce(type, 'unknown') AS type, coalesce(severity, 'unknown') AS severity, count(*) FROM exception
+WHERE {_FILTER} GROUP BY 1, 2
+"""  # noqa: S608 - a constant
 
 _GET = f"SELECT {_COLUMNS} FROM exception WHERE id = $1"  # noqa: S608 - a constant
 
 _EVENTS = """
-SELECT kind, revision, actor, reason, run_id, explanation, recorded_at
+SELECT id, kind, revision, actor, reason, run_id, explanation, recorded_at
 FROM exception_event WHERE exception_id = $1 ORDER BY id
 """
 
@@ -54,6 +59,11 @@ class Position:
     severity_rank: int
     first_seen_at: datetime
     exception_id: str
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """The position as a cursor holds it."""
+        return self.severity_rank, self.first_seen_at.isoformat(), self.exception_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class ExceptionRow:
 class ExceptionStep:
     """One entry of an exception's history; the explanation is as it was then."""
 
+    id: str
     kind: str
     revision: int
     actor: str
@@ -93,15 +104,16 @@ class ExceptionStep:
 
 async def work_list(
     connection: Connection, wanted: Filter, *, after: Position | None, rows_max: int
-) -> Sequence[ExceptionRow]:
-    """The next exceptions in order of work."""
+) -> Sequence[ExceptionRow | UnreadableRow]:
+    """Return the next exceptions in order of work."""
     position = (
         (None, None, None)
         if after is None
         else (after.severity_rank, after.first_seen_at, UUID(after.exception_id))
     )
-    rows = await connection.fetch(_LIST, wanted.type, wanted.status, wanted.severity, *position, rows_max)
-    return [_row(row) for row in rows]
+    arguments = (wanted.type, wanted.status, wanted.severity, *position, rows_max)
+    rows = await stored_rows.fetch(connection, _LIST, *arguments, key="id")
+    return stored_rows.read_rows(rows, _row, key="id", position=lambda row: _position(row).key)
 
 
 async def counts(connection: Connection, wanted: Filter) -> Sequence[tuple[str, str, int]]:
@@ -112,13 +124,18 @@ async def counts(connection: Connection, wanted: Filter) -> Sequence[tuple[str, 
 
 async def get(
     connection: Connection, exception_id: str
-) -> tuple[ExceptionRow, Sequence[ExceptionStep]] | None:
-    """One exception with its history, oldest first; None if there is none of this id."""
-    row = await connection.fetchrow(_GET, UUID(exception_id))
+) -> tuple[ExceptionRow, Sequence[ExceptionStep | UnreadableRow]] | None:
+    """Return one exception with its history, oldest first; None if there is none of this id.
+
+    Raises:
+        UnreadableRowError: the exception's own row cannot be read.
+    """
+    row = await stored_rows.fetch_one(connection, _GET, UUID(exception_id))
     if row is None:
         return None
-    steps = await connection.fetch(_EVENTS, UUID(exception_id))
-    return _row(row), [_step(step) for step in steps]
+    steps = await stored_rows.fetch(connection, _EVENTS, UUID(exception_id), key="id")
+    exception = stored_rows.read_row(row, _row, key="id")
+    return exception, stored_rows.read_rows(steps, _step, key="id")
 
 
 def _row(row: asyncpg.Record) -> ExceptionRow:
@@ -127,13 +144,18 @@ def _row(row: asyncpg.Record) -> ExceptionRow:
     return ExceptionRow(
         id=str(row["id"]),
         explanation=json.loads(row["explanation"]),
-        position=Position(row["severity_rank"], row["first_seen_at"], str(row["id"])),
+        position=_position(row),
         **columns,
     )
 
 
+def _position(row: asyncpg.Record) -> Position:
+    return Position(row["severity_rank"], row["first_seen_at"], str(row["id"]))
+
+
 def _step(row: asyncpg.Record) -> ExceptionStep:
     return ExceptionStep(
+        id=str(row["id"]),
         kind=row["kind"],
         revision=row["revision"],
         actor=row["actor"],

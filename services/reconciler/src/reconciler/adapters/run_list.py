@@ -7,7 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
+from chassis import stored_rows
 from chassis.postgres import Connection
+from chassis.stored_rows import UnreadableRow
 
 _COLUMNS = """
     id, status, trigger, slot, requested_by, requested_at, queued_at, started_at, finished_at,
@@ -58,18 +60,25 @@ class RunView:
 
 
 async def get(connection: Connection, run_id: str) -> RunView | None:
-    """One run; None if there is none of this id."""
-    row = await connection.fetchrow(_GET, UUID(run_id))
-    return None if row is None else _view(row)
+    """Return one run; None if there is none of this id.
+
+    Raises:
+        UnreadableRowError: its row cannot be read.
+    """
+    row = await stored_rows.fetch_one(connection, _GET, UUID(run_id))
+    return None if row is None else stored_rows.read_row(row, _view, key="id")
 
 
 async def newest(
     connection: Connection, *, before: tuple[datetime, str] | None, rows_max: int
-) -> Sequence[RunView]:
-    """Runs, newest request first; `before` is request time and id of the last one of the page before."""
+) -> Sequence[RunView | UnreadableRow]:
+    """Return runs, newest request first; `before` is request time and id of the page before's last one."""
     requested_at, run_id = before or (None, None)
-    rows = await connection.fetch(_LIST, requested_at, None if run_id is None else UUID(run_id), rows_max)
-    return [_view(row) for row in rows]
+    arguments = (requested_at, None if run_id is None else UUID(run_id), rows_max)
+    rows = await stored_rows.fetch(connection, _LIST, *arguments, key="id")
+    return stored_rows.read_rows(
+        rows, _view, key="id", position=lambda row: (row["requested_at"].isoformat(), str(row["id"]))
+    )
 
 
 def _view(row: asyncpg.Record) -> RunView:

@@ -8,13 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from chassis.http import Problem
-from chassis.openapi.problems import refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.openapi.problems import STORED_ROW, refuses
+from chassis.paging import PAGE_ROWS_DEFAULT, KeyPart, decode_cursor, page
 from chassis.postgres import Database
 from chassis.read_pool import READ_REFUSALS
+from chassis.stored_rows import UnreadableRow
 from reconciler.adapters.exception_list import ExceptionRow, Filter, Position
 from reconciler.api.parameters import Cursor, Limit, chosen, place
-from reconciler.api.shapes import ExceptionDetail, ExceptionPage, exception_item, step_item
+from reconciler.api.shapes import ExceptionDetail, ExceptionPage, exception_detail, exception_items
 from reconciler.domain.classify import SEVERITIES
 from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
 from reconciler.handlers import lookups
@@ -44,7 +45,7 @@ async def list_exceptions(
     found = await lookups.exceptions(searches, wanted, after=_position(cursor, wanted), rows_max=limit + 1)
     rows = page(found.rows, limit=limit, key=_key, of=("exceptions", wanted))
     return {
-        "exceptions": [exception_item(row) for row in rows["items"]],
+        "exceptions": exception_items(rows["items"]),
         "summary": {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity},
         "next_cursor": rows["next_cursor"],
     }
@@ -53,19 +54,18 @@ async def list_exceptions(
 @get(
     "/api/exceptions/{exception_id:uuid}",
     summary="One exception and what happened to it",
-    opt=refuses({404: ["exception-not-found", "not-found"]}),
+    opt=refuses({404: ["exception-not-found", "not-found"], **STORED_ROW}),
 )
 async def get_exception(database: NamedDependency[Database], exception_id: FromPath[UUID]) -> ExceptionDetail:
     """The exception as in the list, and its history, oldest first."""
     found = await lookups.exception(database, str(exception_id))
     if found is None:
         raise Problem(404, "exception-not-found", f"there is no exception {exception_id}")
-    row, steps = found
-    return {**exception_item(row), "history": [step_item(step) for step in steps]}
+    return exception_detail(*found)
 
 
-def _key(row: ExceptionRow) -> tuple[int, str, str]:
-    return row.position.severity_rank, row.position.first_seen_at.isoformat(), row.position.exception_id
+def _key(row: ExceptionRow | UnreadableRow) -> tuple[KeyPart, ...] | None:
+    return row.position if isinstance(row, UnreadableRow) else row.position.key
 
 
 def _position(cursor: str | None, wanted: Filter) -> Position | None:

@@ -8,13 +8,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from chassis.http import Problem
-from chassis.openapi.problems import refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.openapi.problems import STORED_ROW, refuses
+from chassis.paging import PAGE_ROWS_DEFAULT, KeyPart, decode_cursor, page
 from chassis.postgres import Database
 from chassis.request_bodies import RequestBody
 from chassis.request_checks import InvalidRequestError
+from chassis.stored_rows import UnreadableRow, show_row
+from reconciler.adapters.run_list import RunView
 from reconciler.api.parameters import Cursor, Limit, place
-from reconciler.api.shapes import RunItem, RunPage, run_item
+from reconciler.api.shapes import RunItem, RunPage, run_item, run_items
 from reconciler.handlers import lookups
 from reconciler.handlers.requests import request_run
 
@@ -54,20 +56,24 @@ async def list_runs(
     rows = page(
         await lookups.runs(database, before=before, rows_max=limit + 1),
         limit=limit,
-        key=lambda run: (run.requested_at.isoformat(), run.id),
+        key=_key,
         of="runs",
     )
-    return {"items": [run_item(run) for run in rows["items"]], "next_cursor": rows["next_cursor"]}
+    return {"items": run_items(rows["items"]), "next_cursor": rows["next_cursor"]}
+
+
+def _key(run: RunView | UnreadableRow) -> tuple[KeyPart, ...] | None:
+    return run.position if isinstance(run, UnreadableRow) else (run.requested_at.isoformat(), run.id)
 
 
 @get(
     "/api/reconciliation/runs/{run_id:uuid}",
     summary="One run: its counts and sums",
-    opt=refuses({404: ["not-found", "run-not-found"]}),
+    opt=refuses({404: ["not-found", "run-not-found"], **STORED_ROW}),
 )
 async def get_run(database: NamedDependency[Database], run_id: FromPath[UUID]) -> RunItem:
     """Counts grow while the run goes on, page by page."""
     run = await lookups.run(database, str(run_id))
     if run is None:
         raise Problem(404, "run-not-found", f"there is no run {run_id}")
-    return run_item(run)
+    return show_row(run, run_item, RunItem, key=lambda run: run.id)

@@ -1,9 +1,11 @@
 """Runs and exceptions as the outside sees them (interface.md); the command line prints the same."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypedDict, cast
 
+from chassis.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
 from reconciler.adapters.exception_list import ExceptionRow, ExceptionStep
 from reconciler.adapters.run_list import RunView
 
@@ -33,6 +35,7 @@ ExceptionItem = TypedDict(
 class ExceptionStepItem(TypedDict):
     """One entry of an exception's history; the explanation is as it was then."""
 
+    id: str
     kind: str
     revision: int
     actor: str
@@ -45,7 +48,7 @@ class ExceptionStepItem(TypedDict):
 class ExceptionDetail(ExceptionItem):
     """An exception and what happened to it, oldest first."""
 
-    history: list[ExceptionStepItem]
+    history: list[ExceptionStepItem | UnreadableItem]
 
 
 class Summary(TypedDict):
@@ -59,7 +62,7 @@ class Summary(TypedDict):
 class ExceptionPage(TypedDict):
     """Exceptions, high first, then oldest first."""
 
-    exceptions: list[ExceptionItem]
+    exceptions: list[ExceptionItem | UnreadableItem]
     summary: Summary
     next_cursor: str | None
 
@@ -97,8 +100,30 @@ class RunItem(TypedDict):
 class RunPage(TypedDict):
     """Runs, newest request first."""
 
-    items: list[RunItem]
+    items: list[RunItem | UnreadableItem]
     next_cursor: str | None
+
+
+def run_items(runs: Sequence[RunView | UnreadableRow]) -> list[RunItem | UnreadableItem]:
+    """Return runs as JSON; one that cannot be shown is marked."""
+    return show_rows(runs, run_item, RunItem, key=lambda run: run.id)
+
+
+def exception_items(
+    rows: Sequence[ExceptionRow | UnreadableRow],
+) -> list[ExceptionItem | UnreadableItem]:
+    """Return exceptions as JSON; one that cannot be shown is marked."""
+    return show_rows(rows, exception_item, ExceptionItem, key=lambda row: row.id)
+
+
+def exception_detail(row: ExceptionRow, steps: Sequence[ExceptionStep | UnreadableRow]) -> ExceptionDetail:
+    """Return an exception with its history; an entry of it that cannot be shown is marked.
+
+    Raises:
+        UnreadableRowError: the exception itself cannot be shown.
+    """
+    history = show_rows(steps, step_item, ExceptionStepItem, key=lambda step: step.id)
+    return {**show_row(row, exception_item, ExceptionItem, key=lambda row: row.id), "history": history}
 
 
 def run_item(run: RunView) -> RunItem:

@@ -16,7 +16,7 @@ from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from reconciler.adapters import runs
 from reconciler.adapters.booking_view import read_page
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
-from reconciler.domain.evaluate import Evaluation, Rules, evaluate
+from reconciler.domain.evaluate import Evaluation, NotEvaluableError, Rules, evaluate
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
 from reconciler.domain.sightings import (
     cancelled_but_paid,
@@ -92,6 +92,8 @@ def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Ru
             evaluation = evaluate(booking, rules, as_of=as_of)
             observed += _observed(evaluation)
             evaluations.append(evaluation)
+        except NotEvaluableError as error:
+            errored.append(Errored(booking.booking_id, str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this booking's and is recorded
             errored.append(Errored(booking.booking_id, error_line(error)))
     observed += [Observed(not_evaluable(each.booking_id, each.error)) for each in errored]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.postgres import Database
+from chassis.stored_rows import UnreadableRow
 from reconciler.adapters import exception_list, run_list
 from reconciler.adapters.exception_list import ExceptionRow, ExceptionStep, Filter, Position
 from reconciler.adapters.run_list import RunView
@@ -15,7 +16,7 @@ from reconciler.adapters.run_list import RunView
 class WorkList:
     """A page of exceptions, and counts over all pages."""
 
-    rows: Sequence[ExceptionRow]
+    rows: Sequence[ExceptionRow | UnreadableRow]
     total: int
     by_type: dict[str, int]
     by_severity: dict[str, int]
@@ -38,7 +39,7 @@ async def exceptions(
 
 async def exception(
     database: Database, exception_id: str
-) -> tuple[ExceptionRow, Sequence[ExceptionStep]] | None:
+) -> tuple[ExceptionRow, Sequence[ExceptionStep | UnreadableRow]] | None:
     """One exception with its history; None if there is none of this id."""
     async with database.connection() as connection:
         return await exception_list.get(connection, exception_id)
@@ -52,7 +53,7 @@ async def run(database: Database, run_id: str) -> RunView | None:
 
 async def runs(
     database: Database, *, before: tuple[datetime, str] | None, rows_max: int
-) -> Sequence[RunView]:
+) -> Sequence[RunView | UnreadableRow]:
     """Runs, newest request first."""
     async with database.connection() as connection:
         return await run_list.newest(connection, before=before, rows_max=rows_max)
