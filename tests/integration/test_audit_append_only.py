@@ -13,6 +13,7 @@ from chassis.postgres import Database
 from harness import Infra, Stack, eventually, start_services
 from integration.audit_records import AuditApi, changed
 
+PACKAGES = ("chassis", "audit")
 STATEMENTS = ["UPDATE {table} SET entry_id = entry_id", "DELETE FROM {table}", "TRUNCATE {table} CASCADE"]
 
 
@@ -109,13 +110,28 @@ async def test_self_check_finds_a_trigger_that_is_not_always_on(
     database = Database(admin.dsn("audit"), application_name="test")
     await database.start()
     try:
-        await assert_append_only(database, APPEND_ONLY_TABLES)
+        await assert_append_only(database, APPEND_ONLY_TABLES, packages=PACKAGES)
         await admin.execute(f"ALTER TABLE audit.{table} ENABLE TRIGGER {table}_rows")
         with pytest.raises(NotAppendOnlyError, match=table):
-            await assert_append_only(database, APPEND_ONLY_TABLES)
+            await assert_append_only(database, APPEND_ONLY_TABLES, packages=PACKAGES)
     finally:
         await admin.execute(f"ALTER TABLE audit.{table} ENABLE ALWAYS TRIGGER {table}_rows")
         await database.stop()
+
+
+async def test_service_whose_trigger_function_was_replaced_does_not_start(audit_stack: Stack) -> None:
+    admin = audit_stack.database("audit")
+    shipped = await admin.fetchval("SELECT pg_get_functiondef('audit.refuse_change'::regproc)")
+    await admin.execute(
+        "CREATE OR REPLACE FUNCTION audit.refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NEW; END'"
+    )
+    try:
+        refused = await audit_stack.start("audit", {"START_SECONDS_MAX": "1"}, ready=False)
+        await eventually(lambda: not refused.running, seconds=30)
+        assert "event_log: its trigger event_log_rows calls refuse_change, which" in refused.log()
+    finally:
+        await admin.execute(shipped)
 
 
 async def test_service_with_too_many_rights_does_not_start(audit_stack: Stack) -> None:

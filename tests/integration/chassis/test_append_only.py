@@ -14,7 +14,7 @@ CREATE TABLE history (
     what text NOT NULL,
     what_length int GENERATED ALWAYS AS (length(what)) STORED
 );
-GRANT SELECT, INSERT ON history TO "{role}";
+GRANT SELECT, INSERT (what) ON history TO "{role}";
 CREATE TRIGGER history_rows BEFORE UPDATE OR DELETE ON history
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER history_statements BEFORE UPDATE OR DELETE OR TRUNCATE ON history
@@ -54,6 +54,40 @@ GAPS = {
         " FOR EACH ROW EXECUTE FUNCTION refuse_change();"
         "ALTER TABLE history ENABLE ALWAYS TRIGGER history_rows"
     ),
+    "trigger that is never asked": (
+        "DROP TRIGGER history_statements ON history;"
+        "CREATE TRIGGER history_statements BEFORE UPDATE OR DELETE OR TRUNCATE ON history"
+        " FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION refuse_change();"
+        "ALTER TABLE history ENABLE ALWAYS TRIGGER history_statements"
+    ),
+    "function that refuses nothing": (
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN IF tg_op = ''DELETE'' THEN RETURN OLD; END IF; RETURN NEW; END'"
+    ),
+    "function of another name that refuses nothing": (
+        "CREATE FUNCTION refuse_change_never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "DROP TRIGGER history_rows ON history;"
+        "CREATE TRIGGER history_rows BEFORE UPDATE OR DELETE ON history"
+        " FOR EACH ROW EXECUTE FUNCTION refuse_change_never();"
+        "ALTER TABLE history ENABLE ALWAYS TRIGGER history_rows"
+    ),
+    "function with settings of its own": "ALTER FUNCTION refuse_change() SET search_path = public",
+    "function with its owner's rights": "ALTER FUNCTION refuse_change() SECURITY DEFINER",
+    "function of the service": 'ALTER FUNCTION refuse_change() OWNER TO "{role}"',
+    "another trigger before": (
+        "CREATE FUNCTION rewrite() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER a_first BEFORE INSERT ON history FOR EACH ROW EXECUTE FUNCTION rewrite()"
+    ),
+    "rule": "CREATE RULE kept AS ON DELETE TO history DO INSTEAD NOTHING",
+    "row level security": "ALTER TABLE history ENABLE ROW LEVEL SECURITY",
+    "policy": "CREATE POLICY partly ON history USING (what = 'x')",
+    "heir": "CREATE TABLE heir () INHERITS (history)",
+    "parent": "CREATE TABLE parent (what text NOT NULL); ALTER TABLE history INHERIT parent",
+    "table of the service": 'ALTER TABLE history OWNER TO "{role}"',
+    "schema of the service": 'ALTER SCHEMA public OWNER TO "{role}"',
+    "TRIGGER granted": 'GRANT TRIGGER ON history TO "{role}"',
+    "granted to a role that it may become": 'GRANT pg_write_all_data TO "{role}" WITH INHERIT FALSE',
+    "ids and times of its choice": 'GRANT INSERT ON history TO "{role}"',
     "trigger that refuses nothing": (
         "CREATE FUNCTION let_pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         "DROP TRIGGER history_rows ON history;"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chassis import clock
+from chassis.append_only_catalog import read_shipped
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
 from contracts import topics
@@ -63,9 +64,9 @@ async def test_healthy_deployment_is_all_good_and_exits_with_0(environment: dict
 
 _REFUSE_CHANGE = """
 CREATE OR REPLACE FUNCTION reconciler.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN {body} END;
-$$
+{body}$$
 """
+(_SHIPPED_BODY,) = read_shipped(["chassis"]).bodies["refuse_change"]
 
 # database, what breaks it, what repairs it, the subjects that are wrong then, what is said of them
 BREAKAGES = {
@@ -85,10 +86,17 @@ BREAKAGES = {
     ),
     "owner freed from the trigger": (
         "reconciler",
-        _REFUSE_CHANGE.format(body="RETURN NULL;"),
-        _REFUSE_CHANGE.format(body="RAISE EXCEPTION 'refused' USING ERRCODE = 'insufficient_privilege';"),
+        _REFUSE_CHANGE.format(body="BEGIN RETURN NULL; END;"),
+        _REFUSE_CHANGE.format(body=_SHIPPED_BODY),
         {"reconciler.exception_event is append-only", "reconciler.dead_letter_action is append-only"},
-        "the owner could delete from it",
+        "calls refuse_change, which is none of the migrations or was changed",
+    ),
+    "rule before the triggers": (
+        "audit",
+        "CREATE RULE kept AS ON DELETE TO audit.event_payload DO INSTEAD NOTHING",
+        "DROP RULE kept ON audit.event_payload",
+        {"audit.event_payload is append-only"},
+        "a rule rewrites statements before any trigger sees them: drop it",
     ),
     "view kept from its reader": (
         "booking",

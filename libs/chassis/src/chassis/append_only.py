@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from chassis.append_only_catalog import Shipped, problem_of, read_shipped
 from chassis.health import Check
 from chassis.postgres import Connection, Database
 
@@ -20,58 +21,45 @@ WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attidentit
 ORDER BY attnum LIMIT 1
 """
 
-_GRANTED = """
-SELECT string_agg(privilege, ', ') FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
-WHERE has_table_privilege($1::regclass, privilege)
-    OR privilege = 'UPDATE' AND has_any_column_privilege($1::regclass, privilege)
-"""
-
-# tgtype bits: 1 row, 2 before, 8 delete, 16 update, 32 truncate; tgenabled 'A' is ENABLE ALWAYS.
-# tgqual and tgattr: a trigger with a condition, or on some columns, lets the rest through.
-# The function's name is a rule of the house: refuse_change, or refuse_change_of_… where one role may pass.
-_GUARDED = r"""
-SELECT
-    bool_or(tgtype & 27 = 27) AS rows_guarded,
-    bool_or(tgtype & 1 = 0 AND tgtype & 58 = 58) AS statements_guarded
-FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
-WHERE tgrelid = $1::regclass AND tgenabled = 'A' AND NOT tgisinternal
-    AND proname LIKE 'refuse\_change%' AND tgqual IS NULL AND tgattr::text = ''
-"""
-
 
 class NotAppendOnlyError(Exception):
     """A history could be changed. The service must not run: restore grants and triggers first."""
 
 
-async def assert_append_only(database: Database, tables: Sequence[str]) -> None:
-    """Try each forbidden statement in a transaction that is rolled back, as the service's own role.
+async def assert_append_only(
+    database: Database, tables: Sequence[str], *, packages: Sequence[str] = ("chassis",)
+) -> None:
+    """Prove that nobody can change these tables.
 
-    Also looks whether this role was granted any of them, and whether the triggers that bind everyone else,
-    the owner among them, are there and ENABLE ALWAYS: plain ones are bypassed by
-    `session_replication_role = replica`.
+    The service's own role tries each forbidden statement, in a transaction that is rolled back. What binds
+    everybody else, the owner among them, cannot be tried as this role: the triggers, their functions and all
+    that could get between are compared with the migrations.
+
+    Args:
+        database: of the service, with its own role.
+        tables: the append-only ones.
+        packages: whose migrations made the tables and the functions of their triggers.
 
     Raises:
-        NotAppendOnlyError: a statement went through or is granted, or a trigger is missing.
+        NotAppendOnlyError: a statement went through or is granted, or the migrations made it otherwise.
     """
+    shipped = read_shipped(packages)
     async with database.connection() as connection:
         for table in tables:
-            await _assert_guarded(connection, table)
-            await _assert_not_granted(connection, table)
-            column: str = await connection.fetchval(_FIRST_COLUMN, table)
-            for statement in _FORBIDDEN:
-                await _assert_refused(connection, statement.format(table=table, column=column))
+            await _assert_guarded(connection, table, shipped)
+            for statement in await forbidden_statements(connection, table):
+                await _assert_refused(connection, statement)
 
 
-async def _assert_guarded(connection: Connection, table: str) -> None:
-    row = await connection.fetchrow(_GUARDED, table)
-    if row is None or not (row["rows_guarded"] and row["statements_guarded"]):
-        raise NotAppendOnlyError(f"{table}: the ENABLE ALWAYS triggers that refuse changes are missing")
+async def forbidden_statements(connection: Connection, table: str) -> list[str]:
+    """Return a statement of each kind that changes or removes rows."""
+    column: str = await connection.fetchval(_FIRST_COLUMN, table)
+    return [statement.format(table=table, column=column) for statement in _FORBIDDEN]
 
 
-async def _assert_not_granted(connection: Connection, table: str) -> None:
-    granted = await connection.fetchval(_GRANTED, table)
-    if granted is not None:
-        raise NotAppendOnlyError(f"{table}: the service's role has been granted {granted}: revoke it")
+async def _assert_guarded(connection: Connection, table: str, shipped: Shipped) -> None:
+    if problem := await problem_of(connection, table, shipped):
+        raise NotAppendOnlyError(f"{table}: {problem}")
 
 
 async def _assert_refused(connection: Connection, statement: str) -> None:
@@ -92,13 +80,17 @@ class AppendOnlyGuard:
     Args:
         database: of the service, with its own role.
         tables: the append-only ones.
+        packages: whose migrations made the tables and the functions of their triggers.
     """
 
     name = "append-only"
 
-    def __init__(self, database: Database, tables: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, tables: Sequence[str], *, packages: Sequence[str] = ("chassis",)
+    ) -> None:
         self._database = database
         self._tables = tables
+        self._packages = packages
         self._proven = False
 
     async def start(self) -> None:
@@ -107,7 +99,7 @@ class AppendOnlyGuard:
         Raises:
             NotAppendOnlyError: a history could be changed.
         """
-        await assert_append_only(self._database, self._tables)
+        await assert_append_only(self._database, self._tables, packages=self._packages)
         self._proven = True
 
     async def stop(self) -> None:

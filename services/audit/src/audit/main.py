@@ -52,7 +52,7 @@ def build(settings: AuditSettings) -> Service:
         searches,
         exports,
         MigrationsGuard(database, SERVICE),
-        AppendOnlyGuard(database, APPEND_ONLY_TABLES),
+        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
         TopicsGuard(kafka, topics_of(SERVICE)),
         Consumers(broker, [consumer]),
         GapWatch(database, metrics, patience_seconds=settings.audit_gap_seconds_max),

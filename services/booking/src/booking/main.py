@@ -53,7 +53,7 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
     database = open_database(settings)
     searches = ReadPool(settings.booking_postgres_dsn.get_secret_value(), application_name=f"{NAME}-searches")
     database.measure(metrics, searches)
-    guard = AppendOnlyGuard(database, [TABLE, ACTION_TABLE])
+    guard = AppendOnlyGuard(database, [TABLE, ACTION_TABLE], packages=("chassis", NAME))
     parts: list[Part] = [database, searches, MigrationsGuard(database, NAME), guard]
     kafka = KafkaConnection.from_settings(settings)
     if set(duties) - {Duty.API}:

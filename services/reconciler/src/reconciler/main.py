@@ -79,7 +79,7 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
     return [
         database,
         MigrationsGuard(database, SERVICE),
-        AppendOnlyGuard(database, APPEND_ONLY_TABLES),
+        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
         bookings,
         TopicsGuard(kafka, topics_of(SERVICE)),
         producer,

@@ -1,0 +1,149 @@
+"""What the catalogue says about an append-only table: who could change its rows in spite of the grants.
+
+The triggers bind everybody, also the owner and under `session_replication_role = replica`, as long as they
+are the ones of the migrations and nothing stands before them. Names prove nothing: functions are compared by
+body.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import asyncpg
+
+from chassis.migrations import find_migrations
+from chassis.postgres import Connection
+
+_GUARD = "refuse_change"
+"""Names of trigger functions that refuse begin so: `refuse_change_of_…` where one role may pass."""
+
+_FUNCTION = re.compile(
+    r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(\) RETURNS trigger\s.*?AS \$\$(.*?)\$\$", re.DOTALL
+)
+_TRIGGER = re.compile(r"CREATE TRIGGER \w+[^;]*?\sON (\w+)[^;]*?EXECUTE FUNCTION (\w+)\(")
+
+# pg_has_role is true of a superuser whatever the role.
+_SURROUNDINGS = """
+SELECT problem FROM pg_class AS history
+JOIN pg_namespace AS schema ON schema.oid = history.relnamespace
+JOIN pg_database AS database ON datname = current_database()
+CROSS JOIN LATERAL (VALUES
+    (history.relkind <> 'r', 'it is no ordinary table any more: restore it'),
+    (pg_has_role(history.relowner, 'MEMBER'),
+        'the service''s role owns it or may become its owner: ALTER TABLE … OWNER TO, or revoke membership'),
+    (pg_has_role(schema.nspowner, 'MEMBER'),
+        'the service''s role owns its schema: run `plumbline databases apply`'),
+    (pg_has_role(database.datdba, 'MEMBER'),
+        'the service''s role owns its database: run `plumbline databases apply`'),
+    (history.relrowsecurity OR history.relforcerowsecurity
+        OR EXISTS (SELECT FROM pg_policy WHERE polrelid = history.oid),
+        'row level security decides which rows are seen: disable it and drop its policies'),
+    (EXISTS (SELECT FROM pg_rewrite WHERE ev_class = history.oid),
+        'a rule rewrites statements before any trigger sees them: drop it'),
+    (EXISTS (SELECT FROM pg_inherits WHERE history.oid IN (inhrelid, inhparent)),
+        'a table inherits from it, or it from one, whose rows no trigger guards: ALTER TABLE … NO INHERIT')
+) AS checked (is_wrong, problem)
+WHERE history.oid = $1::regclass AND is_wrong
+LIMIT 1
+"""
+
+# Of this role, PUBLIC, and every role that this one may become. TRIGGER would let it put one before ours.
+_GRANTED = """
+SELECT string_agg(DISTINCT privilege, ', ' ORDER BY privilege)
+FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS privilege
+JOIN pg_roles ON pg_has_role(pg_roles.oid, 'MEMBER')
+WHERE has_table_privilege(pg_roles.oid, $1::regclass, privilege)
+    OR privilege = 'UPDATE' AND has_any_column_privilege(pg_roles.oid, $1::regclass, privilege)
+"""
+
+_CHOSEN = """
+SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
+WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
+    AND (attidentity <> '' OR atthasdef AND attgenerated = '')
+    AND has_column_privilege($1::regclass, attnum, 'INSERT')
+"""
+
+_TRIGGERS = """
+SELECT tgname AS name, tgtype AS type, proname AS function, prosrc AS body,
+    tgenabled = 'A' AND tgqual IS NULL AND tgattr::text = '' AS is_whole,
+    lanname = 'plpgsql' AND NOT prosecdef AND proconfig IS NULL AS is_plain,
+    pg_has_role(proowner, 'MEMBER') AS is_own
+FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid JOIN pg_language ON pg_language.oid = prolang
+WHERE tgrelid = $1::regclass AND NOT tgisinternal
+ORDER BY tgname
+"""
+
+# Bits of tgtype.
+_ROW, _BEFORE, _DELETE, _UPDATE, _TRUNCATE = 1, 2, 8, 16, 32
+_ROWS_GUARDED = _ROW | _BEFORE | _DELETE | _UPDATE
+_STATEMENTS_GUARDED = _BEFORE | _DELETE | _UPDATE | _TRUNCATE
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What the migrations make.
+
+    Attributes:
+        bodies: of each trigger function, every body that a migration gave it. A new body comes in a `post`
+            migration, so that the older version, which knows the older one alone, can still start until then.
+        functions: of each table, the functions of its triggers.
+    """
+
+    bodies: Mapping[str, AbstractSet[str]]
+    functions: Mapping[str, AbstractSet[str]]
+
+
+def read_shipped(packages: Sequence[str]) -> Shipped:
+    """Return what the migrations of these packages make."""
+    sql = "\n".join(migration.sql for migration in find_migrations(packages))
+    bodies: dict[str, set[str]] = {}
+    for name, body in _FUNCTION.findall(sql):
+        bodies.setdefault(name, set()).add(_without_indentation(body))
+    functions: dict[str, set[str]] = {}
+    for table, function in _TRIGGER.findall(sql):
+        functions.setdefault(table, set()).add(function)
+    return Shipped(bodies, functions)
+
+
+def _without_indentation(body: str) -> str:
+    """Return a body as it is compared: restored by hand, it may be indented otherwise."""
+    return "\n".join(line.strip() for line in body.splitlines() if line.strip())
+
+
+async def problem_of(connection: Connection, table: str, shipped: Shipped) -> str:
+    """Return what would let somebody change the table, and what to do; empty if nothing would.
+
+    Args:
+        connection: of the service's own role.
+        table: on the search path.
+        shipped: what the migrations make.
+    """
+    if problem := await connection.fetchval(_SURROUNDINGS, table):
+        return str(problem)
+    if granted := await connection.fetchval(_GRANTED, table):
+        return f"the service's role has been granted {granted}: revoke it"
+    if chosen := await connection.fetchval(_CHOSEN, table):
+        return f"the service's role may choose {chosen}, which the database sets: revoke INSERT on them"
+    return _triggers_problem(table, await connection.fetch(_TRIGGERS, table), shipped)
+
+
+def _triggers_problem(table: str, triggers: Sequence[asyncpg.Record], shipped: Shipped) -> str:
+    rows_guarded = statements_guarded = False
+    for trigger in triggers:
+        function, kind = trigger["function"], trigger["type"]
+        if trigger["is_own"]:
+            return f"the service's role owns its trigger's function {function}: give it to the table's owner"
+        body = _without_indentation(trigger["body"])
+        if not trigger["is_plain"] or body not in shipped.bodies.get(function, ()):
+            return (
+                f"its trigger {trigger['name']} calls {function}, which is none of the migrations or was"
+                " changed: restore the function from the migrations, or drop the trigger"
+            )
+        guards = shipped.functions.get(table) or {function}
+        if trigger["is_whole"] and function.startswith(_GUARD) and function in guards:
+            rows_guarded |= kind & _ROWS_GUARDED == _ROWS_GUARDED
+            statements_guarded |= not kind & _ROW and kind & _STATEMENTS_GUARDED == _STATEMENTS_GUARDED
+    if not (rows_guarded and statements_guarded):
+        return "the ENABLE ALWAYS triggers that refuse changes are missing: restore them from the migrations"
+    return ""
