@@ -10,7 +10,7 @@ import pytest
 
 from chassis.migrations import find_migrations
 from contracts.catalogue import MESSAGES
-from contracts.topics import TOPICS
+from contracts.topics import TOPICS, webhook_topic
 from plumbline.doctor.grants import granted
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +23,7 @@ DOMAIN_WORDS = re.compile(r"\b(booking|stripe|sms|openphone|quo|price|pricing|pa
 REFUSED_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "manager", "managers", "misc"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 MONEY = re.compile(r"amount|price|total|cent|money|charge|drift|refund|captur", re.IGNORECASE)
+PERSONAL_DATA_HOURS_MAX = 90 * 24
 MACHINE_PATH = re.compile(r"/(?:work|farm|root|tmp|home)/[a-z]")
 INDEX_ADDRESS = re.compile(
     r"https?://[^\s\"')]*(?:pypi|pythonhosted|maven|npmjs|crates\.io|goproxy)", re.IGNORECASE
@@ -222,6 +223,18 @@ def test_every_topic_named_in_code_is_on_a_card() -> None:
         if topic not in cards
     ]
     assert found == []
+
+
+def test_topics_with_personal_data_keep_it_for_a_bounded_time() -> None:
+    """What is erased elsewhere must not stand on a topic for ever (ALL-8); docs/privacy.md has each topic."""
+    page = (ROOT / "docs/privacy.md").read_text()
+    for card in (*TOPICS, webhook_topic("github")):
+        if card.personal_data:
+            assert card.retention_hours is not None, card.name
+            assert card.retention_hours <= PERSONAL_DATA_HOURS_MAX, card.name
+            days = f"{card.retention_hours // 24} days"
+            spelt = "webhooks.<source>.v1" if "/webhooks/" in card.sources[0] else card.name
+            assert any(f"`{spelt}`" in line and days in line for line in page.splitlines()), spelt
 
 
 def test_cards_are_consistent() -> None:

@@ -81,14 +81,13 @@ async def test_number_of_an_entry_cannot_be_chosen(audit_stack: Stack) -> None:
 
 
 async def test_eraser_alone_may_delete_a_payload_and_only_that(audit_stack: Stack) -> None:
-    """The role comes with the erasure; its name is what the trigger looks for."""
+    """The role's name is what the trigger looks for: grants alone do not open the log."""
     async with audit_stack.database("audit").connect() as connection:
         transaction = connection.transaction()
         await transaction.start()
         try:
             await connection.execute(
-                "CREATE ROLE audit_eraser; GRANT USAGE ON SCHEMA audit TO audit_eraser;"
-                " GRANT SELECT, DELETE, UPDATE ON audit.event_payload, audit.event_log TO audit_eraser;"
+                "GRANT SELECT, DELETE, UPDATE ON audit.event_payload, audit.event_log TO audit_eraser;"
                 " SET LOCAL search_path = audit; SET LOCAL ROLE audit_eraser"
             )
             assert await connection.execute("DELETE FROM event_payload") != "DELETE 0"

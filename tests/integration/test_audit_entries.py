@@ -12,6 +12,7 @@ import pytest
 from chassis import clock
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
+from contracts.ids import digest_of
 from contracts.topics import TOPICS, webhook_topic
 from harness import Infra, Record, Stack, start_services
 from integration.audit_records import AuditApi, changed, created, event_on, webhook
@@ -201,7 +202,8 @@ async def test_half_an_emoji_and_nul_in_mapped_text_are_recorded(audit: AuditApi
     payload = json.loads(record.value or b"") | {"changed_by": "sms:\ud83d\0", "reason": "\ud83d \0"}
     broken = Record(json.dumps(payload).encode(), record.key, record.headers)
     await audit.recorded(BOOKINGS, broken)
-    assert (await audit.entry(event_id=record.header("ce_id")))["actor"] == "sms:\ufffd\ufffd"
+    actor = (await audit.entry(event_id=record.header("ce_id")))["actor"]
+    assert actor == digest_of("sms:\ufffd\ufffd")
     history = (await audit.get(f"/api/bookings/{booking_id}/history")).json()["history"]
     assert history[0]["reason"] == "\ufffd \ufffd"
 
@@ -210,7 +212,32 @@ async def test_nul_in_identifiers_is_recorded_and_found_again(audit: AuditApi) -
     event_id = f"evt\0{clock.new_id()}"
     record = webhook(b"{}", event_id=event_id, subject="obj\0", key=b"k")
     await audit.recorded(STRIPE, record, record)
-    assert (await audit.entry(event_id=event_id))["event_id"] == event_id.replace("\0", "\ufffd")
+    told = event_id.replace("\0", "\ufffd")
+    assert (await audit.entry(event_id=told))["event_id"] == digest_of(told)
+
+
+async def test_what_a_person_typed_as_an_id_stands_in_the_payload_alone(
+    audit: AuditApi, audit_stack: Stack
+) -> None:
+    text = f"+1 312 555 0100 Jane Roe {clock.new_id()}"
+    record = webhook(b"{}", event_id=text, subject=text, key=b"k")
+    await audit.recorded(STRIPE, record, record)
+    entry = await audit.entry(event_id=text)
+    assert entry == await audit.entry(event_id=digest_of(text))
+    database = audit_stack.database("audit")
+    row = await database.fetchval(
+        "SELECT event_log::text FROM event_log WHERE entry_id = $1", entry["entry_id"]
+    )
+    assert "Jane" not in row + json.dumps(entry)
+    payload = "SELECT subject, texts FROM event_payload WHERE entry_id = $1"
+    kept = await database.fetchrow(payload, entry["entry_id"])
+    assert kept is not None
+    assert (kept["subject"], json.loads(kept["texts"])) == (text, {"event_id": text})
+    async with database.connect() as connection:
+        await connection.execute("SET ROLE audit_eraser")
+        assert (
+            await connection.execute("DELETE FROM audit.event_payload WHERE subject = $1", text) == "DELETE 1"
+        )
 
 
 async def test_history_is_told_in_order_with_who_and_why(audit: AuditApi) -> None:

@@ -48,6 +48,29 @@ def api(booking_stack: Stack, http: httpx.AsyncClient) -> BookingApi:
     return BookingApi(booking_stack, http)
 
 
+async def test_typed_reason_is_erased_beside_the_history(api: BookingApi) -> None:
+    booking = await api.create()
+    await api.call("PATCH", f"/{booking['id']}", {"status": "cancelled", "reason": "Jane Roe called"})
+    database = api.stack.database("booking")
+    assert (await api.history(booking["id"]))[-1]["reason"] == "Jane Roe called"
+    event = (await api.events(booking["id"], 2))[-1]
+    assert json.loads(event.value)["reason"] == "Jane Roe called"
+    rows = "SELECT status_transition::text FROM status_transition WHERE booking_id = $1"
+    before = await database.fetch(rows, booking["id"])
+    assert "Jane" not in str(before)
+    erase = "DELETE FROM transition_reason WHERE booking_id = $1"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await database.execute(erase, booking["id"], role="booking")
+    async with database.connect() as connection:
+        await connection.execute("SET ROLE booking_eraser")
+        await connection.execute(erase, booking["id"])
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("DELETE FROM status_transition WHERE booking_id = $1", booking["id"])
+    last = (await api.history(booking["id"]))[-1]
+    assert (last["reason"], last["reason_erased"]) == (None, True)
+    assert await database.fetch(rows, booking["id"]) == before
+
+
 @pytest.mark.parametrize("statement", FORBIDDEN)
 @pytest.mark.parametrize("who", ["service", "owner", "superuser", "replica"])
 async def test_history_cannot_be_changed_by_anybody(api: BookingApi, who: str, statement: str) -> None:

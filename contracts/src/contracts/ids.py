@@ -55,6 +55,55 @@ def booking_reference(values: Iterable[object]) -> str | None:
     return other
 
 
+_DIGEST = "sha256:"
+_DIGEST_FORM = re.compile("sha256:[0-9a-f]{64}")
+_FORM = re.compile(r"/?[0-9A-Za-z][0-9A-Za-z._:/|-]*")
+_PART = re.compile(r"[:|/]")
+_LETTER = re.compile("[A-Za-z]")
+_PHONE_DIGITS = range(7, 20)
+"""Of a number that names a person or an account: telephone (7 to 15), card (12 to 19), social security."""
+
+
+def has_id_form(text: str) -> bool:
+    """Say whether a text looks like an id: a closed set of characters, and no number that may be a person's.
+
+    A telephone number, an e-mail address, a text with blanks, and whatever is no ASCII are none.
+    """
+    if _UUID.fullmatch(text):
+        return True
+    if len(text) > ID_CHARACTERS_MAX or not _FORM.fullmatch(text):
+        return False
+    return not any(_is_number(part) for part in _PART.split(text))
+
+
+def _is_number(part: str) -> bool:
+    digits = sum(character.isdigit() for character in part)
+    return digits in _PHONE_DIGITS and not _LETTER.search(part)
+
+
+def recorded_id(text: str) -> str:
+    """Return an id as it stands where nothing can be erased: itself, or its digest if it has no id's form.
+
+    The same text has the same digest, so that it is still found, and still unique. A reader does not see the
+    text, but whoever suspects it can compute its digest and compare.
+    """
+    if len(text) > ID_CHARACTERS_MAX:
+        return id_or_digest(text)
+    if has_id_form(text):
+        return text
+    return digest_of(text)
+
+
+def is_digest(text: str) -> bool:
+    """Say whether a text is what `digest_of` returns."""
+    return _DIGEST_FORM.fullmatch(text) is not None
+
+
+def digest_of(text: str) -> str:
+    """Return what stands for a text that must not be read: its SHA-256."""
+    return f"{_DIGEST}{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 def id_or_digest(text: str) -> str:
     """Return an id as it is stored: one longer than `ID_CHARACTERS_MAX` is replaced by its digest."""
     if len(text) <= ID_CHARACTERS_MAX:

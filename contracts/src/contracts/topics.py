@@ -24,9 +24,10 @@ class TopicCard:
         purpose: one sentence for whoever finds the topic on a broker.
         key: what the record key is; records of one key keep their order.
         partitions: never changed once created, or keys change their partition.
-        retention_hours: None keeps records for ever.
+        retention_hours: None keeps records for ever; not where records can hold personal data (ALL-8).
         producers: service names.
         consumers: service names; "any" where anybody may read.
+        personal_data: what of persons its records can hold; empty where they hold none.
         sources: what `ce_source` may be here, exactly.
         type_prefixes: how `ce_type` begins here.
         verifications: what `plumbline-verification` may be here; empty where it says nothing.
@@ -41,6 +42,7 @@ class TopicCard:
     consumers: tuple[str, ...]
     sources: tuple[str, ...]
     type_prefixes: tuple[str, ...]
+    personal_data: str
     verifications: tuple[bytes, ...] = ()
 
     def config(self) -> dict[str, str]:
@@ -74,6 +76,7 @@ def webhook_topic(source: str) -> TopicCard:
         consumers=("booking", "audit") if source in _APPLIED else ("audit",),
         sources=(f"/webhooks/{source}",),
         type_prefixes=(f"{source}.",),
+        personal_data="whatever the sender writes: names, addresses, telephone numbers, texts",
         verifications=(b"verified",) if source in ALWAYS_VERIFIED else (b"verified", b"unverified"),
     )
 
@@ -90,17 +93,19 @@ WEBHOOKS_REJECTED = TopicCard(
     consumers=("audit",),
     sources=("webhook-gateway",),
     type_prefixes=("webhook.",),
+    personal_data="addresses of senders",
 )
 BOOKINGS_EVENTS = TopicCard(
     name="bookings.events.v1",
     purpose="What happened to bookings, in order per booking; ce_sequence is the booking's version (BK-12).",
     key="booking id",
     partitions=6,
-    retention_hours=None,
+    retention_hours=90 * 24,
     producers=("booking",),
     consumers=("audit", "reconciler"),
     sources=("booking",),
     type_prefixes=("booking.",),
+    personal_data="reasons typed by people; what a provider calls a booking",
 )
 RECONCILIATION_COMMANDS = TopicCard(
     name="reconciliation.commands.v1",
@@ -112,6 +117,7 @@ RECONCILIATION_COMMANDS = TopicCard(
     consumers=("reconciler", "audit"),
     sources=("reconciler",),
     type_prefixes=("reconciliation.",),
+    personal_data="names of callers",
 )
 RECONCILIATION_EVENTS = TopicCard(
     name="reconciliation.events.v1",
@@ -123,6 +129,7 @@ RECONCILIATION_EVENTS = TopicCard(
     consumers=("audit",),
     sources=("reconciler",),
     type_prefixes=("reconciliation.", "webhook.missed"),
+    personal_data="reasons typed by people; what a provider calls a booking",
 )
 DEAD_LETTERS = TopicCard(
     name="dead-letters.v1",
@@ -134,6 +141,7 @@ DEAD_LETTERS = TopicCard(
     consumers=("audit",),
     sources=("booking", "reconciler"),
     type_prefixes=("dead-letter.", "messages."),
+    personal_data="keys and event ids of other topics; reasons typed by people",
 )
 AUDIT_CHECKPOINTS = TopicCard(
     name="audit.checkpoints.v1",
@@ -145,6 +153,7 @@ AUDIT_CHECKPOINTS = TopicCard(
     consumers=("any",),
     sources=("audit",),
     type_prefixes=("audit.",),
+    personal_data="",
 )
 
 TOPICS: tuple[TopicCard, ...] = (

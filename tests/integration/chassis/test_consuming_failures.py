@@ -64,7 +64,8 @@ async def test_poison_is_set_aside_its_key_waits_in_order_and_others_flow(ground
     assert {(row["consumer"], row["topic"], row["key"], row["status"]) for row in rows} == {
         (SERVICE, TOPIC, b"sick", "waiting")
     }
-    assert rows[0]["error"] == "ValueError: poison"
+    assert rows[0]["error"].startswith("ValueError at ")
+    assert "poison" not in rows[0]["error"]
 
 
 async def test_set_aside_is_announced_in_the_same_transaction_once(ground: Ground) -> None:
@@ -115,7 +116,7 @@ async def test_topic_replayed_from_its_start_changes_nothing(ground: Ground) -> 
     assert await state() == before
 
 
-async def test_error_text_that_no_column_takes_is_kept_all_the_same(ground: Ground) -> None:
+async def test_error_whose_text_no_column_takes_is_kept_by_class_and_place(ground: Ground) -> None:
     error = ValueError("half an emoji \ud83d and a \0")
     await ground.topic.publish_all([record("e1", key="sick"), record("e2", key="well")])
     async with Member(ground, before=Trouble(error, "e1")).running():
@@ -125,7 +126,7 @@ async def test_error_text_that_no_column_takes_is_kept_all_the_same(ground: Grou
 
         await eventually(judged, seconds=20)
     (row,) = await ground.set_aside()
-    assert row["error"] == "ValueError: half an emoji \ufffd and a \ufffd"
+    assert row["error"].startswith("ValueError at ")
 
 
 async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: Ground) -> None:
@@ -135,7 +136,7 @@ async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: 
         await eventually(lambda: trouble.failed > Limits().suspect_attempts_max + 2, seconds=20)
         check = await member.consumer.check()
         assert not check.ok
-        assert "could not serialize access" in check.detail
+        assert "SerializationError" in check.detail
         assert set((await ground.committed()).values()) <= {1}, "no offset passes what was not applied"
         trouble.over = True
 

@@ -55,7 +55,10 @@ async def waiting(ground: Ground) -> list[str]:
 
 async def taken(ground: Ground) -> list[tuple[Any, ...]]:
     """What is on record, oldest first."""
-    rows = await ground.sql.fetch("SELECT action, actor, reason, error FROM dead_letter_action ORDER BY id")
+    rows = await ground.sql.fetch(
+        "SELECT action, actor, given.reason, error FROM dead_letter_action AS taken"
+        " LEFT JOIN dead_letter_action_reason AS given ON action_id = id ORDER BY id"
+    )
     return [tuple(row) for row in rows]
 
 
@@ -108,10 +111,12 @@ async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
     outcome = await replayer(member).replay(LINE, BY)
     letter = await first(database)
     assert (outcome.replayed, outcome.failure and outcome.failure.dead_letter_id) == (1, letter.id)
-    assert (letter.error, letter.attempts) == ("ValueError: still poison", 4)
+    assert letter.error.startswith("ValueError at ")
+    assert "poison" not in letter.error
+    assert letter.attempts == 4
     assert await place.effects() == ["sick:0"]
     assert await waiting(place) == ["sick:1", "sick:2", "sick:3"]
-    assert (await taken(place))[-1] == ("replay_failed", "ada", "fixed", "ValueError: still poison")
+    assert (await taken(place))[-1] == ("replay_failed", "ada", "fixed", letter.error)
     assert await announced(place) == ["dead-letter.set-aside"] * 4 + ["dead-letter.replayed"]
     trouble.over = True
     assert await replayer(member).replay(LINE, BY) == Outcome(3)

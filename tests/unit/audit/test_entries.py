@@ -7,6 +7,7 @@ import pytest
 
 from audit.domain.entries import entry_of, history_conflict, identity_conflict, unreadable_entry
 from audit.domain.events import Event, Origin
+from audit.domain.storable import booking_identifier
 from contracts.bookings import BookingStatusChanged
 from contracts.money import Money
 from contracts.reconciliation import DriftDetected
@@ -157,13 +158,45 @@ def test_payload_that_breaks_its_contract_is_a_failed_entry(body: bytes) -> None
     assert entry.body == body
 
 
-def test_half_an_emoji_and_nul_in_mapped_text_become_replacement_characters() -> None:
+def test_half_an_emoji_and_nul_harm_neither_an_id_nor_a_text() -> None:
     payload = json.loads(CHANGED.to_bytes())
     payload |= {"changed_by": "sms:\ud83d\0", "reason": "\ud83d\ude00 ok \ud83d"}
     entry = entry_of(event(body=json.dumps(payload).encode()), ORIGIN)
-    assert entry.actor == "sms:\ufffd\ufffd"
+    assert entry.actor is not None
+    assert entry.actor.startswith("sha256:")
     assert entry.transition is not None
     assert entry.transition.reason == "\U0001f600 ok \ufffd"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+1 312 555 0100", "3125550100", "sms:13125550100", "Jane Roe", "jane@example.com", "\U0001f436"],
+)
+def test_text_that_has_no_form_of_an_id_stands_in_the_payload_alone(text: str) -> None:
+    payload = {**json.loads(CHANGED.to_bytes()), "booking_id": text, "changed_by": text, "from_status": text}
+    entry = entry_of(
+        event(id=text, type=text, correlation_id=text, causation_id=text, subject=text, body=b"{}"), ORIGIN
+    )
+    told = entry_of(event(body=json.dumps(payload).encode()), ORIGIN)
+    for each in (entry, told):
+        kept = replace(each, body=b"", texts={}, subject=None)
+        assert text not in repr(kept if each is entry else replace(kept, transition=None)), kept
+    assert told.transition is not None
+    assert text not in {told.transition.booking_id, told.transition.changed_by, told.transition.from_status}
+    assert entry.texts == dict.fromkeys(("event_id", "event_type", "correlation_id", "causation_id"), text)
+    assert entry.subject == text, "an erasure finds it by this"
+
+
+def test_anomaly_of_a_booking_that_is_none_names_it_by_a_digest_that_a_filter_finds() -> None:
+    text = "+1 312 555 0100 Jane Roe"
+    body = json.dumps({"booking_id": text, "kind": "booking_unknown", "provider_payment_id": "Jane Roe"})
+    entry = entry_of(
+        event(type="booking.payment-anomaly", subject=text, sequence=None, body=body.encode()), ORIGIN
+    )
+    assert entry.booking_id is not None
+    assert entry.booking_id == booking_identifier(text) == booking_identifier(entry.booking_id)
+    assert "Jane" not in repr(replace(entry, body=b"", texts={}, subject=None))
+    assert entry.subject == text
 
 
 def test_identifier_longer_than_an_index_takes_is_replaced_by_its_digest() -> None:

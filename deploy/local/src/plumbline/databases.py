@@ -2,11 +2,11 @@
 
 The embedded stack, the tests and `plumbline databases apply` (docker compose, a cluster) all come here.
 For each service there is a database with a schema of the service's name, a role `<service>_owner` that owns
-both and cannot log in, and a login role `<service>` that may only use the schema. What it may do with a
-table is granted by the service's migrations, which run as the owner. Nobody else may connect, with one
-exception on purpose: `reconciler_booking_view` may connect to booking's database, where booking's own
-migration grants it the published view (REC-2). What PostgreSQL gives to everybody is taken away
-(`server_rights`).
+both, a role `<service>_eraser`, neither of which can log in, and a login role `<service>` that may only use
+the schema. What it may do with a table is granted by the service's migrations, which run as the owner.
+Nobody else may connect, with one exception on purpose: `reconciler_booking_view` may connect to booking's
+database, where booking's own migration grants it the published view (REC-2). What PostgreSQL gives to
+everybody is taken away (`server_rights`).
 
 Roles belong to the whole server, so their names are the same everywhere; databases may be named freely, so
 that several suites can share a server.
@@ -89,6 +89,11 @@ def admitted(service: str) -> tuple[str, ...]:
     return (service, dsn.VIEWER) if service == VIEWED_SERVICE else (service,)
 
 
+def eraser(service: str) -> str:
+    """Return the role that may erase personal data of a service, and cannot log in (docs/privacy.md)."""
+    return f"{service}_eraser"
+
+
 def owner(service: str) -> str:
     """The role that owns a service's database and all in it, and cannot log in."""
     return f"{service}_owner"
@@ -167,6 +172,7 @@ async def _lock(admin: Connection) -> None:
 async def _provision_roles(admin: Connection, passwords: Mapping[str, str]) -> None:
     for service in SERVICES:
         await admin.execute(_CREATE_ROLE.format(role=owner(service)))
+        await admin.execute(_CREATE_ROLE.format(role=eraser(service)))
     for role in LOGIN_ROLES:
         password = await admin.fetchval("SELECT quote_literal($1)", passwords[role])
         await admin.execute(_CREATE_ROLE.format(role=role))

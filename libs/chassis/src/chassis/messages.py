@@ -13,7 +13,7 @@ import msgspec
 from pydantic import ValidationError
 
 from chassis import trace_context
-from chassis.errors import BusyError, MalformedMessageError, busy_with
+from chassis.errors import BusyError, MalformedMessageError, busy_with, loggable
 from chassis.postgres import Connection
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
 from contracts.wire import WireModel
@@ -199,8 +199,12 @@ def event_of(headers: Headers) -> tuple[str | None, str | None]:
 
 
 def describe(error: Exception) -> str:
-    """An error in a line fit to be kept: a message can put any character into the error it causes."""
-    return storable(f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX])
+    """Return an error in a line fit to be kept and published: its class and place, and never a value.
+
+    Of a message that cannot be decoded it says what is wrong, in our own words.
+    """
+    line = f"{type(error).__name__}: {error}" if isinstance(error, MalformedMessageError) else loggable(error)
+    return storable(line[:ERROR_CHARACTERS_MAX])
 
 
 def class_of(description: str) -> str:

@@ -60,8 +60,11 @@ WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4
 """
 
 _ACTIONS = """
-SELECT action, actor, reason, error, recorded_at FROM dead_letter_action
-WHERE dead_letter_id = $1 ORDER BY id
+SELECT
+    action, actor, coalesce(taken.reason, given.reason) AS reason,
+    is_reason_typed AND given.reason IS NULL AS reason_erased, error, recorded_at
+FROM dead_letter_action AS taken LEFT JOIN dead_letter_action_reason AS given ON given.action_id = taken.id
+WHERE dead_letter_id = $1 ORDER BY taken.id
 """
 
 
@@ -117,6 +120,7 @@ class ActionTaken:
     action: str
     actor: str
     reason: str | None
+    reason_erased: bool
     error: str | None
     recorded_at: datetime
 

@@ -16,8 +16,10 @@ ACTION_TABLE = "dead_letter_action"
 _SETTLE = "UPDATE dead_letter SET status = $2 WHERE dead_letter_id = $1"
 _FAIL = "UPDATE dead_letter SET error = $2, attempts = attempts + 1 WHERE dead_letter_id = $1"
 _RECORD = """
-INSERT INTO dead_letter_action (dead_letter_id, action, actor, reason, error) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO dead_letter_action (dead_letter_id, action, actor, is_reason_typed, error)
+VALUES ($1, $2, $3, $4, $5) RETURNING id
 """
+_KEEP_REASON = "INSERT INTO dead_letter_action_reason (action_id, reason) VALUES ($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Discarding:
 async def replayed(connection: Connection, consumer: str, letter: DeadLetter, by: Replaying) -> None:
     """The message was applied, in this very transaction."""
     await connection.execute(_SETTLE, letter.id, "replayed")
-    await connection.execute(_RECORD, letter.id, "replayed", by.actor, by.reason, None)
+    await _record(connection, letter, "replayed", by)
     payload = MessageReplayed(
         **_origin(consumer, letter),
         attempts=letter.attempts + 1,
@@ -53,13 +55,13 @@ async def replayed(connection: Connection, consumer: str, letter: DeadLetter, by
 async def replay_failed(connection: Connection, letter: DeadLetter, by: Replaying, *, error: str) -> None:
     """The message failed again and goes on waiting, with its newest error."""
     await connection.execute(_FAIL, letter.id, error)
-    await connection.execute(_RECORD, letter.id, "replay_failed", by.actor, by.reason, error)
+    await _record(connection, letter, "replay_failed", by, error=error)
 
 
 async def discarded(connection: Connection, consumer: str, letter: DeadLetter, by: Discarding) -> None:
     """The message will not be applied."""
     await connection.execute(_SETTLE, letter.id, "discarded")
-    await connection.execute(_RECORD, letter.id, "discarded", by.actor, by.reason, None)
+    await _record(connection, letter, "discarded", by)
     payload = MessageDiscarded(
         **_origin(consumer, letter),
         attempts=letter.attempts,
@@ -68,6 +70,20 @@ async def discarded(connection: Connection, consumer: str, letter: DeadLetter, b
         discarded_at=clock.now(),
     )
     await append(connection, [_event(consumer, letter, payload)])
+
+
+async def _record(
+    connection: Connection,
+    letter: DeadLetter,
+    action: str,
+    by: Replaying | Discarding,
+    *,
+    error: str | None = None,
+) -> None:
+    """Write the record, which stays for ever, and the reason beside it, which can be erased."""
+    number = await connection.fetchval(_RECORD, letter.id, action, by.actor, by.reason is not None, error)
+    if by.reason is not None:
+        await connection.execute(_KEEP_REASON, number, by.reason)
 
 
 def _origin(consumer: str, letter: DeadLetter) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def detail(letter: DeadLetter, actions: Sequence[ActionTaken]) -> dict[str, Any]
                 "action": action.action,
                 "actor": action.actor,
                 "reason": action.reason,
+                **({"reason_erased": True} if action.reason_erased else {}),
                 "error": action.error,
                 "recorded_at": action.recorded_at,
             }

@@ -14,11 +14,11 @@ WITH incoming AS (
     SELECT * FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[],
         $9::timestamptz[], $10::text[], $11::integer[], $12::bigint[], $13::text[], $14::text[],
-        $15::text[], $16::bytea[], $17::bytea[], $18::bytea[]
+        $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::json[]
     ) WITH ORDINALITY AS row (
         event_type, status, source, event_id, booking_id, actor, error, metadata,
         occurred_at, topic, partition, record_offset, correlation_id, causation_id,
-        subject, body, salt, payload_digest, position
+        subject, body, salt, payload_digest, texts, position
     )
 ), entry AS (
     INSERT INTO event_log (
@@ -32,8 +32,8 @@ WITH incoming AS (
     ON CONFLICT (event_id, source) DO NOTHING
     RETURNING entry_id, source, event_id
 ), payload AS (
-    INSERT INTO event_payload (entry_id, subject, salt, body)
-    SELECT entry_id, subject, salt, body FROM entry JOIN incoming USING (source, event_id)
+    INSERT INTO event_payload (entry_id, subject, salt, body, texts)
+    SELECT entry_id, subject, salt, body, texts FROM entry JOIN incoming USING (source, event_id)
 )
 SELECT entry_id, source, event_id FROM entry
 """
@@ -119,4 +119,5 @@ def _row(entry: Entry) -> Sequence[object]:
         entry.body,
         salt,
         payload_digest(salt, entry.body),
+        msgspec.json.encode(entry.texts).decode() if entry.texts else None,
     )

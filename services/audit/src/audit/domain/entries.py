@@ -10,7 +10,8 @@ from audit.domain.events import AUDIT, Event, Origin, PayloadError, source_name
 from audit.domain.facts import Facts, Status, error_text, facts_of
 from audit.domain.gaps import Gap
 from audit.domain.history import Transition, transition_of
-from audit.domain.storable import identifier
+from audit.domain.storable import identifier, short, storable
+from contracts.ids import booking_id_of
 
 UNREADABLE = "message.unreadable"
 LOST = "messages.lost"
@@ -32,6 +33,7 @@ class Entry:
         occurred_at: when it happened by its sender's word; None where the sender does not say.
         subject: whom or what the payload is about; a later erasure finds it by this.
         body: the payload's bytes, whole.
+        texts: ids of the message that the entry holds by their digest, by name; they belong to the payload.
         transition: what the event adds to a status history, if anything.
     """
 
@@ -48,6 +50,7 @@ class Entry:
     causation_id: str | None
     subject: str | None
     body: bytes
+    texts: dict[str, str] = field(default_factory=dict[str, str])
     metadata: dict[str, object] = field(default_factory=dict[str, object])
     transition: Transition | None = None
 
@@ -82,11 +85,30 @@ def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | 
         origin=origin,
         correlation_id=identifier(event.correlation_id) if event.correlation_id else None,
         causation_id=identifier(event.causation_id) if event.causation_id else None,
-        subject=facts.booking_id or (identifier(event.subject) if event.subject else None),
+        subject=_subject(event, facts),
         body=event.body,
+        texts=_replaced(event),
         metadata={**facts.metadata, **sequence, **trace, "body_bytes": len(event.body)},
         transition=transition,
     )
+
+
+def _subject(event: Event, facts: Facts) -> str | None:
+    """Return the booking, or else what the message names, in its own words: the payload can be erased."""
+    if facts.booking_id and booking_id_of(facts.booking_id):
+        return facts.booking_id
+    return short(event.subject) if event.subject else facts.booking_id
+
+
+def _replaced(event: Event) -> dict[str, str]:
+    texts = {
+        "event_id": event.id,
+        "event_type": event.type,
+        "source": source_name(event.source),
+        "correlation_id": event.correlation_id,
+        "causation_id": event.causation_id,
+    }
+    return {name: storable(text) for name, text in texts.items() if text and identifier(text) != text}
 
 
 def unreadable_entry(
@@ -113,7 +135,7 @@ def unreadable_entry(
         event_type=event_type,
         status="failed",
         source=AUDIT,
-        event_id=identifier(f"{origin.topic}/{origin.partition}/{origin.offset}"),
+        event_id=short(f"{origin.topic}/{origin.partition}/{origin.offset}"),
         booking_id=None,
         actor=None,
         error=error_text(error),
@@ -183,7 +205,7 @@ def history_conflict(second: Entry, *, version: int, first_entry_id: int) -> Ent
     """The entry that reports a second, different transition under one booking and version."""
     return replace(
         _report(second, HISTORY_CONFLICT, error="a version of a status history came again, different"),
-        event_id=identifier(f"{HISTORY_CONFLICT}/{second.source}/{second.event_id}"),
+        event_id=short(f"{HISTORY_CONFLICT}/{second.source}/{second.event_id}"),
         metadata={**_told(second), "version": version, "first_entry_id": first_entry_id},
     )
 
@@ -213,7 +235,7 @@ def _of_history(booking_id: str, event_type: str, version: int, origin: Origin) 
         event_type=event_type,
         status="success",
         source=AUDIT,
-        event_id=identifier(f"{event_type}/{booking_id}/{version}"),
+        event_id=short(f"{event_type}/{booking_id}/{version}"),
         booking_id=booking_id,
         actor=None,
         error=None,

@@ -1,8 +1,7 @@
 """What an entry says of an event, by its type. The rules are data; a test holds them against the contracts.
 
 Entries are sealed for ever, so no personal data may enter them (AU-6): only members listed here are copied,
-and none of them is free text that a person typed or that quotes a provider's body. The reconciler's error
-texts may be copied: it reads a view without personal data (REC-2).
+ids and codes by their form. Text that has no such form is replaced by its digest; it stands in the payload.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +10,11 @@ from typing import Literal, cast
 
 from audit.domain.events import BOOKING, Event, PayloadError, read_payload
 from audit.domain.storable import booking_identifier, identifier, storable
-from contracts.ids import booking_id_of
+from contracts.ids import booking_id_of, has_id_form
 
 Status = Literal["success", "failed", "skipped", "pending"]
 
 ERROR_CHARACTERS_MAX = 500
-_TEXT_CHARACTERS_MAX = 500
 _BIGINT_MAX = 2**63 - 1
 
 
@@ -139,7 +137,7 @@ def facts_of(event: Event) -> Facts:
         rule.status,
         booking_id=_text(payload, "booking_id", booking_identifier),
         actor=_text(payload, rule.actor, identifier),
-        error=_text(payload, rule.error, error_text),
+        error=_text(payload, rule.error, error_code),
         metadata={name: value for name in rule.metadata if (value := _plain(payload.get(name))) is not None},
     )
 
@@ -155,6 +153,12 @@ def _facts_of_webhook(event: Event) -> Facts:
     )
 
 
+def error_code(text: str) -> str:
+    """Return what an entry says of an error that a payload tells: its code or class, never its text."""
+    code = text.partition(":")[0]
+    return code if has_id_form(code) else identifier(text)
+
+
 def error_text(text: str) -> str:
     """An error as an entry holds it: short."""
     return storable(text)[:ERROR_CHARACTERS_MAX]
@@ -166,9 +170,9 @@ def _text(payload: Mapping[str, object], name: str | None, fit: Callable[[str], 
 
 
 def _plain(value: object) -> object:
-    """A scalar or an amount of money, fit for JSON in a table; None for anything else."""
+    """Return a scalar or an amount of money, fit for JSON in a table; None for anything else."""
     if isinstance(value, str):
-        return storable(value)[:_TEXT_CHARACTERS_MAX]
+        return identifier(value)
     if isinstance(value, int):
         return value if abs(value) <= _BIGINT_MAX else None
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Text and identifiers from outside, made fit for PostgreSQL without ever refusing them (GW-12)."""
 
-from contracts.ids import booking_id_of, id_or_digest
+from contracts.ids import booking_id_of, digest_of, id_or_digest, is_digest, recorded_id
 
 
 def storable(text: str) -> str:
@@ -11,10 +11,18 @@ def storable(text: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """An identifier that a column and its index hold; a longer one is replaced by its digest."""
+    """Return an identifier as an entry holds it: one that has no id's form gives way to its digest (AU-6)."""
+    return recorded_id(storable(text))
+
+
+def short(text: str) -> str:
+    """Return a text that a column and its index hold; a longer one is replaced by its digest."""
     return storable(id_or_digest(text))
 
 
 def booking_identifier(text: str) -> str:
-    """Return a booking's identifier: a UUID in lower case, so that every spelling finds the same entries."""
-    return booking_id_of(text) or identifier(text)
+    """Return a booking's identifier: a UUID in lower case, so that every spelling finds the same entries.
+
+    A text that is none is replaced by its digest: providers' metadata hold whatever a person typed there.
+    """
+    return booking_id_of(text) or (text if is_digest(text) else digest_of(storable(text)))

@@ -17,26 +17,45 @@ from contracts.ids import BookingId
 TABLE = "status_transition"
 
 _APPEND = """
-INSERT INTO status_transition (booking_id, version, from_status, to_status, changed_by, reason, metadata)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
+INSERT INTO status_transition (
+    booking_id, version, from_status, to_status, changed_by, reason, metadata, is_reason_typed
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::boolean[]
+)
 RETURNING booking_id, version, recorded_at
 """
 
+_KEEP_REASONS = """
+INSERT INTO transition_reason (booking_id, version, reason)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])
+"""
+
 _HISTORY = """
-SELECT transition_id, version, from_status, to_status, changed_by, reason, metadata, recorded_at
-FROM status_transition WHERE booking_id = $1 ORDER BY version
+SELECT
+    transition_id, version, from_status, to_status, changed_by, metadata, recorded_at,
+    coalesce(status_transition.reason, transition_reason.reason) AS reason,
+    is_reason_typed AND transition_reason.reason IS NULL AS reason_erased
+FROM status_transition LEFT JOIN transition_reason USING (booking_id, version)
+WHERE booking_id = $1 ORDER BY version
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One row of a booking's status history, as stored (BK-4)."""
+    """One row of a booking's status history, as stored (BK-4).
+
+    Attributes:
+        reason: None where none was given, and where it was erased.
+        reason_erased: a person gave a reason, and it was erased since.
+    """
 
     id: str
     from_status: Status | None
     to_status: Status
     changed_by: str
     reason: str | None
+    reason_erased: bool
     metadata: dict[str, str]
     version: int
     recorded_at: datetime
@@ -45,7 +64,10 @@ class HistoryEntry:
 async def append_transitions(
     connection: Connection, transitions: Sequence[Transition]
 ) -> dict[tuple[BookingId, int], datetime]:
-    """Write transitions; answers when each was recorded, by booking and version, by the database's clock."""
+    """Write transitions; return when each was recorded, by booking and version, by the database's clock.
+
+    Reasons that people typed stand in a table of their own, where they can be erased.
+    """
     if not transitions:
         return {}
     rows = await connection.fetch(
@@ -55,10 +77,22 @@ async def append_transitions(
         [transition.from_status for transition in transitions],
         [transition.to_status.value for transition in transitions],
         [transition.changed_by for transition in transitions],
-        [transition.reason for transition in transitions],
+        [None if transition.is_reason_typed else transition.reason for transition in transitions],
         [json.dumps(dict(transition.metadata)) for transition in transitions],
+        [transition.is_reason_typed for transition in transitions],
     )
+    await _keep_reasons(connection, [transition for transition in transitions if transition.is_reason_typed])
     return {(BookingId(str(row["booking_id"])), row["version"]): row["recorded_at"] for row in rows}
+
+
+async def _keep_reasons(connection: Connection, transitions: Sequence[Transition]) -> None:
+    if transitions:
+        await connection.execute(
+            _KEEP_REASONS,
+            [transition.booking_id for transition in transitions],
+            [transition.version for transition in transitions],
+            [transition.reason for transition in transitions],
+        )
 
 
 async def read_history(connection: Connection, booking_id: BookingId) -> list[HistoryEntry | UnreadableRow]:
@@ -74,6 +108,7 @@ def _entry(row: asyncpg.Record) -> HistoryEntry:
         to_status=Status(row["to_status"]),
         changed_by=row["changed_by"],
         reason=row["reason"],
+        reason_erased=row["reason_erased"],
         metadata=json.loads(row["metadata"]),
         version=row["version"],
         recorded_at=row["recorded_at"],

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from booking.adapters.transitions import HistoryEntry
 from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Client, Pet, Visit
+from booking.domain.statuses import Status
 from contracts.money import Money
 
 
@@ -31,6 +33,37 @@ class BookingAnswer:
     created_at: datetime
     updated_at: datetime
     confirmed_at: datetime | None
+
+
+class TransitionAnswer(TypedDict):
+    """A transition. `reason_erased` is there where a person gave a reason and it was erased since."""
+
+    id: str
+    from_status: Status | None
+    to_status: Status
+    changed_by: str
+    reason: str | None
+    reason_erased: NotRequired[bool]
+    metadata: dict[str, str]
+    version: int
+    recorded_at: datetime
+
+
+def transition_answer(entry: HistoryEntry) -> TransitionAnswer:
+    """Return a transition as it is shown."""
+    answer: TransitionAnswer = {
+        "id": entry.id,
+        "from_status": entry.from_status,
+        "to_status": entry.to_status,
+        "changed_by": entry.changed_by,
+        "reason": entry.reason,
+        "metadata": entry.metadata,
+        "version": entry.version,
+        "recorded_at": entry.recorded_at,
+    }
+    if entry.reason_erased:
+        answer["reason_erased"] = True
+    return answer
 
 
 def booking_answer(record: BookingRecord) -> BookingAnswer:

@@ -11,7 +11,13 @@ from litestar.types import ControllerRouterHandler
 
 from booking.adapters.payments import PaymentRecord
 from booking.adapters.transitions import HistoryEntry
-from booking.api.answers import BookingAnswer, booking_answer, entity_tag
+from booking.api.answers import (
+    BookingAnswer,
+    TransitionAnswer,
+    booking_answer,
+    entity_tag,
+    transition_answer,
+)
 from booking.api.bodies import BookingChange, NewBooking
 from booking.api.conditions import checked_idempotency_key, versions_wanted
 from booking.api.problems import EXCEPTION_HANDLERS, unknown_booking, unknown_status
@@ -44,7 +50,7 @@ class StatusHistory(TypedDict):
     """Transitions, oldest first."""
 
     booking_id: str
-    history: list[HistoryEntry | UnreadableItem]
+    history: list[TransitionAnswer | UnreadableItem]
 
 
 class PaymentPage(TypedDict):
@@ -165,7 +171,7 @@ async def status_history(booking_id: FromPath[str], database: NamedDependency[Da
     history = await reading.read_status_history(database, _known_form(booking_id))
     if history is None:
         raise unknown_booking(booking_id)
-    shown = show_rows(history, _as_it_is, HistoryEntry, key=_id)
+    shown = show_rows(history, transition_answer, TransitionAnswer, key=_id)
     return {"booking_id": _known_form(booking_id), "history": shown}
 
 

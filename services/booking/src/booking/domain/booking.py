@@ -43,6 +43,7 @@ class Transition:
         version: its number in the history: 1, 2, 3… without gaps.
         from_status: None for creation.
         changed_by: who, by name.
+        is_reason_typed: a person wrote the reason, so that it can hold personal data; else it is one of ours.
         metadata: what caused it, in ids; no personal data.
     """
 
@@ -53,6 +54,7 @@ class Transition:
     to_status: Status
     changed_by: str
     reason: str | None = None
+    is_reason_typed: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -117,6 +119,7 @@ def change_status(
         to_status=to,
         changed_by=by.name,
         reason=reason,
+        is_reason_typed=reason is not None and by.is_operator,
         metadata=metadata or {},
     )
     return changed, (transition,)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from booking.domain.booking import Booking, Transition, change_status
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import STRIPE, Status
-from contracts.ids import BookingId
+from contracts.ids import BookingId, recorded_id
 from contracts.money import Money
 
 CONFIRMED_BY_PAYMENT = "paid in full"
@@ -112,14 +112,18 @@ def _problem(booking: Booking, payment: Payment) -> tuple[Anomaly, str] | None:
 def _unknown(payment: Payment) -> tuple[Anomaly, str]:
     if payment.booking_reference is None:
         return Anomaly.BOOKING_ID_MISSING, "the payment names no booking in metadata.booking_id"
-    return Anomaly.BOOKING_UNKNOWN, f"there is no booking {payment.booking_reference}"
+    return Anomaly.BOOKING_UNKNOWN, f"there is no booking {recorded_id(payment.booking_reference)}"
 
 
 def _differs(earlier: Payment, payment: Payment) -> str:
     return (
-        f"reported first as {earlier.captured} for booking {earlier.booking_reference or 'none'}, "
-        f"now as {payment.captured} for booking {payment.booking_reference or 'none'}; the first one stands"
+        f"reported first as {earlier.captured} for booking {_named(earlier)}, "
+        f"now as {payment.captured} for booking {_named(payment)}; the first one stands"
     )
+
+
+def _named(payment: Payment) -> str:
+    return "none" if payment.booking_reference is None else recorded_id(payment.booking_reference)
 
 
 def _anomaly(

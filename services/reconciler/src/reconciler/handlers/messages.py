@@ -12,6 +12,7 @@ from chassis.messages import Message, waiting_for_locks
 from chassis.postgres import Connection
 from contracts.bookings import BookingIdentityConflict, BookingPaymentAnomaly
 from contracts.catalogue import CARD_BY_MODEL
+from contracts.ids import recorded_id
 from contracts.reconciliation import RunRequested
 from reconciler.adapters import runs
 from reconciler.domain.runs import Request
@@ -83,7 +84,7 @@ def _check(command: RunRequested) -> None:
 async def _enter_payment_anomaly(connection: Connection, message: Message, now: datetime) -> None:
     event = message.payload(BookingPaymentAnomaly)
     sighting = payment_anomaly(
-        booking_id=event.booking_id,
+        booking_id=None if event.booking_id is None else recorded_id(event.booking_id),
         kind=event.kind,
         provider=event.provider,
         payment_id=event.provider_payment_id,
