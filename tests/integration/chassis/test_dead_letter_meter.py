@@ -34,7 +34,7 @@ async def test_gauges_tell_what_waits_why_and_since_when(place: Ground, database
     meter = Meter(database)
     await meter.part.look()
     by_reason = {reason: meter.value("waiting", reason=reason) for reason in SetAsideReason}
-    assert by_reason == {"malformed": 0, "bug": 2, "behind_another": 2}
+    assert by_reason == {"malformed": 0, "out_of_place": 0, "bug": 2, "behind_another": 2}
     assert meter.value("lines_waiting") == 2
     assert 3600 <= (meter.value("oldest_seconds") or 0) < 7200
 
