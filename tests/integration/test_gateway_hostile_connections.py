@@ -14,7 +14,7 @@ from harness import Infra, Running, Stack, eventually, start_services
 from integration.raw_http import Answer, Conversation, assert_typed, conversation
 from plumbline import signing
 
-HOST = b"Host: gateway\r\n"
+HOST = b"Host: localhost\r\n"
 STILL_THERE = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
 STRIPE = b"POST /webhooks/stripe HTTP/1.1\r\n" + HOST
 UNFINISHED_HEAD = STRIPE + b"X-Slow: and"

@@ -8,7 +8,7 @@ from chassis import clock
 from harness import Infra, Running, Stack, start_services
 from integration.raw_http import Answer, assert_typed, conversation
 
-HOST = b"Host: gateway\r\n"
+HOST = b"Host: localhost\r\n"
 STILL_THERE = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 EMPTY_CHUNK = b"0\r\n\r\n"
@@ -93,7 +93,7 @@ async def test_body_whose_end_is_unclear_is_refused_and_the_connection_closed(
     {
         "folded line": post(b"X-Folded: a\r\n b\r\n"),
         "folded signature": post(b"Stripe-Signature: t=1,\r\n v1=00\r\n"),
-        "bare line feeds": b"POST /webhooks/stripe HTTP/1.1\nHost: gateway\nContent-Length: 2\n\n{}",
+        "bare line feeds": b"POST /webhooks/stripe HTTP/1.1\nHost: localhost\nContent-Length: 2\n\n{}",
         "bare carriage return in a value": post(b"X-A: b\rc\r\n"),
         "NUL in a value": post(b"X-A: b\0c\r\n"),
         "NUL in a name": post(b"X\0A: b\r\n"),
@@ -110,7 +110,7 @@ async def test_body_whose_end_is_unclear_is_refused_and_the_connection_closed(
         "path without a slash": post(path=b"webhooks/stripe"),
         "scheme without a host": post(path=b"http://"),
         "host without a path": post(path=b"http://gateway"),
-        "tunnel": b"CONNECT gateway:443 HTTP/1.1\r\nHost: gateway:443\r\n\r\n",
+        "tunnel": b"CONNECT gateway:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n",
         "HTTP/2 without asking": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "HTTP/3.7": b"POST /webhooks/stripe HTTP/3.7\r\n" + HOST + b"\r\n",
         "another protocol": b"EHLO gateway\r\n",
