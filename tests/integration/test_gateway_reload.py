@@ -105,7 +105,7 @@ async def _refused(rotated: Rotated, secret: str) -> bool:
 
 
 async def test_what_cannot_be_used_is_refused_whole_and_told(rotated: Rotated) -> None:
-    rotated.write("stripe", "too short")
+    rotated.write("stripe", "too-short")
     told = await eventually(rotated.detail, what="readiness tells of the refusal")
     assert told == (
         "kept what was loaded before: STRIPE_WEBHOOK_SECRET holds a key of 9 bytes; at least 24 are needed"

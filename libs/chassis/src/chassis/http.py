@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Response, get
+from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Components
@@ -31,7 +33,7 @@ from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
 from chassis.stored_rows import UnreadableRowError
 from chassis.telemetry.requests import ObservedApp, route_of
-from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts
+from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, is_json_if_any
 
 _log = get_logger(__name__)
 
@@ -170,6 +172,12 @@ def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandle
     return [live, ready, expose]
 
 
+async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Raise a problem (415) for a body that is not stated to be JSON. Litestar's guard of every route."""
+    if not is_json_if_any(list(connection.scope["headers"])):
+        raise Problem(415, _KINDS[415], "a body is JSON here: send Content-Type: application/json")
+
+
 def build_app(
     *,
     title: str,
@@ -203,7 +211,7 @@ def build_app(
     app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
         dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
-        guards=[check] if guard is None else [guard, check],
+        guards=[require_json, check] if guard is None else [guard, require_json, check],
         exception_handlers=_EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
         openapi_config=OpenAPIConfig(

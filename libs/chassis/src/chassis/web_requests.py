@@ -1,4 +1,4 @@
-"""Which requests are refused before any route sees them (ALL-9). Pure: no clock, no I/O.
+"""Which requests are refused before a route's handler sees them (ALL-9). Pure: no clock, no I/O.
 
 A browser sends requests for every page that it shows, so a port that answers anybody on this machine also
 answers every web page that somebody opens there. Three rules close that:
@@ -61,9 +61,6 @@ CROSS_SITE = RequestRefusal(
     "cross-site-request",
     "a page of another site may not write here: send the request from this site or a program",
 )
-NOT_JSON = RequestRefusal(
-    415, "unsupported-media-type", "a body is JSON here: send Content-Type: application/json"
-)
 
 
 def parse_hosts(text: str) -> AllowedHosts:
@@ -95,9 +92,12 @@ def refusal_of(method: str, path: str, headers: RawHeaders, hosts: AllowedHosts)
         return WRONG_HOST
     if method in _SAFE_METHODS:
         return None
-    if _is_cross_site(headers, stated[0]):
-        return CROSS_SITE
-    return NOT_JSON if _has_body(headers) and not _is_json(headers) else None
+    return CROSS_SITE if _is_cross_site(headers, stated[0]) else None
+
+
+def is_json_if_any(headers: RawHeaders) -> bool:
+    """Return whether a request has no body, or says that its body is JSON."""
+    return not _has_body(headers) or _is_json(headers)
 
 
 def _is_for_us(stated: Collection[str], path: str, hosts: AllowedHosts) -> bool:
