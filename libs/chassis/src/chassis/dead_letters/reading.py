@@ -62,7 +62,7 @@ WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4
 _ACTIONS = """
 SELECT
     action, actor, coalesce(taken.reason, given.reason) AS reason,
-    is_reason_typed AND given.reason IS NULL AS reason_erased, error, recorded_at
+    is_reason_typed IS TRUE AND given.reason IS NULL AS reason_erased, error, recorded_at
 FROM dead_letter_action AS taken LEFT JOIN dead_letter_action_reason AS given ON given.action_id = taken.id
 WHERE dead_letter_id = $1 ORDER BY taken.id
 """

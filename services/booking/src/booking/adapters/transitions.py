@@ -35,7 +35,7 @@ _HISTORY = """
 SELECT
     transition_id, version, from_status, to_status, changed_by, metadata, recorded_at,
     coalesce(status_transition.reason, transition_reason.reason) AS reason,
-    is_reason_typed AND transition_reason.reason IS NULL AS reason_erased
+    is_reason_typed IS TRUE AND transition_reason.reason IS NULL AS reason_erased
 FROM status_transition LEFT JOIN transition_reason USING (booking_id, version)
 WHERE booking_id = $1 ORDER BY version
 """

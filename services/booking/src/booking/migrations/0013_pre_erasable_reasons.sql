@@ -1,7 +1,8 @@
 -- A reason that a person typed can name somebody. It stands beside the history, where it can be erased: the row of
 -- the history stays as it is and says that there was a reason (ALL-8, docs/privacy.md). Reasons typed before this
 -- migration stay where they are: status_transition is append-only.
-ALTER TABLE status_transition ADD COLUMN is_reason_typed boolean NOT NULL DEFAULT false;
+-- Null in rows from before: a default would be a value that the service must not be able to choose.
+ALTER TABLE status_transition ADD COLUMN is_reason_typed boolean;
 
 -- Without a foreign key: rows of the history never go, and a reference would answer TRUNCATE before its trigger.
 CREATE TABLE transition_reason (
