@@ -151,11 +151,6 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "not in left or is_applied(message):",
         "not in left:",
     ),
-    "set aside, though applied meanwhile": (
-        STORE,
-        "    if kept or message.value in store.inbox:",
-        "    if kept:",
-    ),
     "more in a line than it takes": (PLACEMENT, "elif left[line] > 0:", "elif True:"),
     "replayed before applied": (
         STORE,

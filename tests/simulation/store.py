@@ -138,7 +138,7 @@ class Transaction:
     def keep(self, letter: Letter) -> None:
         self.store.strike("no letters")
         self.letters.append(letter)
-        if letter.is_cause and letter.message not in self.failed:
+        if letter.is_cause and (letter.message in self.effects or letter.message not in self.failed):
             self.store.needless.append(letter)
 
     async def commit(self) -> None:
