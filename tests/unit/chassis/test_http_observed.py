@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar import get
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.types import Receive, Scope, Send
 from opentelemetry.trace import SpanKind
 
@@ -22,7 +22,8 @@ GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @get("/things/{name:str}")
-async def thing(name: FromPath[str]) -> str | None:
+async def thing(name: FromPath[str], q: FromQuery[str | None] = None) -> str | None:
+    del q
     if name == "broken":
         raise RuntimeError(name)
     return trace_context.current()
