@@ -34,13 +34,16 @@ async def test_breaker_stops_a_consumer_that_says_why_and_goes_on_when_the_cause
     async def says_why() -> bool:
         ready = await http.get(f"{own.url('booking')}/health/ready")
         consumers = ready.json()["checks"]["consumers"]["detail"]
-        return ready.status_code == 503 and re.search("its breaker.*permission denied", consumers) is not None
+        return (
+            ready.status_code == 503
+            and re.search("its breaker.*InsufficientPrivilege", consumers) is not None
+        )
 
     await eventually(says_why, seconds=30)
     assert await own.database("booking").fetchval("SELECT count(*) FROM booking.dead_letter") == 0
     (doctor,) = await operator.follow("1. See the cause")
     assert doctor.exit_code == 1
-    assert re.search("service booking.*stopped by its breaker.*permission denied", doctor.stdout)
+    assert re.search("service booking.*stopped by its breaker.*InsufficientPrivilege", doctor.stdout)
     assert "GRANT INSERT ON booking.inbox TO booking" in doctor.stdout
 
     await own.database("booking").execute("GRANT INSERT ON booking.inbox TO booking")

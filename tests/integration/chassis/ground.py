@@ -57,7 +57,9 @@ _GRANTS = """
 GRANT SELECT, INSERT, DELETE ON inbox TO "{role}";
 GRANT SELECT, INSERT, DELETE ON outbox TO "{role}";
 GRANT SELECT, INSERT, UPDATE (status, error, attempts) ON dead_letter TO "{role}";
-GRANT SELECT, INSERT ON dead_letter_action TO "{role}";
+GRANT SELECT ON dead_letter_action TO "{role}";
+GRANT INSERT (dead_letter_id, action, actor, reason, error, is_reason_typed)
+ON dead_letter_action TO "{role}";
 GRANT SELECT, INSERT ON dead_letter_action_reason TO "{role}";
 GRANT SELECT ON schema_migration TO "{role}";
 """
