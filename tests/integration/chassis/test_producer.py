@@ -136,7 +136,7 @@ async def test_topics_are_made_once_and_compared_with_their_cards(place: Ground)
     ]
     problems = [finding.problem for finding in await compare_topics(place.kafka, cards)]
     assert problems[0].startswith("has 3 partitions, its card says 9")
-    assert problems[1].startswith("has retention.ms=-1: run ")
+    assert problems[1].startswith("has retention.ms=7776000000: run ")
     assert "retention.ms=3600000" in problems[1]
 
 
