@@ -55,18 +55,18 @@ class StripeEvent:
 
     @property
     def is_live(self) -> bool:
-        """Whether it tells of real money: only the literal `true` says so."""
+        """True if the event tells of real money: only the literal `true` says so."""
         return self.members.get("livemode") is True
 
     @property
     def account(self) -> str | None:
-        """The connected account that it happened in; None where it happened in the receiver's own."""
+        """The connected account of the event; None where it happened in the receiver's own account."""
         account = self.members.get("account")
         return None if account is None or account == "" else str(account)
 
     @property
     def is_thin(self) -> bool:
-        """Whether it only names its object, which has to be fetched."""
+        """True if the event only names its object, which has to be fetched."""
         return self.members.get("object") == _THIN or ("related_object" in self.members and not self.subject)
 
     @property
