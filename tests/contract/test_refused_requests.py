@@ -257,3 +257,85 @@ async def test_body_of_another_kind_is_refused(every_route: list[Route]) -> None
                 response = await route.ask(body=body)
                 assert response.status_code == 400, (route.name, body)
                 assert "data" not in response.json()["detail"].split(": ")[0]
+
+
+async def test_null_is_no_value_of_a_filter(every_route: list[Route]) -> None:
+    for route in every_route:
+        for parameter in route.query:
+            name = parameter["name"]
+            good = await good_value(route, name) if name != "cursor" else "null"
+            if (await route.ask(f"{name}={good}nonsense")).status_code == NOT_THERE:
+                continue  # any text is a value of it
+            for text in ("null", "NULL", "Null", "%20null"):
+                response = await route.ask(f"{name}={text}")
+                assert response.status_code == 400, (route.name, name, text)
+
+
+async def test_number_of_a_path_has_one_spelling(every_route: list[Route]) -> None:
+    for route in every_route:
+        template = route.name.split()[1]
+        if "{entry_id}" not in template:
+            continue
+        for text in ("1_0", "%D9%A1", "01", "+1", "%2B1", "%201", "1%0A"):
+            response = await route.client.get(template.replace("{entry_id}", text))
+            assert response.status_code == 404, text
+
+
+async def test_repeated_header_is_refused(every_route: list[Route]) -> None:
+    for route in every_route:
+        for header in (each for each in route.operation.get("parameters", ()) if each["in"] == "header"):
+            lines = [(header["name"], '"1"'), (header["name"], '"2"'), ("content-type", "application/json")]
+            method, template = route.name.split()
+            content = json.dumps(GOOD_BODIES[route.name])
+            response = await route.client.request(
+                method, re.sub(r"\{[^}]*\}", ID, template), headers=lines, content=content
+            )
+            assert response.status_code == 400, route.name
+            assert response.json()["detail"].startswith(f"{header['name']}: given more than once")
+
+
+async def test_body_that_two_readers_read_in_two_ways_is_refused(every_route: list[Route]) -> None:
+    for route in every_route:
+        method, template = route.name.split()
+        if route.name not in GOOD_BODIES:
+            continue
+        name = next(iter(GOOD_BODIES[route.name]), "reason")
+        good = json.dumps(GOOD_BODIES[route.name]).encode()
+        plain = {"content-type": "application/json"}
+        twice = b'{"%b": 1, "%b": 2}' % (name.encode(), name.encode())
+        for content, headers, status, start in (
+            (twice, plain, 400, f"{name}: given more than once"),
+            (b'{"a": [{"b": 1, "b": 1}]}', plain, 400, "b: given more than once"),
+            (b'{"a": NaN}', plain, 400, "body: has a number"),
+            (b'{"a": 1e999}', plain, 400, "body: has a number"),
+            (b'{"a": %b}' % (b"9" * 5000), plain, 400, "body: has a number"),
+            (b'{"a"', plain, 400, "body: not JSON"),
+            (b'{"a": "\xe9"}', plain, 400, "body: not UTF-8 (byte 8)"),
+            (b"[" * 100_000, plain, 400, "body: nested too deeply"),
+            (good, {**plain, "content-encoding": "gzip"}, 415, "a body is not compressed"),
+            (b'{"a": "%b"}' % (b"x" * 1024 * 1024), plain, 413, "the body is larger than 1,048,576 bytes"),
+            (b"\xef\xbb\xbf" + good, plain, NOT_THERE, ""),
+        ):  # fmt: skip
+            response = await route.client.request(
+                method, re.sub(r"\{[^}]*\}", ID, template), headers=headers, content=content
+            )
+            told = (route.name, content[:40], response.text[:200])
+            assert response.status_code == status, told
+            assert response.json()["detail"].startswith(start), told
+
+
+async def test_missing_body_is_named_so(every_route: list[Route]) -> None:
+    for route in every_route:
+        if route.operation.get("requestBody", {}).get("required"):
+            response = await route.client.request(
+                route.name.split()[0], f"{re.sub('{.*}', ID, route.name.split()[1])}"
+            )
+            assert response.json()["detail"] == "body: missing; send a JSON object", route.name
+
+
+async def test_words_and_numbers_are_no_truth_values(every_route: list[Route]) -> None:
+    for route in every_route:
+        if route.name == "POST /api/bookings" or "POST /api/dead-letters" in route.name:
+            name = "holiday" if "bookings" in route.name else "dry_run"
+            for value in ("true", "false", "yes", "no", 0, 1, "0", 1.0, []):
+                await route.refuses(name, body=changed(GOOD_BODIES[route.name], (), name, value))

@@ -1,6 +1,7 @@
 """HTTP as every service speaks it: problem+json, health, metrics, OpenAPI (ALL-6)."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from litestar import Litestar, Request, Response, get
@@ -29,15 +30,17 @@ from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from chassis.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
+from chassis.request_bodies import JsonRequest
 from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
 from chassis.stored_rows import UnreadableRowError
 from chassis.telemetry.requests import ObservedApp, route_of
-from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, is_json_if_any
+from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, is_compressed, is_json_if_any
 
 _log = get_logger(__name__)
 
 REQUEST_BYTES_MAX = 1024 * 1024
+TOO_LARGE = f"the body is larger than {REQUEST_BYTES_MAX:,} bytes; send less at a time"
 
 
 class Problem(HTTPException):
@@ -97,7 +100,8 @@ def _on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Res
         return _answer(400, "invalid-request", detail, {"errors": errors} if errors else None)
     kind = _KINDS.get(error.status_code, "error")
     members = {"errors": error.extra} if error.extra else None
-    return _answer(error.status_code, kind, error.detail, members, error.headers)
+    detail = TOO_LARGE if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else error.detail
+    return _answer(error.status_code, kind, detail, members, error.headers)
 
 
 def _on_access_refused(_request: Request[Any, Any, Any], error: AccessRefusedError) -> Response[Any]:
@@ -173,8 +177,11 @@ def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandle
 
 
 async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Raise a problem (415) for a body that is not stated to be JSON. Litestar's guard of every route."""
-    if not is_json_if_any(list(connection.scope["headers"])):
+    """Raise a problem (415) for a body that is not stated to be JSON, uncompressed. Guard of every route."""
+    headers = list(connection.scope["headers"])
+    if is_compressed(headers):
+        raise Problem(415, _KINDS[415], "a body is not compressed here: send it without Content-Encoding")
+    if not is_json_if_any(headers):
         raise Problem(415, _KINDS[415], "a body is JSON here: send Content-Type: application/json")
 
 
@@ -221,6 +228,7 @@ def build_app(
             components=COMPONENTS if guard else Components(),
             render_plugins=[SchemaPages()],
         ),
+        request_class=JsonRequest,
         request_max_body_size=REQUEST_BYTES_MAX,
         logging_config=None,  # Litestar's own would replace what chassis.logs set up
         debug=False,

@@ -18,6 +18,7 @@ from chassis.terminal import printable
 
 BODY = "body"
 CHARACTERS_MAX = 500
+MISSING_BODY = "missing; send a JSON object"
 _DATA = "data"
 
 
@@ -50,7 +51,8 @@ def _named(request: Request[Any, Any, Any], found: list[Any]) -> Iterator[dict[s
         key = str(item.get("key", BODY))
         field = fields.get(key)
         annotation = None if field is None else field.annotation
-        message = _with_choices(str(item["message"]), annotation)
+        message = MISSING_BODY if key == _DATA and item["message"] == repr(_DATA) else str(item["message"])
+        message = _with_choices(message, annotation)
         yield {"field": _name(key, field), "message": message}
 
 

@@ -1,4 +1,4 @@
-"""Query strings that mean what the caller thinks they mean (ALL-9).
+"""Paths, query strings and headers that mean what the caller thinks they mean (ALL-9).
 
 A filter that is misspelt, empty or given twice would answer with more than was asked for, and nobody would
 notice: every route refuses it before its handler runs.
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
-from litestar.exceptions import ValidationException
+from litestar.exceptions import NotFoundException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
@@ -44,11 +44,15 @@ class Parameters:
         names: as callers write them.
         lists: those that may be given several times.
         times: those that are RFC 3339 times.
+        texts: those that take any text.
+        headers: the header parameters, which are given once too.
     """
 
     names: tuple[str, ...]
     lists: frozenset[str]
     times: frozenset[str]
+    texts: frozenset[str] = frozenset()
+    headers: tuple[str, ...] = ()
 
 
 class QueryCheck:
@@ -69,7 +73,24 @@ class QueryCheck:
         method, path = str(Request[Any, Any, Any](connection.scope).method), connection.scope["path_template"]
         declared = self._routes.get((method, path))
         if declared is not None:
+            _check_path(connection)
             check_query(connection.scope["query_string"], declared)
+            _check_headers(connection, declared)
+
+
+def _check_path(connection: AnyConnection) -> None:
+    """Raise 404 for a number in another spelling: Python reads `1_0` and Arabic digits as well."""
+    segments = connection.scope["path"].split("/")
+    numbers = (value for value in connection.path_params.values() if isinstance(value, int))
+    if not all(str(number) in segments for number in numbers):
+        raise NotFoundException
+
+
+def _check_headers(connection: AnyConnection, declared: Parameters) -> None:
+    sent = [name.decode("latin-1") for name, _ in connection.scope["headers"]]
+    for name in declared.headers:
+        if sent.count(name.lower()) > 1:
+            raise InvalidRequestError(name, "given more than once; give it once")
 
 
 def check_query(query: bytes, declared: Parameters) -> None:
@@ -88,6 +109,9 @@ def check_query(query: bytes, declared: Parameters) -> None:
             raise InvalidRequestError(name, "empty; leave it away or give it a value")
         if _UNSTORABLE.search(value):
             raise InvalidRequestError(name, "has a character that no text can hold (U+0000)")
+        if name not in declared.texts and value.strip().lower() == "null":
+            # The framework would take it for None, and a filter that is None lets everything through.
+            raise InvalidRequestError(name, "null is no value of it; leave it away or give it a value")
         if name in declared.times:
             _check_time(name, value)
         seen.add(name)
@@ -119,13 +143,15 @@ def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
         for method, (handler, model) in route.route_handler_map.items():
             fields = handler.parsed_fn_signature.parameters
             expected = sorted(model.expected_query_params, key=lambda each: each.field_alias)
-            times = [each for each in expected if datetime in types_in(fields[each.field_name].annotation)]
+            types = {each.field_alias: types_in(fields[each.field_name].annotation) for each in expected}
             yield (
                 (method, route.path_format),
                 Parameters(
-                    names=tuple(each.field_alias for each in expected),
+                    names=tuple(types),
                     lists=frozenset(each.field_alias for each in expected if each.is_sequence),
-                    times=frozenset(each.field_alias for each in times),
+                    times=frozenset(name for name, found in types.items() if datetime in found),
+                    texts=frozenset(name for name, found in types.items() if str in found),
+                    headers=tuple(each.field_alias for each in model.expected_header_params),
                 ),
             )
 

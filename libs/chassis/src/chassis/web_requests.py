@@ -100,6 +100,14 @@ def is_json_if_any(headers: RawHeaders) -> bool:
     return not _has_body(headers) or _is_json(headers)
 
 
+def is_compressed(headers: RawHeaders) -> bool:
+    """Return whether a request says that its body is encoded: nothing is decoded here."""
+    codings = {
+        coding.strip().lower() for text in _texts(headers, b"content-encoding") for coding in text.split(",")
+    }
+    return bool(codings - {"", "identity"})
+
+
 def _is_for_us(stated: Collection[str], path: str, hosts: AllowedHosts) -> bool:
     if len(stated) != 1:
         return False
