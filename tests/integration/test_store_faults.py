@@ -27,6 +27,15 @@ _UNREFUSE = "DROP FUNCTION refuse_everything() CASCADE"
 Fault = tuple[Sequence[str], Sequence[str]]
 """Statements of a superuser that break something, and that mend it."""
 
+_DROP_ROWS = """
+CREATE OR REPLACE FUNCTION drop_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER drop_rows BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION drop_rows()
+"""
+
+
+def _dropping(table: str) -> Fault:
+    return [_DROP_ROWS.format(table=table)], ["DROP FUNCTION drop_rows() CASCADE"]
+
 
 def _refusing(table: str, state: str) -> Fault:
     return [_REFUSE.format(table=table, state=state)], [_UNREFUSE]
@@ -40,6 +49,12 @@ BOOKING: dict[str, Fault] = {
         ["ALTER TABLE payment ADD CONSTRAINT never CHECK (false) NOT VALID"],
         ["ALTER TABLE payment DROP CONSTRAINT never"],
     ),
+    "rows hidden by a policy": (
+        ["ALTER TABLE booking ENABLE ROW LEVEL SECURITY"],
+        ["ALTER TABLE booking DISABLE ROW LEVEL SECURITY"],
+    ),
+    "rows of booking dropped": _dropping("booking"),
+    "rows of inbox dropped": _dropping("inbox"),
 }
 
 

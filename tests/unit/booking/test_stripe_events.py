@@ -118,6 +118,7 @@ def test_overlong_reference_gives_way_to_its_digest() -> None:
         {"currency": "usdd"},
         {"currency": "u1d"},
         {"currency": "üsd"},
+        {"currency": "u\u017fd"},
         {"currency": "isk", "amount_received": 50},
         {"currency": "mga", "amount_received": AMOUNT_MINOR_UNITS_MAX},
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import (
     FailureKind,
+    LostWriteError,
     MalformedMessageError,
     RefusedDataError,
     busy_with,
@@ -44,6 +45,7 @@ TRANSIENT_ERRORS = [
     TimeoutError(),
     DatabaseNotReadyError(),
     BrokerUnavailableError(),
+    LostWriteError("booking: 0 of 1 rows were written"),
 ]
 STORE_ERRORS = [
     *TRANSIENT_ERRORS,

@@ -22,6 +22,10 @@ class BusyError(TimeoutError):
     """Another session has locked a row or a key. Its text says which kind of row, and no value."""
 
 
+class LostWriteError(OSError):
+    """The database reported success and wrote fewer rows than the statement has: the store's fault."""
+
+
 class FailureKind(Enum):
     """Whose fault a failure may be. A refusal by the domain is no failure but an event."""
 
@@ -98,6 +102,18 @@ def data_constraints(*names: str) -> Generator[None]:
         if error.constraint_name in names:
             raise RefusedDataError(f"{error.constraint_name} refuses the data") from error
         raise
+
+
+def require_written(table: str, written: int, expected: int) -> None:
+    """Check that every row was written.
+
+    Raises:
+        LostWriteError: some were not, as a trigger that returns NULL or a rule `DO INSTEAD NOTHING` makes it.
+    """
+    if written != expected:
+        raise LostWriteError(
+            f"{table}: {written} of {expected} rows were written; look for a trigger or rule that drops rows"
+        )
 
 
 def busy_with(error: BaseException) -> str:

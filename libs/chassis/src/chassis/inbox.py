@@ -6,7 +6,7 @@ It knows an event for 35 days (`chassis.inbox_retention`), longer than any provi
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis.errors import MalformedMessageError
+from chassis.errors import MalformedMessageError, require_written
 from chassis.messages import Message
 from chassis.metrics import Metrics
 from chassis.postgres import Connection
@@ -96,19 +96,16 @@ async def admit(
 
     Raises:
         MalformedMessageError: a message has no identity.
+        LostWriteError: a row was neither there nor written.
     """
     first: dict[Identity, Message] = {}
     for message in messages:
         first.setdefault(identity_of(message), message)
-    rows = await connection.fetch(
-        _ADMIT,
-        [source for source, _ in first],
-        [event_id for _, event_id in first],
-        [message.body_sha256 for message in first.values()],
-        [pack_statement(statement_of(message)) for message in first.values()],
-    )
-    fresh = {(row["source"], row["event_id"]) for row in rows}
+    fresh = await _insert(connection, first, statement_of)
     bodies = await known(connection, [identity for identity in first if identity not in fresh])
+    gone = {i: message for i, message in first.items() if i not in fresh and i not in bodies}
+    if gone:  # forgotten between the two statements, or never written
+        require_written("inbox", len(await _insert(connection, gone, statement_of)), len(gone))
     bodies |= {identity: first[identity].body_sha256 for identity in fresh}
     repeated = [m for m in messages if not (identity_of(m) in fresh and first[identity_of(m)] is m)]
     # An identity that was known a statement ago and is not now has just been forgotten: still a duplicate.
@@ -125,6 +122,20 @@ async def admit(
         duplicates=len(repeated) - len(conflicts),
         conflicts=conflicts,
     )
+
+
+async def _insert(
+    connection: Connection, messages: Mapping[Identity, Message], statement_of: ReadStatement
+) -> set[Identity]:
+    """Insert those that are new, and return their identities."""
+    rows = await connection.fetch(
+        _ADMIT,
+        [source for source, _ in messages],
+        [event_id for _, event_id in messages],
+        [message.body_sha256 for message in messages.values()],
+        [pack_statement(statement_of(message)) for message in messages.values()],
+    )
+    return {(row["source"], row["event_id"]) for row in rows}
 
 
 async def _said(

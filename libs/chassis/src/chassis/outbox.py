@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from chassis import clock, trace_context
+from chassis.errors import require_written
 from chassis.messages import pack_headers
 from chassis.postgres import Connection
 from chassis.producer import OutgoingRecord
@@ -95,7 +96,7 @@ async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> Non
     if not events:
         return
     records = [to_record(event) for event in events]
-    await connection.execute(
+    status = await connection.execute(
         _APPEND,
         [shard_of(record.key) for record in records],
         [record.topic for record in records],
@@ -103,6 +104,7 @@ async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> Non
         [record.value for record in records],
         [pack_headers(record.headers) for record in records],
     )
+    require_written("outbox", int(status.removeprefix("INSERT 0 ")), len(records))
 
 
 def shard_of(key: bytes) -> int:

@@ -11,6 +11,7 @@ from audit.domain.entries import Entry, Identity, history_conflict, identity_con
 from audit.domain.history import Transition
 from audit.domain.renderings import has_statement, is_rendering
 from audit.handlers.messages import read_entry
+from chassis.errors import require_written
 from chassis.messages import Message
 from chassis.postgres import Connection
 from contracts.stripe_events import StripeWorld
@@ -66,7 +67,9 @@ async def _identity_conflicts(connection: Connection, repeated: Sequence[Entry])
 
     A body that says the same and is written otherwise is kept beside the first (BK-10a).
     """
-    known = await event_log.known(connection, {entry.identity for entry in repeated})
+    identities = {entry.identity for entry in repeated}
+    known = await event_log.known(connection, identities)
+    require_written("event_log", len(known), len(identities))
     others = [
         (entry, first.entry_id, digest)
         for entry in repeated
@@ -110,7 +113,9 @@ async def _append_history(connection: Connection, transitions: Collection[_Told]
         first.setdefault(_place(told[0].transition), told)
     taken = await status_history.append(connection, [recorded for recorded, _ in first.values()])
     late = [told for told in transitions if not _stands(told, first, taken)]
-    known = await status_history.known(connection, [_place(recorded.transition) for recorded, _ in late])
+    places = {_place(recorded.transition) for recorded, _ in late}
+    known = await status_history.known(connection, places)
+    require_written("status_history", len(known), len(places))
     return [
         history_conflict(entry, version=recorded.transition.version, first_entry_id=known[place].entry_id)
         for recorded, entry in late

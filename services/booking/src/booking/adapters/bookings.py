@@ -9,6 +9,7 @@ from booking.domain.details import BookingRecord, Details
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Status
 from chassis import stored_rows
+from chassis.errors import require_written
 from chassis.postgres import Connection
 from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
@@ -117,7 +118,7 @@ async def update_bookings(connection: Connection, bookings: Sequence[Booking]) -
     """Write the state of bookings that this transaction has locked."""
     if not bookings:
         return
-    await connection.execute(
+    status = await connection.execute(
         _UPDATE,
         [booking.id for booking in bookings],
         [booking.status.value for booking in bookings],
@@ -128,6 +129,7 @@ async def update_bookings(connection: Connection, bookings: Sequence[Booking]) -
         [booking.funds.refunded for booking in bookings],
         [booking.funds.is_disputed for booking in bookings],
     )
+    require_written("booking", int(status.removeprefix("UPDATE ")), len(bookings))
 
 
 async def show_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:

@@ -8,6 +8,7 @@ import asyncpg
 
 from booking.domain.payments import Anomaly, Payment
 from chassis import stored_rows
+from chassis.errors import require_written
 from chassis.postgres import Connection
 from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
@@ -108,6 +109,7 @@ async def insert_payments(
         [payment.captured.currency for payment in payments],
         [arrival.anomaly for arrival in arrivals],
     )
+    require_written("payment", len(rows), len(arrivals))
     return {(row["provider"], row["provider_payment_id"]): row["recorded_at"] for row in rows}
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from contracts.currencies import MINOR_DIGITS
 from contracts.money import Money
 
+_CURRENCY_LETTERS = 3
+
 _STRIPE_DIGITS: Mapping[str, int] = {
     # ISO 4217 has no minor unit any more; Stripe goes on sending two digits, which are 00.
     "ISK": 2,
@@ -20,6 +22,14 @@ _STRIPE_DIGITS: Mapping[str, int] = {
 
 class AmountError(ValueError):
     """Stripe's integer is no whole number of the currency's minor units."""
+
+
+def currency_code(text: str) -> str | None:
+    """Return a currency as ISO 4217 writes it; None for a text that is not three ASCII letters."""
+    # Before the change of case, which makes ASCII letters of others, such as the long s.
+    if len(text) == _CURRENCY_LETTERS and text.isascii() and text.isalpha():
+        return text.upper()
+    return None
 
 
 def from_stripe(amount: int, currency: str) -> Money:

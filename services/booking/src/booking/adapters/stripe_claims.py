@@ -1,6 +1,6 @@
 """What an event that is not applied claims, for the person who has to look: read leniently, never refused."""
 
-from booking.adapters.stripe_amounts import AmountError, from_stripe
+from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import NotApplied, Payment, PaymentAnomaly
 from booking.domain.text import storable
 from contracts.currencies import NO_CURRENCY
@@ -13,7 +13,6 @@ PROVIDER = "stripe"
 _AMOUNTS = ("amount_received", "amount_total", "amount_paid", "amount_refunded", "amount")
 """Members that tell an amount, the one that says most about money that moved first."""
 _AMOUNT_MAX = 10**15
-_CURRENCY_LETTERS = 3
 
 
 def claim_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentAnomaly:
@@ -73,13 +72,12 @@ def _captured(subject: JsonObject) -> Money:
     """The amount that is told, in ISO minor units; none of no currency where none can be read."""
     currency = subject.get("currency")
     amounts = [amount for name in _AMOUNTS if type(amount := subject.get(name)) is int]
-    if isinstance(currency, str) and amounts and 0 <= amounts[0] <= _AMOUNT_MAX:
-        code = currency.upper()
-        if len(code) == _CURRENCY_LETTERS and code.isascii() and code.isalpha():
-            try:
-                return from_stripe(amounts[0], code)
-            except AmountError:
-                pass
+    code = currency_code(currency) if isinstance(currency, str) else None
+    if code and amounts and 0 <= amounts[0] <= _AMOUNT_MAX:
+        try:
+            return from_stripe(amounts[0], code)
+        except AmountError:
+            pass
     return Money(0, NO_CURRENCY)
 
 

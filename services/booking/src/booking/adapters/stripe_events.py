@@ -5,7 +5,7 @@ Tolerant of whatever else stands there; what is needed is not trusted to be of t
 
 from typing import cast
 
-from booking.adapters.stripe_amounts import AmountError, from_stripe
+from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import Payment
 from booking.domain.text import storable
 from chassis.errors import MalformedMessageError
@@ -16,8 +16,6 @@ from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_eve
 PROVIDER = "stripe"
 AMOUNT_MINOR_UNITS_MAX = 10**15
 """Beyond every amount that Stripe can charge, and sums of thousands still fit a bigint."""
-
-_CURRENCY_LETTERS = 3
 
 
 def parse_payment(value: bytes, *, event_id: str) -> Payment:
@@ -75,10 +73,10 @@ def _captured(intent: JsonObject) -> Money:
 
 
 def _currency(intent: JsonObject) -> str:
-    currency = _text(intent, "currency").upper()
-    if len(currency) != _CURRENCY_LETTERS or not (currency.isascii() and currency.isalpha()):
+    code = currency_code(_text(intent, "currency"))
+    if code is None:
         raise MalformedMessageError("currency: expected three letters")
-    return currency
+    return code
 
 
 def _id(text: str) -> str:

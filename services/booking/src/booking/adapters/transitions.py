@@ -10,6 +10,7 @@ import asyncpg
 from booking.domain.booking import Transition
 from booking.domain.statuses import Status
 from chassis import stored_rows
+from chassis.errors import require_written
 from chassis.postgres import Connection
 from chassis.stored_rows import UnreadableRow
 from contracts.ids import BookingId
@@ -81,6 +82,7 @@ async def append_transitions(
         [json.dumps(dict(transition.metadata)) for transition in transitions],
         [transition.is_reason_typed for transition in transitions],
     )
+    require_written(TABLE, len(rows), len(transitions))
     await _keep_reasons(connection, [transition for transition in transitions if transition.is_reason_typed])
     return {(BookingId(str(row["booking_id"])), row["version"]): row["recorded_at"] for row in rows}
 

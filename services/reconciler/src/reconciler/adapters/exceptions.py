@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from chassis import clock
+from chassis.errors import require_written
 from chassis.postgres import Connection
 from reconciler.domain.sightings import RUN_TYPES, ExceptionType, RunType, Sighting
 
@@ -114,6 +115,7 @@ async def see(
         now,
         None if run_id is None else UUID(run_id),
     )
+    require_written("exception", len(rows), len(sightings))
     return [
         Seen(
             str(row["id"]),
