@@ -38,6 +38,7 @@ def test_booking_paid_as_priced_is_clean() -> None:
         ({"contradictory_payments": 1}, "payments"),
         ({"due_at": NOW + timedelta(days=400), "captured": 0, "charge_count": 0}, "confirmed_at"),
         ({"status": "cancelled", "cancelled_at": None}, "cancelled_at"),
+        ({"status": "cancelled", "cancelled_at": NOW + timedelta(days=400), "held": 1}, "cancelled_at"),
     ],
 )
 def test_booking_that_cannot_be_evaluated_is_an_error_that_names_the_cause(

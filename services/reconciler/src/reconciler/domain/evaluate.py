@@ -17,7 +17,7 @@ from reconciler.domain.findings import Finding, FindingType
 DUPLICATE_CHARGES_MIN = 2
 
 CLOCK_SKEW_MAX = timedelta(days=1)
-"""A confirmation that lies further in the future was not written by the booking service."""
+"""A confirmation or cancellation that lies further in the future was not written by the booking service."""
 
 LIVE_STATUSES = ("confirmed", "in_progress", "completed")
 
@@ -111,14 +111,19 @@ def _pricing_of_live(booking: StoredBooking, as_of: datetime) -> str:
         raise NotEvaluableError(f"status: {booking.status[:80]!a} is none that a booking can have")
     if booking.pricing is None:
         raise NotEvaluableError(f"pricing: a booking that is {booking.status} has no snapshot")
-    if booking.due_at - as_of > CLOCK_SKEW_MAX:
-        raise NotEvaluableError(f"confirmed_at: {booking.due_at:%Y-%m-%dT%H:%M:%SZ} lies in the future")
+    _refuse_future("confirmed_at", booking.due_at, as_of)
     return booking.pricing
+
+
+def _refuse_future(name: str, moment: datetime, as_of: datetime) -> None:
+    if moment - as_of > CLOCK_SKEW_MAX:
+        raise NotEvaluableError(f"{name}: {moment:%Y-%m-%dT%H:%M:%SZ} lies in the future")
 
 
 def _evaluate_cancelled(booking: StoredBooking, rules: Rules, as_of: datetime) -> Evaluation:
     if booking.cancelled_at is None:
         raise NotEvaluableError("cancelled_at: it is not known when the booking was cancelled")
+    _refuse_future("cancelled_at", booking.cancelled_at, as_of)
     if booking.held <= 0:
         return Evaluation(booking.booking_id, "clean", is_cancelled=True)
     if as_of - booking.cancelled_at <= rules.grace:
