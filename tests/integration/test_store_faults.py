@@ -119,3 +119,23 @@ async def test_event_that_met_a_sequence_that_was_behind_is_in_the_log_as_what_i
     await eventually(known, seconds=SETTLED_SECONDS_MAX)
     assert await entries("event_type = 'message.unreadable'") == 0
     await eventually(lambda: own.ready("audit"), seconds=SETTLED_SECONDS_MAX)
+
+
+@pytest.mark.parametrize("table", ["event_log", "event_payload"])
+async def test_event_whose_rows_were_dropped_is_recorded_whole_once_they_are_not(
+    table: str, own: Stack
+) -> None:
+    log, booking_id = own.database("audit"), clock.new_id()
+    breaks, mends = _dropping(table)
+    try:
+        await _suffer(own, "audit", breaks)
+        await own.topic("bookings.events.v1").publish_all([created(booking_id)])
+        await asyncio.sleep(FAULT_SECONDS)
+    finally:
+        await _suffer(own, "audit", mends)
+
+    async def whole() -> bool:
+        rows = "SELECT count(*) FROM event_log JOIN event_payload USING (entry_id) WHERE booking_id = $1"
+        return await log.fetchval(rows, booking_id) == 1
+
+    await eventually(whole, seconds=SETTLED_SECONDS_MAX)

@@ -7,6 +7,7 @@ import msgspec
 
 from audit.domain.digest import new_salt, payload_digest
 from audit.domain.entries import Entry, Identity
+from chassis.errors import require_written
 from chassis.postgres import Connection
 
 _APPEND = """
@@ -34,8 +35,10 @@ WITH incoming AS (
 ), payload AS (
     INSERT INTO event_payload (entry_id, subject, salt, body, texts)
     SELECT entry_id, subject, salt, body, texts FROM entry JOIN incoming USING (source, event_id)
+    RETURNING entry_id
 )
-SELECT entry_id, source, event_id FROM entry
+SELECT entry_id, source, event_id, payload.entry_id IS NOT NULL AS has_payload
+FROM entry LEFT JOIN payload USING (entry_id)
 """
 
 _KNOWN = """
@@ -79,6 +82,8 @@ async def append(connection: Connection, entries: Iterable[Entry]) -> dict[Ident
         return {}
     columns = zip(*map(_row, first.values()), strict=True)
     rows = await connection.fetch(_APPEND, *columns)
+    # An entry without its payload would look erased.
+    require_written("event_payload", sum(row["has_payload"] for row in rows), len(rows))
     return {
         identity: Appended(row["entry_id"], first[identity])
         for row in rows
