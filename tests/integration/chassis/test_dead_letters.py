@@ -15,6 +15,7 @@ from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import ACTION_TABLE, Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome, Replayer
+from chassis.errors import LostWriteError
 from chassis.messages import Message, unpack_headers
 from chassis.postgres import Connection, Database
 from contracts.metadata import read_metadata
@@ -344,6 +345,21 @@ async def test_discarding_what_names_no_event_is_done_all_the_same(place: Ground
     await put(database, Message(TOPIC, 0, 0, b"sick", b"{}", ()))
     assert await discard(database, SERVICE, await first(database), Discarding("ada", "no event"))
     assert await place.sql.fetchval("SELECT count(*) FROM inbox") == 0
+
+
+async def test_message_that_the_database_does_not_keep_is_not_passed(
+    place: Ground, database: Database
+) -> None:
+    """The row is dropped without an error; the transaction that lets the offset pass must fail."""
+    await put(database, message("kept", 1))
+    await place.sql.execute(
+        "CREATE FUNCTION drop_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+        "CREATE TRIGGER drop_rows BEFORE INSERT ON dead_letter FOR EACH ROW EXECUTE FUNCTION drop_rows()"
+    )
+    with pytest.raises(LostWriteError, match="dead_letter: 0 of 1"):
+        await put(database, message("lost", 2))
+    await put(database, message("kept", 1))
+    await place.sql.execute("DROP FUNCTION drop_rows() CASCADE")
 
 
 async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Database) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from chassis import clock
+from chassis.errors import require_written
 from chassis.messages import Message, event_of, pack_headers
 from chassis.outbox import OutgoingEvent, append
 from chassis.postgres import Connection
@@ -20,6 +21,13 @@ ON CONFLICT DO NOTHING
 RETURNING dead_letter_id
 """
 
+_COUNT = """
+SELECT count(DISTINCT (topic, partition, record_offset)) FROM dead_letter
+JOIN unnest($2::text[], $3::integer[], $4::bigint[]) AS kept (topic, partition, record_offset)
+    USING (topic, partition, record_offset)
+WHERE consumer = $1
+"""
+
 
 async def keep(
     connection: Connection,
@@ -30,7 +38,11 @@ async def keep(
     error: str,
     attempts: int,
 ) -> None:
-    """Keep messages, inside the caller's transaction. A record that is here already is not kept twice."""
+    """Keep messages, inside the caller's transaction. A record that is here already is not kept twice.
+
+    Raises:
+        LostWriteError: a message is neither here nor written.
+    """
     if not messages:
         return
     ids = [clock.new_id() for _ in messages]
@@ -49,8 +61,16 @@ async def keep(
         [pack_headers(message.headers) for message in messages],
     )
     new = {str(row["dead_letter_id"]) for row in rows}
+    if len(new) < len(messages):
+        await _require_kept(connection, consumer, messages)
     kept = [(number, message) for number, message in zip(ids, messages, strict=True) if number in new]
     await append(connection, [_announcement(consumer, *each, reason, error, attempts) for each in kept])
+
+
+async def _require_kept(connection: Connection, consumer: str, messages: Sequence[Message]) -> None:
+    records = {(message.topic, message.partition, message.offset) for message in messages}
+    kept: int = await connection.fetchval(_COUNT, consumer, *map(list, zip(*records, strict=True)))
+    require_written("dead_letter", kept, len(records))
 
 
 def _announcement(

@@ -157,7 +157,7 @@ async def record(
     run_id: str | None,
 ) -> None:
     """Write history: exception ids and what happened to them, in order."""
-    await connection.execute(
+    status = await connection.execute(
         _RECORD,
         [UUID(exception_id) for exception_id, _ in happened],
         [kind for _, kind in happened],
@@ -165,6 +165,7 @@ async def record(
         reason,
         None if run_id is None else UUID(run_id),
     )
+    require_written("exception_event", int(status.removeprefix("INSERT 0 ")), len(happened))
 
 
 def _change(revision_before: int | None, revision: int) -> Change | None:
