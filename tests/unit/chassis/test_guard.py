@@ -142,6 +142,8 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"auth_jwks_url": "https://[::1/keys"}, "expected an address"),
     ({"auth_jwks_url": "http://login.example.com/keys", "environment": "production"}, "not https"),
     ({"auth_jwt_roles_claim": "realm_access..roles"}, "expected a claim such as"),
+    ({"auth_jwt_issuer": " https://login.example.com"}, "spaces or quotation marks"),
+    ({"auth_jwt_audience": '"plumbline"'}, "spaces or quotation marks"),
     ({"auth_mode": "on"}, "auth_mode"),
 ]
 

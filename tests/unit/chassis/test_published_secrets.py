@@ -56,6 +56,10 @@ def test_no_page_shows_a_secret_that_production_would_take() -> None:
     [
         "development",
         " development ",
+        "Development",
+        "changeme-changeme-changeme-changeme",
+        "a-string-secret-at-least-256-bits-long",
+        "whsec_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "postgresql://booking:development@db:5432/booking",
         "postgresql://booking:d%65velopment@db1:5432,db2:5432/booking?sslmode=require",
         "postgresql://booking@db/booking?password=development",

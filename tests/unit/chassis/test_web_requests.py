@@ -82,7 +82,10 @@ def test_star_answers_under_every_name() -> None:
     assert refusal_of("GET", "/", [(b"host", b"anything.example")], parse_hosts("*")) is None
 
 
-@pytest.mark.parametrize("text", ["https://booking.example.com", "booking.example.com:8081", "a/b", "a b"])
+@pytest.mark.parametrize(
+    "text",
+    ["https://booking.example.com", "booking.example.com:8081", "a/b", "a b", "*.example.com", "é.example"],
+)
 def test_hosts_that_are_no_names_are_refused_at_start(text: str) -> None:
     with pytest.raises(ValueError, match="not a host name"):
         parse_hosts(text)

@@ -4,6 +4,7 @@ With one of them in production, whoever has read it can sign anything, or log in
 defaults of the repository's files in this list.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -22,6 +23,10 @@ SECRETS = frozenset(
         "8f742231b10e8888abcd99yyyzzz85a5",
         "Ibxx_5AKakO-3qeNVR61Dw",
         "pdl_ntf_01hbpjmytsa32fhr36nqgc3kgb_WvRO0eL4Bj9rgYYIBZY6wZhG4EHy9jzh",
+        # Keys of examples of tokens: jwt.io, RFC 7515 appendix A.1, FastAPI's tutorial.
+        "a-string-secret-at-least-256-bits-long",
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
         # Of this repository's tests.
         "whsec_test_secret",
         "whsec_abcdefghijklmnopqrstuvwxyz012345",
@@ -30,11 +35,16 @@ SECRETS = frozenset(
 """Signing secrets, as their variables hold them."""
 
 _PREFIX = "whsec_"
+_REPEATED = re.compile(rf"(?:(?:{'|'.join(sorted(PASSWORDS))})[-_.]?)+|x{{8,}}|0{{8,}}", re.IGNORECASE)
+"""A password written until it is long enough, or the row of letters that pages have in place of a secret."""
 
 
 def is_published(text: str) -> bool:
     """Return whether one of the secrets in a variable's text, or the password of a connection string, is."""
-    return any(each in PASSWORDS or _bare(each) in _BARE_SECRETS for each in _secrets_of(text))
+    return any(
+        _bare(each) in _BARE_SECRETS or _REPEATED.fullmatch(each.removeprefix(_PREFIX))
+        for each in _secrets_of(text)
+    )
 
 
 def find_published(values: Mapping[str, str | None]) -> str:

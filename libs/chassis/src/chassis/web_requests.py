@@ -71,7 +71,8 @@ def parse_hosts(text: str) -> AllowedHosts:
     """
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     for name in names:
-        if name != ANY_HOST and (_host_name(name) != name.strip("[].") or " " in name):
+        is_plain = name.isascii() and " " not in name and ANY_HOST not in name
+        if name != ANY_HOST and (not is_plain or _host_name(name) != name.strip("[].")):
             raise ValueError(
                 f"{name!r} is not a host name: write names such as www.example.com, without a port"
             )

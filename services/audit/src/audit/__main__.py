@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 
@@ -69,8 +70,10 @@ async def _export(settings: AuditSettings, wanted: Filters) -> datetime:
     try:
         await database.start()
         export = await export_entries(database, wanted)
-        async for lines in export.lines:
-            sys.stdout.buffer.write(lines)
+        # Closed also when writing fails: the pool waits for the connection that the export holds.
+        async with aclosing(export.lines) as pages:
+            async for lines in pages:
+                sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
         return export.complete_until
     finally:

@@ -33,7 +33,10 @@ class ReconcilerSettings(InboxSettings):
     business_time_zone: Annotated[str, AfterValidator(_known_zone)] = "America/Chicago"
     reconciler_cron: Annotated[str, AfterValidator(check_cron)] = "0 2 * * *"
     reconciler_drift_cents_min: int = Field(
-        2, ge=1, description="hundredths of the currency's unit; drift is flagged from this size on (REC-4)"
+        2,
+        ge=1,
+        le=1_000_000,
+        description="hundredths of the currency's unit; drift is flagged from this size on (REC-4)",
     )
     reconciler_grace_hours: int = Field(24, ge=0, le=24 * 365, description="time for a first charge (REC-5)")
 

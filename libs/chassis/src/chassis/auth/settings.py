@@ -13,6 +13,13 @@ _ROLES_CLAIM_DEFAULT = "roles"
 _TOKEN_VARIABLES = ("auth_jwt_issuer", "auth_jwt_audience", "auth_jwks_url", "auth_jwt_key")
 
 
+def _is_exact(text: str) -> str:
+    """Refuse what is compared letter by letter and would never match: every token would be refused."""
+    if text != text.strip() or text[0] in "\"'":
+        raise ValueError("has spaces or quotation marks around it: leave them out")
+    return text
+
+
 def _is_path(claim: str) -> str:
     if not all(claim.split(".")):
         raise ValueError("expected a claim such as roles, realm_access.roles or https://example.com/roles")
@@ -46,16 +53,19 @@ def _is_usable(key: SecretStr) -> SecretStr:
     return key
 
 
+Exact = Annotated[str, AfterValidator(_is_exact)]
+
+
 class AuthSettings(BaseModel):
     """Whether tokens are asked for, and which are good."""
 
     environment: Literal["development", "production"] = "development"
     auth_mode: Literal["off", "jwt"] = "off"
-    auth_jwt_issuer: str | None = None
-    auth_jwt_audience: str | None = None
-    auth_jwks_url: Annotated[str, AfterValidator(_is_http)] | None = None
+    auth_jwt_issuer: Exact | None = None
+    auth_jwt_audience: Exact | None = None
+    auth_jwks_url: Annotated[Exact, AfterValidator(_is_http)] | None = None
     auth_jwt_key: Annotated[SecretStr, AfterValidator(_is_usable)] | None = None
-    auth_jwt_roles_claim: Annotated[str, AfterValidator(_is_path)] = _ROLES_CLAIM_DEFAULT
+    auth_jwt_roles_claim: Annotated[Exact, AfterValidator(_is_path)] = _ROLES_CLAIM_DEFAULT
 
     auth_jwt_lifetime_seconds_max: int = Field(
         LIFETIME_SECONDS_MAX_DEFAULT, ge=60, description="tokens that are good for longer are refused"

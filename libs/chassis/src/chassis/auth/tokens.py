@@ -228,7 +228,9 @@ def _subject(subject: str) -> str:
             RefusalReason.SUBJECT_NOT_ALLOWED,
             f"the token's sub is not 1 to {SUBJECT_CHARACTERS_MAX} printable ASCII characters",
         )
-    if subject != subject.strip() or is_reserved(subject):
+    if subject != subject.strip():
+        raise _RefusedError(RefusalReason.SUBJECT_NOT_ALLOWED, "the token's sub has spaces around it")
+    if is_reserved(subject):
         raise _RefusedError(
             RefusalReason.SUBJECT_NOT_ALLOWED, "the token's sub is a name that a service acts under"
         )

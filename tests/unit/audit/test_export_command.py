@@ -1,0 +1,53 @@
+"""`audit export` ends when nobody reads it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from audit import __main__ as command
+from audit.domain.query import Filters
+from chassis.output import OutputError
+
+
+class Unwritable:
+    def write(self, _lines: bytes) -> None:
+        raise OutputError("standard output cannot be written: Broken pipe")
+
+
+class Pool:
+    """Stops, as asyncpg's does, when every connection was given back."""
+
+    def __init__(self) -> None:
+        self.given_back = asyncio.Event()
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None:
+        async with asyncio.timeout(2):
+            await self.given_back.wait()
+
+
+async def test_export_that_cannot_be_written_gives_its_connection_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = Pool()
+
+    async def pages() -> AsyncGenerator[bytes]:
+        try:
+            yield b"{}\n"
+        finally:
+            pool.given_back.set()
+
+    async def export_entries(*_: object) -> Any:
+        return SimpleNamespace(lines=pages(), complete_until=None)
+
+    monkeypatch.setattr(command, "open_database", lambda _: pool)
+    monkeypatch.setattr(command, "export_entries", export_entries)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=Unwritable()))
+    settings: Any = None
+    with pytest.raises(OutputError):
+        await command._export(settings, Filters())
