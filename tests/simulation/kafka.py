@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, KafkaTimeoutError
 
 from chassis.consuming import Consumer
 from chassis.consuming.limits import Limits
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from simulation import store as db
 
 TOPIC = "in"

@@ -19,8 +19,8 @@ from chassis.faststream_part import Consumers
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.kafka_admin import apply_topics
 from chassis.messages import Message
-from chassis.metrics import Metrics
 from chassis.migrations import migrate
+from chassis.observability.metrics import Metrics
 from chassis.outbox import OutgoingEvent
 from chassis.postgres import Connection, Database
 from chassis.producer import Producer

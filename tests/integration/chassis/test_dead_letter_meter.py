@@ -5,7 +5,7 @@ from chassis.dead_letters.discarding import discard_matching
 from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.reading import Filter
 from chassis.dead_letters.recording import Discarding
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 from harness import eventually

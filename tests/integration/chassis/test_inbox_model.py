@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from chassis import inbox
 from chassis.inbox_retention import InboxRetention
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Session
 from integration.chassis.ground import Ground
 from integration.chassis.test_inbox import message

@@ -7,7 +7,7 @@ import pytest
 
 from chassis import inbox, inbox_retention
 from chassis.inbox_retention import LOCK_KEY, InboxRetention
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from harness import eventually
 from integration.chassis.ground import Ground

@@ -19,7 +19,7 @@ from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import Auth, build_auth
 from chassis.health import Health
 from chassis.http import build_app
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 
 ISSUER, AUDIENCE = "https://login.example.com", "plumbline"
 SECRET = "0123456789abcdef" * 4

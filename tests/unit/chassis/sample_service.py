@@ -8,8 +8,8 @@ from litestar import get
 from chassis.health import Check, Health
 from chassis.http import build_app
 from chassis.lifecycle import Lifecycle, Service
-from chassis.logs import configure_logs
-from chassis.metrics import Metrics
+from chassis.observability.logs import configure_logs
+from chassis.observability.metrics import Metrics
 from chassis.settings import ServiceSettings, load_settings
 
 

@@ -11,7 +11,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from chassis.consuming import Consumer
 from chassis.consuming.reading import Reading
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection
 from contracts.dead_letters import MessagesLost
 

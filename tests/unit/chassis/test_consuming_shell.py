@@ -14,10 +14,10 @@ from chassis.consuming import Consumer
 from chassis.consuming.steps import Apply
 from chassis.dead_letters import DeadLetters, Placement
 from chassis.messages import Message
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from harness import eventually
-from unit.chassis import spans_kept
+from unit.chassis.observability import spans_kept
 
 
 async def test_new_topic_of_the_pattern_is_no_failure_of_what_is_in_hand() -> None:

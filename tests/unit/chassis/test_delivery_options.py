@@ -18,7 +18,7 @@ from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.messages import Message
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 
 PREFIX = "t1."

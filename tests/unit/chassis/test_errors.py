@@ -17,9 +17,9 @@ from chassis.errors import (
     busy_with,
     classify,
     data_constraints,
-    loggable,
 )
 from chassis.messages import KeysInUseError, waiting_for_locks
+from chassis.observability.redaction import loggable
 from chassis.postgres import DatabaseNotReadyError, is_transient
 from unit.chassis.core_bench import message
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import clock
-from chassis.logs import configure_logs
 from chassis.messages import Message
-from chassis.metrics import Metrics
+from chassis.observability.logs import configure_logs
+from chassis.observability.metrics import Metrics
 from chassis.telemetry.handling import OTHER_TYPE, HandlingReport, SetAsideBecause
 from contracts.metadata import MessageMetadata
 from contracts.reasons import SetAsideReason
-from unit.chassis.logs_kept import restored
+from unit.chassis.observability.logs_kept import restored
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 BUG = SetAsideBecause(SetAsideReason.BUG, "KeyError at apply, line 7")

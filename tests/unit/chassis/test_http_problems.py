@@ -17,7 +17,7 @@ from chassis.auth.setup import build_auth
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.health import Check, Health
 from chassis.http import REQUEST_BYTES_MAX, Problem, build_app
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import DatabaseNotReadyError
 
 FAILURES: dict[str, Exception] = {

@@ -10,7 +10,7 @@ from litestar import get
 from chassis.health import Check, Health
 from chassis.http import build_app
 from chassis.internal_port import listen
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 
 INTERNAL = 9999
 

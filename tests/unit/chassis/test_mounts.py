@@ -9,7 +9,7 @@ from litestar import get
 
 from chassis.health import Health
 from chassis.http import build_app
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 
 
 @get("/doors")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chassis.health import Health
 from chassis.http import build_app
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.request_rules import RequestRules
 from chassis.web_requests import LOOPBACK_ONLY, is_json_if_any, parse_hosts, refusal_of
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from chassis.consumer_metrics import ConsumerMetrics
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from contracts.reasons import RefusalReason
 from webhook_gateway.handlers.observations import observe
 from webhook_gateway.handlers.secrets_told import SecretsTold

@@ -21,7 +21,7 @@ from chassis import clock
 from chassis.health import Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.producer import Producer
 from contracts.reasons import RefusalReason
 from harness import eventually

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.settings import load_settings
 from harness import eventually
 from webhook_gateway.domain.reload import Watched

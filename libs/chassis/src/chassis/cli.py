@@ -16,14 +16,14 @@ import typer
 from chassis.addresses import check_dsn
 from chassis.command_options import OptionError, refuse_slips
 from chassis.lifecycle import Service
-from chassis.logs import configure_logs, log_to_stderr
 from chassis.migrations import MigrationError, migrate
+from chassis.observability.logs import configure_logs, log_to_stderr
+from chassis.observability.spans import exporting
 from chassis.output import OutputError, end_guard, guarded_output, write_error
 from chassis.postgres import DATABASE_ERRORS
 from chassis.published_secrets import find_published
 from chassis.settings import ServiceSettings, SettingsError, load_settings
 from chassis.stored_rows import UnreadableRowError
-from chassis.telemetry.spans import exporting
 from chassis.terminal import in_one_line
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)

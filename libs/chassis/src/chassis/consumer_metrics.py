@@ -4,7 +4,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable
 
 from chassis import clock
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from contracts.reasons import SetAsideReason
 
 Partition = tuple[str, int]

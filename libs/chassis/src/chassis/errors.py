@@ -4,7 +4,6 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import Enum, auto
-from traceback import extract_tb
 from typing import Any
 
 import asyncpg
@@ -122,19 +121,3 @@ def busy_with(error: BaseException) -> str:
         return str(error)
     relation = _RELATION_CONTEXT.search(_context(error)) if isinstance(error, asyncpg.PostgresError) else None
     return f"row of {relation[1]} locked by another session" if relation else "locked by another session"
-
-
-def loggable(error: BaseException) -> str:
-    """An error in a line fit for a log: its class and where it was raised, never a value.
-
-    The texts of most errors quote what they stumbled over: PostgreSQL's DETAIL has a row's values, a KeyError
-    the key, pydantic the input. Only errors of a connection keep theirs, which name hosts and time-outs.
-    """
-    name = type(error).__name__
-    if isinstance(error, asyncpg.PostgresError):
-        place = error.constraint_name or error.table_name
-        return f"{name} (SQLSTATE {error.sqlstate}{f', {place}' if place else ''})"
-    if isinstance(error, OSError | TimeoutError):
-        return f"{name}: {error}"
-    frames = extract_tb(error.__traceback__)
-    return f"{name} at {frames[-1].name}, line {frames[-1].lineno}" if frames else name

@@ -17,14 +17,14 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
 from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
 from chassis.broker_errors import BrokerUnavailableError
-from chassis.errors import loggable
 from chassis.hang_ups import EndingWithClient
 from chassis.health import Health
 from chassis.internal_port import PublicPort
 from chassis.invalid_requests import invalid_fields
-from chassis.logs import get_logger
-from chassis.metrics import CONTENT_TYPE, Metrics
 from chassis.mounts import Mounts
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import CONTENT_TYPE, Metrics
+from chassis.observability.redaction import loggable
 from chassis.openapi.pages import SchemaPages
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
@@ -230,7 +230,7 @@ def build_app(
         ),
         request_class=JsonRequest,
         request_max_body_size=REQUEST_BYTES_MAX,
-        logging_config=None,  # Litestar's own would replace what chassis.logs set up
+        logging_config=None,  # Litestar's own would replace what chassis.observability.logs set up
         debug=False,
     )
     check.learn(app)

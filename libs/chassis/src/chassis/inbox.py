@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chassis.errors import MalformedMessageError, require_written
 from chassis.messages import Message
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection
 from contracts.statements import Statement, agree, pack_statement, unpack_statement
 

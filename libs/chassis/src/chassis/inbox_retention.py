@@ -6,8 +6,8 @@ from datetime import timedelta
 from pydantic import Field, ValidationInfo, field_validator
 
 from chassis.health import Check
-from chassis.logs import get_logger
-from chassis.metrics import Metrics
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
 from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database, Session
 from chassis.settings import ServiceSettings

@@ -20,7 +20,7 @@ from chassis import runtime
 from chassis.health import Check, Health
 from chassis.http_protocol import BoundedHttpProtocol, ReadEndingProtocol
 from chassis.internal_port import listen
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.parts import Part
 from chassis.settings import ServiceSettings
 

@@ -12,8 +12,9 @@ import asyncpg
 import msgspec
 from pydantic import ValidationError
 
-from chassis import trace_context
-from chassis.errors import BusyError, MalformedMessageError, busy_with, loggable
+from chassis.errors import BusyError, MalformedMessageError, busy_with
+from chassis.observability import trace_context
+from chassis.observability.redaction import loggable
 from chassis.postgres import Connection
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
 from contracts.wire import WireModel

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from chassis.errors import loggable
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
+from chassis.observability.redaction import loggable
 from chassis.problems import FAILED, send_problem
 
 _log = get_logger(__name__)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from chassis import clock, trace_context
+from chassis import clock
 from chassis.errors import require_written
 from chassis.messages import pack_headers
+from chassis.observability import trace_context
 from chassis.postgres import Connection
 from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL

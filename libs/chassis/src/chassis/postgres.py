@@ -9,7 +9,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis.health import Check
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres_sessions import (
     CONNECT_SECONDS_MAX,
     ServerReadOnlyError,

@@ -18,9 +18,10 @@ from chassis.kafka import (
     STOP_SECONDS_MAX,
     KafkaConnection,
 )
-from chassis.metrics import Metrics
+from chassis.observability import spans
+from chassis.observability.metrics import Metrics
 from chassis.partitioner import partition_for
-from chassis.telemetry import publishing, spans
+from chassis.telemetry import publishing
 from chassis.timeouts import Timeouts
 from contracts.metadata import Headers
 

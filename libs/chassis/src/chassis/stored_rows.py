@@ -14,8 +14,8 @@ from typing import Any, TypedDict, TypeVar
 import asyncpg
 import msgspec
 
-from chassis.errors import loggable
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
+from chassis.observability.redaction import loggable
 from chassis.paging import KeyPart
 from chassis.postgres import Connection
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from chassis.health import Check
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import count_partitions
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from contracts.topics import TopicCard
 
 _log = get_logger(__name__)

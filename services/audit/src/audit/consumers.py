@@ -8,9 +8,9 @@ from audit.handlers.messages import expired, unreadable
 from audit.settings import SERVICE
 from chassis.consuming import Consumer
 from chassis.dead_letters import Placement
-from chassis.logs import get_logger
 from chassis.messages import Message
-from chassis.metrics import Metrics
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from contracts.dead_letters import MessagesLost
 from contracts.reasons import SetAsideReason

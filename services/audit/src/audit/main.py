@@ -12,8 +12,8 @@ from chassis.health import Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.lifecycle import Lifecycle, Service
-from chassis.metrics import Metrics
 from chassis.migrations_guard import MigrationsGuard
+from chassis.observability.metrics import Metrics
 from chassis.parts import Part
 from chassis.postgres import Database
 from chassis.read_pool import ReadPool

@@ -9,7 +9,7 @@ from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers
 from chassis.inbox import conflict_counter
 from chassis.kafka import KafkaConnection, build_broker
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.stripe_events import StripeWorld
 from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE

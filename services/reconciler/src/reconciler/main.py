@@ -13,8 +13,8 @@ from chassis.http import build_app
 from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.lifecycle import Lifecycle, Service
-from chassis.metrics import Metrics
 from chassis.migrations_guard import MigrationsGuard
+from chassis.observability.metrics import Metrics
 from chassis.parts import Part
 from chassis.postgres import Database
 from chassis.producer import Producer

@@ -10,8 +10,8 @@ from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.lifecycle import Lifecycle, Service
-from chassis.logs import get_logger
-from chassis.metrics import Metrics
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
 from chassis.producer import Producer
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import WEBHOOKS_REJECTED, TopicCard, webhook_topic

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from chassis.auth.access import Access, is_public
 from chassis.auth.identity import SYSTEM, Identity, Refusal, RefusalReason, Role
 from chassis.auth.jwks import KeysUnavailableError
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -15,7 +15,7 @@ import httpx
 
 from chassis.auth.keys import KeyRing, UnusableKeyError, read_jwks
 from chassis.health import Check
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
 from chassis.terminal import in_one_line
 

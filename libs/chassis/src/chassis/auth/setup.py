@@ -11,8 +11,8 @@ from chassis.auth.keys import shared_key
 from chassis.auth.settings import AuthSettings
 from chassis.auth.tokens import Expectation, verify
 from chassis.health import Check, CheckFunction, Health
-from chassis.logs import get_logger
-from chassis.metrics import Metrics
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
 from chassis.parts import Part
 
 _log = get_logger(__name__)

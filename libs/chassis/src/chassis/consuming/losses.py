@@ -10,8 +10,8 @@ from typing import Protocol
 
 from chassis.consumer_metrics import ConsumerMetrics
 from chassis.consuming.queues import Place
-from chassis.errors import loggable
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
+from chassis.observability.redaction import loggable
 from chassis.postgres import Connection, Database
 from contracts.dead_letters import MessagesLost
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -17,8 +17,8 @@ from rich.text import Text
 from chassis.cli import database_failure
 from chassis.dead_letters import work
 from chassis.dead_letters.replaying import Replayer
-from chassis.logs import configure_logs
 from chassis.messages import Apply
+from chassis.observability.logs import configure_logs
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.terminal import printable
 

@@ -4,7 +4,7 @@ import asyncio
 
 from chassis.dead_letters import bounds
 from chassis.health import Check
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from chassis.dead_letters.keeping import keep
 from chassis.errors import MalformedMessageError
-from chassis.logs import get_logger
 from chassis.messages import Message
+from chassis.observability.logs import get_logger
 from chassis.postgres import Connection
 from contracts.provenance import misplacement
 from contracts.reasons import SetAsideReason

@@ -13,9 +13,10 @@ from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.misplaced import assert_in_place
 from chassis.dead_letters.reading import DeadLetter, first_waiting
 from chassis.dead_letters.recording import Replaying
-from chassis.errors import classify, loggable
-from chassis.logs import get_logger
+from chassis.errors import classify
 from chassis.messages import Apply, KeysInUseError, describe
+from chassis.observability.logs import get_logger
+from chassis.observability.redaction import loggable
 from chassis.postgres import Connection, Database
 
 _log = get_logger(__name__)

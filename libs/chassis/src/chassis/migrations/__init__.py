@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.postgres import Connection, Session
 from chassis.postgres_sessions import open_session
 

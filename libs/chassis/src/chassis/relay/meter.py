@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
 from chassis.relay.status import read_waiting

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from chassis.health import Check
-from chassis.metrics import Metrics
+from chassis.observability.metrics import Metrics
 from chassis.outbox import SHARDS
 from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database, Session

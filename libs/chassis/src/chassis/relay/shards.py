@@ -9,7 +9,7 @@ the same moment.
 
 from datetime import timedelta
 
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.outbox import SHARDS
 from chassis.postgres import Session
 

@@ -14,12 +14,12 @@ from typing import Any
 from chassis import clock
 from chassis.consumer_metrics import ConsumerMetrics
 from chassis.errors import MalformedMessageError
-from chassis.logs import HANDLED_LOGGER, write_lines
 from chassis.messages import Message
-from chassis.metrics import Metrics
+from chassis.observability.logs import HANDLED_LOGGER, write_lines
+from chassis.observability.metrics import Metrics
+from chassis.observability.trace_context import trace_id
 from chassis.telemetry import messages as process_spans
 from chassis.telemetry.messages import Processing
-from chassis.trace_context import trace_id
 from contracts.reasons import SetAsideReason
 
 _TYPE = re.compile("[a-z]+(?:[._-][a-z]+)*")

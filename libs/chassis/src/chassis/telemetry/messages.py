@@ -13,7 +13,7 @@ from opentelemetry.trace import Span, SpanKind
 
 from chassis import clock
 from chassis.messages import Message
-from chassis.telemetry import spans
+from chassis.observability import spans
 
 NANOSECONDS = 1_000_000_000
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from opentelemetry.trace import Span, SpanKind
 
-from chassis.telemetry import spans
-from chassis.trace_context import HEADER, read
+from chassis.observability import spans
+from chassis.observability.trace_context import HEADER, read
 from contracts.metadata import Headers
 
 

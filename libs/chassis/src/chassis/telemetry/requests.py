@@ -12,10 +12,9 @@ from typing import Any
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from opentelemetry.trace import Span, SpanKind
 
-from chassis import trace_context
-from chassis.logs import get_logger
-from chassis.metrics import Metrics
-from chassis.telemetry import spans
+from chassis.observability import spans, trace_context
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
 
 UNMATCHED = "unmatched"
 """The route of a request that has none here."""

@@ -4,7 +4,7 @@ from audit.domain.entries import OUT_OF_PLACE, UNREADABLE, Entry, entry_of, lost
 from audit.domain.events import AUDIT, Event, Origin
 from chassis.errors import MalformedMessageError
 from chassis.messages import Message
-from chassis.trace_context import trace_id
+from chassis.observability.trace_context import trace_id
 from contracts.dead_letters import MessagesLost
 from contracts.metadata import VERIFICATION_HEADER
 from contracts.provenance import misplacement

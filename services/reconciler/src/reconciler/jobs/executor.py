@@ -9,8 +9,8 @@ import asyncio
 from dataclasses import replace
 
 from chassis.health import Check
-from chassis.logs import get_logger
-from chassis.metrics import Metrics
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
 from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Connection, Database
 from reconciler.adapters.booking_view import PAGE_ROWS_MAX

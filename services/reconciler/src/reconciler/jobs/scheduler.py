@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from chassis import clock
 from chassis.health import Check
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
 from reconciler.handlers.requests import request_due_run

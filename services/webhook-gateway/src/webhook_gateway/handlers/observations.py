@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
 
-from chassis.metrics import Metrics, Tally
+from chassis.observability.metrics import Metrics, Tally
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.policy import SIGNATURE_REASONS, Verification
 

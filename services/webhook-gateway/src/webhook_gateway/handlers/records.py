@@ -6,7 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from chassis import clock, trace_context
+from chassis import clock
+from chassis.observability import trace_context
 from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import VERIFICATION_HEADER, MessageMetadata

@@ -13,7 +13,7 @@ from itertools import islice
 
 from chassis import clock
 from chassis.health import Check
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
 from chassis.producer import OutgoingRecord, Producer
 from webhook_gateway.domain.policy import Refusal

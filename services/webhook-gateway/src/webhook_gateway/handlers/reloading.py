@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from chassis import clock
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.health import Check
-from chassis.logs import get_logger
+from chassis.observability.logs import get_logger
 from chassis.parts import BackgroundLoop, pause
 from chassis.settings import SettingsError
 from chassis.topics_guard import TopicsMissingError

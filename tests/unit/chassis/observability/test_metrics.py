@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chassis.metrics import SECONDS_BUCKETS, Metrics
+from chassis.observability.metrics import SECONDS_BUCKETS, Metrics
 
 VALUES = st.sampled_from(["a", "b", 'quoted "c"'])
 SECONDS = st.sampled_from([0.0, *SECONDS_BUCKETS, 11.5]) | st.floats(0, 20)

@@ -26,7 +26,7 @@ from opentelemetry.trace import (
 )
 
 from chassis import __version__
-from chassis.trace_context import checked
+from chassis.observability.trace_context import checked
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -8,9 +8,10 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from chassis.messages import Message
-from chassis.telemetry import messages, publishing, spans
+from chassis.observability import spans
+from chassis.telemetry import messages, publishing
 from contracts.metadata import MessageMetadata, read_metadata
-from unit.chassis.spans_kept import kept, parent_of, traceparent
+from unit.chassis.observability.spans_kept import kept, parent_of, traceparent
 
 CAUSE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 HEADERS = MessageMetadata("e-1", "s", "t", traceparent=CAUSE).to_headers()

@@ -13,7 +13,7 @@ _PROGRAM = """
 import logging
 import chassis.kafka  # brings FastStream and aiokafka, which set up loggers of their own
 import uvicorn
-from chassis.logs import configure_logs, get_logger
+from chassis.observability.logs import configure_logs, get_logger
 configure_logs("sample", log_format={log_format!r}, level={level!r})
 {statements}
 """
@@ -131,7 +131,7 @@ def test_full_disk_stops_neither_lines_nor_the_work(tmp_path: Path) -> None:
     program = _PROGRAM.format(
         log_format="json",
         level="INFO",
-        statements="from chassis.logs import HANDLED_LOGGER, write_lines\n"
+        statements="from chassis.observability.logs import HANDLED_LOGGER, write_lines\n"
         "import logging\n"
         "write_lines(HANDLED_LOGGER, logging.INFO, 'message handled', [{'offset': 1}])\n"
         "get_logger('sample').info('and on')\n"
