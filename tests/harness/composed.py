@@ -5,7 +5,7 @@ import warnings
 from typing import Any, get_type_hints
 
 from chassis.faststream_part import Consumers
-from chassis.lifecycle import Service
+from chassis.service import Service
 
 PREFIX = "t1."
 SERVICES = ("webhook_gateway", "booking", "audit", "reconciler")

@@ -26,7 +26,7 @@ def is_signed(header: bytes, body: bytes, secret: bytes) -> bool:
 
 
 def tune_garbage_collector() -> None:
-    """As the gateway's own `chassis.lifecycle` does it once everything is loaded."""
+    """As the gateway's own `chassis.process.lifecycle` does it once everything is loaded."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

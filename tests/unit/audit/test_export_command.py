@@ -10,7 +10,7 @@ import pytest
 
 from audit import __main__ as command
 from audit.domain.query import Filters
-from chassis.output import OutputError
+from chassis.process.output import OutputError
 
 
 class Unwritable:

@@ -17,9 +17,9 @@ from chassis import clock
 from chassis.auth.access import OPERATORS, READERS, Access
 from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import Auth, build_auth
-from chassis.health import Health
 from chassis.http import build_app
 from chassis.observability.metrics import Metrics
+from chassis.process.health import Health
 
 ISSUER, AUDIENCE = "https://login.example.com", "plumbline"
 SECRET = "0123456789abcdef" * 4

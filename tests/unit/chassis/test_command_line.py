@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from chassis.cli import EXIT_COULD_NOT, CommandError, build_cli, database_failure, run_cli
+from chassis.cli import build_cli, run_cli
+from chassis.process.command_line import EXIT_COULD_NOT, CommandError, database_failure
 
 
 def test_reason_is_one_line_that_cannot_steer_the_terminal(

@@ -11,10 +11,10 @@ from litestar.params import FromPath, FromQuery
 from litestar.types import Receive, Scope, Send
 from opentelemetry.trace import SpanKind
 
-from chassis.health import Health
 from chassis.http import build_app
 from chassis.observability import trace_context
 from chassis.observability.metrics import Metrics
+from chassis.process.health import Health
 from chassis.telemetry.requests import METHODS, OTHER_METHOD, UNMATCHED
 from unit.chassis.observability.spans_kept import kept, parent_of
 

@@ -15,10 +15,10 @@ from chassis.auth.identity import SYSTEM_ACTOR
 from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import build_auth
 from chassis.broker_errors import BrokerUnavailableError
-from chassis.health import Check, Health
 from chassis.http import REQUEST_BYTES_MAX, Problem, build_app
 from chassis.observability.metrics import Metrics
 from chassis.postgres import DatabaseNotReadyError
+from chassis.process.health import Check, Health
 
 FAILURES: dict[str, Exception] = {
     "broker": BrokerUnavailableError("Kafka did not acknowledge in time"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.inbox_retention import RETENTION_DAYS_MIN, InboxSettings
-from chassis.settings import SettingsError, load_settings
+from chassis.process.environment import SettingsError, load_settings
 
 
 def settings(**variables: str) -> InboxSettings:

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from litestar import get
 
-from chassis.health import Check, Health
 from chassis.http import build_app
 from chassis.internal_port import listen
 from chassis.observability.metrics import Metrics
+from chassis.process.health import Check, Health
 
 INTERNAL = 9999
 

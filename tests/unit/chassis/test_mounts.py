@@ -7,9 +7,9 @@ import httpx
 import pytest
 from litestar import get
 
-from chassis.health import Health
 from chassis.http import build_app
 from chassis.observability.metrics import Metrics
+from chassis.process.health import Health
 
 
 @get("/doors")

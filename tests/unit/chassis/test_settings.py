@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
-from chassis.addresses import Dsn
-from chassis.settings import ServiceSettings, SettingsError, load_settings
+from chassis.process.addresses import Dsn
+from chassis.process.environment import SettingsError, load_settings
+from chassis.settings import ServiceSettings
 
 SECRET_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cc", "Zs"))
 

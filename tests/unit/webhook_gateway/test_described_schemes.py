@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chassis.settings import SettingsError
+from chassis.process.environment import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, MESSAGE_ID, NOW, PUBLIC_URL, SECRET
 from webhook_gateway.domain.verification import FORM, AcceptedScheme, Sending, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file

@@ -18,10 +18,10 @@ from litestar.types import Message
 from structlog.testing import capture_logs
 
 from chassis import clock
-from chassis.health import Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.observability.metrics import Metrics
+from chassis.process.health import Health
 from chassis.producer import Producer
 from contracts.reasons import RefusalReason
 from harness import eventually

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.settings import load_settings
+from chassis.process.environment import load_settings
 from webhook_gateway.domain.reload import AGAIN_SECONDS, Watched
 from webhook_gateway.settings import OfflineSettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint

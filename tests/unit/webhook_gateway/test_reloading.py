@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chassis.observability.metrics import Metrics
-from chassis.settings import load_settings
+from chassis.process.environment import load_settings
 from harness import eventually
 from webhook_gateway.domain.reload import Watched
 from webhook_gateway.domain.source import Source

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from chassis.settings import SettingsError, load_settings
+from chassis.process.environment import SettingsError, load_settings
 from webhook_gateway.main import build
 from webhook_gateway.settings import GatewaySettings, WebhookSettings, configured_sources
 

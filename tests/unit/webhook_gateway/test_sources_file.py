@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.settings import SettingsError
+from chassis.process.environment import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, NOW
 from webhook_gateway.domain.document import FormKind
 from webhook_gateway.domain.identity import HeaderName

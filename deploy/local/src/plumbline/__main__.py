@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 
 from chassis.auth.identity import Role
-from chassis.cli import EXIT_NO, run_cli
-from chassis.terminal import printable
+from chassis.cli import run_cli
+from chassis.process.command_line import EXIT_NO
+from chassis.process.terminal import printable
 from plumbline import deployment, place, status
 from plumbline import token as tokens
 from plumbline import up as stack_command

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chassis.postgres import DATABASE_ERRORS
-from chassis.terminal import in_one_line
+from chassis.process.terminal import in_one_line
 from plumbline import dsn, server_rights, waiting
 from plumbline.failure import StackError
 

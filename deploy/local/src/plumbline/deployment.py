@@ -8,9 +8,10 @@ from typing import cast
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics as create_topics
-from chassis.published_secrets import find_published
-from chassis.settings import ServiceSettings, SettingsError, load_settings
-from chassis.terminal import in_one_line
+from chassis.process.environment import SettingsError, load_settings
+from chassis.process.published_secrets import find_published
+from chassis.process.terminal import in_one_line
+from chassis.settings import ServiceSettings
 from contracts.topics import TOPICS, TopicCard, webhook_topic
 from plumbline import databases, dsn
 from plumbline.failure import StackError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-from chassis.addresses import check_dsn
+from chassis.process.addresses import check_dsn
 from plumbline.failure import StackError
 
 ADMIN_VARIABLE = "POSTGRES_ADMIN_DSN"

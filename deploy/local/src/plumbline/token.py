@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from chassis import clock
 from chassis.auth.identity import Role
 from chassis.auth.issuing import CannotIssueError, issue
-from chassis.settings import ServiceSettings, SettingsError, load_settings
+from chassis.process.environment import SettingsError, load_settings
+from chassis.settings import ServiceSettings
 from plumbline.failure import StackError
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import asyncpg
 
 from chassis.append_only_catalog import Shipped, problem_of, read_shipped
-from chassis.health import Check
 from chassis.postgres import Connection, Database
+from chassis.process.health import Check
 
 _FORBIDDEN = (
     'UPDATE {table} SET "{column}" = "{column}"',

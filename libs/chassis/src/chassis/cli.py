@@ -10,36 +10,24 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import asyncpg
 import typer
 
-from chassis.addresses import check_dsn
-from chassis.command_options import OptionError, refuse_slips
-from chassis.lifecycle import Service
 from chassis.migrations import MigrationError, migrate
 from chassis.observability.logs import configure_logs, log_to_stderr
 from chassis.observability.spans import exporting
-from chassis.output import OutputError, end_guard, guarded_output, write_error
 from chassis.postgres import DATABASE_ERRORS
-from chassis.published_secrets import find_published
-from chassis.settings import ServiceSettings, SettingsError, load_settings
+from chassis.process.addresses import check_dsn
+from chassis.process.command_line import EXIT_COULD_NOT, CommandError, database_failure
+from chassis.process.command_options import OptionError, refuse_slips
+from chassis.process.environment import SettingsError, load_settings
+from chassis.process.output import OutputError, end_guard, guarded_output, write_error
+from chassis.process.published_secrets import find_published
+from chassis.process.terminal import in_one_line
+from chassis.service import Service
+from chassis.settings import ServiceSettings
 from chassis.stored_rows import UnreadableRowError
-from chassis.terminal import in_one_line
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
-
-EXIT_NO = 1
-EXIT_COULD_NOT = 2
-
-
-class CommandError(Exception):
-    """A command could not be done: its message says what is wrong and what to do."""
-
-
-def database_failure(where: str, error: BaseException) -> CommandError:
-    """What one of `DATABASE_ERRORS` says to a person: its first line, and what to do where that is known."""
-    hint = "; run the service's `migrate` first" if isinstance(error, asyncpg.UndefinedTableError) else ""
-    return CommandError(f"{where}: {in_one_line(error)}{hint}")
 
 
 def build_cli(summary: str) -> typer.Typer:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from faststream.kafka import KafkaBroker
 
 from chassis.consuming import Consumer
-from chassis.health import Check
+from chassis.process.health import Check
 
 LEAVE_SECONDS_MAX = 5.0
 """For leaving the group; who does not leave keeps its partitions from the others until its session ends."""

@@ -18,7 +18,6 @@ from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
 from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.hang_ups import EndingWithClient
-from chassis.health import Health
 from chassis.internal_port import PublicPort
 from chassis.invalid_requests import invalid_fields
 from chassis.mounts import Mounts
@@ -29,13 +28,15 @@ from chassis.openapi.pages import SchemaPages
 from chassis.openapi.problems import describe_problems
 from chassis.postgres import is_transient
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.process.health import Health
+from chassis.process.hosts import LOOPBACK_ONLY, AllowedHosts
 from chassis.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
 from chassis.request_bodies import JsonRequest
 from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
 from chassis.stored_rows import UnreadableRowError
 from chassis.telemetry.requests import ObservedApp, route_of
-from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, is_compressed, is_json_if_any
+from chassis.web_requests import is_compressed, is_json_if_any
 
 _log = get_logger(__name__)
 

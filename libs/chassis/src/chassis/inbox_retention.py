@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from chassis.health import Check
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database, Session
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
 from chassis.settings import ServiceSettings
 
 _log = get_logger(__name__)

@@ -12,9 +12,9 @@ from litestar import Request
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import ParameterKwarg
 
+from chassis.process.terminal import printable
 from chassis.request_bodies import body_errors
 from chassis.request_checks import InvalidRequestError, types_in
-from chassis.terminal import printable
 
 BODY = "body"
 CHARACTERS_MAX = 500

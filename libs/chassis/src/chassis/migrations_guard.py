@@ -2,9 +2,9 @@
 
 import asyncpg
 
-from chassis.health import Check
 from chassis.migrations import pending_migrations
 from chassis.postgres import Database
+from chassis.process.health import Check
 
 _POST = "_post_"
 

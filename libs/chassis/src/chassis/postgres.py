@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from chassis.health import Check
 from chassis.observability.metrics import Metrics
 from chassis.postgres_sessions import (
     CONNECT_SECONDS_MAX,
@@ -17,6 +16,7 @@ from chassis.postgres_sessions import (
     open_session,
     session_of,
 )
+from chassis.process.health import Check
 
 # Strings, because asyncpg's classes take their parameter in type stubs only.
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError, not_taken
-from chassis.health import Check
 from chassis.kafka import (
     METADATA_AGE_MILLISECONDS_MAX,
     REQUEST_MILLISECONDS_MAX,
@@ -21,8 +20,9 @@ from chassis.kafka import (
 from chassis.observability import spans
 from chassis.observability.metrics import Metrics
 from chassis.partitioner import partition_for
+from chassis.process.health import Check
+from chassis.process.timeouts import Timeouts
 from chassis.telemetry import publishing
-from chassis.timeouts import Timeouts
 from contracts.metadata import Headers
 
 BATCH_BYTES_MAX = 1024 * 1024

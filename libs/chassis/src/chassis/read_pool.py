@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from chassis.health import Check
 from chassis.postgres import Connection, Database
+from chassis.process.health import Check
 
 READS_MAX = 3
 """Reads at once in one process; each has a connection."""

@@ -4,62 +4,17 @@ A field's name in capitals is its variable. Every field can also be given as `<N
 content is the value (for secrets mounted as files). A missing or wrong variable is one clear line.
 """
 
-import os
-import re
 import ssl
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError as UnparsableError
 
-from chassis.addresses import Bootstrap
 from chassis.auth.settings import AuthSettings
-from chassis.published_secrets import find_published
-from chassis.web_requests import LOOPBACK_ONLY, AllowedHosts, parse_hosts
-
-
-class SettingsError(Exception):
-    """The environment does not say what this service needs: set the variables it names."""
-
-
-def read_variable_file(variable: str) -> str | None:
-    """Return what stands in the file that `<variable>_FILE` names; None if unset.
-
-    White space around it and a byte order mark before it are no part of it.
-
-    Raises:
-        SettingsError: the file cannot be read.
-    """
-    path = os.environ.get(f"{variable}_FILE")
-    if not path:
-        return None
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{variable}_FILE: cannot read {path}: {type(error).__name__}") from None
-
-
-class _FileSource(PydanticBaseSettingsSource):
-    """Values from the files that `<NAME>_FILE` variables point to."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        del field
-        variable = field_name.upper()
-        if field_name.endswith("_file"):
-            return None, field_name, False
-        if os.environ.get(variable) and os.environ.get(f"{variable}_FILE"):
-            raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")
-        return read_variable_file(variable) or None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
+from chassis.process.addresses import Bootstrap
+from chassis.process.environment import FileSource
+from chassis.process.hosts import LOOPBACK_ONLY, AllowedHosts, parse_hosts
+from chassis.process.published_secrets import find_published
 
 
 def _holds_certificates(path: str) -> str:
@@ -139,35 +94,4 @@ class ServiceSettings(AuthSettings, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then variables, then `_FILE` variables; no dotenv file is read behind one's back."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, _FileSource(settings_cls)
-
-
-SettingsT = TypeVar("SettingsT", bound=BaseSettings)
-
-
-def load_settings(settings_class: type[SettingsT]) -> SettingsT:
-    """Read and validate the environment.
-
-    Raises:
-        SettingsError: one line naming every missing or wrong variable, and never a value.
-    """
-    try:
-        return settings_class()
-    except ValidationError as error:
-        raise SettingsError("; ".join(_explain(detail) for detail in error.errors())) from None
-    except UnparsableError as error:
-        raise SettingsError(_unparsable(error)) from None
-
-
-def _unparsable(error: UnparsableError) -> str:
-    """A list or table is read as JSON; the library's message names the field, and not the value."""
-    field = re.search(r'field "(\w+)"', str(error))
-    return f"{field[1].upper()}: not valid JSON" if field else str(error)
-
-
-def _explain(detail: Any) -> str:
-    variable = str(detail["loc"][0]).upper() if detail["loc"] else ""
-    if detail["type"] == "missing":
-        return f"{variable} is not set (set it, or {variable}_FILE)"
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{variable}: {message}" if variable else message
+        return init_settings, env_settings, FileSource(settings_cls)

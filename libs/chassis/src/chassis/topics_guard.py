@@ -3,10 +3,10 @@
 import time
 from collections.abc import Sequence
 
-from chassis.health import Check
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import count_partitions
 from chassis.observability.logs import get_logger
+from chassis.process.health import Check
 from contracts.topics import TopicCard
 
 _log = get_logger(__name__)

@@ -15,33 +15,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from chassis.process.hosts import AllowedHosts, host_name
+
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Header fields as ASGI has them: names in lower case."""
 
-ANY_HOST = "*"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_PAGES = frozenset({"same-origin", "none"})
 # Probes and scrapers address a process by its IP address, which a rebound name never shows in `Host`.
 _PROBED_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
-
-
-@dataclass(frozen=True, slots=True)
-class AllowedHosts:
-    """Names under which a service answers; loopback names and addresses always count.
-
-    Attributes:
-        names: lower-case host names or addresses without a port; `*` allows every name.
-    """
-
-    names: frozenset[str] = frozenset()
-
-    def allow(self, host: str) -> bool:
-        """Return whether a `Host` value, with or without a port, names this service."""
-        name = _host_name(host)
-        return ANY_HOST in self.names or name in self.names or _is_loopback(name)
-
-
-LOOPBACK_ONLY = AllowedHosts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +43,6 @@ CROSS_SITE = RequestRefusal(
     "cross-site-request",
     "a page of another site may not write here: send the request from this site or a program",
 )
-
-
-def parse_hosts(text: str) -> AllowedHosts:
-    """Read a comma-separated list of host names (HTTP_HOSTS).
-
-    Raises:
-        ValueError: a name carries a scheme, a port or a path.
-    """
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    for name in names:
-        is_plain = name.isascii() and " " not in name and ANY_HOST not in name
-        if name != ANY_HOST and (not is_plain or _host_name(name) != name.strip("[].")):
-            raise ValueError(
-                f"{name!r} is not a host name: write names such as www.example.com, without a port"
-            )
-    return AllowedHosts(frozenset(name.strip("[].") for name in names))
 
 
 def refusal_of(method: str, path: str, headers: RawHeaders, hosts: AllowedHosts) -> RequestRefusal | None:
@@ -113,7 +79,7 @@ def _is_for_us(stated: Collection[str], path: str, hosts: AllowedHosts) -> bool:
     if len(stated) != 1:
         return False
     host = next(iter(stated))
-    return hosts.allow(host) or (path in _PROBED_PATHS and _is_address(_host_name(host)))
+    return hosts.allow(host) or (path in _PROBED_PATHS and _is_address(host_name(host)))
 
 
 def _is_cross_site(headers: RawHeaders, host: str) -> bool:
@@ -143,23 +109,6 @@ def _is_json(headers: RawHeaders) -> bool:
 
 def _texts(headers: RawHeaders, name: bytes) -> list[str]:
     return [value.decode("latin-1") for field, value in headers if field == name]
-
-
-def _host_name(host: str) -> str:
-    """Return the name or address of a `Host` value in lower case, without port; empty if it has none."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_address(name: str) -> bool:

@@ -13,9 +13,10 @@ from audit.domain.query import Filters, QueryError, filters
 from audit.handlers.reading import export_entries
 from audit.main import build, open_database
 from audit.settings import SERVICE, AuditSettings, ReadingSettings
-from chassis.cli import CommandError, add_migrate, add_serve, build_cli, database_failure, run_cli
+from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.postgres import DATABASE_ERRORS
-from chassis.settings import load_settings
+from chassis.process.command_line import CommandError, database_failure
+from chassis.process.environment import load_settings
 from contracts.metadata import format_time
 from contracts.times import TimeError, parse_time
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from audit.handlers.gaps import count_waiting, judge_page
 from audit.handlers.reading import incomplete_seconds
-from chassis.health import Check
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
 
 _log = get_logger(__name__)
 

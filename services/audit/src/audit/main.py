@@ -8,15 +8,16 @@ from audit.settings import SERVICE, AuditSettings
 from chassis.append_only import AppendOnlyGuard
 from chassis.auth.setup import build_auth
 from chassis.faststream_part import Consumers
-from chassis.health import Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection, build_broker
-from chassis.lifecycle import Lifecycle, Service
 from chassis.migrations_guard import MigrationsGuard
 from chassis.observability.metrics import Metrics
-from chassis.parts import Part
 from chassis.postgres import Database
+from chassis.process.component import Part
+from chassis.process.health import Health
+from chassis.process.lifecycle import Lifecycle
 from chassis.read_pool import ReadPool
+from chassis.service import Service
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chassis.addresses import Dsn
+from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings
 from contracts.stripe_events import StripeWorld, stripe_world
 

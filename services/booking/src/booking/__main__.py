@@ -8,12 +8,13 @@ import typer
 from booking.handlers.intake import apply
 from booking.main import NAME, Duty, build, open_database
 from booking.settings import BookingSettings, OfflineSettings
-from chassis.cli import CommandError, add_migrate, build_cli, run_cli, run_service
+from chassis.cli import add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.commands import add_dead_letters
 from chassis.messages import Message
 from chassis.postgres import Connection
+from chassis.process.command_line import CommandError
+from chassis.process.environment import load_settings
 from chassis.relay.commands import add_outbox
-from chassis.settings import load_settings
 
 _ALL = ",".join(Duty)
 

@@ -8,18 +8,19 @@ from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
 from chassis.faststream_part import Consumers
-from chassis.health import Health
 from chassis.http import build_app
 from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection, build_broker
-from chassis.lifecycle import Lifecycle, Service
 from chassis.migrations_guard import MigrationsGuard
 from chassis.observability.metrics import Metrics
-from chassis.parts import Part
 from chassis.postgres import Database
+from chassis.process.component import Part
+from chassis.process.health import Health
+from chassis.process.lifecycle import Lifecycle
 from chassis.producer import Producer
 from chassis.read_pool import ReadPool
 from chassis.relay import Relay
+from chassis.service import Service
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
 from reconciler.api import ACCESS, ROUTES

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from chassis.addresses import Dsn
 from chassis.inbox_retention import InboxSettings
+from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.schedule import check_cron

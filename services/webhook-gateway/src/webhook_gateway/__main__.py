@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from chassis import clock
-from chassis.cli import CommandError, add_serve, build_cli, run_cli
-from chassis.settings import load_settings
+from chassis.cli import add_serve, build_cli, run_cli
+from chassis.process.command_line import CommandError
+from chassis.process.environment import load_settings
 from contracts.topics import webhook_topic
 from webhook_gateway.domain.source import Source
 from webhook_gateway.domain.verification import FORM, AcceptedScheme, CannotSignError, Secret, Sending, sign

@@ -6,13 +6,14 @@ from functools import partial
 from litestar import Litestar
 
 from chassis import clock
-from chassis.health import Check, CheckFunction, Health
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
-from chassis.lifecycle import Lifecycle, Service
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
+from chassis.process.health import Check, CheckFunction, Health
+from chassis.process.lifecycle import Lifecycle
 from chassis.producer import Producer
+from chassis.service import Service
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import WEBHOOKS_REJECTED, TopicCard, webhook_topic
 from webhook_gateway.api.openapi import describe_webhooks

@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from chassis.terminal import in_one_line
+from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.doctor import (
     clocks,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import asyncpg
 
 from chassis.postgres import Session
+from chassis.process.terminal import in_one_line
 from chassis.relay.status import read_waiting
 from chassis.relay.strangers import Stranger, describe_strangers, read_strangers
-from chassis.terminal import in_one_line
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chassis.migrations import find_migrations
-from chassis.terminal import in_one_line
+from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.doctor.entrances import APPLY
 from plumbline.doctor.finding import Finding

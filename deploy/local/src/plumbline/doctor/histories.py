@@ -9,7 +9,7 @@ import asyncpg
 from chassis.append_only import NotAppendOnlyError, assert_append_only, forbidden_statements
 from chassis.migrations import find_migrations
 from chassis.postgres import DATABASE_ERRORS, Database
-from chassis.terminal import in_one_line
+from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from chassis.terminal import in_one_line, printable
+from chassis.process.terminal import in_one_line, printable
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient

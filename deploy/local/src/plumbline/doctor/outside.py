@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from chassis.broker_errors import BrokerUnavailableError
-from chassis.health import Check
 from chassis.kafka_admin import compare_topics
+from chassis.process.health import Check
 from plumbline import deployment
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import SERVICE_URLS, Patient
@@ -56,7 +56,7 @@ async def _service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
 
 
 def _read_checks(account: Any) -> dict[str, Check]:
-    """As `chassis.health.Health` reports them; `ValueError` if it is another's account."""
+    """As `chassis.process.health.Health` reports them; `ValueError` if it is another's account."""
     match account:
         case {"checks": {**checks}} if checks:
             return {name: _read_check(found) for name, found in checks.items()}

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chassis.terminal import in_one_line
+from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn, server_rights
 from plumbline.doctor.entrances import APPLY
 from plumbline.doctor.finding import Finding

@@ -14,10 +14,10 @@ from http import HTTPStatus
 import httpx
 
 from chassis.auth.keys import KeyRing, UnusableKeyError, read_jwks
-from chassis.health import Check
 from chassis.observability.logs import get_logger
-from chassis.parts import BackgroundLoop, pause
-from chassis.terminal import in_one_line
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
+from chassis.process.terminal import in_one_line
 
 _log = get_logger(__name__)
 

@@ -10,10 +10,10 @@ from chassis.auth.jwks import JwksKeys, KeysUnavailableError
 from chassis.auth.keys import shared_key
 from chassis.auth.settings import AuthSettings
 from chassis.auth.tokens import Expectation, verify
-from chassis.health import Check, CheckFunction, Health
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.parts import Part
+from chassis.process.component import Part
+from chassis.process.health import Check, CheckFunction, Health
 
 _log = get_logger(__name__)
 

@@ -25,14 +25,14 @@ from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.consuming.waits import describe_waits
 from chassis.dead_letters.placement import Placement
 from chassis.errors import FailureKind, busy_with, classify
-from chassis.health import Check
 from chassis.messages import Apply as Effect
 from chassis.messages import KeysInUseError, Message, class_of, describe
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.observability.redaction import loggable
-from chassis.parts import BackgroundLoop
 from chassis.postgres import Connection, Database
+from chassis.process.component import BackgroundLoop
+from chassis.process.health import Check
 from chassis.telemetry.handling import HandlingReport, InHand, SetAsideBecause
 from contracts.reasons import SetAsideReason
 

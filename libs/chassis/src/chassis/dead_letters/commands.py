@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from chassis.cli import EXIT_NO, CommandError
 from chassis.dead_letters import shapes, work
 from chassis.dead_letters.desk import Desk, Progress, print_detail, print_list
 from chassis.dead_letters.recording import Discarding, Replaying
@@ -14,7 +13,8 @@ from chassis.dead_letters.selection import parse_filter, parse_selection
 from chassis.messages import Apply, storable
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import Database
-from chassis.terminal import print_json, printable
+from chassis.process.command_line import EXIT_NO, CommandError
+from chassis.process.terminal import print_json, printable
 from contracts.reasons import SetAsideReason
 
 CLI_ACTOR = "cli"

@@ -14,13 +14,13 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from chassis.cli import database_failure
 from chassis.dead_letters import work
 from chassis.dead_letters.replaying import Replayer
 from chassis.messages import Apply
 from chassis.observability.logs import configure_logs
 from chassis.postgres import DATABASE_ERRORS, Database
-from chassis.terminal import printable
+from chassis.process.command_line import database_failure
+from chassis.process.terminal import printable
 
 PROGRESS_SECONDS_MIN = 2.0
 PIPED_CHARACTERS = 200

@@ -3,10 +3,10 @@
 import asyncio
 
 from chassis.dead_letters import bounds
-from chassis.health import Check
 from chassis.observability.metrics import Metrics
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
 
 METER_SECONDS = 10.0
 COUNTED_ROWS_MAX = 10_000

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from chassis.cli import CommandError
 from chassis.dead_letters import reading
 from chassis.dead_letters.reading import DeadLetter, Filter, WaitingLine
 from chassis.messages import storable
 from chassis.postgres import Connection
+from chassis.process.command_line import CommandError
 
 _AGE = re.compile(r"([0-9]{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import contracts
-from chassis.lifecycle import Service
 from chassis.openapi.breaking import breaking_changes
+from chassis.service import Service
 
 DOCUMENTS = Path(contracts.__file__).parents[2] / "openapi"
 """The committed files: there in a checkout, not in an installed wheel."""

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from chassis.cli import EXIT_NO, database_failure
 from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.process.command_line import EXIT_NO, database_failure
+from chassis.process.terminal import print_json, printable
 from chassis.relay.status import Owner, Waiting, read_owners, read_waiting
-from chassis.terminal import print_json, printable
 
 COUNTED_ROWS_MAX = 1_000
 """Per shard: what a person needs to know is whether rows wait, and since when."""

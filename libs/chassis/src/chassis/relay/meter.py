@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from chassis.observability.metrics import Metrics
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
+from chassis.process.component import BackgroundLoop, pause
 from chassis.relay.status import read_waiting
 
 METER_SECONDS = 5.0

@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from chassis.health import Check
 from chassis.observability.metrics import Metrics
 from chassis.outbox import SHARDS
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database, Session
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
 from chassis.producer import Producer
 from chassis.relay.meter import OutboxMeter
 from chassis.relay.outlet import PLAN_SETTINGS, SHARD_ROWS_MAX, Outlet

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from chassis.parts import pause
 from chassis.postgres import Database
+from chassis.process.component import pause
 from reconciler.adapters import run_list
 from reconciler.adapters.run_list import RunView
 

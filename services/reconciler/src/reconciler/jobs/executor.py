@@ -8,11 +8,11 @@ when it only falls silent, the server ends its session.
 import asyncio
 from dataclasses import replace
 
-from chassis.health import Check
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Connection, Database
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
 from reconciler.adapters.booking_view import PAGE_ROWS_MAX
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun

@@ -5,10 +5,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from chassis import clock
-from chassis.health import Check
 from chassis.observability.logs import get_logger
-from chassis.parts import BackgroundLoop, pause
 from chassis.postgres import Database
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.health import Check
 from reconciler.handlers.requests import request_due_run
 
 _log = get_logger(__name__)

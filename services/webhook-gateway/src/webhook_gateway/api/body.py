@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from litestar.types import Receive
 
-from chassis.timeouts import Timeouts
+from chassis.process.timeouts import Timeouts
 from contracts.reasons import RefusalReason
 
 DRAIN_BYTES_MAX = 8 * 1024 * 1024

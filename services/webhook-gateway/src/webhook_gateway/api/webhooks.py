@@ -10,8 +10,8 @@ import msgspec
 from litestar.types import Receive, Scope, Send
 
 from chassis import clock
-from chassis.health import Check
-from chassis.timeouts import Timeouts
+from chassis.process.health import Check
+from chassis.process.timeouts import Timeouts
 from contracts.reasons import RefusalReason
 from webhook_gateway.api.answers import answer_received, answer_refusal
 from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, IncomingBody, Room

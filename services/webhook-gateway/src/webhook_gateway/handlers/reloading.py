@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from chassis import clock
 from chassis.broker_errors import BrokerUnavailableError
-from chassis.health import Check
 from chassis.observability.logs import get_logger
-from chassis.parts import BackgroundLoop, pause
-from chassis.settings import SettingsError
+from chassis.process.component import BackgroundLoop, pause
+from chassis.process.environment import SettingsError
+from chassis.process.health import Check
 from chassis.topics_guard import TopicsMissingError
 from webhook_gateway.domain.reload import Watched
 from webhook_gateway.domain.source import Source

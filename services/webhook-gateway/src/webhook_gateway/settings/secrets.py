@@ -2,8 +2,8 @@
 
 import os
 
-from chassis.published_secrets import find_published
-from chassis.settings import SettingsError, read_variable_file
+from chassis.process.environment import SettingsError, read_variable_file
+from chassis.process.published_secrets import find_published
 from webhook_gateway.domain.verification import AcceptedScheme, Scheme, SecretError, read_secrets
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainValidator, StrictBool, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from chassis.settings import SettingsError
+from chassis.process.environment import SettingsError
 from webhook_gateway.domain.document import FormKind
 from webhook_gateway.domain.identity import HeaderName, IdentityRule, Place
 from webhook_gateway.domain.pointer import PointerError, parse_pointer

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from chassis import lifecycle as chassis_lifecycle
-from chassis.health import Check, Health
-from chassis.lifecycle import Lifecycle
+from chassis.process import lifecycle as chassis_lifecycle
+from chassis.process.health import Check, Health
+from chassis.process.lifecycle import Lifecycle
 from chassis.settings import ServiceSettings
 from harness.ports import free_port
 from harness.waiting import eventually

@@ -1,11 +1,11 @@
-"""Python's own runtime does what `chassis.runtime` says it does, in the version at hand."""
+"""Python's own runtime does what `chassis.process.tuning` says it does, in the version at hand."""
 
 import asyncio
 from asyncio import selector_events
 
 import pytest
 
-from chassis import runtime
+from chassis.process import tuning
 
 
 class Pieces(asyncio.Protocol):
@@ -25,8 +25,8 @@ class Pieces(asyncio.Protocol):
 async def test_reads_are_small_enough_to_need_no_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = selector_events._SelectorSocketTransport
     monkeypatch.setattr(transport, "max_size", transport.max_size)  # and put back
-    assert runtime.READ_BYTES_MAX < 128 * 1024, "malloc's M_MMAP_THRESHOLD"
-    runtime.read_in_pieces()
+    assert tuning.READ_BYTES_MAX < 128 * 1024, "malloc's M_MMAP_THRESHOLD"
+    tuning.read_in_pieces()
     sent = bytes(4 * 1024 * 1024)
     pieces = Pieces(len(sent))
     loop = asyncio.get_running_loop()
@@ -35,4 +35,4 @@ async def test_reads_are_small_enough_to_need_no_mapping(monkeypatch: pytest.Mon
         writer.write(sent)
         await asyncio.wait_for(pieces.whole, 30)
         writer.close()
-    assert max(pieces.sizes) <= runtime.READ_BYTES_MAX
+    assert max(pieces.sizes) <= tuning.READ_BYTES_MAX

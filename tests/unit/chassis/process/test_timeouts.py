@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.timeouts import Timeouts
+from chassis.process.timeouts import Timeouts
 
 SHORT, LONG = 0.02, 60.0
 

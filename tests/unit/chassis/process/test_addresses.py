@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from aiokafka.conn import collect_hosts
 
-from chassis.addresses import check_bootstrap, check_dsn
+from chassis.process.addresses import check_bootstrap, check_dsn
 
 BROKERS = [
     "kafka:9092",

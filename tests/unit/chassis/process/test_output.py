@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from chassis.cli import CommandError, build_cli, run_cli
-from chassis.terminal import print_json
+from chassis.process.terminal import print_json
 
 cli = build_cli("sample")
 

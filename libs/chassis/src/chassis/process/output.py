@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from chassis.terminal import printable
+from chassis.process.terminal import printable
 
 
 class OutputError(Exception):

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from chassis import health
-from chassis.health import Check, Health
+from chassis.process import health
+from chassis.process.health import Check, Health
 
 
 def answering(check: Check) -> Callable[[], Awaitable[Check]]:

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
-from chassis.health import Check
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
+from chassis.process.health import Check
 
 _log = get_logger(__name__)
 

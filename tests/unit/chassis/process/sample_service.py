@@ -5,12 +5,14 @@ import sys
 
 from litestar import get
 
-from chassis.health import Check, Health
 from chassis.http import build_app
-from chassis.lifecycle import Lifecycle, Service
 from chassis.observability.logs import configure_logs
 from chassis.observability.metrics import Metrics
-from chassis.settings import ServiceSettings, load_settings
+from chassis.process.environment import load_settings
+from chassis.process.health import Check, Health
+from chassis.process.lifecycle import Lifecycle
+from chassis.service import Service
+from chassis.settings import ServiceSettings
 
 
 class SlowStarter:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chassis.published_secrets import find_published, is_published
+from chassis.process.published_secrets import find_published, is_published
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 COMPOSE = ROOT / "docker-compose.yml"
 DEVELOPMENT = ROOT / "deploy/compose.development.env"
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|(?<!PUBLIC)_KEY$")

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from chassis import parts
-from chassis.parts import RESTART_SECONDS, BackgroundLoop, pause
+from chassis.process import component
+from chassis.process.component import RESTART_SECONDS, BackgroundLoop, pause
 from harness.waiting import eventually
 
 
@@ -18,7 +18,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         wanted.append(seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(parts, "pause", no_wait)
+    monkeypatch.setattr(component, "pause", no_wait)
     return wanted
 
 
@@ -79,7 +79,7 @@ async def test_check_tells_the_failure_until_a_round_went_well() -> None:
 
 
 async def test_stop_while_waiting_to_begin_again_returns_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "RESTART_SECONDS", (600.0,))
+    monkeypatch.setattr(component, "RESTART_SECONDS", (600.0,))
     failed = asyncio.Event()
 
     async def run(_stopping: asyncio.Event) -> None:

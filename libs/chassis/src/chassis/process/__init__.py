@@ -1,0 +1,1 @@
+"""What every process has: settings, start and stop, health, command line."""

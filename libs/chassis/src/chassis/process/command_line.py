@@ -1,0 +1,20 @@
+"""Exit codes and one-line errors of command lines (interface.md)."""
+
+import asyncpg
+
+from chassis.process.terminal import in_one_line
+
+EXIT_NO = 1
+
+
+EXIT_COULD_NOT = 2
+
+
+class CommandError(Exception):
+    """A command could not be done: its message says what is wrong and what to do."""
+
+
+def database_failure(where: str, error: BaseException) -> CommandError:
+    """What one of `DATABASE_ERRORS` says to a person: its first line, and what to do where that is known."""
+    hint = "; run the service's `migrate` first" if isinstance(error, asyncpg.UndefinedTableError) else ""
+    return CommandError(f"{where}: {in_one_line(error)}{hint}")

@@ -1,0 +1,83 @@
+"""Read settings from environment variables and from the files that `<NAME>_FILE` names (ALL-3)."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings.exceptions import SettingsError as UnparsableError
+
+
+class SettingsError(Exception):
+    """The environment does not say what this service needs: set the variables it names."""
+
+
+def read_variable_file(variable: str) -> str | None:
+    """Return what stands in the file that `<variable>_FILE` names; None if unset.
+
+    White space around it and a byte order mark before it are no part of it.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    path = os.environ.get(f"{variable}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}_FILE: cannot read {path}: {type(error).__name__}") from None
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Values from the files that `<NAME>_FILE` variables point to."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        variable = field_name.upper()
+        if field_name.endswith("_file"):
+            return None, field_name, False
+        if os.environ.get(variable) and os.environ.get(f"{variable}_FILE"):
+            raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")
+        return read_variable_file(variable) or None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load_settings(settings_class: type[SettingsT]) -> SettingsT:
+    """Read and validate the environment.
+
+    Raises:
+        SettingsError: one line naming every missing or wrong variable, and never a value.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(detail) for detail in error.errors())) from None
+    except UnparsableError as error:
+        raise SettingsError(_unparsable(error)) from None
+
+
+def _unparsable(error: UnparsableError) -> str:
+    """A list or table is read as JSON; the library's message names the field, and not the value."""
+    field = re.search(r'field "(\w+)"', str(error))
+    return f"{field[1].upper()}: not valid JSON" if field else str(error)
+
+
+def _explain(detail: Any) -> str:
+    variable = str(detail["loc"][0]).upper() if detail["loc"] else ""
+    if detail["type"] == "missing":
+        return f"{variable} is not set (set it, or {variable}_FILE)"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{variable}: {message}" if variable else message
