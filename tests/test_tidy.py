@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.migrations import find_migrations
+from chassis.postgres.migrations import find_migrations
 from contracts.catalogue import MESSAGES
 from contracts.topics import TOPICS, webhook_topic
 from plumbline.doctor.grants import granted

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
-from chassis.migrations import migrate
+from chassis.postgres.migrations import migrate
 from contracts.topics import TOPICS
 from harness.infra import Infra
 from plumbline import credentials, databases, waiting

@@ -8,8 +8,8 @@ import pytest
 
 from audit.main import APPEND_ONLY_TABLES
 from chassis import clock
-from chassis.append_only import NotAppendOnlyError, assert_append_only
 from chassis.postgres import Database
+from chassis.postgres.append_only import NotAppendOnlyError, assert_append_only
 from harness import Infra, Stack, eventually, start_services
 from integration.audit_records import AuditApi, changed
 

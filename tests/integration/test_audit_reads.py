@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import httpx
 import pytest
 
-from chassis.read_pool import READ_SECONDS_MAX, READS_MAX
+from chassis.postgres.read_pool import READ_SECONDS_MAX, READS_MAX
 from harness import Infra, Stack, eventually, start_services
 from integration.audit_records import AuditApi, webhook
 

@@ -19,10 +19,10 @@ from chassis.faststream_part import Consumers
 from chassis.kafka import KafkaConnection, build_broker
 from chassis.kafka_admin import apply_topics
 from chassis.messages import Message
-from chassis.migrations import migrate
 from chassis.observability.metrics import Metrics
 from chassis.outbox import OutgoingEvent
 from chassis.postgres import Connection, Database
+from chassis.postgres.migrations import migrate
 from chassis.producer import Producer
 from chassis.relay import Relay
 from contracts.bookings import BookingIdentityConflict

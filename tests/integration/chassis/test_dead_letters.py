@@ -8,7 +8,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chassis.append_only import assert_append_only
 from chassis.dead_letters import DeadLetters, discarding, reading, recording, setting_aside
 from chassis.dead_letters.discarding import discard, discard_matching
 from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
@@ -18,6 +17,7 @@ from chassis.dead_letters.replaying import Outcome, Replayer
 from chassis.errors import LostWriteError
 from chassis.messages import Message, unpack_headers
 from chassis.postgres import Connection, Database
+from chassis.postgres.append_only import assert_append_only
 from contracts.metadata import read_metadata
 from contracts.reasons import SetAsideReason
 from harness import eventually

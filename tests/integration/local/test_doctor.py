@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from chassis import clock
-from chassis.append_only_catalog import read_shipped
 from chassis.kafka import KafkaConnection
 from chassis.kafka_admin import apply_topics
+from chassis.postgres.append_only_catalog import read_shipped
 from contracts import topics
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port

@@ -12,10 +12,11 @@ from typing import TypeVar
 
 import typer
 
-from chassis.migrations import MigrationError, migrate
 from chassis.observability.logs import configure_logs, log_to_stderr
 from chassis.observability.spans import exporting
-from chassis.postgres import DATABASE_ERRORS
+from chassis.postgres.database import DATABASE_ERRORS
+from chassis.postgres.migrations import MigrationError, migrate
+from chassis.postgres.stored_rows import UnreadableRowError
 from chassis.process.addresses import check_dsn
 from chassis.process.command_line import EXIT_COULD_NOT, CommandError, database_failure
 from chassis.process.command_options import OptionError, refuse_slips
@@ -25,7 +26,6 @@ from chassis.process.published_secrets import find_published
 from chassis.process.terminal import in_one_line
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.stored_rows import UnreadableRowError
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 

@@ -26,15 +26,20 @@ from chassis.observability.metrics import CONTENT_TYPE, Metrics
 from chassis.observability.redaction import loggable
 from chassis.openapi.pages import SchemaPages
 from chassis.openapi.problems import describe_problems
-from chassis.postgres import is_transient
+from chassis.postgres.database import is_transient
+from chassis.postgres.read_pool import (
+    READ_TOO_LONG,
+    TOO_MANY_READS,
+    ReadTooLongError,
+    TooManyReadsError,
+)
+from chassis.postgres.stored_rows import UnreadableRowError
 from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from chassis.process.health import Health
 from chassis.process.hosts import LOOPBACK_ONLY, AllowedHosts
-from chassis.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
 from chassis.request_bodies import JsonRequest
 from chassis.request_checks import QueryCheck
 from chassis.request_rules import RequestRules
-from chassis.stored_rows import UnreadableRowError
 from chassis.telemetry.requests import ObservedApp, route_of
 from chassis.web_requests import is_compressed, is_json_if_any
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chassis.errors import MalformedMessageError, require_written
 from chassis.messages import Message
 from chassis.observability.metrics import Metrics
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.statements import Statement, agree, pack_statement, unpack_statement
 
 # ORDER BY keeps two replicas from taking the same rows in opposite orders and deadlocking.

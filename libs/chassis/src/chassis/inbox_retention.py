@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.postgres import Database, Session
+from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 from chassis.settings import ServiceSettings

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from chassis.errors import BusyError, MalformedMessageError, busy_with
 from chassis.observability import trace_context
 from chassis.observability.redaction import loggable
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
+from chassis.postgres.text import storable
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
 from contracts.wire import WireModel
 
@@ -174,11 +175,6 @@ def waiting_for_locks(message: Message) -> Generator[None]:
 Apply = Callable[[Connection, Sequence[Message]], Awaitable[int]]
 """A service's effect of a batch, inside a transaction that its caller commits. Returns how many messages had
 one: a duplicate, or an event that changes nothing here, is no proof that others can be applied."""
-
-
-def storable(text: str) -> str:
-    """The text with U+FFFD for what no text column takes: U+0000 and lone surrogates (GW-12)."""
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _is_utf8(name: str) -> bool:

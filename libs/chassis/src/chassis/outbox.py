@@ -11,7 +11,7 @@ from chassis import clock
 from chassis.errors import require_written
 from chassis.messages import pack_headers
 from chassis.observability import trace_context
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import MessageMetadata

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis.messages import storable
+from chassis.postgres.stored_rows import KeyPart
+from chassis.postgres.text import storable
 from chassis.request_checks import InvalidRequestError
 
 PAGE_ROWS_DEFAULT = 50
@@ -19,7 +20,6 @@ _BIGINT = range(-(2**63), 2**63)
 _DIGEST_CHARACTERS = 12
 
 RowT = TypeVar("RowT")
-KeyPart = str | int
 
 
 def encode_cursor(key: Sequence[KeyPart], of: object = None) -> str:

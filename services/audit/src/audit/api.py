@@ -28,10 +28,10 @@ from audit.handlers.reading import Databases, booking_history, export_entries, f
 from chassis.auth.access import READERS, Access
 from chassis.http import Problem
 from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, KeyPart, decode_cursor, page
-from chassis.read_pool import READ_REFUSALS
+from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.postgres.read_pool import READ_REFUSALS
+from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from chassis.request_checks import InvalidRequestError
-from chassis.stored_rows import UnreadableRow
 from contracts.metadata import format_time
 
 NDJSON = "application/x-ndjson"

@@ -5,18 +5,18 @@ from audit.consumers import TOPIC_PATTERN, build_consumer
 from audit.handlers.reading import Databases
 from audit.jobs import GapWatch
 from audit.settings import SERVICE, AuditSettings
-from chassis.append_only import AppendOnlyGuard
 from chassis.auth.setup import build_auth
 from chassis.faststream_part import Consumers
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection, build_broker
-from chassis.migrations_guard import MigrationsGuard
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
+from chassis.postgres.append_only import AppendOnlyGuard
+from chassis.postgres.migrations_check import MigrationsGuard
+from chassis.postgres.read_pool import ReadPool
 from chassis.process.component import Part
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
-from chassis.read_pool import ReadPool
 from chassis.service import Service
 from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of

@@ -11,7 +11,6 @@ from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers.intake import apply
 from booking.settings import BookingSettings, OfflineSettings
-from chassis.append_only import AppendOnlyGuard
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
@@ -19,14 +18,15 @@ from chassis.dead_letters.routes import dead_letter_routes
 from chassis.http import build_app
 from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection
-from chassis.migrations_guard import MigrationsGuard
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
+from chassis.postgres.append_only import AppendOnlyGuard
+from chassis.postgres.migrations_check import MigrationsGuard
+from chassis.postgres.read_pool import ReadPool
 from chassis.process.component import Part
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.producer import Producer
-from chassis.read_pool import ReadPool
 from chassis.relay import Relay
 from chassis.service import Service
 from chassis.topics_guard import TopicsGuard

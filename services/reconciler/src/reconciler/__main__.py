@@ -15,11 +15,11 @@ from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.dead_letters.commands import add_dead_letters
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.postgres.stored_rows import UnreadableItem
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
 from chassis.process.environment import load_settings
 from chassis.process.terminal import print_json, printable
 from chassis.relay.commands import add_outbox
-from chassis.stored_rows import UnreadableItem
 from reconciler.adapters.exception_list import Filter
 from reconciler.adapters.run_list import RunView
 from reconciler.api.shapes import ExceptionItem, RunItem, exception_items, run_item, run_items

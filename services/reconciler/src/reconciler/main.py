@@ -2,7 +2,6 @@
 
 from litestar.di import Provide
 
-from chassis.append_only import AppendOnlyGuard
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
@@ -11,14 +10,15 @@ from chassis.faststream_part import Consumers
 from chassis.http import build_app
 from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection, build_broker
-from chassis.migrations_guard import MigrationsGuard
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
+from chassis.postgres.append_only import AppendOnlyGuard
+from chassis.postgres.migrations_check import MigrationsGuard
+from chassis.postgres.read_pool import ReadPool
 from chassis.process.component import Part
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.producer import Producer
-from chassis.read_pool import ReadPool
 from chassis.relay import Relay
 from chassis.service import Service
 from chassis.topics_guard import TopicsGuard

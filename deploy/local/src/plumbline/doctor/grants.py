@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chassis.migrations import find_migrations
+from chassis.postgres.migrations import find_migrations
 from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.doctor.entrances import APPLY

@@ -6,9 +6,13 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chassis.append_only import NotAppendOnlyError, assert_append_only, forbidden_statements
-from chassis.migrations import find_migrations
 from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.postgres.append_only import (
+    NotAppendOnlyError,
+    assert_append_only,
+    forbidden_statements,
+)
+from chassis.postgres.migrations import find_migrations
 from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.databases import Connection

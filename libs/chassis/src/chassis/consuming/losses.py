@@ -12,7 +12,7 @@ from chassis.consumer_metrics import ConsumerMetrics
 from chassis.consuming.queues import Place
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
-from chassis.postgres import Connection, Database
+from chassis.postgres.database import Connection, Database
 from contracts.dead_letters import MessagesLost
 
 _log = get_logger(__name__)

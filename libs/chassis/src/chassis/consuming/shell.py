@@ -30,7 +30,7 @@ from chassis.messages import KeysInUseError, Message, class_of, describe
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.observability.redaction import loggable
-from chassis.postgres import Connection, Database
+from chassis.postgres.database import Connection, Database
 from chassis.process.component import BackgroundLoop
 from chassis.process.health import Check
 from chassis.telemetry.handling import HandlingReport, InHand, SetAsideBecause

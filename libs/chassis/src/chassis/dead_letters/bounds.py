@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from chassis.dead_letters.lines import Line
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.reasons import SetAsideReason
 
 ROWS_PER_LINE_MAX = 1_000

@@ -13,8 +13,8 @@ from chassis.dead_letters.reading import Filter, WaitingLine
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Failure, Replayer
 from chassis.http import Problem
-from chassis.messages import storable
 from chassis.openapi.problems import refuses
+from chassis.postgres.text import storable
 from chassis.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
 from contracts.wire import UtcDatetime

@@ -18,7 +18,7 @@ from chassis.dead_letters import work
 from chassis.dead_letters.replaying import Replayer
 from chassis.messages import Apply
 from chassis.observability.logs import configure_logs
-from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.postgres.database import DATABASE_ERRORS, Database
 from chassis.process.command_line import database_failure
 from chassis.process.terminal import printable
 

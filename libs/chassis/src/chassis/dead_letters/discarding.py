@@ -17,7 +17,7 @@ from chassis.dead_letters.bounds import ROWS_PER_LINE_MAX
 from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import Discarding
-from chassis.postgres import Connection, Database
+from chassis.postgres.database import Connection, Database
 from contracts.reasons import SetAsideReason
 
 _NOT_THE_EVENT = (SetAsideReason.MALFORMED, SetAsideReason.OUT_OF_PLACE)

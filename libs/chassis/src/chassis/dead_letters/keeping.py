@@ -6,7 +6,7 @@ from chassis import clock
 from chassis.errors import require_written
 from chassis.messages import Message, event_of, pack_headers
 from chassis.outbox import OutgoingEvent, append
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.dead_letters import MessageSetAside
 from contracts.reasons import SetAsideReason
 

@@ -18,7 +18,7 @@ Lines are locked before anything else and in one order, so that nobody waits in 
 import hashlib
 from collections.abc import Iterable
 
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 
 Line = tuple[str, bytes]
 """Topic and key: what waits in order."""

@@ -1,7 +1,7 @@
 """Records that expired before the service read them are announced like what it set aside."""
 
 from chassis.outbox import OutgoingEvent, append
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.dead_letters import MessagesLost
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 from chassis.dead_letters import bounds
 from chassis.observability.metrics import Metrics
-from chassis.postgres import Database
+from chassis.postgres.database import Database
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 

@@ -10,7 +10,7 @@ from chassis.dead_letters.keeping import keep
 from chassis.errors import MalformedMessageError
 from chassis.messages import Message
 from chassis.observability.logs import get_logger
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.provenance import misplacement
 from contracts.reasons import SetAsideReason
 

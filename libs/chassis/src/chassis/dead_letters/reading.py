@@ -8,11 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis import stored_rows
 from chassis.dead_letters.lines import Line
 from chassis.messages import Message, unpack_headers
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import stored_rows
+from chassis.postgres.database import Connection
+from chassis.postgres.stored_rows import UnreadableRow
 
 Status = Literal["waiting", "replayed", "discarded"]
 STATUSES: tuple[Status, ...] = ("waiting", "replayed", "discarded")

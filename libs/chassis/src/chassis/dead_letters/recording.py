@@ -7,7 +7,7 @@ from chassis import clock
 from chassis.dead_letters.reading import DeadLetter
 from chassis.messages import event_of
 from chassis.outbox import OutgoingEvent, append
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.dead_letters import MessageDiscarded, MessageReplayed
 
 ACTION_TABLE = "dead_letter_action"

@@ -17,7 +17,7 @@ from chassis.errors import classify
 from chassis.messages import Apply, KeysInUseError, describe
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
-from chassis.postgres import Connection, Database
+from chassis.postgres.database import Connection, Database
 
 _log = get_logger(__name__)
 

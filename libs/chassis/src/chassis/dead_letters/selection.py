@@ -9,8 +9,8 @@ from uuid import UUID
 
 from chassis.dead_letters import reading
 from chassis.dead_letters.reading import DeadLetter, Filter, WaitingLine
-from chassis.messages import storable
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
+from chassis.postgres.text import storable
 from chassis.process.command_line import CommandError
 
 _AGE = re.compile(r"([0-9]{1,5})([smhd])")

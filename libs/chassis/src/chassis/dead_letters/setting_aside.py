@@ -10,7 +10,7 @@ from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.losing import announce_loss
 from chassis.dead_letters.placement import Placement, RecordIdentity, divide
 from chassis.messages import Message
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from contracts.dead_letters import MessagesLost
 from contracts.reasons import SetAsideReason
 

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 from chassis.dead_letters.reading import ActionTaken, DeadLetter
 from chassis.dead_letters.replaying import Failure, Outcome
 from chassis.messages import event_of
-from chassis.stored_rows import UnreadableRow, show_rows
+from chassis.postgres.stored_rows import UnreadableRow, show_rows
 
 
 class _Item(TypedDict):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.postgres.database import DATABASE_ERRORS, Database
 from chassis.process.command_line import EXIT_NO, database_failure
 from chassis.process.terminal import print_json, printable
 from chassis.relay.status import Owner, Waiting, read_owners, read_waiting

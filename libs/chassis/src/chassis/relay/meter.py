@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from chassis.observability.metrics import Metrics
-from chassis.postgres import Database
+from chassis.postgres.database import Database
 from chassis.process.component import BackgroundLoop, pause
 from chassis.relay.status import read_waiting
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from chassis.broker_errors import BrokerUnavailableError
 from chassis.messages import unpack_headers
-from chassis.postgres import Session
+from chassis.postgres.database import Session
 from chassis.producer import OutgoingRecord
 from chassis.relay.floors import Floors
 from chassis.relay.holds import Holds, Verdict, judge

@@ -5,7 +5,7 @@ import time
 
 from chassis.observability.metrics import Metrics
 from chassis.outbox import SHARDS
-from chassis.postgres import Database, Session
+from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 from chassis.producer import Producer

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from chassis.observability.logs import get_logger
 from chassis.outbox import SHARDS
-from chassis.postgres import Session
+from chassis.postgres.database import Session
 
 _log = get_logger(__name__)
 

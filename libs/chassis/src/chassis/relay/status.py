@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.outbox import SHARDS
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 from chassis.relay.shards import LOCK_NAMESPACE
 
 # LIMIT NULL is none. Of each shard the rows are walked once, oldest first: by id, which a transaction draws

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from chassis.outbox import SHARDS
-from chassis.postgres import Connection, Session
+from chassis.postgres.database import Connection, Session
 from chassis.relay.shards import LOCK_NAMESPACE, MEMBERS_LOCK
 
 UNOWNED_SECONDS_MAX = 10.0

@@ -7,9 +7,8 @@ from typing import Literal
 import asyncpg
 
 from audit.domain.query import Filters, Position
-from chassis import stored_rows
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 
 Order = Literal["newest first", "oldest first"]
 

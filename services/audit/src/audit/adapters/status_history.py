@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from audit.domain.history import Transition, read_transition
-from chassis import stored_rows
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 
 _APPEND = """
 INSERT INTO status_history (booking_id, version, from_status, to_status, changed_by, recorded_at, entry_id)

@@ -7,7 +7,7 @@ import msgspec
 
 from audit.adapters.event_log_reading import StoredEntry
 from audit.adapters.status_history import Recorded
-from chassis.stored_rows import UnreadableRow, show_row, show_rows
+from chassis.postgres.stored_rows import UnreadableRow, show_row, show_rows
 from contracts.metadata import format_time
 
 

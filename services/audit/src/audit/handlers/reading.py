@@ -12,8 +12,8 @@ from audit.domain.history import MISSING_VERSIONS_SHOWN_MAX, gap_free, missing_v
 from audit.domain.query import Filters, Position
 from audit.handlers.items import TransitionItem, UnreadableTransition, entry_items, transition_items
 from chassis.postgres import Connection, Database
+from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.terminal import json_line
-from chassis.stored_rows import UnreadableRow
 
 EXPORT_PAGE_ROWS = 1000
 _BIGINT_MAX = 2**63 - 1

@@ -11,7 +11,7 @@ from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Client, Details, Pet, Visit
 from booking.domain.funds import Funds
 from booking.domain.statuses import Status
-from chassis.stored_rows import read_row
+from chassis.postgres.stored_rows import read_row
 from contracts.ids import BookingId
 from contracts.money import Money
 

@@ -8,10 +8,9 @@ from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Details
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Status
-from chassis import stored_rows
 from chassis.errors import require_written
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 
 _STATE = "booking_id, status, version, transitions, currency, total, captured, refunded, is_disputed"

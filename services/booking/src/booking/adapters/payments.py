@@ -7,10 +7,9 @@ from datetime import datetime
 import asyncpg
 
 from booking.domain.payments import Anomaly, Payment
-from chassis import stored_rows
 from chassis.errors import require_written
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 from contracts.money import Money
 

@@ -9,10 +9,9 @@ import asyncpg
 
 from booking.domain.booking import Transition
 from booking.domain.statuses import Status
-from chassis import stored_rows
 from chassis.errors import require_written
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 
 TABLE = "status_transition"

@@ -32,8 +32,8 @@ from chassis.http import Problem
 from chassis.openapi.problems import STORED_ROW, refuses
 from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, bad_cursor, decode_cursor, page
 from chassis.postgres import Database
-from chassis.read_pool import READ_REFUSALS
-from chassis.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
+from chassis.postgres.read_pool import READ_REFUSALS
+from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
 from contracts.ids import BookingId
 
 PATH = "/api/bookings"

@@ -9,7 +9,7 @@ from booking.domain.details import BookingRecord
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Status
 from chassis.postgres import Database
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId
 
 

@@ -9,9 +9,8 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis import stored_rows
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 
 _COLUMNS = """
     id, type, drift_class, severity, severity_rank, status, booking_id, title, explanation, occurrences,

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis import stored_rows
-from chassis.postgres import Connection
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres import Connection, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
 
 _COLUMNS = """
     id, status, trigger, slot, requested_by, requested_at, queued_at, started_at, finished_at,

@@ -9,10 +9,10 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from chassis.http import Problem
 from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, KeyPart, decode_cursor, page
+from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
 from chassis.postgres import Database
-from chassis.read_pool import READ_REFUSALS
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres.read_pool import READ_REFUSALS
+from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from reconciler.adapters.exception_list import ExceptionRow, Filter, Position
 from reconciler.api.parameters import Cursor, Limit, chosen, place
 from reconciler.api.shapes import ExceptionDetail, ExceptionPage, exception_detail, exception_items

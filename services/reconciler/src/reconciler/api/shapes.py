@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypedDict, cast
 
-from chassis.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
+from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
 from reconciler.adapters.exception_list import ExceptionRow, ExceptionStep
 from reconciler.adapters.run_list import RunView
 

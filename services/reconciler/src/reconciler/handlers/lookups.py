@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.postgres import Database
-from chassis.stored_rows import UnreadableRow
+from chassis.postgres.stored_rows import UnreadableRow
 from reconciler.adapters import exception_list, run_list
 from reconciler.adapters.exception_list import ExceptionRow, ExceptionStep, Filter, Position
 from reconciler.adapters.run_list import RunView

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from chassis.postgres import Connection, Database
+from chassis.postgres.database import Connection, Database
 from chassis.process.health import Check
 
 READS_MAX = 3

@@ -2,8 +2,8 @@
 
 import asyncpg
 
-from chassis.migrations import pending_migrations
-from chassis.postgres import Database
+from chassis.postgres.database import Database
+from chassis.postgres.migrations import pending_migrations
 from chassis.process.health import Check
 
 _POST = "_post_"

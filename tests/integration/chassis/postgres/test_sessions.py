@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import pytest
 
-from chassis import postgres_sessions
-from chassis.postgres import Database
-from chassis.postgres_sessions import ServerReadOnlyError, ends_session
+from chassis.postgres import Database, sessions
+from chassis.postgres.sessions import ServerReadOnlyError, ends_session
 from integration.chassis.ground import Ground
 
 _WRITE = (
@@ -69,7 +68,7 @@ async def test_error_of_the_data_keeps_the_session(database: Database) -> None:
 async def test_old_session_is_replaced(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     before = await server_process(database)
     async with database.connection():
-        monkeypatch.setattr(postgres_sessions, "SESSION_SECONDS_MAX", 0.0)
+        monkeypatch.setattr(sessions, "SESSION_SECONDS_MAX", 0.0)
     monkeypatch.undo()
     assert await server_process(database) != before
 

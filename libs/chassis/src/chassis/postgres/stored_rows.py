@@ -16,12 +16,13 @@ import msgspec
 
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
-from chassis.paging import KeyPart
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
 
 _log = get_logger(__name__)
 
 PROBLEM_CHARACTERS_MAX = 200
+
+KeyPart = str | int
 
 ValueT = TypeVar("ValueT")
 ItemT = TypeVar("ItemT")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from chassis.append_only_catalog import Shipped, problem_of, read_shipped
-from chassis.postgres import Connection, Database
+from chassis.postgres.append_only_catalog import Shipped, problem_of, read_shipped
+from chassis.postgres.database import Connection, Database
 from chassis.process.health import Check
 
 _FORBIDDEN = (

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from chassis.migrations import find_migrations
-from chassis.postgres import Connection
+from chassis.postgres.database import Connection
+from chassis.postgres.migrations import find_migrations
 
 _GUARD = "refuse_change"
 """Names of trigger functions that refuse begin so: `refuse_change_of_…` where one role may pass."""

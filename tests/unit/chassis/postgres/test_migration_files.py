@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chassis import clock
-from chassis.migrations import Migration, MigrationError, find_migrations, statements
+from chassis.postgres.migrations import Migration, MigrationError, find_migrations, statements
 
 Package = Callable[..., str]
 

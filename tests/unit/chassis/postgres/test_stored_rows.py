@@ -5,7 +5,7 @@ from typing import TypedDict
 import pytest
 
 from chassis.paging import decode_cursor, page
-from chassis.stored_rows import UnreadableRow, UnreadableRowError, show_row, show_rows
+from chassis.postgres.stored_rows import UnreadableRow, UnreadableRowError, show_row, show_rows
 
 
 class Item(TypedDict):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from chassis.observability.logs import get_logger
-from chassis.postgres import Connection, Session
-from chassis.postgres_sessions import open_session
+from chassis.postgres.database import Connection, Session
+from chassis.postgres.sessions import open_session
 
 _log = get_logger(__name__)
 

@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
-from chassis.append_only import AppendOnlyGuard, NotAppendOnlyError, assert_append_only
 from chassis.postgres import Database
+from chassis.postgres.append_only import AppendOnlyGuard, NotAppendOnlyError, assert_append_only
 from integration.chassis.ground import Ground
 
 _TABLE = """

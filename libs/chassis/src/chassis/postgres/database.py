@@ -9,7 +9,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis.observability.metrics import Metrics
-from chassis.postgres_sessions import (
+from chassis.postgres.sessions import (
     CONNECT_SECONDS_MAX,
     ServerReadOnlyError,
     WatchedSession,

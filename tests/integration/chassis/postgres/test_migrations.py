@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from chassis import clock
-from chassis.migrations import MigrationError, migrate, pending_migrations
+from chassis.postgres.migrations import MigrationError, migrate, pending_migrations
 from harness import eventually
 from integration.chassis.ground import Ground
 
