@@ -16,7 +16,7 @@ from bench.gateway_sides import GATEWAYS
 from bench.judging import Sample
 from bench.row import Size
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from contracts.topics import WEBHOOKS_STRIPE, topics_of
 from harness.deployment import Deployment, draw_secrets
 from harness.embedded import EmbeddedInfra

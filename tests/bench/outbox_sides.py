@@ -10,10 +10,10 @@ from typing import Any
 
 from bench.peers import skip_locked_poller
 from chassis import outbox
+from chassis.kafka.producer import OutgoingRecord
 from chassis.messages import pack_headers
 from chassis.outbox import OutgoingEvent, shard_of
 from chassis.postgres import Connection
-from chassis.producer import OutgoingRecord
 from harness import Stack
 from plumbline.processes import Process
 

@@ -12,7 +12,7 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from chassis.postgres.migrations import migrate
 from contracts.topics import TOPICS
 from harness.infra import Infra

@@ -8,7 +8,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.record import default_records
 
-from chassis.consuming import records as lenient
+from chassis.kafka import lenient_records as lenient
 from harness.waiting import eventually
 
 Headers = Sequence[tuple[str, bytes]]

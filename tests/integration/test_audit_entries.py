@@ -11,7 +11,7 @@ import pytest
 
 from chassis import clock
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from contracts.ids import digest_of
 from contracts.topics import TOPICS, webhook_topic
 from harness import Infra, Record, Stack, start_services

@@ -12,7 +12,7 @@ import pytest
 
 from chassis import clock
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from plumbline import deployment

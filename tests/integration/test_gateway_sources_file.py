@@ -14,7 +14,7 @@ import pytest
 
 from chassis import clock
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from harness import Infra, Stack, eventually, start_services
 from plumbline import deployment
 

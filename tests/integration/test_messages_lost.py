@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from chassis.clock import new_id
 from chassis.kafka import KafkaConnection
-from chassis.kafka_groups import GroupState, read_group
+from chassis.kafka.groups import GroupState, read_group
 from contracts.metadata import MessageMetadata
 from contracts.topics import WEBHOOKS_SMS
 from harness import Infra, Record, Stack, eventually, start_services

@@ -15,15 +15,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis import clock, inbox, outbox
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
-from chassis.faststream_part import Consumers
-from chassis.kafka import KafkaConnection, build_broker
-from chassis.kafka_admin import apply_topics
+from chassis.faststream_part import Consumers, build_broker
+from chassis.kafka import KafkaConnection
+from chassis.kafka.producer import Producer
+from chassis.kafka.topics import apply_topics
 from chassis.messages import Message
 from chassis.observability.metrics import Metrics
 from chassis.outbox import OutgoingEvent
 from chassis.postgres import Connection, Database
 from chassis.postgres.migrations import migrate
-from chassis.producer import Producer
 from chassis.relay import Relay
 from contracts.bookings import BookingIdentityConflict
 from contracts.metadata import MessageMetadata, read_metadata

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from chassis.clock import new_id
 from chassis.consuming.stalls import StallWatch
-from chassis.kafka_groups import read_group
+from chassis.kafka.groups import read_group
 from harness import Record, eventually
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
 

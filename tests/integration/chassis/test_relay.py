@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from chassis import outbox
-from chassis.broker_errors import BrokerUnavailableError
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.outbox import SHARDS
 from chassis.postgres import Session
-from chassis.producer import OutgoingRecord, Producer
 from chassis.relay.outlet import Outlet
 from chassis.relay.shards import LOCK_NAMESPACE
 from harness import Infra, Record, down, eventually

@@ -7,9 +7,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from chassis import outbox
+from chassis.kafka.producer import Producer
 from chassis.outbox import SHARDS, shard_of
 from chassis.postgres import Session
-from chassis.producer import Producer
 from chassis.relay import outlet as outlet_module
 from chassis.relay.outlet import START_OVER_WITH_HOLDS_SECONDS, Outlet
 from harness import TestTopic, eventually

@@ -9,7 +9,7 @@ from chassis.outbox import SHARDS
 from chassis.relay.outlet import _UNSENT, PLAN_SETTINGS, SHARD_BYTES_MAX, SHARD_ROWS_MAX, Outlet
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
-from integration.chassis.memory_log import MemoryLog
+from integration.chassis.kafka.memory_log import MemoryLog
 
 WRITERS, EVENTS = 8, 120
 PAGES_TOUCHED_MAX = 150

@@ -13,7 +13,7 @@ import pytest
 
 from chassis import clock
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from chassis.postgres.append_only_catalog import read_shipped
 from contracts import topics
 from harness import Infra, Stack, eventually, start_services

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from contracts.topics import TOPICS
 from harness import eventually
 from harness.ports import free_port

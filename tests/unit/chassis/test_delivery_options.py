@@ -13,10 +13,10 @@ from faststream.middlewares import AckPolicy
 
 from chassis.consuming import Consumer, shell, subscription
 from chassis.consuming.reading import Reading
-from chassis.consuming.records import LenientRecords
 from chassis.dead_letters import DeadLetters
-from chassis.faststream_part import Consumers
-from chassis.kafka import KafkaConnection, build_broker
+from chassis.faststream_part import Consumers, build_broker
+from chassis.kafka import KafkaConnection
+from chassis.kafka.lenient_records import LenientRecords
 from chassis.messages import Message
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.broker_errors import BrokerUnavailableError
 from chassis.errors import (
     FailureKind,
     LostWriteError,
@@ -18,6 +17,7 @@ from chassis.errors import (
     classify,
     data_constraints,
 )
+from chassis.kafka.errors import BrokerUnavailableError
 from chassis.messages import KeysInUseError, waiting_for_locks
 from chassis.observability.redaction import loggable
 from chassis.postgres import DatabaseNotReadyError, is_transient

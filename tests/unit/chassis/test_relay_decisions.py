@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError
+from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
+from chassis.kafka.producer import OutgoingRecord
 from chassis.messages import pack_headers
 from chassis.outbox import SHARDS
-from chassis.producer import OutgoingRecord
 from chassis.relay import outlet
 from chassis.relay.floors import PREPARED, Floors
 from chassis.relay.holds import HELD_LINES_MAX, Holds, judge

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import plumbline.__main__ as command_line
 from chassis.kafka import KafkaConnection
-from chassis.kafka_groups import GroupState
+from chassis.kafka.groups import GroupState
 from contracts.topics import TOPICS, webhook_topic
 from harness.ports import free_port
 from plumbline import databases

@@ -20,9 +20,9 @@ from structlog.testing import capture_logs
 from chassis import clock
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
+from chassis.kafka.producer import Producer
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
-from chassis.producer import Producer
 from contracts.reasons import RefusalReason
 from harness import eventually
 from unit.webhook_gateway.signed_deliveries import BODY, OTHER_SECRET, SECRET, accepting, signed_headers

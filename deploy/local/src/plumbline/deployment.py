@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics as create_topics
+from chassis.kafka.topics import apply_topics as create_topics
 from chassis.process.environment import SettingsError, load_settings
 from chassis.process.published_secrets import find_published
 from chassis.process.terminal import in_one_line

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Protocol
 
 from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
+from chassis.kafka.topics import apply_topics
 from plumbline import (
     credentials,
     databases,

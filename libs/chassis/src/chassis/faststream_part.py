@@ -1,11 +1,20 @@
 """The FastStream broker as a part of a service."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from faststream.kafka import KafkaBroker
+from faststream.middlewares import AckPolicy
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from chassis.consuming import Consumer
+from chassis.kafka.connection import (
+    METADATA_AGE_MILLISECONDS_MAX,
+    REQUEST_MILLISECONDS_MAX,
+    STOP_SECONDS_MAX,
+    KafkaConnection,
+)
 from chassis.process.health import Check
 
 LEAVE_SECONDS_MAX = 5.0
@@ -50,3 +59,38 @@ class Consumers:
         checks = [await consumer.check() for consumer in self._consumers]
         bad = next((check for check in checks if not check.ok), None)
         return bad or Check(ok=True, detail="; ".join(check.detail for check in checks if check.detail))
+
+
+def build_broker(connection: KafkaConnection, *, client_id: str) -> KafkaBroker:
+    """The FastStream broker that a service's consumers hang on. It consumes only: `Producer` sends.
+
+    FastStream's own defaults are at-most-once; `chassis.consuming.Consumer.subscribe` states each
+    delivery option again, because a router's subscriber does not inherit the broker's.
+    """
+    options = dict(connection.options)
+    return KafkaBroker(
+        connection.bootstrap.split(","),
+        client_id=client_id,
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        ack_policy=AckPolicy.MANUAL,
+        apply_types=False,
+        request_timeout_ms=REQUEST_MILLISECONDS_MAX * 3,
+        metadata_max_age_ms=METADATA_AGE_MILLISECONDS_MAX,
+        graceful_timeout=STOP_SECONDS_MAX,
+        logger=None,
+        security=_security(options),
+    )
+
+
+def _security(options: Mapping[str, Any]) -> Any:
+    use_ssl = "ssl_context" in options
+    if "sasl_mechanism" not in options:
+        return BaseSecurity(ssl_context=options["ssl_context"], use_ssl=True) if use_ssl else None
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return kinds[options["sasl_mechanism"]](
+        username=options["sasl_plain_username"],
+        password=options["sasl_plain_password"],
+        ssl_context=options.get("ssl_context"),
+        use_ssl=use_ssl,
+    )

@@ -16,10 +16,10 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
 from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
-from chassis.broker_errors import BrokerUnavailableError
 from chassis.hang_ups import EndingWithClient
 from chassis.internal_port import PublicPort
 from chassis.invalid_requests import invalid_fields
+from chassis.kafka.errors import BrokerUnavailableError
 from chassis.mounts import Mounts
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import CONTENT_TYPE, Metrics

@@ -178,7 +178,7 @@ one: a duplicate, or an event that changes nothing here, is no proof that others
 
 
 def _is_utf8(name: str) -> bool:
-    """Bytes that are not UTF-8 come as lone surrogates (`chassis.consuming.records`)."""
+    """Bytes that are not UTF-8 come as lone surrogates (`chassis.kafka.lenient_records`)."""
     return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 

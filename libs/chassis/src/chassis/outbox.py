@@ -9,10 +9,10 @@ from zlib import crc32
 
 from chassis import clock
 from chassis.errors import require_written
+from chassis.kafka.producer import OutgoingRecord
 from chassis.messages import pack_headers
 from chassis.observability import trace_context
 from chassis.postgres.database import Connection
-from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import MessageMetadata
 from contracts.wire import WireModel

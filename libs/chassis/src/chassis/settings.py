@@ -4,25 +4,16 @@ A field's name in capitals is its variable. Every field can also be given as `<N
 content is the value (for secrets mounted as files). A missing or wrong variable is one clear line.
 """
 
-import ssl
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chassis.auth.settings import AuthSettings
-from chassis.process.addresses import Bootstrap
+from chassis.kafka.settings import KafkaSettings
 from chassis.process.environment import FileSource
 from chassis.process.hosts import LOOPBACK_ONLY, AllowedHosts, parse_hosts
 from chassis.process.published_secrets import find_published
-
-
-def _holds_certificates(path: str) -> str:
-    try:
-        ssl.create_default_context(cafile=path)
-    except OSError as error:
-        raise ValueError(f"no file of PEM certificates that can be read ({type(error).__name__})") from None
-    return path
 
 
 def _hosts(value: object) -> object:
@@ -36,20 +27,13 @@ def _secret_text(value: object) -> str | None:
     return value if isinstance(value, str) and "://" in value else None
 
 
-class ServiceSettings(AuthSettings, BaseSettings):
+class ServiceSettings(AuthSettings, KafkaSettings, BaseSettings):
     """What every service reads. A service's own settings inherit from this."""
 
     model_config = SettingsConfigDict(
         case_sensitive=False, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    kafka_bootstrap: Bootstrap
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: SecretStr | None = None
-    kafka_ssl_cafile: Annotated[str, AfterValidator(_holds_certificates)] | None = None
-    topic_prefix: str = ""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_messages: Literal["all", "failed"] = Field(
@@ -64,17 +48,6 @@ class ServiceSettings(AuthSettings, BaseSettings):
     )
     start_seconds_max: int = Field(120, ge=1, le=3600, description="give up when not started by then")
     stop_seconds_max: int = Field(15, ge=1, le=300, description="a graceful stop takes no longer")
-
-    @model_validator(mode="after")
-    def _login_is_complete(self) -> Self:
-        if self.kafka_security_protocol.startswith("SASL"):
-            for variable in ("kafka_sasl_username", "kafka_sasl_password"):
-                if getattr(self, variable) is None:
-                    raise ValueError(
-                        f"{variable.upper()} is not set although"
-                        f" KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}: no broker would let us in"
-                    )
-        return self
 
     @model_validator(mode="after")
     def _production_has_secrets_of_its_own(self) -> Self:

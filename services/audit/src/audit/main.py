@@ -6,9 +6,10 @@ from audit.handlers.reading import Databases
 from audit.jobs import GapWatch
 from audit.settings import SERVICE, AuditSettings
 from chassis.auth.setup import build_auth
-from chassis.faststream_part import Consumers
+from chassis.faststream_part import Consumers, build_broker
 from chassis.http import build_app
-from chassis.kafka import KafkaConnection, build_broker
+from chassis.kafka import KafkaConnection
+from chassis.kafka.topics_check import TopicsGuard
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from chassis.postgres.append_only import AppendOnlyGuard
@@ -18,7 +19,6 @@ from chassis.process.component import Part
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.service import Service
-from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
 
 APPEND_ONLY_TABLES = ("event_log", "event_payload", "event_rendering", "status_history")

@@ -6,10 +6,12 @@ from chassis.auth.setup import build_auth
 from chassis.dead_letters.meter import DeadLetterMeter
 from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
-from chassis.faststream_part import Consumers
+from chassis.faststream_part import Consumers, build_broker
 from chassis.http import build_app
 from chassis.inbox_retention import InboxRetention
-from chassis.kafka import KafkaConnection, build_broker
+from chassis.kafka import KafkaConnection
+from chassis.kafka.producer import Producer
+from chassis.kafka.topics_check import TopicsGuard
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from chassis.postgres.append_only import AppendOnlyGuard
@@ -18,10 +20,8 @@ from chassis.postgres.read_pool import ReadPool
 from chassis.process.component import Part
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
-from chassis.producer import Producer
 from chassis.relay import Relay
 from chassis.service import Service
-from chassis.topics_guard import TopicsGuard
 from contracts.topics import topics_of
 from reconciler.api import ACCESS, ROUTES
 from reconciler.consumers import build_consumer

@@ -8,13 +8,13 @@ from litestar import Litestar
 from chassis import clock
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
+from chassis.kafka.producer import Producer
+from chassis.kafka.topics_check import TopicsGuard
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check, CheckFunction, Health
 from chassis.process.lifecycle import Lifecycle
-from chassis.producer import Producer
 from chassis.service import Service
-from chassis.topics_guard import TopicsGuard
 from contracts.topics import WEBHOOKS_REJECTED, TopicCard, webhook_topic
 from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint

@@ -7,9 +7,10 @@ import time
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
+from chassis.kafka import producer_spans
 from chassis.messages import Message
 from chassis.observability import spans
-from chassis.telemetry import messages, publishing
+from chassis.telemetry import messages
 from contracts.metadata import MessageMetadata, read_metadata
 from unit.chassis.observability.spans_kept import kept, parent_of, traceparent
 
@@ -25,7 +26,7 @@ def message(offset: int = 0, cause: str | None = CAUSE) -> Message:
 
 def test_record_published_carries_the_span_between_cause_and_consumer() -> None:
     with kept() as exporter:
-        under_way = publishing.begin(["t.v1"], [HEADERS])
+        under_way = producer_spans.begin(["t.v1"], [HEADERS])
         under_way.end([False])
     (span,) = exporter.get_finished_spans()
     assert (span.name, span.kind) == ("send t.v1", SpanKind.PRODUCER)
@@ -37,14 +38,14 @@ def test_record_published_carries_the_span_between_cause_and_consumer() -> None:
 
 def test_record_without_a_sound_trace_begins_one() -> None:
     with kept() as exporter:
-        publishing.begin(["t.v1"], [(("traceparent", b"\xff"),)]).end([False])
+        producer_spans.begin(["t.v1"], [(("traceparent", b"\xff"),)]).end([False])
     (span,) = exporter.get_finished_spans()
     assert span.parent is None
 
 
 def test_record_without_an_ack_is_a_failed_span() -> None:
     with kept() as exporter:
-        publishing.begin(["a", "b"], [HEADERS, HEADERS]).end([False, True])
+        producer_spans.begin(["a", "b"], [HEADERS, HEADERS]).end([False, True])
     good, bad = exporter.get_finished_spans()
     assert (good.status.status_code, bad.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
     assert (bad.attributes or {})["error.type"] == "not_acknowledged"

@@ -4,8 +4,8 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.kafka_groups import GroupState, read_group
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.groups import GroupState, read_group
 from contracts.topics import TopicCard
 from plumbline import databases, deployment
 from plumbline.doctor.finding import Finding

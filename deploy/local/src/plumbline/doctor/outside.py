@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.kafka_admin import compare_topics
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.topics import compare_topics
 from chassis.process.health import Check
 from plumbline import deployment
 from plumbline.doctor.finding import Finding

@@ -14,7 +14,6 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from chassis.consuming import records as kafka_records
 from chassis.consuming import subscription
 from chassis.consuming.core import Core
 from chassis.consuming.limits import IN_USE_TOLD_SECONDS, LOCK_MILLISECONDS_MAX, Limits
@@ -25,6 +24,7 @@ from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.consuming.waits import describe_waits
 from chassis.dead_letters.placement import Placement
 from chassis.errors import FailureKind, busy_with, classify
+from chassis.kafka import lenient_records as kafka_records
 from chassis.messages import Apply as Effect
 from chassis.messages import KeysInUseError, Message, class_of, describe
 from chassis.observability.logs import get_logger

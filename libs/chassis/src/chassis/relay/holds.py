@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError
-from chassis.producer import OutgoingRecord
+from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
+from chassis.kafka.producer import OutgoingRecord
 
 Line = tuple[str, bytes]
 """Topic and key: what Kafka keeps in order."""

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import asyncpg
 
-from chassis.broker_errors import BrokerUnavailableError
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.producer import OutgoingRecord
 from chassis.messages import unpack_headers
 from chassis.postgres.database import Session
-from chassis.producer import OutgoingRecord
 from chassis.relay.floors import Floors
 from chassis.relay.holds import Holds, Verdict, judge
 
@@ -70,7 +70,7 @@ for as long as the session lasts, and planner's statistics do not count deleted 
 
 
 class Publisher(Protocol):
-    """What an outlet asks of `chassis.producer.Producer`."""
+    """What an outlet asks of `chassis.kafka.producer.Producer`."""
 
     async def led(self, topics: Collection[str]) -> set[str]:
         """Those of these topics that can be written to now; raises if no broker answers."""

@@ -3,12 +3,12 @@
 import asyncio
 import time
 
+from chassis.kafka.producer import Producer
 from chassis.observability.metrics import Metrics
 from chassis.outbox import SHARDS
 from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from chassis.producer import Producer
 from chassis.relay.meter import OutboxMeter
 from chassis.relay.outlet import PLAN_SETTINGS, SHARD_ROWS_MAX, Outlet
 from chassis.relay.shards import Shards

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.producer import Producer
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.producer import Producer
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain import policy
 from webhook_gateway.domain.document import find_challenge, read_document

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from chassis import clock
+from chassis.kafka.producer import OutgoingRecord
 from chassis.observability import trace_context
-from chassis.producer import OutgoingRecord
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import VERIFICATION_HEADER, MessageMetadata
 from contracts.topics import webhook_topic

@@ -12,10 +12,10 @@ from functools import cache
 from itertools import islice
 
 from chassis import clock
+from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.observability.logs import get_logger
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from chassis.producer import OutgoingRecord, Producer
 from webhook_gateway.domain.policy import Refusal
 from webhook_gateway.domain.refusal_budget import RefusalBudget, Suppressed
 from webhook_gateway.handlers.observations import Observations

@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chassis import clock
-from chassis.broker_errors import BrokerUnavailableError
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.topics_check import TopicsMissingError
 from chassis.observability.logs import get_logger
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.environment import SettingsError
 from chassis.process.health import Check
-from chassis.topics_guard import TopicsMissingError
 from webhook_gateway.domain.reload import Watched
 from webhook_gateway.domain.source import Source
 from webhook_gateway.handlers.observations import Observations

@@ -10,19 +10,19 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError, not_taken
-from chassis.kafka import (
+from chassis.kafka import producer_spans
+from chassis.kafka.connection import (
     METADATA_AGE_MILLISECONDS_MAX,
     REQUEST_MILLISECONDS_MAX,
     STOP_SECONDS_MAX,
     KafkaConnection,
 )
+from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, not_taken
+from chassis.kafka.partitioner import partition_for
 from chassis.observability import spans
 from chassis.observability.metrics import Metrics
-from chassis.partitioner import partition_for
 from chassis.process.health import Check
 from chassis.process.timeouts import Timeouts
-from chassis.telemetry import publishing
 from contracts.metadata import Headers
 
 BATCH_BYTES_MAX = 1024 * 1024
@@ -271,8 +271,8 @@ class Producer:
         return self._producer
 
 
-def _begin_spans(records: Sequence[OutgoingRecord]) -> publishing.Publishing:
-    return publishing.begin([record.topic for record in records], [record.headers for record in records])
+def _begin_spans(records: Sequence[OutgoingRecord]) -> producer_spans.Publishing:
+    return producer_spans.begin([record.topic for record in records], [record.headers for record in records])
 
 
 def _ack(future: asyncio.Future[Any]) -> BrokerUnavailableError | None:

@@ -2,7 +2,7 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.kafka_groups import read_group
+from chassis.kafka.groups import read_group
 from integration.chassis.ground import TOPIC, Ground, record
 
 GROUP = "sample"

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from chassis.broker_errors import BrokerUnavailableError, RecordRefusedError
-from chassis.producer import REQUEST_BYTES_MAX, OutgoingRecord
+from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
+from chassis.kafka.producer import REQUEST_BYTES_MAX, OutgoingRecord
 
 
 class MemoryLog:
-    """Takes records as `chassis.producer.Producer` does. What is in `missing` or `silent` fails."""
+    """Takes records as `chassis.kafka.producer.Producer` does. What is in `missing` or `silent` fails."""
 
     def __init__(self) -> None:
         self.records: list[OutgoingRecord] = []

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from chassis.broker_errors import RecordRefusedError
-from chassis.producer import OutgoingRecord, Producer
+from chassis.kafka.errors import RecordRefusedError
+from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.relay.outlet import Publisher
 from integration.chassis.ground import TOPIC, Ground
-from integration.chassis.memory_log import MemoryLog
+from integration.chassis.kafka.memory_log import MemoryLog
 
 ACK_SECONDS_MAX = 20.0
 

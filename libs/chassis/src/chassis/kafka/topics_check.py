@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import count_partitions
+from chassis.kafka.connection import KafkaConnection
+from chassis.kafka.topics import count_partitions
 from chassis.observability.logs import get_logger
 from chassis.process.health import Check
 from contracts.topics import TopicCard

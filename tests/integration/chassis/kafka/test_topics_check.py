@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis import topics_guard
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import apply_topics
-from chassis.topics_guard import TopicsGuard, TopicsMissingError
+from chassis.kafka import KafkaConnection, topics_check
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.topics import apply_topics
+from chassis.kafka.topics_check import TopicsGuard, TopicsMissingError
 from harness import eventually
 from integration.chassis.ground import TOPICS, Ground
 
@@ -63,7 +62,7 @@ async def test_topic_that_goes_while_the_service_runs_is_noticed(
     await guard.start()
     await delete(ground, name)
     assert (await guard.check()).ok  # looked at a moment ago
-    monkeypatch.setattr(topics_guard, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(topics_check, "LOOK_AGAIN_SECONDS", 0.0)
 
     async def is_missed() -> bool:
         try:

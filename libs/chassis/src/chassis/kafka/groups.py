@@ -7,9 +7,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import GroupIdNotFound, KafkaError, NoError, for_code
 
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.kafka import KafkaConnection
-from chassis.kafka_admin import connect_admin
+from chassis.kafka.connection import KafkaConnection
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.topics import connect_admin
 
 Partition = tuple[str, int]
 """Topic, with the deployment's prefix, and number."""

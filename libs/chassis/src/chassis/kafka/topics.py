@@ -8,8 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
+from chassis.kafka.errors import BrokerUnavailableError
 from contracts.topics import TopicCard
 
 ADMIN_MILLISECONDS_MAX = 15_000

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from chassis.broker_errors import BrokerUnavailableError
-from chassis.kafka import STOP_SECONDS_MAX, KafkaConnection
-from chassis.kafka_admin import TopicFinding, apply_topics, compare_topics
-from chassis.producer import OutgoingRecord, Producer
+from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import STOP_SECONDS_MAX
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.producer import OutgoingRecord, Producer
+from chassis.kafka.topics import TopicFinding, apply_topics, compare_topics
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS
 from harness import Infra, down, eventually
 from harness.ports import free_port

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaError
 
-from chassis import kafka_groups
-from chassis.kafka_groups import GroupState, Partition
+from chassis.kafka import groups
+from chassis.kafka.groups import GroupState, Partition
 
 ONE, TWO = ("t", 0), ("t", 1)
 
 
 def lag(committed: dict[Partition, int], begins: dict[Partition, int], ends: dict[Partition, int]) -> int:
-    return GroupState(1, kafka_groups._next_read(committed, begins, ends), ends).lag
+    return GroupState(1, groups._next_read(committed, begins, ends), ends).lag
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def described(code: int, *members: str) -> list[SimpleNamespace]:
 
 
 def test_members_are_counted_and_a_group_that_is_not_there_has_none() -> None:
-    assert kafka_groups._count_members(described(0, "a", "b")) == 2
-    assert kafka_groups._count_members(described(69)) == 0
+    assert groups._count_members(described(0, "a", "b")) == 2
+    assert groups._count_members(described(69)) == 0
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_members_are_counted_and_a_group_that_is_not_there_has_none() -> None:
 )
 def test_group_that_cannot_be_described_is_not_a_group_without_members(code: int, name: str) -> None:
     with pytest.raises(KafkaError) as refused:
-        kafka_groups._count_members(described(code))
+        groups._count_members(described(code))
     assert name in type(refused.value).__name__
