@@ -15,7 +15,7 @@ from chassis.auth.jwks import (
     KeysUnavailableError,
 )
 from harness import eventually
-from unit.chassis.auth_ground import (
+from unit.chassis.auth.auth_ground import (
     FIRST_KEY,
     NEXT_KEY,
     Door,

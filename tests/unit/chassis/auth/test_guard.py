@@ -9,7 +9,16 @@ from structlog.testing import capture_logs
 
 from chassis.auth.identity import RefusalReason
 from chassis.auth.settings import AuthSettings
-from unit.chassis.auth_ground import AUDIENCE, ISSUER, SECRET, Door, bearer, calling, jwt_settings, token
+from unit.chassis.auth.auth_ground import (
+    AUDIENCE,
+    ISSUER,
+    SECRET,
+    Door,
+    bearer,
+    calling,
+    jwt_settings,
+    token,
+)
 
 
 @pytest.fixture

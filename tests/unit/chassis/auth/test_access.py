@@ -10,7 +10,7 @@ from litestar.routes import HTTPRoute
 
 from chassis.auth.access import READERS, Access, is_public
 from chassis.auth.identity import Role
-from unit.chassis.auth_ground import AUDIENCE, ISSUER, SECRET, bearer, calling, token
+from unit.chassis.auth.auth_ground import AUDIENCE, ISSUER, SECRET, bearer, calling, token
 from unit.chassis.test_delivery_options import ENVIRONMENT
 
 GUARDED = ("audit", "booking", "reconciler")
