@@ -75,11 +75,11 @@ check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no
 	@$(BIN)/squawk libs/chassis/src/chassis/migrations/*.sql services/*/src/*/migrations/*.sql
 	@$(BIN)/python -m contracts.schemas --check
 	@$(BIN)/python -m contracts.asyncapi --check
-	@$(BIN)/python -m chassis.openapi --check $(SERVICES)
+	@$(BIN)/python -m chassis.http.openapi --check $(SERVICES)
 	@$(PYTEST) -q tests/test_tidy.py tests/contract
 
 openapi: $(STAMP) ## write contracts/openapi/*.json anew; refuses what would break a client
-	@$(BIN)/python -m chassis.openapi $(SERVICES)
+	@$(BIN)/python -m chassis.http.openapi $(SERVICES)
 
 format: $(STAMP) ## rewrite the code in the house format
 	@$(BIN)/ruff format .

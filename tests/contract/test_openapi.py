@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from chassis.openapi import documents
-from chassis.openapi.breaking import breaking_changes
-from chassis.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
+from chassis.http.openapi import documents
+from chassis.http.openapi.breaking import breaking_changes
+from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
 from harness.composed import SERVICES
 
 Document = dict[str, Any]

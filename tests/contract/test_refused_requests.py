@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.openapi import documents
+from chassis.http.openapi import documents
 from harness.composed import SERVICES
 
 ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"

@@ -11,7 +11,7 @@ from itertools import count
 import httpx
 
 from chassis import clock
-from chassis.problems import PROBLEM_JSON
+from chassis.http.problems import PROBLEM_JSON
 from faults.bodies import NOBODY, Made, booking_request, delivery_body
 from faults.history import History, Line, Outcome
 from faults.plan import API, CHANGES, Op, Operation

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from chassis.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
+from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
 
 ANSWER_SECONDS_MAX = 10.0
 _PIECE_BYTES_MAX = 65_536

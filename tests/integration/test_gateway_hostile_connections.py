@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from chassis import clock
-from chassis.http_protocol import HEAD_SECONDS_MAX
+from chassis.http.server.protocol import HEAD_SECONDS_MAX
 from harness import Infra, Running, Stack, eventually, start_services
 from integration.raw_http import Answer, Conversation, assert_typed, conversation
 from plumbline import signing

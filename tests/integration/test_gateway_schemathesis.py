@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.openapi import documents
+from chassis.http.openapi import documents
 from harness import Infra, start_services
 from harness.processes import run
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from chassis.openapi import documents
+from chassis.http.openapi import documents
 from harness import Stack
 from harness.composed import SERVICES
 

@@ -8,8 +8,8 @@ from types import FrameType
 import uvicorn
 from litestar import Litestar
 
-from chassis.http_protocol import BoundedHttpProtocol, ReadEndingProtocol
-from chassis.internal_port import listen
+from chassis.http.internal_port import listen
+from chassis.http.server.protocol import BoundedHttpProtocol, ReadEndingProtocol
 from chassis.observability.logs import get_logger
 from chassis.process import tuning
 from chassis.process.lifecycle import Lifecycle
@@ -27,7 +27,7 @@ class Service:
         app: from `chassis.http.build_app`, given the lifecycle's `lifespan`.
         lifecycle: of its parts.
         host, port: where to listen.
-        internal: host and port of a second socket; see `chassis.internal_port`.
+        internal: host and port of a second socket; see `chassis.http.internal_port`.
         answers_half_closed: a read goes on when its client closes its own direction. Otherwise it ends.
     """
 

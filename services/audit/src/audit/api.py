@@ -27,11 +27,11 @@ from audit.handlers.items import (
 from audit.handlers.reading import Databases, booking_history, export_entries, find_entry, list_entries
 from chassis.auth.access import READERS, Access
 from chassis.http import Problem
-from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.http.openapi.problems import STORED_ROW, refuses
+from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.http.request_checks import InvalidRequestError
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
-from chassis.request_checks import InvalidRequestError
 from contracts.metadata import format_time
 
 NDJSON = "application/x-ndjson"

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.dead_letters.commands import add_dead_letters
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.postgres.stored_rows import UnreadableItem
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 import pytest
 
-from chassis.paging import decode_cursor, page
+from chassis.http.paging import decode_cursor, page
 from chassis.postgres.stored_rows import UnreadableRow, UnreadableRowError, show_row, show_rows
 
 

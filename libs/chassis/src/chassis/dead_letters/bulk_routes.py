@@ -12,10 +12,10 @@ from chassis.dead_letters.discarding import discard_matching
 from chassis.dead_letters.reading import Filter, WaitingLine
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Failure, Replayer
-from chassis.http import Problem
-from chassis.openapi.problems import refuses
+from chassis.http.app import Problem
+from chassis.http.openapi.problems import refuses
+from chassis.http.request_bodies import RequestBody
 from chassis.postgres.text import storable
-from chassis.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
 from contracts.wire import UtcDatetime
 

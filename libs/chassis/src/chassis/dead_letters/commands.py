@@ -10,8 +10,8 @@ from chassis.dead_letters.desk import Desk, Progress, print_detail, print_list
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome
 from chassis.dead_letters.selection import parse_filter, parse_selection
+from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messages import Apply
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres.database import Database
 from chassis.postgres.text import storable
 from chassis.process.command_line import EXIT_NO, CommandError

@@ -17,14 +17,14 @@ from chassis.dead_letters.lines import Line
 from chassis.dead_letters.reading import DeadLetter, Filter, Status
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Replayer
-from chassis.http import Problem
+from chassis.http.app import Problem
+from chassis.http.openapi.problems import STORED_ROW, refuses
+from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.http.request_bodies import RequestBody
 from chassis.messages import Apply
-from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from chassis.postgres.text import storable
-from chassis.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
 
 PATH = "/api/dead-letters"

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict,
 
 from booking.domain.details import Client, Details, Pet, Visit
 from booking.domain.text import storable
-from chassis.request_bodies import RequestBody
+from chassis.http.request_bodies import RequestBody
 from contracts.times import read_time
 
 NAME_CHARACTERS_MAX = 200

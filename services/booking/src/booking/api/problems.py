@@ -10,7 +10,7 @@ from booking.domain.statuses import Status
 from booking.handlers.changes import StaleVersionError
 from booking.handlers.creation import KeyReusedError
 from chassis.http import Problem
-from chassis.problems import PROBLEM_JSON, problem_body
+from chassis.http.problems import PROBLEM_JSON, problem_body
 from pricing import InvalidPriceRequestError, UnknownServiceError
 
 AnyRequest = Request[Any, Any, Any]

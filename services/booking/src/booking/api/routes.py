@@ -29,8 +29,14 @@ from booking.handlers import reading
 from booking.handlers.changes import StatusChange, change_booking_status
 from booking.handlers.creation import Request, create_booking
 from chassis.http import Problem
-from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, bad_cursor, decode_cursor, page
+from chassis.http.openapi.problems import STORED_ROW, refuses
+from chassis.http.paging import (
+    PAGE_ROWS_DEFAULT,
+    PAGE_ROWS_MAX,
+    bad_cursor,
+    decode_cursor,
+    page,
+)
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows

@@ -8,8 +8,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from chassis.http import Problem
-from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.http.openapi.problems import STORED_ROW, refuses
+from chassis.http.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow

@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar.params import QueryParameter
 
 from chassis.http import Problem
-from chassis.paging import PAGE_ROWS_MAX, bad_cursor
+from chassis.http.paging import PAGE_ROWS_MAX, bad_cursor
 from contracts.times import parse_time
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]

@@ -8,12 +8,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from chassis.http import Problem
-from chassis.openapi.problems import STORED_ROW, refuses
-from chassis.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.http.openapi.problems import STORED_ROW, refuses
+from chassis.http.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.http.request_bodies import RequestBody
+from chassis.http.request_checks import InvalidRequestError
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow, show_row
-from chassis.request_bodies import RequestBody
-from chassis.request_checks import InvalidRequestError
 from reconciler.adapters.run_list import RunView
 from reconciler.api.parameters import Cursor, Limit, place
 from reconciler.api.shapes import RunItem, RunPage, run_item, run_items

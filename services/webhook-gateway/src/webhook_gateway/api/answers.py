@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 from litestar.types import Message, Send
 
-from chassis.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.http.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.policy import Refusal
 from webhook_gateway.domain.source import AnswerKind

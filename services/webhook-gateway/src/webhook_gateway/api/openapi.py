@@ -12,7 +12,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from chassis.openapi.problems import problem_response
+from chassis.http.openapi.problems import problem_response
 from contracts.reasons import RefusalReason
 from webhook_gateway.api.answers import kind_of
 from webhook_gateway.api.webhooks import MOUNTS

@@ -12,10 +12,10 @@ from litestar.types import Receive, Scope, Send
 from opentelemetry.trace import SpanKind
 
 from chassis.http import build_app
+from chassis.http.request_log import METHODS, OTHER_METHOD, UNMATCHED
 from chassis.observability import trace_context
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
-from chassis.telemetry.requests import METHODS, OTHER_METHOD, UNMATCHED
 from unit.chassis.observability.spans_kept import kept, parent_of
 
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

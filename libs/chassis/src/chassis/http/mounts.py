@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from chassis.http.problems import FAILED, send_problem
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
-from chassis.problems import FAILED, send_problem
 
 _log = get_logger(__name__)
 

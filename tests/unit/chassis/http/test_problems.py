@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from chassis.auth.identity import SYSTEM_ACTOR
 from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import build_auth
-from chassis.http import REQUEST_BYTES_MAX, Problem, build_app
+from chassis.http import Problem, build_app
+from chassis.http.app import REQUEST_BYTES_MAX
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.observability.metrics import Metrics
 from chassis.postgres import DatabaseNotReadyError

@@ -11,11 +11,11 @@ from litestar.params import JSONBody
 from pydantic import BaseModel
 
 from chassis.http import build_app
+from chassis.http.request_rules import RequestRules
+from chassis.http.web_requests import is_json_if_any, refusal_of
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
 from chassis.process.hosts import LOOPBACK_ONLY, parse_hosts
-from chassis.request_rules import RequestRules
-from chassis.web_requests import is_json_if_any, refusal_of
 
 JSON = {"content-type": "application/json", "content-length": "2"}
 OURS = parse_hosts("booking.example.com, Other.Example.com")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self
 from litestar import Request
 from pydantic import BaseModel, ConfigDict
 
-from chassis.request_checks import InvalidRequestError, known_names, types_in
+from chassis.http.request_checks import InvalidRequestError, known_names, types_in
 
 
 class RequestBody(BaseModel):

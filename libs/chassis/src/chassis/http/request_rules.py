@@ -7,9 +7,9 @@ from typing import Any
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.problems import send_problem
+from chassis.http.problems import send_problem
+from chassis.http.web_requests import refusal_of
 from chassis.process.hosts import AllowedHosts
-from chassis.web_requests import refusal_of
 
 BODY_SECONDS_MAX = 20.0
 """A body of a route has arrived by then; webhooks have a limit of their own (GATEWAY_BODY_SECONDS_MAX)."""

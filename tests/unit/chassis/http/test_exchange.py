@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from chassis import http_flow, http_protocol
-from chassis.http_protocol import HEAD_BYTES_MAX, REQUESTS_WAITING_MAX, BoundedHttpProtocol
+from chassis.http.server import flow, protocol
+from chassis.http.server.protocol import HEAD_BYTES_MAX, REQUESTS_WAITING_MAX, BoundedHttpProtocol
 from harness import eventually
 
 KEEP_ALIVE_SECONDS = 0.2
@@ -251,7 +251,7 @@ async def test_long_body_in_many_pieces_is_something(ground: Ground) -> None:
 async def test_client_that_does_not_read_its_answer_is_let_go(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_flow, "UNREAD_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(flow, "UNREAD_SECONDS_MAX", 0.1)
     ground.headers, ground.pieces = [], (b"p" * 32 * 1024 * 1024,)
     async with connected(ground) as (_, writer):
         writer.write(GET)
@@ -264,7 +264,7 @@ async def test_client_that_reads_slowly_gets_all_of_it(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look finds less to be read than the one before, though never little."""
-    monkeypatch.setattr(http_flow, "UNREAD_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(flow, "UNREAD_SECONDS_MAX", 0.3)
     ground.headers, ground.pieces = [], (b"p" * 24 * 1024 * 1024,)
     async with connected(ground) as (reader, writer):
         writer.write(GET)
@@ -356,7 +356,7 @@ async def test_request_that_began_before_the_answer_to_the_one_before_is_not_idl
 
 
 async def test_head_that_is_not_read_is_not_late(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 0.1)
     ground.go_on.clear()
     async with connected(ground) as (reader, writer):
         writer.write(GET * 2 + GET[:5])

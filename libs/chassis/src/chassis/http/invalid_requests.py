@@ -12,9 +12,9 @@ from litestar import Request
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import ParameterKwarg
 
+from chassis.http.request_bodies import body_errors
+from chassis.http.request_checks import InvalidRequestError, types_in
 from chassis.process.terminal import printable
-from chassis.request_bodies import body_errors
-from chassis.request_checks import InvalidRequestError, types_in
 
 BODY = "body"
 CHARACTERS_MAX = 500

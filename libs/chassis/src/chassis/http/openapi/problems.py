@@ -20,7 +20,7 @@ from litestar.openapi.spec import (
 )
 from litestar.routes import HTTPRoute
 
-from chassis.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
+from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
 
 Kinds = Mapping[int, Sequence[str]]
 """Status → the last parts of the `type`s that it may carry."""

@@ -8,7 +8,7 @@ import pytest
 from litestar import get
 
 from chassis.http import build_app
-from chassis.internal_port import listen
+from chassis.http.internal_port import listen
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check, Health
 

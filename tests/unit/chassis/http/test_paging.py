@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from litestar.exceptions import ValidationException
 
-from chassis.paging import PAGE_BYTES_MAX, decode_cursor, encode_cursor, page
+from chassis.http.paging import PAGE_BYTES_MAX, decode_cursor, encode_cursor, page
 
 BIGINT = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))

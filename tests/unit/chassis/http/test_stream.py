@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from chassis.http_protocol import BoundedHttpProtocol
+from chassis.http.server.protocol import BoundedHttpProtocol
 
 BODIES = st.binary(max_size=40)
 PIECES = st.lists(st.binary(min_size=1, max_size=12), max_size=4)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from chassis.problems import PROBLEM_JSON, problem_body
+from chassis.http.problems import PROBLEM_JSON, problem_body
 from chassis.process.health import Health
 
 _LIVE, _READY = "/health/live", "/health/ready"

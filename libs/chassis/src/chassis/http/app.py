@@ -15,17 +15,23 @@ from litestar.openapi.spec import Components
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import AccessRefusedError, Guard, provide_actor
-from chassis.auth.openapi import COMPONENTS, REFUSALS, describe_access
-from chassis.hang_ups import EndingWithClient
-from chassis.internal_port import PublicPort
-from chassis.invalid_requests import invalid_fields
+from chassis.http.hang_ups import EndingWithClient
+from chassis.http.internal_port import PublicPort
+from chassis.http.invalid_requests import invalid_fields
+from chassis.http.mounts import Mounts
+from chassis.http.openapi.access import COMPONENTS, REFUSALS, describe_access
+from chassis.http.openapi.pages import SchemaPages
+from chassis.http.openapi.problems import describe_problems
+from chassis.http.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.http.request_bodies import JsonRequest
+from chassis.http.request_checks import QueryCheck
+from chassis.http.request_log import ObservedApp, route_of
+from chassis.http.request_rules import RequestRules
+from chassis.http.web_requests import is_compressed, is_json_if_any
 from chassis.kafka.errors import BrokerUnavailableError
-from chassis.mounts import Mounts
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import CONTENT_TYPE, Metrics
 from chassis.observability.redaction import loggable
-from chassis.openapi.pages import SchemaPages
-from chassis.openapi.problems import describe_problems
 from chassis.postgres.database import is_transient
 from chassis.postgres.read_pool import (
     READ_TOO_LONG,
@@ -34,14 +40,8 @@ from chassis.postgres.read_pool import (
     TooManyReadsError,
 )
 from chassis.postgres.stored_rows import UnreadableRowError
-from chassis.problems import FAILED, PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from chassis.process.health import Health
 from chassis.process.hosts import LOOPBACK_ONLY, AllowedHosts
-from chassis.request_bodies import JsonRequest
-from chassis.request_checks import QueryCheck
-from chassis.request_rules import RequestRules
-from chassis.telemetry.requests import ObservedApp, route_of
-from chassis.web_requests import is_compressed, is_json_if_any
 
 _log = get_logger(__name__)
 

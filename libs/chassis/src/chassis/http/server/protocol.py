@@ -17,10 +17,10 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from chassis.hang_ups import READ_METHODS
-from chassis.http_exchange import Exchange
-from chassis.http_flow import PipelineFlow, UnreadAnswer
-from chassis.problems import PROBLEM_JSON, problem_body
+from chassis.http.hang_ups import READ_METHODS
+from chassis.http.problems import PROBLEM_JSON, problem_body
+from chassis.http.server.exchange import Exchange
+from chassis.http.server.flow import PipelineFlow, UnreadAnswer
 
 HEAD_SECONDS_MAX = 10.0
 """From a new connection, or from the first byte of a further request, to the end of its headers."""

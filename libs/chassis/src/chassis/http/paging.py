@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from chassis.http.request_checks import InvalidRequestError
 from chassis.postgres.stored_rows import KeyPart
 from chassis.postgres.text import storable
-from chassis.request_checks import InvalidRequestError
 
 PAGE_ROWS_DEFAULT = 50
 PAGE_ROWS_MAX = 500

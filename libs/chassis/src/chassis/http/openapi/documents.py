@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import contracts
-from chassis.openapi.breaking import breaking_changes
+from chassis.http.openapi.breaking import breaking_changes
 from chassis.service import Service
 
 DOCUMENTS = Path(contracts.__file__).parents[2] / "openapi"

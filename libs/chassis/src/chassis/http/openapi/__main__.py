@@ -1,13 +1,13 @@
 """The OpenAPI documents of services, generated, committed and compared (decision 0016).
 
-python -m chassis.openapi PACKAGE...          # write contracts/openapi/*.json anew; refuses a break
-python -m chassis.openapi --check PACKAGE...  # exit 1 when a file is stale, or a client would break
+python -m chassis.http.openapi PACKAGE...          # write contracts/openapi/*.json anew; refuses a break
+python -m chassis.http.openapi --check PACKAGE...  # exit 1 when a file is stale, or a client would break
 """
 
 import sys
 from collections.abc import Sequence
 
-from chassis.openapi.documents import check, write
+from chassis.http.openapi.documents import check, write
 
 
 def main(arguments: Sequence[str]) -> int:

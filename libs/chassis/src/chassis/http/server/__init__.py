@@ -1,0 +1,1 @@
+"""uvicorn's HTTP/1.1 protocol with limits."""
