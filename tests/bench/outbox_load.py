@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from chassis import clock
-from chassis.outbox import OutgoingEvent
+from chassis.messaging.outbox import OutgoingEvent
 from contracts.bookings import BookingStatusChanged
 from contracts.metadata import read_metadata
 from contracts.topics import BOOKINGS_EVENTS

@@ -11,8 +11,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from bench.measuring import Meter, Usage
 from bench.outbox_load import Topic, make_event, make_events, open_topic
 from bench.outbox_sides import EMPTIERS, SERVICE, Emptier
-from chassis import clock, outbox
-from chassis.outbox import OutgoingEvent
+from chassis import clock
+from chassis.messaging import outbox
+from chassis.messaging.outbox import OutgoingEvent
 from chassis.postgres import Connection
 from contracts.topics import BOOKINGS_EVENTS
 from harness import Stack, start_services

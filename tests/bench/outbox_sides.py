@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import skip_locked_poller
-from chassis import outbox
 from chassis.kafka.producer import OutgoingRecord
-from chassis.messages import pack_headers
-from chassis.outbox import OutgoingEvent, shard_of
+from chassis.messaging import outbox
+from chassis.messaging.message import pack_headers
+from chassis.messaging.outbox import OutgoingEvent, shard_of
 from chassis.postgres import Connection
 from harness import Stack
 from plumbline.processes import Process

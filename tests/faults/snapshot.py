@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chassis.messages import event_of, unpack_headers
+from chassis.messaging.message import event_of, unpack_headers
 from faults.history import History, Outcome
 from faults.plan import CAPTURES, Op
 from harness import Stack, TestDatabase

@@ -11,7 +11,7 @@ from booking.domain.statuses import Actor, Status
 from booking.handlers.changes import StatusChange, change_booking_status
 from booking.handlers.creation import Request, create_booking
 from booking.handlers.intake import apply
-from chassis.messages import KeysInUseError, Message
+from chassis.messaging.message import KeysInUseError, Message
 from chassis.postgres import Connection, Database
 from contracts.stripe_events import StripeWorld
 from harness import Infra, TestDatabase, start_services

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.outbox import SHARDS
+from chassis.messaging.outbox import SHARDS
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from harness.processes import run

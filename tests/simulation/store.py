@@ -10,7 +10,7 @@ import asyncpg
 
 from chassis.consuming.limits import LOCK_MILLISECONDS_MAX
 from chassis.dead_letters.placement import Placement, divide, identity_of
-from chassis.messages import KeysInUseError, Message
+from chassis.messaging.message import KeysInUseError, Message
 
 Io = Callable[[], Awaitable[None]]
 IDLE_SECONDS_MAX = 2.0

@@ -11,8 +11,8 @@ from unittest.mock import patch
 from structlog.testing import capture_logs
 
 from chassis.consuming.limits import Limits
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from simulation import store as db
 from simulation.clock import VirtualLoop, Waiting
 from simulation.kafka import Kafka, Member

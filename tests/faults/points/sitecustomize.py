@@ -92,7 +92,7 @@ def _outgoing_record(fault: Fault) -> None:
     """What a version of tomorrow (`newer`) or of yesterday (`older`) would publish (F28)."""
     from msgspec.structs import replace
 
-    from chassis import outbox
+    from chassis.messaging import outbox
 
     to_record = outbox.to_record
 

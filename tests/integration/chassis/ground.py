@@ -12,16 +12,17 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis import clock, inbox, outbox
+from chassis import clock
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers, build_broker
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics import apply_topics
-from chassis.messages import Message
+from chassis.messaging import inbox, outbox
+from chassis.messaging.message import Message
+from chassis.messaging.outbox import OutgoingEvent
 from chassis.observability.metrics import Metrics
-from chassis.outbox import OutgoingEvent
 from chassis.postgres import Connection, Database
 from chassis.postgres.migrations import migrate
 from chassis.relay import Relay

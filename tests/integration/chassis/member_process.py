@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database, Isolation
 from integration.chassis.ground import Ground, Member
 

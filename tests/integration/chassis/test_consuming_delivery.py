@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import pytest
 
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from contracts.metadata import read_metadata
 from harness import eventually
 from integration.chassis.ground import Ground, Member, record

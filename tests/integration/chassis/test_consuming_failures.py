@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from chassis.consuming.limits import Limits
-from chassis.messages import Message, unpack_headers
+from chassis.messaging.message import Message, unpack_headers
 from contracts.dead_letters import MessageSetAside
 from contracts.metadata import read_metadata
 from harness import Infra, Record, down, eventually

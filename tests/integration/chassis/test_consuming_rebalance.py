@@ -6,7 +6,7 @@ from collections import Counter
 import asyncpg
 import pytest
 
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from harness import Infra, down, eventually
 from integration.chassis.ground import Ground, Member, record
 

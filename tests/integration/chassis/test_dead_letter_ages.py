@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from chassis import clock
 from chassis.dead_letters import desk
 from chassis.dead_letters.commands import add_dead_letters
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database
 from integration.chassis.ground import SERVICE, Ground
 from integration.chassis.test_dead_letters import message, put

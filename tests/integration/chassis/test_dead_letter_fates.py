@@ -20,14 +20,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chassis import inbox
 from chassis.dead_letters import DeadLetters, reading
 from chassis.dead_letters.discarding import discard
 from chassis.dead_letters.placement import RecordIdentity, identity_of
 from chassis.dead_letters.reading import Filter
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Replayer
-from chassis.messages import Message
+from chassis.messaging import inbox
+from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database
 from contracts.reasons import SetAsideReason
 from integration.chassis.ground import TOPIC, Ground, record

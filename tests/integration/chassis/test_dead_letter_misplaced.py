@@ -2,13 +2,13 @@
 
 import pytest
 
-from chassis import inbox
 from chassis.dead_letters import DeadLetters, bounds, misplaced
 from chassis.dead_letters.discarding import discard_matching
 from chassis.dead_letters.reading import Filter
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Replayer
-from chassis.messages import Message
+from chassis.messaging import inbox
+from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database
 from contracts.metadata import MessageMetadata
 from integration.chassis.ground import SERVICE, TOPIC, Ground, record

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis import inbox
 from chassis.dead_letters import DeadLetters, Placement
 from chassis.dead_letters.discarding import discard_matching
 from chassis.dead_letters.lines import lock_lines
@@ -15,7 +14,8 @@ from chassis.dead_letters.placement import divide, identity_of
 from chassis.dead_letters.reading import Filter
 from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome
-from chassis.messages import Message
+from chassis.messaging import inbox
+from chassis.messaging.message import Message
 from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 from harness import eventually

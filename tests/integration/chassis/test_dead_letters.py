@@ -14,8 +14,8 @@ from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import ACTION_TABLE, Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome, Replayer
-from chassis.errors import LostWriteError
-from chassis.messages import Message, unpack_headers
+from chassis.messaging.failures import LostWriteError
+from chassis.messaging.message import Message, unpack_headers
 from chassis.postgres import Connection, Database
 from chassis.postgres.append_only import assert_append_only
 from contracts.metadata import read_metadata

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from chassis import outbox
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.producer import OutgoingRecord, Producer
-from chassis.outbox import SHARDS
+from chassis.messaging import outbox
+from chassis.messaging.outbox import SHARDS
 from chassis.postgres import Session
 from chassis.relay.outlet import Outlet
 from chassis.relay.shards import LOCK_NAMESPACE

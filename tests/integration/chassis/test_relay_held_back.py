@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from chassis import outbox
 from chassis.kafka.producer import Producer
-from chassis.outbox import SHARDS, shard_of
+from chassis.messaging import outbox
+from chassis.messaging.outbox import SHARDS, shard_of
 from chassis.postgres import Session
 from chassis.relay import outlet as outlet_module
 from chassis.relay.outlet import START_OVER_WITH_HOLDS_SECONDS, Outlet

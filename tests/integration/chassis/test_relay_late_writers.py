@@ -4,8 +4,8 @@ import asyncio
 import json
 import random
 
-from chassis import outbox
-from chassis.outbox import SHARDS
+from chassis.messaging import outbox
+from chassis.messaging.outbox import SHARDS
 from chassis.relay.outlet import _UNSENT, PLAN_SETTINGS, SHARD_BYTES_MAX, SHARD_ROWS_MAX, Outlet
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from chassis.outbox import SHARDS
+from chassis.messaging.outbox import SHARDS
 from chassis.relay import strangers
 from chassis.relay.part import SESSION_SETTINGS
 from chassis.relay.shards import LOCK_NAMESPACE, Shards

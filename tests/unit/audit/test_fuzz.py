@@ -10,7 +10,7 @@ from audit.domain.entries import Entry
 from audit.domain.facts import RULES
 from audit.domain.storable import identifier, storable
 from audit.handlers.messages import read_entry
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from contracts.catalogue import MESSAGES
 from contracts.metadata import Headers
 from contracts.stripe_events import StripeWorld

@@ -5,7 +5,7 @@ import pytest
 from bench.outbox_load import KEYS, Arrival, find_violations, make_events
 from bench.outbox_scene import WRITERS
 from bench.rows.outbox_held_snapshot import ROWS_PER_COMMIT
-from chassis.outbox import OutgoingEvent
+from chassis.messaging.outbox import OutgoingEvent
 
 EVENTS = make_events(2 * KEYS)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, parse_payment
 from booking.domain.payments import Payment
-from chassis.errors import MalformedMessageError
+from chassis.messaging.failures import MalformedMessageError
 from contracts.money import Money
 
 BOOKING = "0198c5a0-0000-7000-8000-000000000001"

@@ -6,8 +6,8 @@ from chassis.consuming.core import Core
 from chassis.consuming.limits import LOCK_MILLISECONDS_MAX, Limits
 from chassis.consuming.queues import Place
 from chassis.consuming.steps import Apply, SetAside, Step, Wait
-from chassis.errors import FailureKind
-from chassis.messages import Message
+from chassis.messaging.failures import FailureKind
+from chassis.messaging.message import Message
 
 PLACE: Place = ("t", 0)
 

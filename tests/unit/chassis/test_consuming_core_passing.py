@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 from chassis.consuming.steps import Apply, SetAside
-from chassis.errors import FailureKind
+from chassis.messaging.failures import FailureKind
 from unit.chassis.core_bench import PLACE, Bench, message, only
 
 SUSPECT, MALFORMED, STORE = FailureKind.SUSPECT, FailureKind.MALFORMED, FailureKind.STORE

@@ -8,8 +8,8 @@ from chassis.consuming.core import Core
 from chassis.consuming.limits import Limits
 from chassis.consuming.queues import Place
 from chassis.consuming.steps import Apply, SetAside, Wait
-from chassis.errors import FailureKind
-from chassis.messages import Message
+from chassis.messaging.failures import FailureKind
+from chassis.messaging.message import Message
 from unit.chassis.core_bench import message
 
 PLACES: list[Place] = [("t", 0), ("t", 1)]

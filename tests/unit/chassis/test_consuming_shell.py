@@ -13,7 +13,7 @@ from aiokafka.errors import CoordinatorNotAvailableError
 from chassis.consuming import Consumer
 from chassis.consuming.steps import Apply
 from chassis.dead_letters import DeadLetters, Placement
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from harness import eventually

@@ -17,7 +17,7 @@ from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers, build_broker
 from chassis.kafka import KafkaConnection
 from chassis.kafka.lenient_records import LenientRecords
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import clock
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.observability.logs import configure_logs
 from chassis.observability.metrics import Metrics
 from chassis.telemetry.handling import OTHER_TYPE, HandlingReport, SetAsideBecause

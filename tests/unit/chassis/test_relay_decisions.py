@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
 from chassis.kafka.producer import OutgoingRecord
-from chassis.messages import pack_headers
-from chassis.outbox import SHARDS
+from chassis.messaging.message import pack_headers
+from chassis.messaging.outbox import SHARDS
 from chassis.relay import outlet
 from chassis.relay.floors import PREPARED, Floors
 from chassis.relay.holds import HELD_LINES_MAX, Holds, judge

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from contracts.metadata import MetadataError, read_metadata
 from contracts.reconciliation import RunFailed
 from contracts.times import EXAMPLE, TimeError, parse_time, read_time

@@ -8,7 +8,7 @@ from audit.handlers.messages import expired, unreadable
 from audit.settings import SERVICE
 from chassis.consuming import Consumer
 from chassis.dead_letters import Placement
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database

@@ -7,8 +7,8 @@ from booking.handlers.unapplied import unapplied_counter
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
 from chassis.faststream_part import Consumers, build_broker
-from chassis.inbox import conflict_counter
 from chassis.kafka import KafkaConnection
+from chassis.messaging.inbox import conflict_counter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.stripe_events import StripeWorld

@@ -6,7 +6,7 @@ from faststream.kafka import KafkaBroker
 
 from chassis.consuming import Consumer
 from chassis.dead_letters import DeadLetters
-from chassis.inbox import conflict_counter
+from chassis.messaging.inbox import conflict_counter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.topics import BOOKINGS_EVENTS, RECONCILIATION_COMMANDS

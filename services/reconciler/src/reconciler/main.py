@@ -8,10 +8,10 @@ from chassis.dead_letters.recording import ACTION_TABLE
 from chassis.dead_letters.routes import dead_letter_routes
 from chassis.faststream_part import Consumers, build_broker
 from chassis.http import build_app
-from chassis.inbox_retention import InboxRetention
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsGuard
+from chassis.messaging.inbox_retention import InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from chassis.postgres.append_only import AppendOnlyGuard

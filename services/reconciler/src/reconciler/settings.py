@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from chassis.inbox_retention import InboxSettings
+from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings
 from reconciler.domain.evaluate import Rules

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from chassis.kafka import producer_spans
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.observability import spans
 from chassis.telemetry import messages
 from contracts.metadata import MessageMetadata, read_metadata

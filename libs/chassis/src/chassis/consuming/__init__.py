@@ -5,6 +5,6 @@ batch of messages in, effects and outbox rows written, nothing committed.
 """
 
 from chassis.consuming.shell import Consumer, SetAsideStore
-from chassis.messages import Apply
+from chassis.messaging.message import Apply
 
 __all__ = ["Apply", "Consumer", "SetAsideStore"]

@@ -25,8 +25,8 @@ from chassis.consuming.breaker import Breaker
 from chassis.consuming.limits import STORE_PROBE_SECONDS_MAX, Limits, back_off_seconds, in_use_seconds
 from chassis.consuming.queues import Entry, PartitionQueue, Place, Standing
 from chassis.consuming.steps import Apply, Flow, SetAside, Step, Wait
-from chassis.errors import FailureKind
-from chassis.messages import Message
+from chassis.messaging.failures import FailureKind
+from chassis.messaging.message import Message
 
 RESUME_SHARE_MAX = 0.5
 """A paused partition is resumed when no more of its share is in use: not at once, or it would flutter."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from chassis.errors import FailureKind
-from chassis.messages import Message
+from chassis.messaging.failures import FailureKind
+from chassis.messaging.message import Message
 
 Place = tuple[str, int]
 """Topic, without the deployment's prefix, and partition."""

@@ -23,10 +23,10 @@ from chassis.consuming.stalls import StallWatch
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.consuming.waits import describe_waits
 from chassis.dead_letters.placement import Placement
-from chassis.errors import FailureKind, busy_with, classify
 from chassis.kafka import lenient_records as kafka_records
-from chassis.messages import Apply as Effect
-from chassis.messages import KeysInUseError, Message, class_of, describe
+from chassis.messaging.failures import FailureKind, busy_with, classify
+from chassis.messaging.message import Apply as Effect
+from chassis.messaging.message import KeysInUseError, Message, class_of, describe
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.observability.redaction import loggable

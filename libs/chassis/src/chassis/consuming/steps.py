@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chassis.consuming.queues import Entry, Place
-from chassis.messages import Message
+from chassis.messaging.message import Message
 
 
 @dataclass(frozen=True, slots=True)

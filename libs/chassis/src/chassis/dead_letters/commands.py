@@ -11,7 +11,7 @@ from chassis.dead_letters.recording import Discarding, Replaying
 from chassis.dead_letters.replaying import Outcome
 from chassis.dead_letters.selection import parse_filter, parse_selection
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from chassis.messages import Apply
+from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.postgres.text import storable
 from chassis.process.command_line import EXIT_NO, CommandError

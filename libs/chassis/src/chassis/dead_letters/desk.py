@@ -16,7 +16,7 @@ from rich.text import Text
 
 from chassis.dead_letters import work
 from chassis.dead_letters.replaying import Replayer
-from chassis.messages import Apply
+from chassis.messaging.message import Apply
 from chassis.observability.logs import configure_logs
 from chassis.postgres.database import DATABASE_ERRORS, Database
 from chassis.process.command_line import database_failure

@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from chassis import inbox
 from chassis.dead_letters import reading, recording
 from chassis.dead_letters.bounds import ROWS_PER_LINE_MAX
 from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.reading import DeadLetter, Filter
 from chassis.dead_letters.recording import Discarding
+from chassis.messaging import inbox
 from chassis.postgres.database import Connection, Database
 from contracts.reasons import SetAsideReason
 

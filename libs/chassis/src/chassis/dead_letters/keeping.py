@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from chassis import clock
-from chassis.errors import require_written
-from chassis.messages import Message, event_of, pack_headers
-from chassis.outbox import OutgoingEvent, append
+from chassis.messaging.failures import require_written
+from chassis.messaging.message import Message, event_of, pack_headers
+from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres.database import Connection
 from contracts.dead_letters import MessageSetAside
 from contracts.reasons import SetAsideReason

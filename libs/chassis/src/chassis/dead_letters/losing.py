@@ -1,6 +1,6 @@
 """Records that expired before the service read them are announced like what it set aside."""
 
-from chassis.outbox import OutgoingEvent, append
+from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres.database import Connection
 from contracts.dead_letters import MessagesLost
 

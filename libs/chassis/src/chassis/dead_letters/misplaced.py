@@ -7,8 +7,8 @@ no room from others: beyond a bound they are counted and logged only. The EventL
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from chassis.dead_letters.keeping import keep
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from chassis.observability.logs import get_logger
 from chassis.postgres.database import Connection
 from contracts.provenance import misplacement

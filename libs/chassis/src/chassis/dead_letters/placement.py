@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chassis.dead_letters.lines import Line
-from chassis.messages import Message, pack_headers
+from chassis.messaging.message import Message, pack_headers
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from chassis.dead_letters.lines import Line
-from chassis.messages import Message, unpack_headers
+from chassis.messaging.message import Message, unpack_headers
 from chassis.postgres import stored_rows
 from chassis.postgres.database import Connection
 from chassis.postgres.stored_rows import UnreadableRow

@@ -5,8 +5,8 @@ from typing import Any
 
 from chassis import clock
 from chassis.dead_letters.reading import DeadLetter
-from chassis.messages import event_of
-from chassis.outbox import OutgoingEvent, append
+from chassis.messaging.message import event_of
+from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres.database import Connection
 from contracts.dead_letters import MessageDiscarded, MessageReplayed
 

@@ -13,8 +13,8 @@ from chassis.dead_letters.lines import Line, lock_lines
 from chassis.dead_letters.misplaced import assert_in_place
 from chassis.dead_letters.reading import DeadLetter, first_waiting
 from chassis.dead_letters.recording import Replaying
-from chassis.errors import classify
-from chassis.messages import Apply, KeysInUseError, describe
+from chassis.messaging.failures import classify
+from chassis.messaging.message import Apply, KeysInUseError, describe
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection, Database
@@ -75,7 +75,7 @@ class Replayer:
             advance: called after each message that was applied.
 
         Raises:
-            Exception: of kind STORE or BUSY (`chassis.errors`): the database fails, or another session has
+            Exception: of kind STORE or BUSY (`chassis.messaging.failures`): the database fails, or another session has
                 locked a row. What was replayed stays so, the rest waits: replay again.
         """
         replayed = 0

@@ -21,7 +21,7 @@ from chassis.http.app import Problem
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.http.request_bodies import RequestBody
-from chassis.messages import Apply
+from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from chassis.postgres.text import storable

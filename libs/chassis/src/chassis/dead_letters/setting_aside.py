@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chassis import inbox
 from chassis.dead_letters import bounds, misplaced
 from chassis.dead_letters.keeping import keep
 from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.losing import announce_loss
 from chassis.dead_letters.placement import Placement, RecordIdentity, divide
-from chassis.messages import Message
+from chassis.messaging import inbox
+from chassis.messaging.message import Message
 from chassis.postgres.database import Connection
 from contracts.dead_letters import MessagesLost
 from contracts.reasons import SetAsideReason
@@ -37,7 +37,7 @@ JOIN dead_letter AS kept
 
 
 class DeadLetters:
-    """The dead letters of one consumer, whose `apply` admits through the inbox (`chassis.inbox`).
+    """The dead letters of one consumer, whose `apply` admits through the inbox (`chassis.messaging.inbox`).
 
     Args:
         consumer: the service's name; part of what makes a set-aside message unique.

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from chassis.dead_letters.reading import ActionTaken, DeadLetter
 from chassis.dead_letters.replaying import Failure, Outcome
-from chassis.messages import event_of
+from chassis.messaging.message import event_of
 from chassis.postgres.stored_rows import UnreadableRow, show_rows
 
 

@@ -3,7 +3,7 @@
 Kafka's protocol asks for UTF-8 there, but no broker checks it, and aiokafka's parser raises: the records
 before it in the same fetch are not handed over, the fetch is repeated, and the partition stands still for
 ever. Here such a batch is parsed again, and each bad byte becomes a lone surrogate in the name.
-`chassis.messages` takes such a message for malformed, so that it is set aside like any other.
+`chassis.messaging.message` takes such a message for malformed, so that it is set aside like any other.
 """
 
 from collections.abc import Iterator

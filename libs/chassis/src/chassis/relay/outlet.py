@@ -8,7 +8,7 @@ import asyncpg
 
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.producer import OutgoingRecord
-from chassis.messages import unpack_headers
+from chassis.messaging.message import unpack_headers
 from chassis.postgres.database import Session
 from chassis.relay.floors import Floors
 from chassis.relay.holds import Holds, Verdict, judge

@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from chassis.kafka.producer import Producer
+from chassis.messaging.outbox import SHARDS
 from chassis.observability.metrics import Metrics
-from chassis.outbox import SHARDS
 from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check

@@ -9,8 +9,8 @@ the same moment.
 
 from datetime import timedelta
 
+from chassis.messaging.outbox import SHARDS
 from chassis.observability.logs import get_logger
-from chassis.outbox import SHARDS
 from chassis.postgres.database import Session
 
 _log = get_logger(__name__)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis.outbox import SHARDS
+from chassis.messaging.outbox import SHARDS
 from chassis.postgres.database import Connection
 from chassis.relay.shards import LOCK_NAMESPACE
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from chassis.outbox import SHARDS
+from chassis.messaging.outbox import SHARDS
 from chassis.postgres.database import Connection, Session
 from chassis.relay.shards import LOCK_NAMESPACE, MEMBERS_LOCK
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from chassis import clock
 from chassis.consumer_metrics import ConsumerMetrics
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from chassis.observability.logs import HANDLED_LOGGER, write_lines
 from chassis.observability.metrics import Metrics
 from chassis.observability.trace_context import trace_id
@@ -49,7 +49,7 @@ class SetAsideBecause:
 
     Attributes:
         reason: from the closed list.
-        error: from `chassis.errors.loggable`, never an error's own text; None for one behind another.
+        error: from `chassis.messaging.failures.loggable`, never an error's own text; None for one behind another.
     """
 
     reason: SetAsideReason

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import Span, SpanKind
 
 from chassis import clock
-from chassis.messages import Message
+from chassis.messaging.message import Message
 from chassis.observability import spans
 
 NANOSECONDS = 1_000_000_000

@@ -7,7 +7,7 @@ import msgspec
 
 from audit.domain.digest import new_salt, payload_digest
 from audit.domain.entries import Entry, Identity
-from chassis.errors import require_written
+from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
 
 _APPEND = """

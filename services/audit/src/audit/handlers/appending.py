@@ -11,8 +11,8 @@ from audit.domain.entries import Entry, Identity, history_conflict, identity_con
 from audit.domain.history import Transition
 from audit.domain.renderings import has_statement, is_rendering
 from audit.handlers.messages import read_entry
-from chassis.errors import require_written
-from chassis.messages import Message
+from chassis.messaging.failures import require_written
+from chassis.messaging.message import Message
 from chassis.postgres import Connection
 from contracts.stripe_events import StripeWorld
 

@@ -2,8 +2,8 @@
 
 from audit.domain.entries import OUT_OF_PLACE, UNREADABLE, Entry, entry_of, lost_entry, unreadable_entry
 from audit.domain.events import AUDIT, Event, Origin
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from chassis.observability.trace_context import trace_id
 from contracts.dead_letters import MessagesLost
 from contracts.metadata import VERIFICATION_HEADER

@@ -8,7 +8,7 @@ from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Details
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Status
-from chassis.errors import require_written
+from chassis.messaging.failures import require_written
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.inbox import Conflict, identity_of
+from chassis.messaging.inbox import Conflict, identity_of
 from chassis.postgres import Connection
 
 _INSERT = """

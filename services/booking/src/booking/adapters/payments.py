@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from booking.domain.payments import Anomaly, Payment
-from chassis.errors import require_written
+from chassis.messaging.failures import require_written
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId

@@ -8,7 +8,7 @@ from typing import cast
 from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import Payment
 from booking.domain.text import storable
-from chassis.errors import MalformedMessageError
+from chassis.messaging.failures import MalformedMessageError
 from contracts.ids import id_or_digest
 from contracts.money import Money
 from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event, referenced_booking

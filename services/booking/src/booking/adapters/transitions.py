@@ -9,7 +9,7 @@ import asyncpg
 
 from booking.domain.booking import Transition
 from booking.domain.statuses import Status
-from chassis.errors import require_written
+from chassis.messaging.failures import require_written
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
 from contracts.ids import BookingId

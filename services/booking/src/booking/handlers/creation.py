@@ -10,7 +10,7 @@ from booking.domain.funds import Funds
 from booking.domain.statuses import Actor, Status
 from booking.handlers.publishing import creation
 from chassis import clock
-from chassis.outbox import append
+from chassis.messaging.outbox import append
 from chassis.postgres import Connection, Database
 from contracts.ids import BookingId
 from contracts.money import Money

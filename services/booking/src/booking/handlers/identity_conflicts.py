@@ -5,8 +5,8 @@ from datetime import datetime
 
 from booking.adapters.identity_conflicts import insert_conflicts, key_of
 from booking.handlers.publishing import SOURCE
-from chassis.inbox import Conflict
-from chassis.outbox import OutgoingEvent, append, caused_by
+from chassis.messaging.inbox import Conflict
+from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
 from contracts.bookings import BookingIdentityConflict
 

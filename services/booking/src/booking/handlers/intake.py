@@ -10,9 +10,9 @@ from booking.domain.payments import NotApplied
 from booking.handlers.identity_conflicts import report_conflicts
 from booking.handlers.payments import Arrival, apply_payments
 from booking.handlers.unapplied import Unapplied, find_unapplied, report_unapplied
-from chassis.errors import data_constraints
-from chassis.inbox import admit
-from chassis.messages import Message
+from chassis.messaging.failures import data_constraints
+from chassis.messaging.inbox import admit
+from chassis.messaging.message import Message
 from chassis.postgres import Connection
 from contracts.statements import Statement, stripe_statement
 from contracts.stripe_events import StripeWorld

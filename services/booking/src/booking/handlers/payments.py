@@ -8,7 +8,7 @@ from booking.adapters.payments import find_payments, key_of
 from booking.domain.booking import Booking, parse_booking_id
 from booking.domain.payments import Payment, receive_payment
 from booking.handlers.recording import Happening, record
-from chassis.messages import KeysInUseError, Message
+from chassis.messaging.message import KeysInUseError, Message
 from chassis.postgres import Connection
 from contracts.ids import BookingId
 from contracts.metadata import MessageMetadata

@@ -5,7 +5,7 @@ from datetime import datetime
 from booking.domain.booking import Booking, Transition
 from booking.domain.details import Details
 from booking.domain.payments import PaymentAnomaly, PaymentEvent, PaymentRecorded
-from chassis.outbox import OutgoingEvent
+from chassis.messaging.outbox import OutgoingEvent
 from contracts.bookings import (
     BookingCreated,
     BookingPaymentAnomaly,

@@ -11,7 +11,7 @@ from booking.domain.booking import Booking, Transition
 from booking.domain.payments import Anomaly, PaymentAnomaly, PaymentEvent, PaymentRecorded
 from booking.handlers.publishing import announcement
 from chassis import clock
-from chassis.outbox import OutgoingEvent, append, caused_by
+from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
 from contracts.ids import BookingId
 from contracts.metadata import MessageMetadata

@@ -7,11 +7,11 @@ from booking.adapters.stripe_claims import claim_of
 from booking.adapters.unapplied_events import UnappliedKey, insert_unapplied
 from booking.domain.payments import NotApplied
 from booking.handlers.publishing import announcement
-from chassis.inbox import identity_of
-from chassis.messages import Message
+from chassis.messaging.inbox import identity_of
+from chassis.messaging.message import Message
+from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
 from contracts.stripe_events import JsonObjectError, StripeEvent, StripeWorld, read_stripe_event
 

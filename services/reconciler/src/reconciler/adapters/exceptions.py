@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from chassis import clock
-from chassis.errors import require_written
+from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
 from reconciler.domain.sightings import RUN_TYPES, ExceptionType, RunType, Sighting
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from chassis.outbox import OutgoingEvent
+from chassis.messaging.outbox import OutgoingEvent
 from contracts.money import Money
 from contracts.reconciliation import (
     BookingErrored,

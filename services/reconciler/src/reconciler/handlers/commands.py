@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from chassis import clock
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from chassis.postgres import Connection
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.reconciliation import RunRequested

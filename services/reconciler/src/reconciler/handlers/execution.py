@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis import clock, outbox
-from chassis.errors import classify
+from chassis import clock
+from chassis.messaging import outbox
+from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from reconciler.adapters import runs

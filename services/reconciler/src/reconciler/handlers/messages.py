@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from chassis import clock, inbox
+from chassis import clock
 from chassis.dead_letters.misplaced import MisplacedMessageError
-from chassis.errors import MalformedMessageError
-from chassis.inbox import Conflict
-from chassis.messages import Message, waiting_for_locks
+from chassis.messaging import inbox
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.inbox import Conflict
+from chassis.messaging.message import Message, waiting_for_locks
 from chassis.postgres import Connection
 from contracts.bookings import BookingIdentityConflict, BookingPaymentAnomaly
 from contracts.catalogue import CARD_BY_MODEL

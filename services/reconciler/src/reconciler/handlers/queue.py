@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis import outbox
-from chassis.outbox import OutgoingEvent
+from chassis.messaging import outbox
+from chassis.messaging.outbox import OutgoingEvent
 from chassis.postgres import Connection
 from contracts.metadata import MessageMetadata
 from reconciler.adapters import exceptions

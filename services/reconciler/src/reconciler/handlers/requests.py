@@ -3,7 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from chassis import clock, outbox
+from chassis import clock
+from chassis.messaging import outbox
 from chassis.postgres import Database
 from reconciler.adapters import run_list, runs
 from reconciler.adapters.schedule import in_force_since

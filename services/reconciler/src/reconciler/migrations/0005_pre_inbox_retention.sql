@@ -1,2 +1,2 @@
--- The inbox forgets events that no provider sends again (`chassis.inbox_retention`).
+-- The inbox forgets events that no provider sends again (`chassis.messaging.inbox_retention`).
 GRANT DELETE ON inbox TO reconciler;

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from chassis import clock
-from chassis.errors import require_written
 from chassis.kafka.producer import OutgoingRecord
-from chassis.messages import pack_headers
+from chassis.messaging.failures import require_written
+from chassis.messaging.message import pack_headers
 from chassis.observability import trace_context
 from chassis.postgres.database import Connection
 from contracts.catalogue import CARD_BY_MODEL

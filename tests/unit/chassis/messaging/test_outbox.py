@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import clock
+from chassis.messaging.outbox import SHARDS, OutgoingEvent, caused_by, shard_of, to_record
 from chassis.observability import trace_context
-from chassis.outbox import SHARDS, OutgoingEvent, caused_by, shard_of, to_record
 from contracts.bookings import BookingIdentityConflict
 from contracts.metadata import MessageMetadata, read_metadata
 

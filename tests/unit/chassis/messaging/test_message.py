@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message, pack_headers, unpack_headers
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message, pack_headers, unpack_headers
 from chassis.postgres.text import storable
 from contracts.bookings import BookingCreated, BookingIdentityConflict
 from contracts.metadata import MessageMetadata

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.inbox_retention import RETENTION_DAYS_MIN, InboxSettings
+from chassis.messaging.inbox_retention import RETENTION_DAYS_MIN, InboxSettings
 from chassis.process.environment import SettingsError, load_settings
 
 

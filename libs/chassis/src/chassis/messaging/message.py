@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 from pydantic import ValidationError
 
-from chassis.errors import BusyError, MalformedMessageError, busy_with
+from chassis.messaging.failures import BusyError, MalformedMessageError, busy_with
 from chassis.observability import trace_context
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from chassis import inbox, inbox_retention
-from chassis.inbox_retention import LOCK_KEY, InboxRetention
+from chassis.messaging import inbox, inbox_retention
+from chassis.messaging.inbox_retention import LOCK_KEY, InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from harness import eventually
 from integration.chassis.ground import Ground
-from integration.chassis.test_inbox import ids, message
+from integration.chassis.messaging.test_inbox import ids, message
 
 RETENTION = timedelta(days=35)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.errors import (
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.messaging.failures import (
     FailureKind,
     LostWriteError,
     MalformedMessageError,
@@ -17,8 +18,7 @@ from chassis.errors import (
     classify,
     data_constraints,
 )
-from chassis.kafka.errors import BrokerUnavailableError
-from chassis.messages import KeysInUseError, waiting_for_locks
+from chassis.messaging.message import KeysInUseError, waiting_for_locks
 from chassis.observability.redaction import loggable
 from chassis.postgres import DatabaseNotReadyError, is_transient
 from unit.chassis.core_bench import message

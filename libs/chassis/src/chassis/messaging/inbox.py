@@ -1,13 +1,13 @@
 """The inbox: an event is applied at most once, in the transaction of its effect (BK-10, design rule 4).
 
-It knows an event for 35 days (`chassis.inbox_retention`), longer than any provider sends it again.
+It knows an event for 35 days (`chassis.messaging.inbox_retention`), longer than any provider sends it again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis.errors import MalformedMessageError, require_written
-from chassis.messages import Message
+from chassis.messaging.failures import MalformedMessageError, require_written
+from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Connection
 from contracts.statements import Statement, agree, pack_statement, unpack_statement

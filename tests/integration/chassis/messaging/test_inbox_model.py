@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from chassis import inbox
-from chassis.inbox_retention import InboxRetention
+from chassis.messaging import inbox
+from chassis.messaging.inbox_retention import InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Session
 from integration.chassis.ground import Ground
-from integration.chassis.test_inbox import message
+from integration.chassis.messaging.test_inbox import message
 
 RETENTION_DAYS = 35
 ResultT = TypeVar("ResultT")

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from chassis import inbox
-from chassis.errors import MalformedMessageError
-from chassis.messages import Message
+from chassis.messaging import inbox
+from chassis.messaging.failures import MalformedMessageError
+from chassis.messaging.message import Message
 from chassis.postgres import Database
 from contracts.metadata import MessageMetadata
 from contracts.statements import Statement

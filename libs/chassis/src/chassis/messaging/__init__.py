@@ -1,0 +1,1 @@
+"""Messages, failures of handling them, inbox and outbox."""
