@@ -175,7 +175,7 @@ async def apply(tx: Transaction, messages: Sequence[Message]) -> int:
 
 
 async def place(tx: Transaction, messages: Sequence[Message]) -> Placement:
-    """As `chassis.dead_letters.keeping`: behind their lines go those that belong there."""
+    """As `chassis.dead_letters.insert`: behind their lines go those that belong there."""
     store = tx.store
     await tx.statement()
     if not store.letters:

@@ -3,8 +3,8 @@
 from itertools import count
 
 from chassis.dead_letters import DeadLetters
-from chassis.dead_letters.recording import Replaying
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters.history import Replaying
+from chassis.dead_letters.replay import Replayer
 from harness import eventually
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
 from integration.chassis.test_consuming_failures import Trouble

@@ -9,7 +9,7 @@ from booking.handlers.intake import apply
 from booking.main import NAME, Duty, build, open_database
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.cli import add_migrate, build_cli, run_cli, run_service
-from chassis.dead_letters.commands import add_dead_letters
+from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.messaging.message import Message
 from chassis.postgres import Connection
 from chassis.process.command_line import CommandError

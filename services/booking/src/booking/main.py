@@ -12,9 +12,9 @@ from booking.consumers import build_consumers
 from booking.handlers.intake import apply
 from booking.settings import BookingSettings, OfflineSettings
 from chassis.auth.setup import build_auth
-from chassis.dead_letters.meter import DeadLetterMeter
-from chassis.dead_letters.recording import ACTION_TABLE
-from chassis.dead_letters.routes import dead_letter_routes
+from chassis.dead_letters.history import ACTION_TABLE
+from chassis.dead_letters.metrics import DeadLetterMeter
+from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer

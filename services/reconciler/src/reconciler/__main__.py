@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
-from chassis.dead_letters.commands import add_dead_letters
+from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.postgres.stored_rows import UnreadableItem

@@ -3,9 +3,9 @@
 from litestar.di import Provide
 
 from chassis.auth.setup import build_auth
-from chassis.dead_letters.meter import DeadLetterMeter
-from chassis.dead_letters.recording import ACTION_TABLE
-from chassis.dead_letters.routes import dead_letter_routes
+from chassis.dead_letters.history import ACTION_TABLE
+from chassis.dead_letters.metrics import DeadLetterMeter
+from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.faststream_part import Consumers, build_broker
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection

@@ -4,7 +4,7 @@
 `commands` and `routes` are the two ways to do it, the same in every service that has dead letters.
 """
 
-from chassis.dead_letters.lines import Line
+from chassis.dead_letters.ordering import Line
 from chassis.dead_letters.placement import Placement
 from chassis.dead_letters.setting_aside import DeadLetters
 

@@ -6,7 +6,7 @@ no room from others: beyond a bound they are counted and logged only. The EventL
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from chassis.dead_letters.keeping import keep
+from chassis.dead_letters.insert import keep
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
 from chassis.observability.logs import get_logger

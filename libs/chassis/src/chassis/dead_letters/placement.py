@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chassis.dead_letters.lines import Line
+from chassis.dead_letters.ordering import Line
 from chassis.messaging.message import Message, pack_headers
 
 Place = tuple[str, int, int]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chassis.dead_letters import bounds, misplaced
-from chassis.dead_letters.keeping import keep
-from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
+from chassis.dead_letters import limits, misplaced
+from chassis.dead_letters.insert import keep
 from chassis.dead_letters.losing import announce_loss
+from chassis.dead_letters.ordering import Line, lock_lines, try_lock_lines
 from chassis.dead_letters.placement import Placement, RecordIdentity, divide
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
@@ -50,8 +50,8 @@ class DeadLetters:
         self,
         consumer: str,
         *,
-        rows_per_line_max: int = bounds.ROWS_PER_LINE_MAX,
-        lines_max: int = bounds.LINES_MAX,
+        rows_per_line_max: int = limits.ROWS_PER_LINE_MAX,
+        lines_max: int = limits.LINES_MAX,
         check: misplaced.Check | None = None,
     ) -> None:
         self._consumer = consumer
@@ -81,7 +81,7 @@ class DeadLetters:
         if waiting:
             locked = await try_lock_lines(connection, self._consumer, waiting)
             waiting, kept = await self._seen(connection, messages)
-        rows = await bounds.rows_waiting(connection, self._consumer, waiting, up_to=self._rows_per_line_max)
+        rows = await limits.rows_waiting(connection, self._consumer, waiting, up_to=self._rows_per_line_max)
         applied = await _applied(connection, [m for m in messages if (m.topic, m.key) in waiting])
         placement = divide(
             messages,
@@ -160,9 +160,9 @@ class DeadLetters:
 
     async def _has_room(self, connection: Connection, line: Line, *, begins: bool) -> bool:
         if begins:
-            lines = await bounds.lines_waiting(connection, self._consumer, up_to=self._lines_max)
+            lines = await limits.lines_waiting(connection, self._consumer, up_to=self._lines_max)
             return lines < self._lines_max
-        rows = await bounds.rows_waiting(connection, self._consumer, [line], up_to=self._rows_per_line_max)
+        rows = await limits.rows_waiting(connection, self._consumer, [line], up_to=self._rows_per_line_max)
         return rows[line] < self._rows_per_line_max
 
 

@@ -1,7 +1,7 @@
 """Who may do what here: the one table of booking's routes (ALL-4)."""
 
 from chassis.auth.access import OPERATORS, READERS, Access
-from chassis.dead_letters.routes import DEAD_LETTER_ACCESS
+from chassis.dead_letters.operator.routes import DEAD_LETTER_ACCESS
 
 ACCESS: Access = {
     "GET /api/bookings": READERS,

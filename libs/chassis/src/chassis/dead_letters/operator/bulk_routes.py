@@ -7,11 +7,12 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from pydantic import AfterValidator, Field, StrictBool, StringConstraints, field_validator
 
-from chassis.dead_letters import reading, shapes
-from chassis.dead_letters.discarding import discard_matching
-from chassis.dead_letters.reading import Filter, WaitingLine
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Failure, Replayer
+from chassis.dead_letters import queries
+from chassis.dead_letters.discard import discard_matching
+from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.operator import serializers
+from chassis.dead_letters.queries import Filter, WaitingLine
+from chassis.dead_letters.replay import Failure, Replayer
 from chassis.http.app import Problem
 from chassis.http.openapi.problems import refuses
 from chassis.http.request_bodies import RequestBody
@@ -113,7 +114,7 @@ async def replay_selected(
     }
     return {
         "replayed": replayed,
-        "failures": [shapes.failure_item(failure) for failure in failures],
+        "failures": [serializers.failure_item(failure) for failure in failures],
         "waiting": sum(left.get(line.line, 0) for line in lines),
     }
 
@@ -143,12 +144,12 @@ async def discard_selected(
 
 async def _lines(replayer: Replayer, wanted: Filter) -> list[WaitingLine]:
     async with replayer.database.connection() as connection:
-        return await reading.waiting_lines(connection, replayer.consumer, wanted)
+        return await queries.waiting_lines(connection, replayer.consumer, wanted)
 
 
 async def _count(replayer: Replayer, wanted: Filter) -> int:
     async with replayer.database.connection() as connection:
-        return await reading.count(connection, replayer.consumer, wanted)
+        return await queries.count(connection, replayer.consumer, wanted)
 
 
 BULK_ROUTES = (replay_selected, discard_selected)

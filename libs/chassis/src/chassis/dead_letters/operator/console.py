@@ -14,8 +14,8 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from chassis.dead_letters import work
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters.operator import actions
+from chassis.dead_letters.replay import Replayer
 from chassis.messaging.message import Apply
 from chassis.observability.logs import configure_logs
 from chassis.postgres.database import DATABASE_ERRORS, Database
@@ -65,7 +65,7 @@ class Desk:
 
     def now(self) -> datetime:
         """The time by the database's clock, which stamps what is set aside."""
-        return self.ask(work.now)
+        return self.ask(actions.now)
 
 
 class Progress:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
-from chassis.dead_letters.reading import ActionTaken, DeadLetter
-from chassis.dead_letters.replaying import Failure, Outcome
+from chassis.dead_letters.queries import ActionTaken, DeadLetter
+from chassis.dead_letters.replay import Failure, Outcome
 from chassis.messaging.message import event_of
 from chassis.postgres.stored_rows import UnreadableRow, show_rows
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from chassis.dead_letters import reading, recording
-from chassis.dead_letters.bounds import ROWS_PER_LINE_MAX
-from chassis.dead_letters.lines import Line, lock_lines
-from chassis.dead_letters.reading import DeadLetter, Filter
-from chassis.dead_letters.recording import Discarding
+from chassis.dead_letters import history, queries
+from chassis.dead_letters.history import Discarding
+from chassis.dead_letters.limits import ROWS_PER_LINE_MAX
+from chassis.dead_letters.ordering import Line, lock_lines
+from chassis.dead_letters.queries import DeadLetter, Filter
 from chassis.messaging import inbox
 from chassis.postgres.database import Connection, Database
 from contracts.reasons import SetAsideReason
@@ -55,7 +55,7 @@ async def discard_matching(
     while messages_max is None or done < messages_max:
         rows_max = min(page_rows, page_rows if messages_max is None else messages_max - done)
         async with database.connection() as connection:
-            letters = await reading.letters(connection, consumer, wanted, after=after, rows_max=rows_max)
+            letters = await queries.letters(connection, consumer, wanted, after=after, rows_max=rows_max)
         if not letters:
             break
         if rate_per_second_max is not None and after:
@@ -77,9 +77,9 @@ async def _discard_page(
         lines = {letter.line for letter in letters}
         await lock_lines(connection, consumer, lines)
         for letter in letters:
-            current = await reading.find(connection, consumer, UUID(letter.id))
+            current = await queries.find(connection, consumer, UUID(letter.id))
             if current is not None and current.status == "waiting":
-                await recording.discarded(connection, consumer, current, by)
+                await history.discarded(connection, consumer, current, by)
                 discarded.append(current)
                 advance()
         await _let_copies_count_as_known(connection, consumer, lines, discarded)
@@ -93,7 +93,7 @@ async def _let_copies_count_as_known(
     waiting = {
         inbox.identity_if_any(letter.message)
         for topic, key in lines
-        for letter in await reading.letters(
+        for letter in await queries.letters(
             connection, consumer, Filter(topic=topic, key=key), rows_max=ROWS_PER_LINE_MAX
         )
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chassis.dead_letters import bounds
+from chassis.dead_letters import limits
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database
 from chassis.process.component import BackgroundLoop, pause
@@ -35,7 +35,7 @@ class DeadLetterMeter:
             "dead_letters_oldest_seconds", "Age of the message that was set aside first, 0 if none waits"
         )
         self._lines = metrics.gauge(
-            "dead_letters_lines_waiting", f"Keys that stand still; counted up to {bounds.LINES_MAX}"
+            "dead_letters_lines_waiting", f"Keys that stand still; counted up to {limits.LINES_MAX}"
         )
         self._loop = BackgroundLoop(self.name, self._run)
 
@@ -54,8 +54,8 @@ class DeadLetterMeter:
     async def look(self) -> None:
         """Set the gauges once."""
         async with self._database.transaction(readonly=True) as connection:
-            waiting = await bounds.waiting_by_reason(connection, self._consumer, up_to=COUNTED_ROWS_MAX)
-            lines = await bounds.lines_waiting(connection, self._consumer, up_to=bounds.LINES_MAX)
+            waiting = await limits.waiting_by_reason(connection, self._consumer, up_to=COUNTED_ROWS_MAX)
+            lines = await limits.lines_waiting(connection, self._consumer, up_to=limits.LINES_MAX)
         for reason, found in waiting.items():
             self._waiting.labels(reason.value).set(found.rows)
         self._oldest.set(max(found.oldest_seconds for found in waiting.values()))

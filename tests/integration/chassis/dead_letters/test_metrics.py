@@ -1,16 +1,16 @@
 """What waits is counted cheaply and told as it is (ALL-5)."""
 
-from chassis.dead_letters import DeadLetters, bounds
-from chassis.dead_letters.discarding import discard_matching
-from chassis.dead_letters.meter import DeadLetterMeter
-from chassis.dead_letters.reading import Filter
-from chassis.dead_letters.recording import Discarding
+from chassis.dead_letters import DeadLetters, limits
+from chassis.dead_letters.discard import discard_matching
+from chassis.dead_letters.history import Discarding
+from chassis.dead_letters.metrics import DeadLetterMeter
+from chassis.dead_letters.queries import Filter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 from harness import eventually
+from integration.chassis.dead_letters.test_placement import message, placed, set_aside
 from integration.chassis.ground import SERVICE, Ground
-from integration.chassis.test_dead_letter_placement import message, placed, set_aside
 
 _AGE = "UPDATE dead_letter SET set_aside_at = now() - interval '1 hour' WHERE key = $1"
 
@@ -59,9 +59,9 @@ async def test_counting_stops_at_its_bound(place: Ground, database: Database) ->
     for offset in range(5):
         assert await set_aside(database, message(f"e{offset}", offset, key=f"k{offset}"))
     async with database.connection() as connection:
-        counted = await bounds.waiting_by_reason(connection, SERVICE, up_to=3)
+        counted = await limits.waiting_by_reason(connection, SERVICE, up_to=3)
         assert counted[SetAsideReason.BUG].rows == 3
-        assert await bounds.lines_waiting(connection, SERVICE, up_to=3) == 3
+        assert await limits.lines_waiting(connection, SERVICE, up_to=3) == 3
 
 
 async def test_meter_that_cannot_count_says_so_and_does_not_stop_its_service(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.dead_letters.lines import Line
+from chassis.dead_letters.ordering import Line
 from chassis.messaging.message import Message, unpack_headers
 from chassis.postgres import stored_rows
 from chassis.postgres.database import Connection

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from chassis.dead_letters import shapes, work
-from chassis.dead_letters.desk import Desk, Progress, print_detail, print_list
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Outcome
-from chassis.dead_letters.selection import parse_filter, parse_selection
+from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.operator import actions, serializers
+from chassis.dead_letters.operator.console import Desk, Progress, print_detail, print_list
+from chassis.dead_letters.operator.selection import parse_filter, parse_selection
+from chassis.dead_letters.replay import Outcome
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
@@ -69,7 +69,7 @@ def _add_list(group: typer.Typer, desk: Desk) -> None:
         wanted = parse_filter(
             key=key, topic=topic, reason=reason, older_than=older_than, newer_than=newer_than, now=desk.now
         )
-        items = desk.ask(lambda replayer: work.list_items(replayer, wanted, limit))
+        items = desk.ask(lambda replayer: actions.list_items(replayer, wanted, limit))
         if as_json:
             print_json({"items": items})
         else:
@@ -81,7 +81,7 @@ def _add_show(group: typer.Typer, desk: Desk) -> None:
     def show(
         dead_letter_id: Annotated[str, typer.Argument(metavar="ID")], *, as_json: AsJson = False
     ) -> None:
-        letter = desk.ask(lambda replayer: work.show(replayer, dead_letter_id))
+        letter = desk.ask(lambda replayer: actions.show(replayer, dead_letter_id))
         if as_json:
             print_json(letter)
         else:
@@ -119,14 +119,14 @@ def _add_replay(group: typer.Typer, desk: Desk) -> None:
         )
         selection = parse_selection(dead_letter_id, wanted, everything=everything)
         by = Replaying(storable(actor), None if reason is None else storable(reason))
-        lines = desk.ask(lambda replayer: work.lines(replayer, selection))
+        lines = desk.ask(lambda replayer: actions.lines(replayer, selection))
         messages = sum(line.messages for line in lines)
         if dry_run:
             _report({"lines": len(lines), "messages": messages}, as_json=as_json)
             return
         with Progress("replaying", messages) as progress:
             outcomes = desk.ask(
-                lambda replayer: work.replay(
+                lambda replayer: actions.replay(
                     replayer, lines, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
                 )
             )
@@ -164,11 +164,11 @@ def _add_discard(group: typer.Typer, desk: Desk) -> None:
         if not reason.strip():
             raise CommandError("--reason is empty: say why this is never to be applied")
         by = Discarding(storable(actor), storable(reason))
-        count = desk.ask(lambda replayer: work.count(replayer, selection))
+        count = desk.ask(lambda replayer: actions.count(replayer, selection))
         if not dry_run:
             with Progress("discarding", count) as progress:
                 count = desk.ask(
-                    lambda replayer: work.discard_selected(
+                    lambda replayer: actions.discard_selected(
                         replayer,
                         selection,
                         by,
@@ -191,7 +191,9 @@ def _report_replay(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
     replayed = sum(outcome.replayed for outcome in outcomes)
     if as_json:
-        print_json({"replayed": replayed, "failures": [shapes.failure_item(failure) for failure in failures]})
+        print_json(
+            {"replayed": replayed, "failures": [serializers.failure_item(failure) for failure in failures]}
+        )
     else:
         _report({"replayed": replayed, "failed": len(failures)}, as_json=False)
         for failure in failures:

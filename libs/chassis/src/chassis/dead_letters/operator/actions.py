@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from chassis.dead_letters import reading, shapes
-from chassis.dead_letters.discarding import discard, discard_matching
-from chassis.dead_letters.reading import Filter, WaitingLine
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Outcome, Replayer
-from chassis.dead_letters.selection import Selection, found_letter, selected_lines, waiting_letter
+from chassis.dead_letters import queries
+from chassis.dead_letters.discard import discard, discard_matching
+from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.operator import serializers
+from chassis.dead_letters.operator.selection import Selection, found_letter, selected_lines, waiting_letter
+from chassis.dead_letters.queries import Filter, WaitingLine
+from chassis.dead_letters.replay import Outcome, Replayer
 
 
 async def now(replayer: Replayer) -> datetime:
@@ -21,8 +22,8 @@ async def now(replayer: Replayer) -> datetime:
 async def list_items(replayer: Replayer, wanted: Filter, rows_max: int) -> list[dict[str, Any]]:
     """What is to be listed."""
     async with replayer.database.connection() as connection:
-        found = await reading.listed(connection, replayer.consumer, wanted, rows_max=rows_max)
-    return shapes.items(found)
+        found = await queries.listed(connection, replayer.consumer, wanted, rows_max=rows_max)
+    return serializers.items(found)
 
 
 async def show(replayer: Replayer, dead_letter_id: str) -> dict[str, Any]:
@@ -33,7 +34,7 @@ async def show(replayer: Replayer, dead_letter_id: str) -> dict[str, Any]:
     """
     async with replayer.database.connection() as connection:
         letter = await found_letter(connection, replayer.consumer, dead_letter_id)
-        return shapes.detail(letter, await reading.actions(connection, letter.id))
+        return serializers.detail(letter, await queries.actions(connection, letter.id))
 
 
 async def lines(replayer: Replayer, wanted: Selection) -> list[WaitingLine]:
@@ -69,7 +70,7 @@ async def count(replayer: Replayer, wanted: Selection) -> int:
     """
     async with replayer.database.connection() as connection:
         if wanted.id is None:
-            return await reading.count(connection, replayer.consumer, wanted.wanted)
+            return await queries.count(connection, replayer.consumer, wanted.wanted)
         await waiting_letter(connection, replayer.consumer, wanted.id)
         return 1
 

@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chassis.dead_letters import DeadLetters, discarding, reading, recording, setting_aside
-from chassis.dead_letters.discarding import discard, discard_matching
-from chassis.dead_letters.lines import Line, lock_lines, try_lock_lines
-from chassis.dead_letters.reading import DeadLetter, Filter
-from chassis.dead_letters.recording import ACTION_TABLE, Discarding, Replaying
-from chassis.dead_letters.replaying import Outcome, Replayer
+from chassis.dead_letters import DeadLetters, discard, history, queries, setting_aside
+from chassis.dead_letters.discard import discard, discard_matching
+from chassis.dead_letters.history import ACTION_TABLE, Discarding, Replaying
+from chassis.dead_letters.ordering import Line, lock_lines, try_lock_lines
+from chassis.dead_letters.queries import DeadLetter, Filter
+from chassis.dead_letters.replay import Outcome, Replayer
 from chassis.messaging.failures import LostWriteError
 from chassis.messaging.message import Message, unpack_headers
 from chassis.postgres import Connection, Database
@@ -72,7 +72,7 @@ async def announced(ground: Ground) -> list[str]:
 
 async def first(database: Database) -> DeadLetter:
     async with database.connection() as connection:
-        letter = await reading.first_waiting(connection, SERVICE, LINE)
+        letter = await queries.first_waiting(connection, SERVICE, LINE)
     assert letter is not None
     return letter
 
@@ -272,7 +272,7 @@ async def test_message_that_is_being_replayed_cannot_be_discarded_meanwhile(
     head = await first(database)
     async with database.transaction() as connection:
         await lock_lines(connection, SERVICE, [LINE])
-        await recording.replayed(connection, SERVICE, head, BY)
+        await history.replayed(connection, SERVICE, head, BY)
         discarding = asyncio.create_task(discard(database, SERVICE, head, Discarding("bob", "too late")))
         await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
     assert not await discarding
@@ -298,7 +298,7 @@ async def test_discarding_keeps_to_its_rate(
         slept.append(seconds)
 
     await put(database, *(message(f"sick:{number}", number) for number in range(5)))
-    monkeypatch.setattr(discarding, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(discard, "asyncio", SimpleNamespace(sleep=sleep))
     by = Discarding("ada", "all for nothing")
     assert await discard_matching(database, SERVICE, Filter(), by, rate_per_second_max=2.0) == 5
     assert slept == [1.0, 1.0], "between the pages, and not behind the last"
@@ -321,7 +321,7 @@ async def test_discarding_a_copy_lets_the_one_that_waits_be_applied(
     member = Member(place, database=database)
     await put(database, message("sick:0", 0), message("sick:0", 7))
     async with database.connection() as connection:
-        (_, copy) = await reading.letters(connection, SERVICE, Filter(), rows_max=2)
+        (_, copy) = await queries.letters(connection, SERVICE, Filter(), rows_max=2)
     assert await discard(database, SERVICE, copy, Discarding("ada", "it stands there twice"))
     assert await replayer(member).replay(LINE, BY) == Outcome(1)
     assert await place.effects() == ["sick:0"]
@@ -365,8 +365,8 @@ async def test_message_that_the_database_does_not_keep_is_not_passed(
 async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Database) -> None:
     await put(database, *(message(f"sick:{number}", number) for number in range(3)))
     async with database.connection() as connection:
-        page = await reading.letters(connection, SERVICE, Filter(), rows_max=2)
-        rest = await reading.letters(connection, SERVICE, Filter(), after=page[-1].number, rows_max=2)
+        page = await queries.letters(connection, SERVICE, Filter(), rows_max=2)
+        rest = await queries.letters(connection, SERVICE, Filter(), after=page[-1].number, rows_max=2)
         assert [letter.message.metadata.id for letter in (*page, *rest)] == ["sick:0", "sick:1", "sick:2"]
         assert not any(letter.message.value for letter in page), "bodies are for who asks for one letter"
         assert (await first(database)).message.value
@@ -377,7 +377,7 @@ async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Data
             Filter(reason="malformed"),
             Filter(set_aside_before=page[0].set_aside_at),
         ):
-            assert await reading.letters(connection, SERVICE, wanted, rows_max=2) == []
+            assert await queries.letters(connection, SERVICE, wanted, rows_max=2) == []
 
 
 async def test_record_of_actions_is_append_only(database: Database) -> None:

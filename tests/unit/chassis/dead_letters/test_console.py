@@ -7,11 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from chassis.dead_letters import commands
-from chassis.dead_letters.commands import add_dead_letters
-from chassis.dead_letters.desk import Desk, print_detail, print_list
-from chassis.dead_letters.reading import WaitingLine
-from chassis.dead_letters.replaying import Failure, Outcome
+from chassis.dead_letters.operator.cli import add_dead_letters
+from chassis.dead_letters.operator.console import Desk, print_detail, print_list
+from chassis.dead_letters.queries import WaitingLine
+from chassis.dead_letters.replay import Failure, Outcome
 from chassis.postgres import Database
 
 STEER = "\x1b[2J\x9b8m\x07"
@@ -75,7 +74,7 @@ def test_failure_of_a_replay_holds_no_control_character(monkeypatch: pytest.Monk
     cli = typer.Typer()
     add_dead_letters(cli, "sample", lambda: Database("", application_name="sample"), apply)
     shown = CliRunner().invoke(cli, ["dead-letters", "replay", "--all"])
-    assert shown.exit_code == commands.EXIT_NO
+    assert shown.exit_code == cli.EXIT_NO
     assert controls(shown.stdout) == {"\n"}
     assert shown.stdout.splitlines() == [
         "replayed: 0, failed: 1",

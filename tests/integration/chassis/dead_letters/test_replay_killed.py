@@ -5,12 +5,12 @@ import signal
 from collections.abc import Sequence
 from itertools import count
 
-from chassis.dead_letters.recording import Replaying
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters.history import Replaying
+from chassis.dead_letters.replay import Replayer
 from harness import eventually
+from integration.chassis.dead_letters.test_dead_letters import LINE, announced, waiting
 from integration.chassis.ground import SERVICE, Ground, Member, record
 from integration.chassis.test_consuming_failures import Trouble
-from integration.chassis.test_dead_letters import LINE, announced, waiting
 
 SET_ASIDE = 200
 DEATHS = (

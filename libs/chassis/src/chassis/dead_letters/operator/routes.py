@@ -10,13 +10,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from pydantic import Field
 
 from chassis.auth.access import OPERATORS, READERS, Access
-from chassis.dead_letters import reading, shapes
-from chassis.dead_letters.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, DryRun, Reason
-from chassis.dead_letters.discarding import discard
-from chassis.dead_letters.lines import Line
-from chassis.dead_letters.reading import DeadLetter, Filter, Status
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters import queries
+from chassis.dead_letters.discard import discard
+from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.operator import serializers
+from chassis.dead_letters.operator.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, DryRun, Reason
+from chassis.dead_letters.ordering import Line
+from chassis.dead_letters.queries import DeadLetter, Filter, Status
+from chassis.dead_letters.replay import Replayer
 from chassis.http.app import Problem
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
@@ -100,9 +101,9 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
     question = (PATH, wanted)
     (after,) = decode_cursor(cursor, (int,), question) or (0,)
     async with replayer.database.connection() as connection:
-        found = await reading.listed(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
+        found = await queries.listed(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
     rows = page(found, limit=limit, key=_key, of=question)
-    return {**rows, "items": shapes.items(rows["items"])}
+    return {**rows, "items": serializers.items(rows["items"])}
 
 
 def _key(letter: DeadLetter | UnreadableRow) -> tuple[KeyPart, ...] | None:
@@ -120,7 +121,7 @@ async def get_dead_letter(
     """With the body, which may hold personal data."""
     letter = await _found(replayer, dead_letter_id)
     async with replayer.database.connection() as connection:
-        return shapes.detail(letter, await reading.actions(connection, letter.id))
+        return serializers.detail(letter, await queries.actions(connection, letter.id))
 
 
 @post(
@@ -142,7 +143,7 @@ async def replay_line(
         return {"lines": 1, "messages": await _waiting_in(replayer, letter.line)}
     by = Replaying(actor, wanted.reason)
     outcome = await replayer.replay(letter.line, by, messages_max=REQUEST_MESSAGES_MAX)
-    return shapes.replay_answer(outcome, waiting=await _waiting_in(replayer, letter.line))
+    return serializers.replay_answer(outcome, waiting=await _waiting_in(replayer, letter.line))
 
 
 @post(
@@ -170,13 +171,13 @@ async def discard_dead_letter(
 async def _waiting_in(replayer: Replayer, line: Line) -> int:
     topic, key = line
     async with replayer.database.connection() as connection:
-        lines = await reading.waiting_lines(connection, replayer.consumer, Filter(topic=topic, key=key))
+        lines = await queries.waiting_lines(connection, replayer.consumer, Filter(topic=topic, key=key))
     return sum(each.messages for each in lines)
 
 
 async def _found(replayer: Replayer, dead_letter_id: UUID) -> DeadLetter:
     async with replayer.database.connection() as connection:
-        letter = await reading.find(connection, replayer.consumer, dead_letter_id)
+        letter = await queries.find(connection, replayer.consumer, dead_letter_id)
     if letter is None:
         raise Problem(404, "dead-letter-not-found", f"there is no dead letter {dead_letter_id}")
     return letter

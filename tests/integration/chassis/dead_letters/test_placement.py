@@ -8,19 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.dead_letters import DeadLetters, Placement
-from chassis.dead_letters.discarding import discard_matching
-from chassis.dead_letters.lines import lock_lines
+from chassis.dead_letters.discard import discard_matching
+from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.ordering import lock_lines
 from chassis.dead_letters.placement import divide, identity_of
-from chassis.dead_letters.reading import Filter
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Outcome
+from chassis.dead_letters.queries import Filter
+from chassis.dead_letters.replay import Outcome
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
 from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 from harness import eventually
+from integration.chassis.dead_letters.test_dead_letters import (
+    LINE,
+    LINE_WAITERS,
+    announced,
+    put,
+    replayer,
+    waiting,
+)
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
-from integration.chassis.test_dead_letters import LINE, LINE_WAITERS, announced, put, replayer, waiting
 
 BY = Replaying("ada")
 

@@ -20,12 +20,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chassis.dead_letters import DeadLetters, reading
-from chassis.dead_letters.discarding import discard
+from chassis.dead_letters import DeadLetters, queries
+from chassis.dead_letters.discard import discard
+from chassis.dead_letters.history import Discarding, Replaying
 from chassis.dead_letters.placement import RecordIdentity, identity_of
-from chassis.dead_letters.reading import Filter
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters.queries import Filter
+from chassis.dead_letters.replay import Replayer
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database
@@ -247,7 +247,7 @@ class Fates(RuleBasedStateMachine):
     async def _discard(self, key: str, index: int) -> bool:
         async with self.database.connection() as connection:
             wanted = Filter(topic=TOPIC, key=key.encode())
-            letters = await reading.letters(connection, self.consumer, wanted, rows_max=ROWS_PER_LINE)
+            letters = await queries.letters(connection, self.consumer, wanted, rows_max=ROWS_PER_LINE)
         return await discard(self.database, self.consumer, letters[index], Discarding("ada", "never"))
 
     async def _state(self) -> tuple[Lines, Lines, int]:
@@ -255,7 +255,7 @@ class Fates(RuleBasedStateMachine):
         async with self.database.connection() as connection:
             for row in await connection.fetch(_EFFECTS, self.consumer):
                 effects[row["key"].decode()].append(row["event_id"])
-            for letter in await reading.letters(connection, self.consumer, Filter(), rows_max=100):
+            for letter in await queries.letters(connection, self.consumer, Filter(), rows_max=100):
                 waiting[letter.message.key.decode()].append(letter.message.metadata.id)
             return effects, waiting, await connection.fetchval(_ACTIONS, self.consumer)
 

@@ -12,8 +12,8 @@ import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from chassis.dead_letters.recording import Replaying
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters.history import Replaying
+from chassis.dead_letters.replay import Replayer
 from chassis.postgres import Connection, Database, Isolation
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chassis.dead_letters import recording
-from chassis.dead_letters.lines import Line, lock_lines
+from chassis.dead_letters import history
+from chassis.dead_letters.history import Replaying
 from chassis.dead_letters.misplaced import assert_in_place
-from chassis.dead_letters.reading import DeadLetter, first_waiting
-from chassis.dead_letters.recording import Replaying
+from chassis.dead_letters.ordering import Line, lock_lines
+from chassis.dead_letters.queries import DeadLetter, first_waiting
 from chassis.messaging.failures import classify
 from chassis.messaging.message import Apply, KeysInUseError, describe
 from chassis.observability.logs import get_logger
@@ -114,12 +114,12 @@ class Replayer:
             async with connection.transaction():
                 assert_in_place(letter.message)
                 await self._apply(connection, [letter.message])
-                await recording.replayed(connection, self.consumer, letter, by)
+                await history.replayed(connection, self.consumer, letter, by)
         except Exception as error:
             if not classify(error).may_set_aside:
                 raise
             failure = Failure(letter.id, describe(error))
-            await recording.replay_failed(connection, letter, by, error=failure.error)
+            await history.replay_failed(connection, letter, by, error=failure.error)
             _log.warning("replay failed", dead_letter_id=failure.dead_letter_id, error=loggable(error))
             return failure
         return letter

@@ -9,12 +9,12 @@ import typer
 from typer.testing import CliRunner
 
 from chassis import clock
-from chassis.dead_letters import desk
-from chassis.dead_letters.commands import add_dead_letters
+from chassis.dead_letters.operator import console
+from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database
+from integration.chassis.dead_letters.test_dead_letters import message, put
 from integration.chassis.ground import SERVICE, Ground
-from integration.chassis.test_dead_letters import message, put
 
 
 @pytest.mark.parametrize("hours_off", [-3, 3])
@@ -26,7 +26,7 @@ async def test_clock_of_the_operator_does_not_count(
     await put(database, message("young", 1), message("younger", 2))
     now = clock.now
     monkeypatch.setattr(clock, "now", lambda: now() + timedelta(hours=hours_off))
-    monkeypatch.setattr(desk, "configure_logs", lambda *_, **__: None)
+    monkeypatch.setattr(console, "configure_logs", lambda *_, **__: None)
 
     async def apply(_: Connection, messages: Sequence[Message]) -> int:
         return len(messages)

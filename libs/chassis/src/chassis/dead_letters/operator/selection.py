@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from chassis.dead_letters import reading
-from chassis.dead_letters.reading import DeadLetter, Filter, WaitingLine
+from chassis.dead_letters import queries
+from chassis.dead_letters.queries import DeadLetter, Filter, WaitingLine
 from chassis.postgres.database import Connection
 from chassis.postgres.text import storable
 from chassis.process.command_line import CommandError
@@ -87,7 +87,7 @@ async def found_letter(connection: Connection, consumer: str, dead_letter_id: st
         CommandError: there is none.
     """
     try:
-        letter = await reading.find(connection, consumer, UUID(dead_letter_id))
+        letter = await queries.find(connection, consumer, UUID(dead_letter_id))
     except ValueError:
         letter = None
     if letter is None:
@@ -114,6 +114,6 @@ async def selected_lines(connection: Connection, consumer: str, wanted: Selectio
         CommandError: there is no waiting dead letter of this id.
     """
     if wanted.id is None:
-        return await reading.waiting_lines(connection, consumer, wanted.wanted)
+        return await queries.waiting_lines(connection, consumer, wanted.wanted)
     topic, key = (await waiting_letter(connection, consumer, wanted.id)).line
-    return await reading.waiting_lines(connection, consumer, Filter(topic=topic, key=key))
+    return await queries.waiting_lines(connection, consumer, Filter(topic=topic, key=key))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import clock
-from chassis.dead_letters.reading import DeadLetter
+from chassis.dead_letters.queries import DeadLetter
 from chassis.messaging.message import event_of
 from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres.database import Connection

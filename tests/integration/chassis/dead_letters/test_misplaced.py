@@ -2,11 +2,11 @@
 
 import pytest
 
-from chassis.dead_letters import DeadLetters, bounds, misplaced
-from chassis.dead_letters.discarding import discard_matching
-from chassis.dead_letters.reading import Filter
-from chassis.dead_letters.recording import Discarding, Replaying
-from chassis.dead_letters.replaying import Replayer
+from chassis.dead_letters import DeadLetters, limits, misplaced
+from chassis.dead_letters.discard import discard_matching
+from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.queries import Filter
+from chassis.dead_letters.replay import Replayer
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
 from chassis.postgres import Connection, Database
@@ -43,7 +43,7 @@ async def test_forged_messages_hold_nobody_up_and_take_no_identity(
         ("out_of_place", 2),
     ]
     async with database.transaction() as connection:
-        assert await bounds.lines_waiting(connection, SERVICE, up_to=9) == 0
+        assert await limits.lines_waiting(connection, SERVICE, up_to=9) == 0
         later = true("e4", 4)
         assert (await DeadLetters(SERVICE).place(connection, [later])).free == [later]
     outcome = await Replayer(database, SERVICE, never).replay((TOPIC, KEY), Replaying("ada"))
