@@ -61,7 +61,7 @@ def _before_offset_commit(fault: Fault) -> None:
 
 def _before_outbox_mark(fault: Fault) -> None:
     """After the broker's ack, before the outbox rows are deleted (F3)."""
-    from chassis.relay.outlet import Outlet
+    from chassis.relay.publisher import Outlet
 
     publish = Outlet._publish
 

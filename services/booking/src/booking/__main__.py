@@ -14,7 +14,7 @@ from chassis.messaging.message import Message
 from chassis.postgres import Connection
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
-from chassis.relay.commands import add_outbox
+from chassis.relay.cli import add_outbox
 
 _ALL = ",".join(Duty)
 

@@ -19,7 +19,7 @@ from chassis.postgres.stored_rows import UnreadableItem
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
 from chassis.process.environment import load_settings
 from chassis.process.terminal import print_json, printable
-from chassis.relay.commands import add_outbox
+from chassis.relay.cli import add_outbox
 from reconciler.adapters.exception_list import Filter
 from reconciler.adapters.run_list import RunView
 from reconciler.api.shapes import ExceptionItem, RunItem, exception_items, run_item, run_items

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.kafka.errors import RecordRefusedError
 from chassis.kafka.producer import OutgoingRecord, Producer
-from chassis.relay.outlet import Publisher
+from chassis.relay.publisher import Publisher
 from integration.chassis.ground import TOPIC, Ground
 from integration.chassis.kafka.memory_log import MemoryLog
 

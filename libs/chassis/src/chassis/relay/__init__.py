@@ -20,6 +20,6 @@ still happen, and why consumers are safe:
 * **Never:** a row that is deleted without an ack, or skipped because it committed late.
 """
 
-from chassis.relay.part import Relay
+from chassis.relay.component import Relay
 
 __all__ = ["Relay"]

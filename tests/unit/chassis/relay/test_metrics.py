@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.relay.meter import METER_SECONDS, METER_SHARE_MAX, pause_seconds
+from chassis.relay.metrics import METER_SECONDS, METER_SHARE_MAX, pause_seconds
 
 
 @given(st.floats(0.0, 30.0))

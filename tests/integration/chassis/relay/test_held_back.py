@@ -10,8 +10,8 @@ from chassis.kafka.producer import Producer
 from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS, shard_of
 from chassis.postgres import Session
-from chassis.relay import outlet as outlet_module
-from chassis.relay.outlet import START_OVER_WITH_HOLDS_SECONDS, Outlet
+from chassis.relay import publisher as outlet_module
+from chassis.relay.publisher import START_OVER_WITH_HOLDS_SECONDS, Outlet
 from harness import TestTopic, eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
 

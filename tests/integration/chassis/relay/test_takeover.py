@@ -11,7 +11,7 @@ import pytest
 
 from chassis.messaging.outbox import SHARDS
 from chassis.relay import strangers
-from chassis.relay.part import SESSION_SETTINGS
+from chassis.relay.component import SESSION_SETTINGS
 from chassis.relay.shards import LOCK_NAMESPACE, Shards
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids

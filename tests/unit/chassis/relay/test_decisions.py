@@ -13,9 +13,9 @@ from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
 from chassis.kafka.producer import OutgoingRecord
 from chassis.messaging.message import pack_headers
 from chassis.messaging.outbox import SHARDS
-from chassis.relay import outlet
-from chassis.relay.floors import PREPARED, Floors
+from chassis.relay import publisher
 from chassis.relay.holds import HELD_LINES_MAX, Holds, judge
+from chassis.relay.low_watermark import PREPARED, Floors
 from chassis.relay.shards import fair_share
 
 
@@ -185,7 +185,7 @@ class HeldSnapshot:
         self.seconds_of_full_looks = 0.0
 
     async def fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
-        if query == outlet._WRITERS:  # pyright: ignore[reportPrivateUsage]
+        if query == publisher._WRITERS:  # pyright: ignore[reportPrivateUsage]
             return []
         floors = arguments[1]
         spent = 0.5 if floors == [0] else 0.0001
@@ -210,8 +210,8 @@ class HeldSnapshot:
 
 async def test_looks_that_every_row_waits_for_do_not_show_in_p99(monkeypatch: pytest.MonkeyPatch) -> None:
     held = HeldSnapshot()
-    monkeypatch.setattr(outlet, "time", SimpleNamespace(monotonic=lambda: held.now))
-    moving = outlet.Outlet(cast("Any", held), held)
+    monkeypatch.setattr(publisher, "time", SimpleNamespace(monotonic=lambda: held.now))
+    moving = publisher.Outlet(cast("Any", held), held)
     while held.now < 600:
         await moving.settle()
         await moving.move([0])

@@ -10,8 +10,8 @@ from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.producer import OutgoingRecord
 from chassis.messaging.message import unpack_headers
 from chassis.postgres.database import Session
-from chassis.relay.floors import Floors
 from chassis.relay.holds import Holds, Verdict, judge
+from chassis.relay.low_watermark import Floors
 
 SHARD_ROWS_MAX = 128
 """Rows of one shard in a batch."""

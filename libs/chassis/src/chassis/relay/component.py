@@ -9,8 +9,8 @@ from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from chassis.relay.meter import OutboxMeter
-from chassis.relay.outlet import PLAN_SETTINGS, SHARD_ROWS_MAX, Outlet
+from chassis.relay.metrics import OutboxMeter
+from chassis.relay.publisher import PLAN_SETTINGS, SHARD_ROWS_MAX, Outlet
 from chassis.relay.shards import Shards
 from chassis.relay.strangers import ShardWatch
 

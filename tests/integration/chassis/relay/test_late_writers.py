@@ -6,7 +6,13 @@ import random
 
 from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS
-from chassis.relay.outlet import _UNSENT, PLAN_SETTINGS, SHARD_BYTES_MAX, SHARD_ROWS_MAX, Outlet
+from chassis.relay.publisher import (
+    _UNSENT,
+    PLAN_SETTINGS,
+    SHARD_BYTES_MAX,
+    SHARD_ROWS_MAX,
+    Outlet,
+)
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
 from integration.chassis.kafka.memory_log import MemoryLog

@@ -13,7 +13,7 @@ from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS
 from chassis.postgres import Session
-from chassis.relay.outlet import Outlet
+from chassis.relay.publisher import Outlet
 from chassis.relay.shards import LOCK_NAMESPACE
 from harness import Infra, Record, down, eventually
 from integration.chassis.ground import TOPIC, Ground, Sender, append, event, event_ids
