@@ -4,7 +4,7 @@ import importlib
 import warnings
 from typing import Any, get_type_hints
 
-from chassis.faststream_part import Consumers
+from chassis.consuming.broker import Consumers
 from chassis.service import Service
 
 PREFIX = "t1."

@@ -22,7 +22,7 @@ TROUBLE_SECONDS = 12.0
 SETTLED_SECONDS_MAX = 120.0
 """By then everything is done, or the world is stuck."""
 LOCKS, REFUSALS = ["sticking", "row locked", "row locked unseen"], ["outage", "no effects", "no letters"]
-DRAIN, DRAIN_SECONDS = "chassis.consuming.shell.DRAIN_SECONDS_MAX", (20.0, 0.05)
+DRAIN, DRAIN_SECONDS = "chassis.consuming.consumer.DRAIN_SECONDS_MAX", (20.0, 0.05)
 """As it is, and so short that a step in hand mostly outlives it."""
 
 

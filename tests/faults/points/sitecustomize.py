@@ -48,7 +48,7 @@ class Fault:
 
 def _before_offset_commit(fault: Fault) -> None:
     """After the database committed a batch, before Kafka knows (F2)."""
-    from chassis.consuming.shell import Consumer
+    from chassis.consuming.consumer import Consumer
 
     commit = Consumer._commit
 

@@ -14,8 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis import clock
 from chassis.consuming import Consumer
+from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters import DeadLetters
-from chassis.faststream_part import Consumers, build_broker
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics import apply_topics

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chassis.consumer_metrics import ConsumerMetrics
+from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
 from contracts.reasons import RefusalReason
 from webhook_gateway.handlers.observations import observe

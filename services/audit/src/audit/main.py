@@ -6,7 +6,7 @@ from audit.handlers.reading import Databases
 from audit.jobs import GapWatch
 from audit.settings import SERVICE, AuditSettings
 from chassis.auth.setup import build_auth
-from chassis.faststream_part import Consumers, build_broker
+from chassis.consuming.broker import Consumers, build_broker
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.topics_check import TopicsGuard

@@ -5,8 +5,8 @@ from functools import partial
 from booking.handlers.intake import apply
 from booking.handlers.unapplied import unapplied_counter
 from chassis.consuming import Consumer
+from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters import DeadLetters
-from chassis.faststream_part import Consumers, build_broker
 from chassis.kafka import KafkaConnection
 from chassis.messaging.inbox import conflict_counter
 from chassis.observability.metrics import Metrics

@@ -3,10 +3,10 @@
 from litestar.di import Provide
 
 from chassis.auth.setup import build_auth
+from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterMeter
 from chassis.dead_letters.operator.routes import dead_letter_routes
-from chassis.faststream_part import Consumers, build_broker
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer

@@ -21,8 +21,8 @@ from chassis.postgres.append_only import assert_append_only
 from contracts.metadata import read_metadata
 from contracts.reasons import SetAsideReason
 from harness import eventually
+from integration.chassis.consuming.test_failures import Trouble
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
-from integration.chassis.test_consuming_failures import Trouble
 
 LINE = (TOPIC, b"sick")
 BY = Replaying("ada", "fixed")

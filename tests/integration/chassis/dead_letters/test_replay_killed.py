@@ -8,9 +8,9 @@ from itertools import count
 from chassis.dead_letters.history import Replaying
 from chassis.dead_letters.replay import Replayer
 from harness import eventually
+from integration.chassis.consuming.test_failures import Trouble
 from integration.chassis.dead_letters.test_dead_letters import LINE, announced, waiting
 from integration.chassis.ground import SERVICE, Ground, Member, record
-from integration.chassis.test_consuming_failures import Trouble
 
 SET_ASIDE = 200
 DEATHS = (

@@ -11,7 +11,7 @@ from litestar.routes import HTTPRoute
 from chassis.auth.access import READERS, Access, is_public
 from chassis.auth.identity import Role
 from unit.chassis.auth.auth_ground import AUDIENCE, ISSUER, SECRET, bearer, calling, token
-from unit.chassis.test_delivery_options import ENVIRONMENT
+from unit.chassis.consuming.test_delivery_options import ENVIRONMENT
 
 GUARDED = ("audit", "booking", "reconciler")
 JWT = {

@@ -4,7 +4,7 @@
 batch of messages in, effects and outbox rows written, nothing committed.
 """
 
-from chassis.consuming.shell import Consumer, SetAsideStore
+from chassis.consuming.consumer import Consumer, SetAsideStore
 from chassis.messaging.message import Apply
 
 __all__ = ["Apply", "Consumer", "SetAsideStore"]

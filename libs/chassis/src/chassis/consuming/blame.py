@@ -1,7 +1,7 @@
 """Whether a message that fails by itself is to blame for it. Pure."""
 
 from chassis.consuming.limits import Limits
-from chassis.consuming.queues import Entry
+from chassis.consuming.partition_queue import Entry
 
 
 def is_to_blame(entry: Entry, limits: Limits, *, is_alone: bool) -> bool:

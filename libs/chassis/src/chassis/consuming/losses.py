@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from chassis.consumer_metrics import ConsumerMetrics
-from chassis.consuming.queues import Place
+from chassis.consuming.metrics import ConsumerMetrics
+from chassis.consuming.partition_queue import Place
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection, Database

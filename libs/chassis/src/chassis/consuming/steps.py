@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from chassis.consuming.queues import Entry, Place
+from chassis.consuming.partition_queue import Entry, Place
 from chassis.messaging.message import Message
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from chassis import clock
-from chassis.consuming.queues import Entry
+from chassis.consuming.partition_queue import Entry
 
 KEYS_TOLD_MAX = 3
 

@@ -11,10 +11,10 @@ import pytest
 from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 
-from chassis.consuming import Consumer, shell, subscription
+from chassis.consuming import Consumer, consumer, subscription
+from chassis.consuming.broker import Consumers, build_broker
 from chassis.consuming.reading import Reading
 from chassis.dead_letters import DeadLetters
-from chassis.faststream_part import Consumers, build_broker
 from chassis.kafka import KafkaConnection
 from chassis.kafka.lenient_records import LenientRecords
 from chassis.messaging.message import Message
@@ -22,7 +22,7 @@ from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 
 PREFIX = "t1."
-SERVICES = sorted(path.parent.name for path in Path(__file__).parents[3].glob("services/*/src/*/consumers*"))
+SERVICES = sorted(path.parent.name for path in Path(__file__).parents[4].glob("services/*/src/*/consumers*"))
 ENVIRONMENT = {
     "kafka_bootstrap": "127.0.0.1:1",
     "topic_prefix": PREFIX,
@@ -79,7 +79,7 @@ def assert_at_least_once(subscriber: Any, group: str) -> None:
     assert subscriber._call_options.decoder is subscription.raw_records
     assert options["session_timeout_ms"] == subscription.SESSION_MILLISECONDS_MAX
     assert options["heartbeat_interval_ms"] * 3 <= options["session_timeout_ms"]
-    assert options["max_poll_interval_ms"] > 1000 * shell.DRAIN_SECONDS_MAX
+    assert options["max_poll_interval_ms"] > 1000 * consumer.DRAIN_SECONDS_MAX
     assert len(subscriber.calls) == 1
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from chassis.consuming import core
-from chassis.consuming.core import Core
+from chassis.consuming import state_machine
+from chassis.consuming.state_machine import Core
 from simulation import world
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[3]
 
 
 def run_worlds(seeds: int) -> None:
@@ -26,7 +26,7 @@ def test_1_000_seeds_and_50_fresh_ones_keep_every_promise() -> None:
 
 
 def test_fault_in_the_core_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core, "is_to_blame", lambda entry, *_, **__: entry.failures > 0)
+    monkeypatch.setattr(state_machine, "is_to_blame", lambda entry, *_, **__: entry.failures > 0)
     with pytest.raises(AssertionError, match="set aside without fault"):
         run_worlds(500)
 

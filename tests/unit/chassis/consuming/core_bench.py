@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection
 
-from chassis.consuming.core import Core
 from chassis.consuming.limits import LOCK_MILLISECONDS_MAX, Limits
-from chassis.consuming.queues import Place
+from chassis.consuming.partition_queue import Place
+from chassis.consuming.state_machine import Core
 from chassis.consuming.steps import Apply, SetAside, Step, Wait
 from chassis.messaging.failures import FailureKind
 from chassis.messaging.message import Message

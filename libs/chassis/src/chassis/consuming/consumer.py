@@ -15,11 +15,12 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from chassis.consuming import subscription
-from chassis.consuming.core import Core
 from chassis.consuming.limits import IN_USE_TOLD_SECONDS, LOCK_MILLISECONDS_MAX, Limits
 from chassis.consuming.losses import Losses, LossStore
-from chassis.consuming.queues import Place
+from chassis.consuming.partition_queue import Place
+from chassis.consuming.report import HandlingReport, InHand, SetAsideBecause
 from chassis.consuming.stalls import StallWatch
+from chassis.consuming.state_machine import Core
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.consuming.waits import describe_waits
 from chassis.dead_letters.placement import Placement
@@ -33,7 +34,6 @@ from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection, Database
 from chassis.process.component import BackgroundLoop
 from chassis.process.health import Check
-from chassis.telemetry.handling import HandlingReport, InHand, SetAsideBecause
 from contracts.reasons import SetAsideReason
 
 _log = get_logger(__name__)

@@ -6,8 +6,8 @@ from chassis.dead_letters import DeadLetters
 from chassis.dead_letters.history import Replaying
 from chassis.dead_letters.replay import Replayer
 from harness import eventually
+from integration.chassis.consuming.test_failures import Trouble
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
-from integration.chassis.test_consuming_failures import Trouble
 
 
 async def _halts_and_goes_on(ground: Ground, ids: list[str], poison: list[str], letters: DeadLetters) -> None:

@@ -11,7 +11,7 @@ from contracts.metadata import read_metadata
 from harness import eventually
 from integration.chassis.ground import Ground, Member, record
 
-# A member that was killed is given up after chassis.consuming.shell.SESSION_MILLISECONDS_MAX.
+# A member that was killed is given up after chassis.consuming.consumer.SESSION_MILLISECONDS_MAX.
 TAKEN_OVER_SECONDS_MAX = 40.0
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import clock
+from chassis.consuming.report import OTHER_TYPE, HandlingReport, SetAsideBecause
 from chassis.messaging.message import Message
 from chassis.observability.logs import configure_logs
 from chassis.observability.metrics import Metrics
-from chassis.telemetry.handling import OTHER_TYPE, HandlingReport, SetAsideBecause
 from contracts.metadata import MessageMetadata
 from contracts.reasons import SetAsideReason
 from unit.chassis.observability.logs_kept import restored

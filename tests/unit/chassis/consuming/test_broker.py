@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from chassis.faststream_part import Consumers
+from chassis.consuming.broker import Consumers
 
 
 class Broker:

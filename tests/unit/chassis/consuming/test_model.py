@@ -4,13 +4,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chassis.consuming.core import Core
 from chassis.consuming.limits import Limits
-from chassis.consuming.queues import Place
+from chassis.consuming.partition_queue import Place
+from chassis.consuming.state_machine import Core
 from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.messaging.failures import FailureKind
 from chassis.messaging.message import Message
-from unit.chassis.core_bench import message
+from unit.chassis.consuming.core_bench import message
 
 PLACES: list[Place] = [("t", 0), ("t", 1)]
 LIMITS = Limits(batch_messages_max=4, partition_messages_max=6, row_failures_max=3, window_failures_min=5)

@@ -23,7 +23,7 @@ from math import inf
 from chassis.consuming.blame import is_to_blame
 from chassis.consuming.breaker import Breaker
 from chassis.consuming.limits import STORE_PROBE_SECONDS_MAX, Limits, back_off_seconds, in_use_seconds
-from chassis.consuming.queues import Entry, PartitionQueue, Place, Standing
+from chassis.consuming.partition_queue import Entry, PartitionQueue, Place, Standing
 from chassis.consuming.steps import Apply, Flow, SetAside, Step, Wait
 from chassis.messaging.failures import FailureKind
 from chassis.messaging.message import Message

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.consuming.steps import Apply, SetAside
 from chassis.messaging.failures import FailureKind
-from unit.chassis.core_bench import PLACE, Bench, message, only
+from unit.chassis.consuming.core_bench import PLACE, Bench, message, only
 
 SUSPECT, MALFORMED, STORE = FailureKind.SUSPECT, FailureKind.MALFORMED, FailureKind.STORE
 

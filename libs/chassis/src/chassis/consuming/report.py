@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import clock
-from chassis.consumer_metrics import ConsumerMetrics
+from chassis.consuming import spans as process_spans
+from chassis.consuming.metrics import ConsumerMetrics
+from chassis.consuming.spans import Processing
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
 from chassis.observability.logs import HANDLED_LOGGER, write_lines
 from chassis.observability.metrics import Metrics
 from chassis.observability.trace_context import trace_id
-from chassis.telemetry import messages as process_spans
-from chassis.telemetry.messages import Processing
 from contracts.reasons import SetAsideReason
 
 _TYPE = re.compile("[a-z]+(?:[._-][a-z]+)*")
