@@ -1,0 +1,53 @@
+"""Somebody who does what a runbook says."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness import Finished, Infra, Stack
+from harness.processes import run
+from plumbline import dsn
+from plumbline.doctor.patient import SERVICE_URLS
+
+RUNBOOKS = Path(__file__).parents[3] / "deploy/runbooks"
+
+
+class Operator:
+    """Follows a page section by section, in a shell, with the console commands of this installation.
+
+    Args:
+        runbook: the page's name.
+        stack: whose addresses the commands get.
+        infra: its servers.
+        folder: where the shell works.
+        words: what a person would write in place of the page's capitals.
+    """
+
+    def __init__(
+        self, runbook: str, stack: Stack, infra: Infra, folder: Path, words: Mapping[str, str] | None = None
+    ) -> None:
+        self._page = (RUNBOOKS / runbook).read_text(encoding="utf-8")
+        self._folder = folder
+        self._words = dict(words or {})
+        own = stack.environment()
+        self._environment = {
+            **own,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}",
+            dsn.ADMIN_VARIABLE: infra.admin_dsn("postgres"),
+            **{variable: stack.url(name) for name, variable in SERVICE_URLS.items()},
+            "PLUMBLINE_STATE": str(folder / "no-stack-here"),
+        }
+
+    async def follow(self, heading: str) -> Sequence[Finished]:
+        """What each command below a heading answers."""
+        section = self._page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+        commands = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
+        assert commands, heading
+        return [await self._do(command) for command in commands]
+
+    async def _do(self, command: str) -> Finished:
+        for word, meant in self._words.items():
+            command = re.sub(rf"\b{word}\b", lambda _, text=meant: text, command)
+        return await run(["bash", "-c", f"cd {self._folder} && {command}"], self._environment)

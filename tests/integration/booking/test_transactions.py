@@ -1,0 +1,96 @@
+"""A transaction that fails at its COMMIT leaves nothing behind; the second of two comes again (BK-11)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from booking.api.bodies import NewBooking
+from booking.domain.statuses import Actor, Status
+from booking.handlers.changes import StatusChange, change_booking_status
+from booking.handlers.creation import Request, create_booking
+from booking.handlers.intake import apply
+from chassis.messaging.message import KeysInUseError, Message
+from chassis.postgres import Connection, Database
+from contracts.stripe_events import StripeWorld
+from harness import Infra, TestDatabase, start_services
+from integration.booking import booking_calls
+
+ADA = Actor("ada", is_operator=True)
+
+# A deferred constraint is looked at when everything else has been written.
+_FAIL = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'at commit'; END $$;
+CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE ON booking
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+_FAIL_NO_MORE = "DROP FUNCTION fail() CASCADE"
+_LEFT = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM status_transition)"
+
+
+@pytest.fixture(scope="module")
+async def sql(infra: Infra) -> AsyncGenerator[TestDatabase]:
+    async with start_services(infra) as stack:
+        yield stack.database("booking")
+
+
+@pytest.fixture
+async def database(sql: TestDatabase) -> AsyncGenerator[Database]:
+    database = Database(sql.dsn("booking"), application_name="test")
+    await database.start()
+    yield database
+    await database.stop()
+
+
+@asynccontextmanager
+async def failing_at_commit(sql: TestDatabase) -> AsyncGenerator[None]:
+    """Inside the block no write to a booking can be committed, and none leaves a trace."""
+    before = await sql.fetchval(_LEFT)
+    await sql.execute(_FAIL)
+    try:
+        with pytest.raises(asyncpg.RaiseError, match="at commit"):
+            yield
+    finally:
+        await sql.execute(_FAIL_NO_MORE)
+    assert await sql.fetchval(_LEFT) == before
+
+
+def new_booking() -> Request:
+    return Request(NewBooking.model_validate(booking_calls.request()).details(), ADA, None, b"digest")
+
+
+async def test_booking_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
+    async with failing_at_commit(sql):
+        await create_booking(database, new_booking(), time_zone="America/Chicago")
+
+
+async def test_change_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
+    made = await create_booking(database, new_booking(), time_zone="America/Chicago")
+    change = StatusChange(Status.CONFIRMED, None, ADA, versions=None)
+    async with failing_at_commit(sql):
+        await change_booking_status(database, made.booking.id, change)
+    after = await change_booking_status(database, made.booking.id, change)
+    assert after is not None
+    assert after.booking.version == 2
+
+
+async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_there(
+    sql: TestDatabase, database: Database
+) -> None:
+    made = await create_booking(database, new_booking(), time_zone="America/Chicago")
+
+    async def pay(connection: Connection, event_id: str) -> None:
+        record = booking_calls.payment_record(made.booking.id, payment_id="pi_1", event_id=event_id)
+        message = Message(booking_calls.STRIPE, 0, 0, record.key or b"", record.value or b"", record.headers)
+        await apply(connection, [message], world=StripeWorld(is_live=False, account=None))
+
+    async with database.transaction() as first:
+        await pay(first, "first")
+        with pytest.raises(KeysInUseError, match="row of booking"):
+            async with database.transaction() as second:
+                await pay(second, "second")
+    async with database.transaction() as third:
+        await pay(third, "second")
+    paid = await sql.fetch("SELECT captured FROM payment WHERE booking_id = $1", made.booking.id)
+    assert [row["captured"] for row in paid] == [booking_calls.WORKED_TOTAL]

@@ -1,0 +1,175 @@
+"""What a run cannot evaluate, does not evaluate any more, or must not overlook: errored, left, cancelled."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+import pytest
+
+from chassis.clock import new_id
+from harness import Infra, Stack, start_services
+from integration.reconciler.reconciler_bookings import (
+    PRICE,
+    completed_run,
+    corrupt,
+    events_about,
+    exceptions_of,
+    insert_bookings,
+    pay,
+    types,
+)
+
+FALSIFIED = {
+    "empty object": "pricing = '{}'",
+    "JSON null": "pricing = 'null'",
+    "SQL NULL": "pricing = NULL",
+    "no object": "pricing = '\"132.00\"'",
+    "unknown card": "pricing = jsonb_set(pricing, '{rate_card,version}', '\"1999-13\"')",
+    "unknown engine": "pricing = jsonb_set(pricing, '{engine_version}', '99')",
+    "unknown status": "status = 'paid'",
+    "time without a calendar": "confirmed_at = 'infinity'",
+    "year 20000": "confirmed_at = '20000-01-01'",
+}
+
+
+@pytest.fixture(scope="module")
+async def own(infra: Infra) -> AsyncGenerator[Stack]:
+    async with start_services(infra, "reconciler") as stack:
+        yield stack
+
+
+async def falsify(own: Stack, statement: str, *values: Any) -> None:
+    """Change booking's tables as somebody who owns them: no constraint and no trigger in the way."""
+    async with own.database("booking").connect() as connection:
+        for constraint in await connection.fetch(
+            "SELECT conrelid::regclass AS place, conname AS name FROM pg_constraint"
+            " WHERE conrelid = ANY('{booking.booking, booking.payment}'::regclass[]) AND contype = 'c'"
+        ):
+            place, name = constraint["place"], constraint["name"]
+            await connection.execute(f'ALTER TABLE {place} DROP CONSTRAINT "{name}"')
+        await connection.execute(statement, *values)
+
+
+async def test_what_could_not_be_checked_is_an_exception_until_it_can(
+    own: Stack, http: httpx.AsyncClient
+) -> None:
+    names = [*FALSIFIED, "negative payment", "refunded beyond", "sum beyond 64 bits"]
+    before = await completed_run(own, http)
+    ids = dict(zip(names, await insert_bookings(own, len(names)), strict=True))
+    good = await insert_bookings(own, 3)
+    set_column = "UPDATE booking.booking SET {} WHERE booking_id = $1"
+    for name, change in FALSIFIED.items():
+        await falsify(own, set_column.format(change), ids[name])
+    set_payment = "UPDATE booking.payment SET {} WHERE booking_id = $1"
+    await pay(own, [ids["negative payment"]], number=2)
+    await falsify(own, set_payment.format("captured = -captured"), ids["negative payment"])
+    await falsify(own, set_payment.format("refunded = captured + 1"), ids["refunded beyond"])
+    await pay(own, [ids["sum beyond 64 bits"]], captured=2**63 - 1, number=2)
+    await corrupt(own, good[1], "total = 15000")
+
+    run = await completed_run(own, http)
+    added = {outcome: run[outcome] - before[outcome] for outcome in ("errored", "clean", "drifted")}
+    assert added == {"errored": len(names), "clean": 2, "drifted": 1}
+    found = await exceptions_of(own, http, [*ids.values(), *good])
+    assert {name: [(e["type"], e["severity"]) for e in found[ids[name]]] for name in names} == {
+        name: [("not_evaluable", "high")] for name in names
+    }
+    assert [item["type"] for item in found[good[1]]] == ["pricing_drift"]
+    assert {len(found.get(booking, [])) for booking in (good[0], good[2])} == {0}
+    opened = ["reconciliation.exception-opened", "reconciliation.booking-errored"]
+    assert types(await events_about(own, ids["SQL NULL"])) == opened
+    finished = await own.run("reconciler", "run", "--fail-on-drift")
+    assert finished.exit_code == 1, finished.stderr
+
+    mended = ids["unknown engine"]
+    await corrupt(own, mended, "pricing = jsonb_set(pricing, '{engine_version}', '1')")
+    await completed_run(own, http)
+    [item] = (await exceptions_of(own, http, [mended]))[mended]
+    assert (item["status"], item["resolution"], item["occurrences"]) == ("resolved", "fixed", 2)
+    await falsify(own, "DELETE FROM booking.payment WHERE booking_id = ANY($1::uuid[])", list(ids.values()))
+    await falsify(own, "DELETE FROM booking.booking WHERE booking_id = ANY($1::uuid[])", list(ids.values()))
+
+
+async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(
+    own: Stack, http: httpx.AsyncClient
+) -> None:
+    cancelled, pending, deleted, kept, broken = await insert_bookings(own, 5, paid=False)
+    everyone = [cancelled, pending, deleted, kept, broken]
+    for booking in everyone:
+        await corrupt(own, booking, "total = 15000")
+    await completed_run(own, http)
+    found = await exceptions_of(own, http, everyone)
+    assert {tuple(sorted(e["type"] for e in found[booking])) for booking in everyone} == {
+        ("not_charged", "pricing_drift")
+    }
+    reported = new_id()
+    await own.database("reconciler").execute(
+        "INSERT INTO reconciler.exception (id, type, severity, booking_id, fingerprint, difference, title,"
+        " explanation, first_seen_at, last_seen_at)"
+        " VALUES ($1, 'payment_anomaly', 'low', $2, 'f', 'd', 't', '{}', now(), now())",
+        reported,
+        cancelled,
+    )
+    await corrupt(own, cancelled, "status = 'cancelled'")
+    await corrupt(own, pending, "status = 'pending'")
+    await corrupt(own, broken, "pricing = '{}'")
+    await own.database("booking").execute("DELETE FROM booking.booking WHERE booking_id = $1", deleted)
+    await completed_run(own, http)
+
+    found = await exceptions_of(own, http, everyone)
+    states = {
+        booking: sorted((e["type"], e["status"], e["resolution"]) for e in found[booking])
+        for booking in everyone
+    }
+    ended = [(kind, "resolved", "not_evaluated") for kind in ("not_charged", "pricing_drift")]
+    going_on = [(kind, "open", None) for kind in ("not_charged", "pricing_drift")]
+    assert states == {
+        cancelled: [ended[0], ("payment_anomaly", "open", None), ended[1]],
+        pending: ended,
+        deleted: ended,
+        kept: going_on,
+        broken: [going_on[0], ("not_evaluable", "open", None), going_on[1]],
+    }
+    reasons = {}
+    for booking in (cancelled, pending, deleted):
+        exception = next(e["id"] for e in found[booking] if e["type"] == "pricing_drift")
+        one = (await http.get(f"{own.url('reconciler')}/api/exceptions/{exception}")).json()
+        reasons[booking] = (one["history"][-1]["actor"], one["history"][-1]["reason"])
+    assert reasons == {
+        cancelled: ("reconciler", "no longer evaluated: the booking is cancelled"),
+        pending: ("reconciler", "no longer evaluated: the booking is pending again"),
+        deleted: ("reconciler", "no longer evaluated: there is no such booking any more"),
+    }
+
+
+async def test_money_that_a_cancelled_booking_keeps_is_an_exception_until_it_is_refunded(
+    own: Stack, http: httpx.AsyncClient
+) -> None:
+    late, early, drifting, unpaid = await insert_bookings(own, 4, paid=False)
+    await pay(own, [late, early, drifting])
+    await corrupt(own, drifting, "total = 15000")
+    await completed_run(own, http)
+    for booking in (late, drifting, unpaid):
+        await corrupt(own, booking, "status = 'cancelled', updated_at = now() - interval '25 hours'")
+    await corrupt(own, early, "status = 'cancelled', updated_at = now() - interval '23 hours'")
+    await completed_run(own, http)
+
+    found = await exceptions_of(own, http, [late, early, drifting, unpaid], status="open")
+    assert {booking: [e["type"] for e in items] for booking, items in found.items()} == {
+        late: ["cancelled_but_paid"],
+        drifting: ["cancelled_but_paid"],
+    }
+    [item] = found[late]
+    assert (item["severity"], item["explanation"]["held"]) == ("high", PRICE)
+    assert item["title"].startswith("Cancelled, and 132.00 USD")
+    [ended] = (await exceptions_of(own, http, [drifting], status="resolved"))[drifting]
+    assert (ended["type"], ended["resolution"]) == ("pricing_drift", "not_evaluated")
+
+    refund = "UPDATE booking.payment SET refunded = $2 WHERE booking_id = $1"
+    await own.database("booking").execute(refund, late, PRICE)
+    await own.database("booking").execute(refund, drifting, PRICE - 50)
+    await completed_run(own, http)
+    [item] = (await exceptions_of(own, http, [late]))[late]
+    assert (item["status"], item["resolution"]) == ("resolved", "fixed")
+    [item] = (await exceptions_of(own, http, [drifting], status="open"))[drifting]
+    assert (item["revision"], item["severity"], item["explanation"]["held"]) == (2, "low", 50)
