@@ -78,7 +78,7 @@ def test_promise_names_what_shows_it(row: list[str]) -> None:
 
 
 def test_every_test_row_page_and_decision_that_is_named_exists() -> None:
-    for name in set(re.findall(r"`(test_\w+\.py)`", PAGE)):
+    for name in set(re.findall(r"`((?:\w+/)?test_\w+\.py)`", PAGE)):
         assert len(list((ROOT / "tests").rglob(name))) == 1, name
     assert set(re.findall(r"\bF\d+\b", PAGE)) <= {row.name for row in ROWS}
     for path in set(re.findall(r"`(deploy/[\w./-]+)`", PAGE)):

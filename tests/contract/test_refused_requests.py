@@ -98,7 +98,7 @@ def routes(client: httpx.AsyncClient, document: dict[str, Any]) -> Iterator[Rout
 
 @pytest.fixture(scope="module", params=[service for service in SERVICES if service != "webhook_gateway"])
 async def every_route(request: pytest.FixtureRequest) -> AsyncGenerator[list[Route]]:
-    app: Any = documents.compose(request.param).app
+    app: Any = documents.compose(request.param)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield list(routes(client, app.openapi_schema.to_schema()))

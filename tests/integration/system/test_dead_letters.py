@@ -267,7 +267,7 @@ async def test_selection_of_nothing_or_of_something_unknown_is_refused(
 
 @pytest.mark.parametrize("service", ["booking", "reconciler"])
 async def test_service_tells_how_much_waits(own: Stack, http: httpx.AsyncClient, service: str) -> None:
-    """The values are `test_dead_letter_meter.py`'s."""
+    """The values are `dead_letters/test_metrics.py`'s."""
 
     async def told() -> bool:
         metrics = (await http.get(f"{own.url(service)}/metrics")).text

@@ -1,14 +1,18 @@
-"""How a service stands up. No word of any business appears here.
+"""What every service stands on. No word of any business appears here.
 
-A service is composed in its `main` from these parts:
+Ten wings on seven floors; imports run downwards only (a contract in `pyproject.toml`):
 
-* `settings`, `logs`, `metrics`, `clock`: what every process has
-* `postgres`, `migrations`, `append_only`: its database
-* `kafka`, `messages`, `consuming`, `inbox`: what comes in
-* `outbox`, `relay`: what goes out
-* `http`, `health`, `auth`, `paging`: how it is asked
-* `lifecycle`: how it starts and stops
+* 7 `consuming`: from Kafka to a handler, in order and at least once. `cli`: the commands every service has
+* 6 `dead_letters`: messages set aside, and the operator's actions on them. `relay`: outbox to Kafka.
+  `service`: runs a composed service
+* 5 `messaging`: messages, inbox, outbox. `http`: the application and its rules. `settings`: every service's
+* 4 `postgres`, `kafka`, `auth`
+* 3 `process`: settings sources, components, start and stop, health, terminal
+* 2 `observability`: logs, metrics, spans, redaction
+* 1 `clock`
+
+A service is composed of these in its `main`.
 """
 
 __version__ = "0.1.0"
-"""What metrics and spans tell. Not from the package's metadata: an image has the sources alone."""
+# For metrics and spans. Not read from the package's metadata: an image has the sources alone.

@@ -23,7 +23,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class ReconcilerSettings(InboxSettings):
+class ReconcilerSettings(InboxSettings, ServiceSettings):
     """Everything that `reconciler serve` reads."""
 
     reconciler_host: str = "127.0.0.1"

@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chassis.dead_letters import DeadLetters, discard, history, queries, setting_aside
+from chassis.dead_letters import DeadLetters, history, queries, setting_aside
+from chassis.dead_letters import discard as discarding_module
 from chassis.dead_letters.discard import discard, discard_matching
 from chassis.dead_letters.history import ACTION_TABLE, Discarding, Replaying
 from chassis.dead_letters.ordering import Line, lock_lines, try_lock_lines
@@ -298,7 +299,7 @@ async def test_discarding_keeps_to_its_rate(
         slept.append(seconds)
 
     await put(database, *(message(f"sick:{number}", number) for number in range(5)))
-    monkeypatch.setattr(discard, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(discarding_module, "asyncio", SimpleNamespace(sleep=sleep))
     by = Discarding("ada", "all for nothing")
     assert await discard_matching(database, SERVICE, Filter(), by, rate_per_second_max=2.0) == 5
     assert slept == [1.0, 1.0], "between the pages, and not behind the last"

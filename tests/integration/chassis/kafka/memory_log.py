@@ -1,4 +1,4 @@
-"""An in-memory topic for what a relay decides. `test_memory_log.py` runs one suite on it and on Kafka."""
+"""An in-memory topic. `kafka/test_memory_log.py` runs one suite on it and on Kafka."""
 
 from collections.abc import Collection, Sequence
 

@@ -11,8 +11,9 @@ import pytest
 from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 
-from chassis.consuming import Consumer, consumer, subscription
+from chassis.consuming import Consumer, subscription
 from chassis.consuming.broker import Consumers, build_broker
+from chassis.consuming.consumer import DRAIN_SECONDS_MAX
 from chassis.consuming.reading import Reading
 from chassis.dead_letters import DeadLetters
 from chassis.kafka import KafkaConnection
@@ -79,7 +80,7 @@ def assert_at_least_once(subscriber: Any, group: str) -> None:
     assert subscriber._call_options.decoder is subscription.raw_records
     assert options["session_timeout_ms"] == subscription.SESSION_MILLISECONDS_MAX
     assert options["heartbeat_interval_ms"] * 3 <= options["session_timeout_ms"]
-    assert options["max_poll_interval_ms"] > 1000 * consumer.DRAIN_SECONDS_MAX
+    assert options["max_poll_interval_ms"] > 1000 * DRAIN_SECONDS_MAX
     assert len(subscriber.calls) == 1
 
 

@@ -12,6 +12,7 @@ from chassis.dead_letters.operator.console import Desk, print_detail, print_list
 from chassis.dead_letters.queries import WaitingLine
 from chassis.dead_letters.replay import Failure, Outcome
 from chassis.postgres import Database
+from chassis.process.command_line import EXIT_NO
 
 STEER = "\x1b[2J\x9b8m\x07"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -74,7 +75,7 @@ def test_failure_of_a_replay_holds_no_control_character(monkeypatch: pytest.Monk
     cli = typer.Typer()
     add_dead_letters(cli, "sample", lambda: Database("", application_name="sample"), apply)
     shown = CliRunner().invoke(cli, ["dead-letters", "replay", "--all"])
-    assert shown.exit_code == cli.EXIT_NO
+    assert shown.exit_code == EXIT_NO
     assert controls(shown.stdout) == {"\n"}
     assert shown.stdout.splitlines() == [
         "replayed: 0, failed: 1",

@@ -8,14 +8,19 @@ from hypothesis import strategies as st
 
 from chassis.messaging.inbox_retention import RETENTION_DAYS_MIN, InboxSettings
 from chassis.process.environment import SettingsError, load_settings
+from chassis.settings import ServiceSettings
 
 
-def settings(**variables: str) -> InboxSettings:
+class Settings(InboxSettings, ServiceSettings):
+    pass
+
+
+def settings(**variables: str) -> Settings:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("KAFKA_BOOTSTRAP", "nowhere:1")
         for name, value in variables.items():
             environment.setenv(name, value)
-        return load_settings(InboxSettings)
+        return load_settings(Settings)
 
 
 def test_retention_is_35_days_unless_told_otherwise() -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from chassis.consuming import spans
+from chassis.consuming import consumer_spans
 from chassis.kafka import producer_spans
 from chassis.messaging.message import Message
 from chassis.observability import spans
@@ -54,7 +54,7 @@ def test_record_without_an_ack_is_a_failed_span() -> None:
 def test_what_a_message_causes_continues_the_span_that_handles_it() -> None:
     with kept() as exporter:
         batch = [message(0), message(1, cause=None)]
-        processing = spans.begin("booking", batch)
+        processing = consumer_spans.begin("booking", batch)
         processing.end(batch[0], "applied")
         processing.end(batch[1], "set_aside", error_type="bug")
     first, second = exporter.get_finished_spans()
@@ -74,7 +74,7 @@ def test_message_handled_again_gets_another_span_under_the_same_parent() -> None
     again = message()
     with kept() as exporter:
         for _ in range(2):
-            spans.begin("booking", [again]).end(again, "applied")
+            consumer_spans.begin("booking", [again]).end(again, "applied")
     first, second = exporter.get_finished_spans()
     assert parent_of(first) == parent_of(second)
     assert traceparent(first) != traceparent(second)
@@ -83,7 +83,7 @@ def test_message_handled_again_gets_another_span_under_the_same_parent() -> None
 def test_caller_that_does_not_want_to_be_recorded_is_not() -> None:
     unsampled = message(cause=CAUSE[:-2] + "00")
     with kept() as exporter:
-        spans.begin("booking", [unsampled]).end(unsampled, "applied")
+        consumer_spans.begin("booking", [unsampled]).end(unsampled, "applied")
     assert not exporter.get_finished_spans()
     assert (unsampled.traceparent or "").startswith(CAUSE[:35])
 
@@ -91,7 +91,7 @@ def test_caller_that_does_not_want_to_be_recorded_is_not() -> None:
 def test_without_an_exporter_everything_passes_untouched() -> None:
     assert not spans.is_on()
     passed = message()
-    processing = spans.begin("booking", [passed])
+    processing = consumer_spans.begin("booking", [passed])
     processing.end(passed, "applied")
     assert not processing.spans
     assert passed.traceparent == CAUSE

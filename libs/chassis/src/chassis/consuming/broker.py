@@ -25,7 +25,7 @@ class Consumers:
     """Starts a broker with its subscribers, and stops it after the batch in hand.
 
     Args:
-        broker: from `chassis.kafka.build_broker`, its consumers subscribed.
+        broker: from `chassis.consuming.broker.build_broker`, its consumers subscribed.
         consumers: whose failures readiness shows.
     """
 

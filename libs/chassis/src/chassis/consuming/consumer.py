@@ -112,7 +112,7 @@ class Consumer:
         """Hang this consumer on the broker, every delivery option stated.
 
         Args:
-            broker: from `chassis.kafka.build_broker`.
+            broker: from `chassis.consuming.broker.build_broker`.
             topics: names as on their cards; or else
             pattern: a regular expression over names as on their cards.
         """

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import clock
-from chassis.consuming import spans as process_spans
+from chassis.consuming import consumer_spans as process_spans
+from chassis.consuming.consumer_spans import Processing
 from chassis.consuming.metrics import ConsumerMetrics
-from chassis.consuming.spans import Processing
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
 from chassis.observability.logs import HANDLED_LOGGER, write_lines
@@ -49,7 +49,7 @@ class SetAsideBecause:
 
     Attributes:
         reason: from the closed list.
-        error: from `chassis.messaging.failures.loggable`, never an error's own text; None for one behind another.
+        error: what `loggable` returned, never the error's own text; None for a message behind another.
     """
 
     reason: SetAsideReason

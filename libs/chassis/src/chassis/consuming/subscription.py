@@ -46,7 +46,7 @@ def subscribe(
     """Subscribe without any of FastStream's defaults, which are at-most-once. Returns its subscriber.
 
     Args:
-        broker: from `chassis.kafka.build_broker`.
+        broker: from `chassis.consuming.broker.build_broker`.
         member: told of rebalances.
         take: given the records of each poll.
         group: the consumer group.

@@ -75,8 +75,8 @@ class Replayer:
             advance: called after each message that was applied.
 
         Raises:
-            Exception: of kind STORE or BUSY (`chassis.messaging.failures`): the database fails, or another session has
-                locked a row. What was replayed stays so, the rest waits: replay again.
+            Exception: of kind STORE or BUSY (`chassis.messaging.failures`): the database fails, or another
+                session has locked a row. What was replayed stays so, the rest waits: replay again.
         """
         replayed = 0
         while messages_max is None or replayed < messages_max:

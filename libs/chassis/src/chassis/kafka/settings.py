@@ -3,7 +3,8 @@
 import ssl
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, SecretStr, model_validator
+from pydantic import AfterValidator, SecretStr, model_validator
+from pydantic_settings import BaseSettings
 
 from chassis.process.addresses import Bootstrap
 
@@ -16,7 +17,7 @@ def _holds_certificates(path: str) -> str:
     return path
 
 
-class KafkaSettings(BaseModel):
+class KafkaSettings(BaseSettings):
     """Fields for the connection to Kafka. `ServiceSettings` inherits them."""
 
     kafka_bootstrap: Bootstrap

@@ -3,14 +3,13 @@
 import asyncio
 from datetime import timedelta
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from chassis.settings import ServiceSettings
 
 _log = get_logger(__name__)
 
@@ -33,8 +32,8 @@ WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::
 _PAGES = "SELECT pg_relation_size('inbox') / current_setting('block_size')::bigint"
 
 
-class InboxSettings(ServiceSettings):
-    """Settings of a service that has an inbox."""
+class InboxSettings(BaseModel):
+    """Fields of a service that has an inbox; its settings inherit them before `ServiceSettings`."""
 
     inbox_retention_days: int = Field(RETENTION_DAYS_MIN, ge=1, le=3_650)
 

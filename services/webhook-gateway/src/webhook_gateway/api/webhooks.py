@@ -176,7 +176,7 @@ class WebhookEndpoint:
 
 
 def _read_scope(scope: Any) -> _Request:
-    """A scope as uvicorn fills it and `chassis.http.mounts` hands it over; a slash behind the name is nothing."""
+    """Read a scope as uvicorn and `chassis.http.mounts` fill it; a slash behind the name is ignored."""
     client = scope["client"]
     return _Request(
         source=scope["path"].removeprefix(scope["path_template"]).removeprefix("/").removesuffix("/"),

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from litestar import Litestar
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import contracts
 from chassis.http.openapi.breaking import breaking_changes
-from chassis.service import Service
 
 DOCUMENTS = Path(contracts.__file__).parents[2] / "openapi"
 """The committed files: there in a checkout, not in an installed wheel."""
@@ -20,11 +20,11 @@ _REGENERATE = "run `make openapi`"
 
 def document(package: str) -> dict[str, Any]:
     """The OpenAPI document of the service that `<package>.main.build` composes, whatever the environment."""
-    return compose(package).app.openapi_schema.to_schema()
+    return compose(package).openapi_schema.to_schema()
 
 
-def compose(package: str) -> Service:
-    """A service with the defaults of its settings; what has none leads nowhere."""
+def compose(package: str) -> Litestar:
+    """Return a service's application with default settings. Addresses without a default lead nowhere."""
     build = importlib.import_module(f"{package}.main").build
     settings: Any = get_type_hints(build)["settings"]
     fields: dict[str, FieldInfo] = settings.model_fields
@@ -33,7 +33,7 @@ def compose(package: str) -> Service:
         for name, field in fields.items()
         if field.is_required()
     }
-    return build(settings.model_construct(**nowhere))
+    return build(settings.model_construct(**nowhere)).app
 
 
 def path_of(package: str, directory: Path = DOCUMENTS) -> Path:
