@@ -50,16 +50,16 @@ simulate-faults: $(STAMP) ## plants faults in what the simulation drives: each m
 	@cd tests && ../$(BIN)/python -m simulation.mutants
 
 bench: $(STAMP) ## side by side with its peers, on the same servers (ROW=B3 one, ROUNDS=5, QUICK=1 short)
-	@PYTHONPATH=tests ROW="$(ROW)" ROUNDS="$(ROUNDS)" QUICK="$(QUICK)" $(BIN)/python -m bench
+	@PYTHONPATH=tests:benchmarks ROW="$(ROW)" ROUNDS="$(ROUNDS)" QUICK="$(QUICK)" $(BIN)/python -m bench
 
 bench-page: $(STAMP) ## docs/performance.md from the last full results
-	@PYTHONPATH=tests $(BIN)/python -m bench.page
+	@PYTHONPATH=tests:benchmarks $(BIN)/python -m bench.page
 
 mutants: $(STAMP) ## take each safety line away in turn and see a test notice (ID=relay some)
 	@PYTHONPATH=tests ID="$(ID)" $(BIN)/python -m mutation
 
 constant-time: $(STAMP) ## does the time of a verdict tell what is right of a forged signature? (MEASUREMENTS=, RUNS=, SEED=)
-	@PYTHONPATH=tests MEASUREMENTS="$(MEASUREMENTS)" RUNS="$(RUNS)" SEED="$(SEED)" $(BIN)/python -m constant_time
+	@PYTHONPATH=tests:benchmarks MEASUREMENTS="$(MEASUREMENTS)" RUNS="$(RUNS)" SEED="$(SEED)" $(BIN)/python -m constant_time
 
 up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)
