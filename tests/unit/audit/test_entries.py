@@ -7,7 +7,7 @@ import pytest
 
 from audit.domain.entries import entry_of, history_conflict, identity_conflict, unreadable_entry
 from audit.domain.events import Event, Origin
-from audit.domain.storable import booking_identifier
+from audit.domain.identifiers import booking_identifier
 from contracts.bookings import BookingStatusChanged
 from contracts.money import Money
 from contracts.reconciliation import DriftDetected

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from audit.domain.digest import SALT_BYTES, new_salt, payload_digest
 from audit.domain.entries import Entry
 from audit.domain.facts import RULES
-from audit.domain.storable import identifier, storable
+from audit.domain.identifiers import identifier
 from audit.handlers.messages import read_entry
 from chassis.messaging.message import Message
 from contracts.catalogue import MESSAGES
@@ -91,14 +91,6 @@ def test_message_that_claims_to_come_from_audit_is_not_believed() -> None:
         read_entry(Message("bookings.events.v1", 0, 7, b"", b"{}", headers), WORLD).event_type
         == "message.unreadable"
     )
-
-
-@given(TEXTS)
-def test_storable_text_changes_nothing_but_what_postgres_refuses(text: str) -> None:
-    fit = storable(text)
-    assert storable(fit) == fit
-    if "\0" not in text and not any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        assert fit == text
 
 
 @given(st.text(st.characters(), max_size=2000))

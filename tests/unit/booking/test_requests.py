@@ -12,7 +12,6 @@ from booking.api.bodies import NewBooking
 from booking.api.conditions import checked_idempotency_key, versions_wanted
 from booking.domain.booking import parse_booking_id
 from booking.domain.details import quote
-from booking.domain.text import storable
 from chassis import clock
 from chassis.http import Problem
 
@@ -108,11 +107,3 @@ def test_booking_id_is_canonical_or_none() -> None:
     assert parse_booking_id(new.upper()) == new
     for other in ("", "17", f"{{{new}}}", f"urn:uuid:{new}", new.replace("-", ""), f"{new} ", "é" * 36):
         assert parse_booking_id(other) is None
-
-
-@given(st.text(alphabet=st.characters(codec=None) | st.just("\0") | st.sampled_from("\ud800\udfff")))
-def test_storable_text_has_what_postgres_takes(text: str) -> None:
-    stored = storable(text)
-    assert len(stored) == len(text)
-    assert "\0" not in stored
-    stored.encode()

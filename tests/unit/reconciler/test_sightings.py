@@ -1,14 +1,11 @@
 import json
 
-import pytest
-
 from contracts.money import Money
 from reconciler.domain.sightings import (
     Sighting,
     identity_conflict,
     payment_anomaly,
     sighting_of_finding,
-    storable,
 )
 from unit.reconciler.stored import PRICE, booking, evaluated
 
@@ -58,16 +55,7 @@ def test_two_payments_are_two_anomalies() -> None:
     assert anomaly("pi_1").fingerprint == anomaly("pi_1", "said otherwise").fingerprint
 
 
-@pytest.mark.parametrize("text", ["a\0b", "half an emoji \ud83d", "\udc00"])
-def test_text_that_postgresql_refuses_is_replaced(text: str) -> None:
-    clean = storable(text)
-    assert "\0" not in clean
-    clean.encode()
-    assert "\ufffd" in clean
-
-
 def test_conflict_names_the_event_and_both_digests() -> None:
     conflict = identity_conflict(source="stripe", event_id="evt_1", first_sha256="aa", second_sha256="bb")
     assert "evt_1" in conflict.title
     assert conflict.explanation["first_body_sha256"] == "aa"
-    assert storable("plain \u00e4") == "plain \u00e4"

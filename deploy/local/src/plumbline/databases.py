@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chassis.postgres import DATABASE_ERRORS
+from chassis.postgres.advisory_locks import DATABASE_SET_UP
 from chassis.process.terminal import in_one_line
 from plumbline import dsn, server_rights, waiting
 from plumbline.failure import StackError
@@ -37,7 +38,6 @@ DATABASES: Mapping[str, str] = MappingProxyType({service: service for service in
 _CONNECT_SECONDS_MAX = 10.0
 _COMMAND_SECONDS_MAX = 60.0
 _LOCK_SECONDS_MAX = 60.0
-_LOCK_KEY = 7_310_579_011
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 _CREATE_ROLE = """
@@ -161,7 +161,7 @@ async def _lock(admin: Connection) -> None:
     """One provisioning at a time; the lock goes with the connection."""
 
     async def locked() -> bool:
-        return bool(await admin.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY))
+        return bool(await admin.fetchval("SELECT pg_try_advisory_lock($1)", DATABASE_SET_UP))
 
     if not await waiting.until(locked, seconds_max=_LOCK_SECONDS_MAX):
         raise StackError(

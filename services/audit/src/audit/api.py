@@ -14,8 +14,8 @@ from litestar.types import ControllerRouterHandler
 
 from audit.adapters.event_log_reading import StoredEntry
 from audit.domain.facts import Status
+from audit.domain.identifiers import booking_identifier
 from audit.domain.query import Filters, Position, QueryError, filters
-from audit.domain.storable import booking_identifier
 from audit.handlers.items import (
     EntryItem,
     TransitionItem,

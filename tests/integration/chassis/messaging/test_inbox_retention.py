@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from chassis.messaging import inbox, inbox_retention
-from chassis.messaging.inbox_retention import LOCK_KEY, InboxRetention
+from chassis.messaging.inbox_retention import InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
+from chassis.postgres.advisory_locks import INBOX_RETENTION
 from harness import eventually
 from integration.chassis.ground import Ground
 from integration.chassis.messaging.test_inbox import ids, message
@@ -69,7 +70,7 @@ async def test_only_one_replica_sweeps_at_a_time(database: Database, place: Grou
     await place.sql.execute(_FILL, "old", 2 * RETENTION, 3)
     swept, _ = retention(database)
     async with place.sql.connect() as other:
-        await other.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
+        await other.execute("SELECT pg_advisory_lock($1)", INBOX_RETENTION)
         assert await swept.sweep(asyncio.Event()) is None
         assert len(await left(place)) == 3
 

@@ -13,8 +13,8 @@ from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS
 from chassis.postgres import Session
+from chassis.postgres.advisory_locks import OUTBOX_RELAY
 from chassis.relay.publisher import Outlet
-from chassis.relay.shards import LOCK_NAMESPACE
 from harness import Infra, Record, down, eventually
 from integration.chassis.ground import TOPIC, Ground, Sender, append, event, event_ids
 
@@ -32,7 +32,7 @@ async def owners(ground: Ground) -> Counter[int]:
     rows = await ground.sql.fetch(
         "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid < $2 AND granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        LOCK_NAMESPACE,
+        OUTBOX_RELAY,
         SHARDS,
     )
     return Counter(int(row["objid"]) for row in rows)

@@ -10,9 +10,10 @@ from functools import partial
 import pytest
 
 from chassis.messaging.outbox import SHARDS
+from chassis.postgres.advisory_locks import OUTBOX_RELAY
 from chassis.relay import strangers
 from chassis.relay.component import SESSION_SETTINGS
-from chassis.relay.shards import LOCK_NAMESPACE, Shards
+from chassis.relay.shards import Shards
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
 
@@ -36,7 +37,7 @@ def in_charge(ground: Ground, name: str, *, shards: int = SHARDS) -> Callable[[]
 async def owned(ground: Ground, *names: str) -> list[int]:
     """How many shards each of these relays owns."""
     sessions = [f"{ground.name}-{name}-dedicated" for name in names]
-    return [await ground.sql.fetchval(_OWNED, LOCK_NAMESPACE, SHARDS, session) for session in sessions]
+    return [await ground.sql.fetchval(_OWNED, OUTBOX_RELAY, SHARDS, session) for session in sessions]
 
 
 @contextmanager
@@ -176,7 +177,7 @@ async def test_shards_that_a_stranger_holds_are_told(ground: Ground, monkeypatch
     async with ground.sql.connect(ground.role) as stranger:
         pid = await stranger.fetchval("SELECT pg_backend_pid()")
         await stranger.execute(
-            "SELECT pg_advisory_lock($1, shard) FROM generate_series(1, 15) AS shard", LOCK_NAMESPACE
+            "SELECT pg_advisory_lock($1, shard) FROM generate_series(1, 15) AS shard", OUTBOX_RELAY
         )
         async with Sender(ground, "only").running() as sender:
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message, pack_headers, unpack_headers
-from chassis.postgres.text import storable
 from contracts.bookings import BookingCreated, BookingIdentityConflict
 from contracts.metadata import MessageMetadata
 
@@ -108,16 +107,6 @@ def test_any_bytes_are_a_payload_or_malformed(value: bytes) -> None:
         with pytest.raises(MalformedMessageError) as refused:
             message(value).payload(model)
         assert "\n" not in str(refused.value)
-
-
-@given(st.text())
-@example("a\0\ud83d")
-def test_any_text_becomes_storable_and_good_text_stays(text: str) -> None:
-    kept = storable(text)
-    assert "\0" not in kept
-    assert kept.encode().decode() == kept
-    good = text.replace("\0", "").encode(errors="ignore").decode()
-    assert storable(good) == good
 
 
 def test_malformed_payload_names_model_and_field_and_not_the_value() -> None:

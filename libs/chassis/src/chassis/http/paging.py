@@ -9,7 +9,7 @@ import msgspec
 
 from chassis.http.request_checks import InvalidRequestError
 from chassis.postgres.stored_rows import KeyPart
-from chassis.postgres.text import storable
+from contracts.text import sanitize_for_postgres
 
 PAGE_ROWS_DEFAULT = 50
 PAGE_ROWS_MAX = 500
@@ -73,7 +73,7 @@ def _comparable(part: KeyPart) -> bool:
     """Whether PostgreSQL can hold it; a forged cursor must not become an error of the database."""
     if isinstance(part, int):
         return part in _BIGINT
-    return storable(part) == part
+    return sanitize_for_postgres(part) == part
 
 
 def page(

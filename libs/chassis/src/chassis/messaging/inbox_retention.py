@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
+from chassis.postgres import advisory_locks
 from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
@@ -19,7 +20,6 @@ SWEEP_SECONDS = 6 * 3600.0
 BATCH_PAGES_MAX = 64
 """Of the table, in one statement: half a MiB, some five thousand rows."""
 BATCH_PAUSE_SECONDS = 0.1
-LOCK_KEY = 7_310_579_035
 
 # From place to place in the table, without an index on the time: a B-tree would cost every message, and a
 # BRIN would soon say nothing, because new rows take the places of old ones (decision 0020).
@@ -88,7 +88,7 @@ class InboxRetention:
         """
         session = await self._database.dedicated()
         try:
-            if not await session.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+            if not await session.fetchval("SELECT pg_try_advisory_lock($1)", advisory_locks.INBOX_RETENTION):
                 return None
             return await self._walk(session, stopping)
         finally:

@@ -16,8 +16,8 @@ from chassis.messaging.failures import BusyError, MalformedMessageError, busy_wi
 from chassis.observability import trace_context
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection
-from chassis.postgres.text import storable
 from contracts.metadata import Headers, MessageMetadata, MetadataError, read_metadata
+from contracts.text import sanitize_for_postgres
 from contracts.wire import WireModel
 
 ModelT = TypeVar("ModelT", bound=WireModel)
@@ -201,7 +201,7 @@ def describe(error: Exception) -> str:
     Of a message that cannot be decoded it says what is wrong, in our own words.
     """
     line = f"{type(error).__name__}: {error}" if isinstance(error, MalformedMessageError) else loggable(error)
-    return storable(line[:ERROR_CHARACTERS_MAX])
+    return sanitize_for_postgres(line[:ERROR_CHARACTERS_MAX])
 
 
 def class_of(description: str) -> str:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from chassis.observability.logs import get_logger
+from chassis.postgres import advisory_locks
 from chassis.postgres.database import Connection, Session
 from chassis.postgres.sessions import open_session
 
 _log = get_logger(__name__)
 
-LOCK_KEY = 7_310_579_006
 LOCK_SECONDS_MAX = 60.0
 LOCK_WAIT_SECONDS_MAX = 10
 """A table lock that is not to be had soon would block every query behind it: fail and try again later."""
@@ -116,7 +116,7 @@ async def pending_migrations(connection: Connection, packages: Sequence[str]) ->
 async def _lock(connection: Session) -> None:
     """Poll for the lock: a replica waiting inside the server would deadlock a concurrent index build."""
     deadline = time.monotonic() + LOCK_SECONDS_MAX
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", advisory_locks.MIGRATIONS):
         if time.monotonic() > deadline:
             raise MigrationError(f"another process has been migrating for {LOCK_SECONDS_MAX:g} s; try again")
         await asyncio.sleep(_LOCK_POLL_SECONDS)

@@ -11,15 +11,10 @@ from datetime import timedelta
 
 from chassis.messaging.outbox import SHARDS
 from chassis.observability.logs import get_logger
+from chassis.postgres.advisory_locks import OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS
 from chassis.postgres.database import Session
 
 _log = get_logger(__name__)
-
-LOCK_NAMESPACE = 7_310_579
-"""First half of each advisory lock's key; the second is the shard."""
-
-MEMBERS_LOCK = 1_000
-"""Second half of the key of the lock that all relays share."""
 
 UNRESPONSIVE_MAX = timedelta(seconds=3.5)
 """A relay whose query waits this long for the relay itself is ended by the others."""
@@ -65,7 +60,7 @@ class Shards:
 
     async def join(self) -> None:
         """Be counted among the relays that are alive."""
-        await self._session.execute(_JOIN, LOCK_NAMESPACE, MEMBERS_LOCK)
+        await self._session.execute(_JOIN, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS)
 
     async def balance(self, *, may_release: bool) -> None:
         """Take what is free, or give up what is too much; call it between two batches only.
@@ -73,8 +68,8 @@ class Shards:
         Args:
             may_release: whether the broker has answered for everything that was handed to it.
         """
-        members: int = await self._session.fetchval(_MEMBERS, LOCK_NAMESPACE, MEMBERS_LOCK)
-        await self._session.execute(_END_UNRESPONSIVE, LOCK_NAMESPACE, MEMBERS_LOCK, UNRESPONSIVE_MAX)
+        members: int = await self._session.fetchval(_MEMBERS, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS)
+        await self._session.execute(_END_UNRESPONSIVE, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS, UNRESPONSIVE_MAX)
         share = fair_share(members)
         if len(self.owned) < share and len(self.owned) < SHARDS:
             await self._take(share - len(self.owned), members)
@@ -83,12 +78,12 @@ class Shards:
 
     async def _take(self, count: int, members: int) -> None:
         others = [shard for shard in range(SHARDS) if shard not in self.owned]
-        rows = await self._session.fetch(_TAKE, LOCK_NAMESPACE, others, count)
+        rows = await self._session.fetch(_TAKE, OUTBOX_RELAY, others, count)
         if rows:
             self.owned += [row["shard"] for row in rows]
             _log.info("relay took shards", taken=len(rows), owned=len(self.owned), relays=members)
 
     async def _release(self, excess: list[int], members: int) -> None:
-        await self._session.execute(_RELEASE, LOCK_NAMESPACE, excess)
+        await self._session.execute(_RELEASE, OUTBOX_RELAY, excess)
         self.owned = [shard for shard in self.owned if shard not in excess]
         _log.info("relay gave up shards", given_up=len(excess), owned=len(self.owned), relays=members)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.messaging.outbox import SHARDS
+from chassis.postgres.advisory_locks import OUTBOX_RELAY
 from chassis.postgres.database import Connection
-from chassis.relay.shards import LOCK_NAMESPACE
 
 # LIMIT NULL is none. Of each shard the rows are walked once, oldest first: by id, which a transaction draws
 # after its time was taken, so that the oldest by time is among the first.
@@ -69,7 +69,7 @@ async def read_waiting(connection: Connection, *, rows_max: int | None = None) -
 
 async def read_owners(connection: Connection) -> dict[int, Owner]:
     """The owner of each shard that has one."""
-    rows = await connection.fetch(_OWNERS, LOCK_NAMESPACE, SHARDS)
+    rows = await connection.fetch(_OWNERS, OUTBOX_RELAY, SHARDS)
     return {
         row["shard"]: Owner(row["application_name"], row["pid"], row["address"], row["backend_start"])
         for row in rows

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from chassis.messaging.outbox import SHARDS
+from chassis.postgres.advisory_locks import OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS
 from chassis.postgres.database import Connection, Session
-from chassis.relay.shards import LOCK_NAMESPACE, MEMBERS_LOCK
 
 UNOWNED_SECONDS_MAX = 10.0
 """A shard changes hands within a few seconds; one that no relay owns for longer is reported."""
@@ -50,7 +50,7 @@ class Stranger:
 
 async def read_strangers(connection: Connection) -> list[Stranger]:
     """Return who holds shards without being a relay, by session."""
-    rows = await connection.fetch(_STRANGERS, LOCK_NAMESPACE, MEMBERS_LOCK, SHARDS)
+    rows = await connection.fetch(_STRANGERS, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS, SHARDS)
     return [Stranger(**row) for row in rows]
 
 
@@ -80,7 +80,7 @@ class ShardWatch:
 
     async def look(self) -> None:
         """Count the shards of all relays; call it every now and then, between two batches."""
-        owned: int = await self._session.fetchval(_OWNED, LOCK_NAMESPACE, MEMBERS_LOCK, SHARDS)
+        owned: int = await self._session.fetchval(_OWNED, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS, SHARDS)
         now = time.monotonic()
         self._unowned_since = None if owned == SHARDS else self._unowned_since or now
         if self._unowned_since is None or now - self._unowned_since < UNOWNED_SECONDS_MAX:

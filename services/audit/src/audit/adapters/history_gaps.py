@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from audit.domain.events import Origin
 from audit.domain.gaps import Arrival
 from chassis.postgres import Connection
-
-_LOCK_KEY = 7_310_579_104
-"""Of this job alone, in this database."""
+from chassis.postgres.advisory_locks import AUDIT_HISTORY_GAPS
 
 _LOCK = "SELECT pg_try_advisory_xact_lock($1)"
 
@@ -67,7 +65,7 @@ async def open_gaps(connection: Connection, booking_ids: Collection[str]) -> Non
 
 async def try_lock(connection: Connection) -> bool:
     """Whether this process is the one that judges, until the transaction ends."""
-    return await connection.fetchval(_LOCK, _LOCK_KEY)
+    return await connection.fetchval(_LOCK, AUDIT_HISTORY_GAPS)
 
 
 async def hold_page(connection: Connection, *, after: str, rows_max: int) -> list[WaitingHistory]:

@@ -10,8 +10,9 @@ from audit.domain.events import AUDIT, Event, Origin, PayloadError, source_name
 from audit.domain.facts import Facts, Status, error_text, facts_of
 from audit.domain.gaps import Gap
 from audit.domain.history import Transition, transition_of
-from audit.domain.storable import identifier, short, storable
+from audit.domain.identifiers import identifier, short
 from contracts.ids import booking_id_of
+from contracts.text import sanitize_for_postgres
 
 UNREADABLE = "message.unreadable"
 LOST = "messages.lost"
@@ -108,7 +109,9 @@ def _replaced(event: Event) -> dict[str, str]:
         "correlation_id": event.correlation_id,
         "causation_id": event.causation_id,
     }
-    return {name: storable(text) for name, text in texts.items() if text and identifier(text) != text}
+    return {
+        name: sanitize_for_postgres(text) for name, text in texts.items() if text and identifier(text) != text
+    }
 
 
 def unreadable_entry(

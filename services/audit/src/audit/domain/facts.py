@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from audit.domain.events import BOOKING, Event, PayloadError, read_payload
-from audit.domain.storable import booking_identifier, identifier, storable
+from audit.domain.identifiers import booking_identifier, identifier
 from contracts.ids import booking_id_of, has_id_form
+from contracts.text import sanitize_for_postgres
 
 Status = Literal["success", "failed", "skipped", "pending"]
 
@@ -161,7 +162,7 @@ def error_code(text: str) -> str:
 
 def error_text(text: str) -> str:
     """An error as an entry holds it: short."""
-    return storable(text)[:ERROR_CHARACTERS_MAX]
+    return sanitize_for_postgres(text)[:ERROR_CHARACTERS_MAX]
 
 
 def _text(payload: Mapping[str, object], name: str | None, fit: Callable[[str], str]) -> str | None:

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import cast
 
 from audit.domain.events import BOOKING, Event, PayloadError, read_payload
-from audit.domain.storable import booking_identifier, identifier, storable
+from audit.domain.identifiers import booking_identifier, identifier
+from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
 
 MISSING_VERSIONS_SHOWN_MAX = 100
@@ -78,7 +79,7 @@ def _transition(payload: Mapping[str, object], *, from_status: str | None, to_st
         from_status=from_status,
         to_status=to_status,
         changed_by=_text(payload, "changed_by"),
-        reason=storable(reason) if isinstance(reason, str) else None,
+        reason=sanitize_for_postgres(reason) if isinstance(reason, str) else None,
         metadata=_texts(metadata),
         recorded_at=_moment(payload, "recorded_at"),
     )
@@ -129,4 +130,8 @@ def _texts(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
     members = cast("dict[str, object]", value)
-    return {storable(name): storable(text) for name, text in members.items() if isinstance(text, str)}
+    return {
+        sanitize_for_postgres(name): sanitize_for_postgres(text)
+        for name, text in members.items()
+        if isinstance(text, str)
+    }

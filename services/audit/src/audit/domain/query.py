@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from audit.domain.events import source_name
 from audit.domain.facts import Status
-from audit.domain.storable import booking_identifier, identifier, storable
+from audit.domain.identifiers import booking_identifier, identifier
+from contracts.text import sanitize_for_postgres
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -71,7 +72,7 @@ def filters(
         event_id=identifier(event_id) if event_id else None,
         recorded_from=_moment("from", recorded_from),
         recorded_to=_moment("to", recorded_to),
-        text=storable(text) if text else None,
+        text=sanitize_for_postgres(text) if text else None,
     )
 
 

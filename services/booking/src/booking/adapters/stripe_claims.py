@@ -2,11 +2,11 @@
 
 from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import NotApplied, Payment, PaymentAnomaly
-from booking.domain.text import storable
 from contracts.currencies import NO_CURRENCY
 from contracts.ids import id_or_digest
 from contracts.money import Money
 from contracts.stripe_events import JsonObject, StripeEvent, referenced_booking
+from contracts.text import sanitize_for_postgres
 
 PROVIDER = "stripe"
 
@@ -24,14 +24,14 @@ def claim_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentA
         payment_id=_id(_payment_id(subject) or event_id),
         booking_reference=None if reference is None else _id(reference),
         captured=_captured(subject),
-        event_id=storable(event_id),
+        event_id=sanitize_for_postgres(event_id),
     )
     return PaymentAnomaly(
         booking_id=None,
         sequence=None,
         payment=payment,
         kind=kind,
-        explanation=storable(_explain(event, kind)),
+        explanation=sanitize_for_postgres(_explain(event, kind)),
     )
 
 
@@ -86,4 +86,4 @@ def _short(text: object) -> str:
 
 
 def _id(text: str) -> str:
-    return id_or_digest(storable(text))
+    return id_or_digest(sanitize_for_postgres(text))

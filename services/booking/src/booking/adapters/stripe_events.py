@@ -7,11 +7,11 @@ from typing import cast
 
 from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import Payment
-from booking.domain.text import storable
 from chassis.messaging.failures import MalformedMessageError
 from contracts.ids import id_or_digest
 from contracts.money import Money
 from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event, referenced_booking
+from contracts.text import sanitize_for_postgres
 
 PROVIDER = "stripe"
 AMOUNT_MINOR_UNITS_MAX = 10**15
@@ -39,7 +39,7 @@ def parse_payment(value: bytes, *, event_id: str) -> Payment:
         payment_id=_id(_text(intent, "id")),
         booking_reference=None if reference is None else _id(reference),
         captured=_captured(intent),
-        event_id=storable(event_id),
+        event_id=sanitize_for_postgres(event_id),
     )
 
 
@@ -80,4 +80,4 @@ def _currency(intent: JsonObject) -> str:
 
 
 def _id(text: str) -> str:
-    return id_or_digest(storable(text))
+    return id_or_digest(sanitize_for_postgres(text))

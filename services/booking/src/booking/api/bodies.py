@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StrictBool
 
 from booking.domain.details import Client, Details, Pet, Visit
-from booking.domain.text import storable
 from chassis.http.request_bodies import RequestBody
+from contracts.text import sanitize_for_postgres
 from contracts.times import read_time
 
 NAME_CHARACTERS_MAX = 200
@@ -44,7 +44,7 @@ def _checked_time(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(storable)]
+Text = Annotated[str, AfterValidator(sanitize_for_postgres)]
 Name = Annotated[Text, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_checked_time)]
 

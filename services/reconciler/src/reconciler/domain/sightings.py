@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from contracts.currencies import NO_CURRENCY
 from contracts.money import Money
+from contracts.text import sanitize_for_postgres
 from reconciler.domain.cancelled import HeldMoney
 from reconciler.domain.classify import DriftClass, Severity, severity_of
 from reconciler.domain.findings import FINDING_TYPES, Finding, FindingType
@@ -85,17 +86,17 @@ def cancelled_but_paid(money: HeldMoney) -> Sighting:
         booking_id=money.booking_id,
         drift_class=None,
         severity=severity_of(money.held, money.currency),
-        title=storable(money.title),
+        title=sanitize_for_postgres(money.title),
         fingerprint=_digest(["cancelled_but_paid", money.booking_id]),
         explanation={
-            "currency": storable(money.currency),
+            "currency": sanitize_for_postgres(money.currency),
             "totals": _totals(None, None, money.captured - money.refunded),
             "lines": [],
             "held": money.held,
             "captured": money.captured,
             "refunded": money.refunded,
             "cancelled_at": money.cancelled_at.isoformat(),
-            "remarks": [storable(remark) for remark in money.remarks],
+            "remarks": [sanitize_for_postgres(remark) for remark in money.remarks],
         },
     )
 
@@ -121,19 +122,19 @@ def payment_anomaly(
     money = str(captured) if is_told else "An unknown amount"
     return Sighting(
         type="payment_anomaly",
-        booking_id=None if booking_id is None else storable(booking_id),
+        booking_id=None if booking_id is None else sanitize_for_postgres(booking_id),
         drift_class=None,
         severity=severity_of(captured.amount, captured.currency),
-        title=storable(f"{money} from {provider}: {kind.replace('_', ' ')}"),
+        title=sanitize_for_postgres(f"{money} from {provider}: {kind.replace('_', ' ')}"),
         fingerprint=_digest(["payment_anomaly", kind, provider, payment_id]),
         explanation={
-            "currency": storable(captured.currency),
+            "currency": sanitize_for_postgres(captured.currency),
             "totals": _totals(None, None, captured.amount if is_told else None),
             "lines": [],
             "kind": kind,
-            "provider": storable(provider),
-            "provider_payment_id": storable(payment_id),
-            "remarks": [storable(explanation)],
+            "provider": sanitize_for_postgres(provider),
+            "provider_payment_id": sanitize_for_postgres(payment_id),
+            "remarks": [sanitize_for_postgres(explanation)],
         },
     )
 
@@ -145,23 +146,18 @@ def identity_conflict(*, source: str, event_id: str, first_sha256: str, second_s
         booking_id=None,
         drift_class=None,
         severity="high",
-        title=storable(f"Event {event_id} of {source} came again with another body"),
+        title=sanitize_for_postgres(f"Event {event_id} of {source} came again with another body"),
         fingerprint=_digest(["identity_conflict", source, event_id, second_sha256]),
         explanation={
             "totals": _totals(None, None, None),
             "lines": [],
-            "source": storable(source),
-            "event_id": storable(event_id),
-            "first_body_sha256": storable(first_sha256),
-            "second_body_sha256": storable(second_sha256),
+            "source": sanitize_for_postgres(source),
+            "event_id": sanitize_for_postgres(event_id),
+            "first_body_sha256": sanitize_for_postgres(first_sha256),
+            "second_body_sha256": sanitize_for_postgres(second_sha256),
             "remarks": ["nothing of the second body was applied"],
         },
     )
-
-
-def storable(text: str) -> str:
-    """The text as PostgreSQL takes it: U+0000 and lone surrogates replaced by U+FFFD (GW-12)."""
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _totals(snapshot: int | None, recomputed: int | None, charged: int | None) -> dict[str, int | None]:

@@ -14,6 +14,7 @@ from chassis.messaging import outbox
 from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
+from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
 from reconciler.adapters.booking_view import read_page
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
@@ -23,7 +24,6 @@ from reconciler.domain.sightings import (
     cancelled_but_paid,
     not_evaluable,
     sighting_of_finding,
-    storable,
 )
 from reconciler.domain.tallies import Errored, Tally, tally
 from reconciler.handlers.announcements import about_run, booking_errored
@@ -87,7 +87,9 @@ def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Ru
     observed: list[Observed] = []
     for booking in stored:
         if isinstance(booking, UnreadableBooking):
-            errored.append(Errored(booking.booking_id, storable(booking.error[:ERROR_CHARACTERS_MAX])))
+            errored.append(
+                Errored(booking.booking_id, sanitize_for_postgres(booking.error[:ERROR_CHARACTERS_MAX]))
+            )
             continue
         try:
             evaluation = evaluate(booking, rules, as_of=as_of)
@@ -121,7 +123,7 @@ async def note_failure(connection: Connection, run: ActiveRun, error: Exception)
 def error_line(error: Exception) -> str:
     """One line that a text column takes."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
-    return storable(line[:ERROR_CHARACTERS_MAX])
+    return sanitize_for_postgres(line[:ERROR_CHARACTERS_MAX])
 
 
 async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> Tally:

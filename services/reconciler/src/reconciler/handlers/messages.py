@@ -15,9 +15,10 @@ from contracts.bookings import BookingIdentityConflict, BookingPaymentAnomaly
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.ids import recorded_id
 from contracts.reconciliation import RunRequested
+from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
 from reconciler.domain.runs import Request
-from reconciler.domain.sightings import identity_conflict, payment_anomaly, storable
+from reconciler.domain.sightings import identity_conflict, payment_anomaly
 from reconciler.handlers.commands import misplaced_commands
 from reconciler.handlers.queue import enter_reported
 
@@ -67,7 +68,7 @@ async def _queue_run(connection: Connection, message: Message, now: datetime) ->
         run_id=command.run_id,
         trigger=command.trigger,
         slot=command.slot,
-        requested_by=storable(command.requested_by),
+        requested_by=sanitize_for_postgres(command.requested_by),
         requested_at=command.requested_at,
     )
     await runs.queue(connection, request, queued_at=now)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
+from chassis.postgres.advisory_locks import RECONCILER_RUNS
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 from reconciler.adapters.booking_view import PAGE_ROWS_MAX
@@ -25,8 +26,6 @@ POLL_SECONDS = 0.25
 SILENT_SECONDS_MAX = 30
 """The server ends a silent executor's session after this long: more than reading a page
 (READ_SECONDS_MAX) and evaluating it take, the longest wait between two of its statements."""
-
-LOCK_KEY = 7_310_579_012
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
@@ -83,7 +82,7 @@ class RunExecutor:
         try:
             while not stopping.is_set():
                 if not self._is_owner:
-                    self._is_owner = await session.fetchval(_TRY_LOCK, LOCK_KEY)
+                    self._is_owner = await session.fetchval(_TRY_LOCK, RECONCILER_RUNS)
                 run = await self._next_run(session) if self._is_owner else None
                 if run is not None:
                     await self._work_off(session, run, stopping)

@@ -16,8 +16,8 @@ from chassis.dead_letters.replay import Failure, Replayer
 from chassis.http.app import Problem
 from chassis.http.openapi.problems import refuses
 from chassis.http.request_bodies import RequestBody
-from chassis.postgres.text import storable
 from contracts.reasons import SetAsideReason
+from contracts.text import sanitize_for_postgres
 from contracts.wire import UtcDatetime
 
 REQUEST_MESSAGES_MAX = 1000
@@ -27,7 +27,7 @@ REASON_CHARACTERS_MAX = 500
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARACTERS_MAX),
-    AfterValidator(storable),
+    AfterValidator(sanitize_for_postgres),
 ]
 
 
@@ -58,7 +58,7 @@ class Selection(RequestBody):
             Problem: nothing is named: that would be everything.
         """
         wanted = Filter(
-            topic=None if self.topic is None else storable(self.topic),
+            topic=None if self.topic is None else sanitize_for_postgres(self.topic),
             key=None if self.key is None else self.key.encode(errors="replace"),
             reason=self.reason,
             set_aside_before=self.set_aside_before,

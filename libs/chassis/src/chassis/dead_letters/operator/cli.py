@@ -13,10 +13,10 @@ from chassis.dead_letters.replay import Outcome
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
-from chassis.postgres.text import storable
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.terminal import print_json, printable
 from contracts.reasons import SetAsideReason
+from contracts.text import sanitize_for_postgres
 
 CLI_ACTOR = "cli"
 
@@ -118,7 +118,9 @@ def _add_replay(group: typer.Typer, desk: Desk) -> None:
             now=desk.now,
         )
         selection = parse_selection(dead_letter_id, wanted, everything=everything)
-        by = Replaying(storable(actor), None if reason is None else storable(reason))
+        by = Replaying(
+            sanitize_for_postgres(actor), None if reason is None else sanitize_for_postgres(reason)
+        )
         lines = desk.ask(lambda replayer: actions.lines(replayer, selection))
         messages = sum(line.messages for line in lines)
         if dry_run:
@@ -163,7 +165,7 @@ def _add_discard(group: typer.Typer, desk: Desk) -> None:
         selection = parse_selection(dead_letter_id, wanted)
         if not reason.strip():
             raise CommandError("--reason is empty: say why this is never to be applied")
-        by = Discarding(storable(actor), storable(reason))
+        by = Discarding(sanitize_for_postgres(actor), sanitize_for_postgres(reason))
         count = desk.ask(lambda replayer: actions.count(replayer, selection))
         if not dry_run:
             with Progress("discarding", count) as progress:

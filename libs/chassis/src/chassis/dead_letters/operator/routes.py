@@ -25,8 +25,8 @@ from chassis.http.request_bodies import RequestBody
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
-from chassis.postgres.text import storable
 from contracts.reasons import SetAsideReason
+from contracts.text import sanitize_for_postgres
 
 PATH = "/api/dead-letters"
 DEAD_LETTER_ACCESS: Access = {
@@ -92,7 +92,7 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
     """One page; `next_cursor` leads to the next. Bodies are shown one by one only."""
     wanted = Filter(
         status=status,
-        topic=None if topic is None else storable(topic),
+        topic=None if topic is None else sanitize_for_postgres(topic),
         key=None if key is None else key.encode(errors="replace"),
         reason=reason,
         set_aside_before=set_aside_before,

@@ -10,8 +10,8 @@ from uuid import UUID
 from chassis.dead_letters import queries
 from chassis.dead_letters.queries import DeadLetter, Filter, WaitingLine
 from chassis.postgres.database import Connection
-from chassis.postgres.text import storable
 from chassis.process.command_line import CommandError
+from contracts.text import sanitize_for_postgres
 
 _AGE = re.compile(r"([0-9]{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -58,7 +58,7 @@ def parse_filter(
     newer = None if newer_than is None else parse_age(newer_than)
     asked_at = None if older is None and newer is None else now()
     return Filter(
-        topic=None if topic is None else storable(topic),
+        topic=None if topic is None else sanitize_for_postgres(topic),
         key=None if key is None else os.fsencode(key),
         reason=reason,
         set_aside_before=None if asked_at is None or older is None else asked_at - older,

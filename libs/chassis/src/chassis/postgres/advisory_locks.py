@@ -1,0 +1,26 @@
+"""The numbers of all advisory locks: a number has one meaning in a database.
+
+PostgreSQL keeps two key spaces: one 64-bit number, or two 32-bit numbers. The other 64-bit keys are derived:
+dead letters hash the consumer and the ordering key, and `record_time()` of the audit log has the tag 0x504.
+"""
+
+DATABASE_SET_UP = 7_310_579_011
+"""`plumbline databases apply`, in the server's administration database."""
+
+MIGRATIONS = 7_310_579_006
+"""The process that migrates a service's database."""
+
+INBOX_RETENTION = 7_310_579_035
+"""The replica that deletes old inbox rows."""
+
+RECONCILER_RUNS = 7_310_579_012
+"""The process that executes reconciliation runs."""
+
+AUDIT_HISTORY_GAPS = 7_310_579_104
+"""The replica that reports gaps of the status history."""
+
+OUTBOX_RELAY = 7_310_579
+"""First of two numbers; the second is a shard of the outbox, or OUTBOX_RELAY_MEMBERS."""
+
+OUTBOX_RELAY_MEMBERS = 1_000
+"""Second number of the lock that all running relays share: its holders are counted."""
