@@ -51,5 +51,5 @@ async def test_forged_messages_hold_nobody_up_and_take_no_identity(
     assert outcome.failure.error.startswith("MisplacedMessageError: ce_source")
     assert await discard_matching(database, SERVICE, Filter(), Discarding("ada", "a forgery")) == 2
     async with database.connection() as connection:
-        identities = [inbox.identity_of(message) for message in batch]
-        assert await inbox.known(connection, identities) == {}, "the true event can still come"
+        identities = [inbox.event_identity(message) for message in batch]
+        assert await inbox.fetch_processed(connection, identities) == {}, "the true event can still come"

@@ -1,4 +1,4 @@
-"""The inbox: an event is admitted once, however often and wherever it comes (BK-10, design rule 4)."""
+"""The inbox admits an event once, however often and wherever it arrives (BK-10, design rule 4)."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ def message(event_id: str, value: bytes = b"{}", *, source: str = "s") -> Messag
 
 
 def ids(messages: list[Message]) -> list[str]:
-    return [found.metadata.id for found in messages]
+    return [each.metadata.id for each in messages]
 
 
 async def test_duplicates_in_one_batch_are_admitted_once_in_order(database: Database) -> None:
@@ -71,7 +71,7 @@ async def test_other_body_under_the_same_id_is_a_conflict_and_not_admitted(datab
 
 
 def number(message: Message) -> Statement | None:
-    """A body is a number, however many noughts stand before it; one that is none says nothing."""
+    """Return the number in a body, leading zeros ignored. Other bodies have no statement."""
     return {"number": int(message.value)} if message.value.isdigit() else None
 
 
@@ -87,7 +87,7 @@ async def test_other_body_that_says_the_same_is_a_copy(database: Database) -> No
     assert [c.message for c in later.conflicts] == [contradiction, unreadable]
 
 
-async def test_other_body_is_a_conflict_where_the_first_told_nothing(database: Database) -> None:
+async def test_other_body_is_a_conflict_if_the_first_has_no_statement(database: Database) -> None:
     async with database.transaction() as connection:
         await inbox.admit(connection, [message("a", b"1")])
     async with database.transaction() as connection:
@@ -96,14 +96,14 @@ async def test_other_body_is_a_conflict_where_the_first_told_nothing(database: D
 
 
 async def waiting(place: Ground) -> int:
-    """Sessions that wait for another's lock."""
+    """Return how many sessions wait for a lock of another."""
     return await place.sql.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'", place.name
     )
 
 
 async def test_replicas_at_the_same_time_admit_once(database: Database, place: Ground) -> None:
-    """The second waits for the first to commit, and then has a duplicate."""
+    """The second waits for the first to commit, then sees a duplicate."""
 
     async def second() -> inbox.Admission:
         async with database.transaction() as connection:
@@ -123,7 +123,7 @@ async def test_replicas_at_the_same_time_admit_once(database: Database, place: G
 async def test_replicas_with_batches_in_opposite_orders_do_not_deadlock(
     database: Database, place: Ground
 ) -> None:
-    """Both wait for the same row; had each taken another one before, they would wait for each other next."""
+    """Both wait for the same row. Had each locked another row first, they would deadlock."""
 
     async def replica(*event_ids: str) -> list[str]:
         async with database.transaction() as connection:
@@ -143,7 +143,7 @@ async def test_replicas_with_batches_in_opposite_orders_do_not_deadlock(
     assert sorted(admitted, key=len) in ([[], ["2", "1", "3"]], [[], ["3", "1", "2"]])
 
 
-async def test_identity_with_what_no_column_takes_is_admitted_once(database: Database) -> None:
+async def test_identity_with_a_nul_character_is_admitted_once(database: Database) -> None:
     for expected in (1, 0):
         async with database.transaction() as connection:
             assert len((await inbox.admit(connection, [message("a\0b", source="s\0")])).fresh) == expected

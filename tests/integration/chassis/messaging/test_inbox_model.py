@@ -1,4 +1,4 @@
-"""The inbox on a real PostgreSQL against a dictionary: copies, conflicts, roll-backs, forgetting."""
+"""The inbox on a real PostgreSQL compared with a dictionary: copies, conflicts, roll-backs, retention."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -24,7 +24,7 @@ BATCHES = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([b"1", b"2
 
 
 class InboxMachine(RuleBasedStateMachine):
-    """What is known: event id → body and age in days."""
+    """Compare the table with `known`: event id → body and age in days."""
 
     def __init__(self, place: Ground, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class InboxMachine(RuleBasedStateMachine):
         retention = InboxRetention(self.database, _days(RETENTION_DAYS), Metrics("sample"))
         old = {event for event, (_, age) in self.known.items() if age > RETENTION_DAYS}
         assert self.run(retention.sweep(asyncio.Event())) == len(old)
-        self.known = {event: found for event, found in self.known.items() if event not in old}
+        self.known = {event: body_and_age for event, body_and_age in self.known.items() if event not in old}
 
     @invariant()
     def table_has_what_is_known(self) -> None:

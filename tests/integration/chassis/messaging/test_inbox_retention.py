@@ -1,4 +1,4 @@
-"""The inbox forgets events after its retention, in batches, in one replica at a time, and nothing else."""
+"""The retention deletes old inbox rows, and only those: in batches, in one replica at a time."""
 
 import asyncio
 from datetime import timedelta
@@ -59,7 +59,7 @@ async def test_batch_reads_its_pages_and_no_more(database: Database, place: Grou
     await place.sql.execute(_FILL, "young", timedelta(), 20_000)
     async with database.transaction() as connection:
         for _ in range(8):  # the server makes a plan for all arguments from the sixth on
-            statement = await connection.prepare(f"EXPLAIN (ANALYZE, BUFFERS) {inbox_retention._REMOVE}")
+            statement = await connection.prepare(f"EXPLAIN (ANALYZE, BUFFERS) {inbox_retention._DELETE}")
             plan = "\n".join(row[0] for row in await statement.fetch(0, 4, RETENTION))
     assert "Tid Range Scan" in plan
     assert "rows=0" in plan
@@ -92,32 +92,36 @@ async def test_sweep_that_is_asked_to_stop_ends_after_its_batch(
     assert 0 < removed < 2_000
 
 
-async def test_part_sweeps_when_it_starts_and_stops_in_the_middle(database: Database, place: Ground) -> None:
+async def test_component_sweeps_when_it_starts_and_stops_in_the_middle(
+    database: Database, place: Ground
+) -> None:
     await place.sql.execute(_FILL, "old", 2 * RETENTION, 3)
-    part, _ = retention(database)
-    await part.start()
+    component, _ = retention(database)
+    await component.start()
 
     async def swept() -> bool:
         return await left(place) == set()
 
     await eventually(swept)
-    assert (await part.check()).ok
-    await part.stop()
+    assert (await component.check()).ok
+    await component.stop()
 
 
-async def test_event_that_is_forgotten_while_it_comes_again_is_a_duplicate(
+async def test_event_deleted_while_it_comes_again_is_a_duplicate(
     database: Database, place: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its row goes between the two statements of `admit`."""
+    """Its row is deleted between the two statements of `admit`."""
     async with database.transaction() as connection:
         await inbox.admit(connection, [message("a")])
-    known = inbox.known
+    fetch_processed = inbox.fetch_processed
 
-    async def forgotten(connection: Connection, wanted: list[inbox.Identity]) -> dict[inbox.Identity, bytes]:
+    async def delete_first(
+        connection: Connection, identities: list[inbox.EventIdentity]
+    ) -> dict[inbox.EventIdentity, bytes]:
         await place.sql.execute("DELETE FROM inbox")
-        return await known(connection, wanted)
+        return await fetch_processed(connection, identities)
 
-    monkeypatch.setattr(inbox, "known", forgotten)
+    monkeypatch.setattr(inbox, "fetch_processed", delete_first)
     async with database.transaction() as connection:
         admission = await inbox.admit(connection, [message("a"), message("b")])
     assert (ids(admission.fresh), admission.duplicates, admission.conflicts) == (["b"], 1, [])

@@ -1,4 +1,4 @@
-"""Whose fault a failure is: decided by SQLSTATE, constraint and kind of error (design rule 6)."""
+"""Failures are classified by SQLSTATE, constraint and type of error (design rule 6)."""
 
 import socket
 from contextlib import suppress
@@ -14,9 +14,9 @@ from chassis.messaging.failures import (
     LostWriteError,
     MalformedMessageError,
     RefusedDataError,
-    busy_with,
     classify,
     data_constraints,
+    describe_lock,
 )
 from chassis.messaging.message import KeysInUseError, waiting_for_locks
 from chassis.observability.redaction import loggable
@@ -82,7 +82,7 @@ def test_caller_may_try_again_after_a_fault_of_connection_load_or_timing(error: 
 
 
 @pytest.mark.parametrize("error", STORE_ERRORS, ids=lambda e: type(e).__name__)
-def test_what_the_database_does_as_a_whole_is_no_fault_of_a_message(error: Exception) -> None:
+def test_failure_of_the_database_as_a_whole_blames_no_message(error: Exception) -> None:
     assert classify(error) is FailureKind.STORE
 
 
@@ -97,22 +97,22 @@ def test_message_that_cannot_be_decoded_is_malformed() -> None:
 
 
 @given(state=st.from_regex(r"\A[0-9A-Z]{5}\Z"))
-def test_unknown_sqlstate_is_judged_by_its_class(state: str) -> None:
+def test_unknown_sqlstate_is_classified_by_its_class(state: str) -> None:
     error = asyncpg.PostgresError()
     vars(error)["sqlstate"] = state
-    named = state in {"55P03", "25006", "25P03", "25P04"}
-    assert is_transient(error) == (named or state[:2] in {"08", "28", "40", "53", "57"})
+    is_listed = state in {"55P03", "25006", "25P03", "25P04"}
+    assert is_transient(error) == (is_listed or state[:2] in {"08", "28", "40", "53", "57"})
     is_data = state[:2] in {"22", "54"} and state != "22001"
     assert classify(error) is (FailureKind.SUSPECT if is_data else FailureKind.STORE)
 
 
-def test_data_error_that_a_function_of_somebody_else_raises_is_the_store_s() -> None:
+def test_data_error_raised_by_a_foreign_function_is_of_kind_store() -> None:
     error = asyncpg.NumericValueOutOfRangeError("no")
     error.context = "PL/pgSQL function refuse() line 2 at RAISE\nSQL statement"
     assert classify(error) is FailureKind.STORE
 
 
-def test_constraint_that_the_handler_names_is_the_message_s_and_no_other_is() -> None:
+def test_only_constraints_that_the_handler_names_blame_the_message() -> None:
     def violated(name: str) -> Exception:
         error = asyncpg.CheckViolationError()
         error.constraint_name = name
@@ -120,9 +120,9 @@ def test_constraint_that_the_handler_names_is_the_message_s_and_no_other_is() ->
             raise error
         return raised.value
 
-    chosen = violated("payment_captured_check")
-    assert isinstance(chosen, RefusedDataError)
-    assert classify(chosen) is FailureKind.SUSPECT
+    refused = violated("payment_captured_check")
+    assert isinstance(refused, RefusedDataError)
+    assert classify(refused) is FailureKind.SUSPECT
     assert classify(violated("payment_pkey")) is FailureKind.STORE
 
 
@@ -135,7 +135,7 @@ def test_lock_that_cannot_be_had_names_its_relation_and_its_message() -> None:
     assert raised.value.messages == [one]
     for each in (error, raised.value):
         assert classify(each) is FailureKind.BUSY
-        assert busy_with(each) == "row of exception locked by another session"
+        assert describe_lock(each) == "row of exception locked by another session"
         assert is_transient(each)
 
 

@@ -1,4 +1,4 @@
-"""`INBOX_RETENTION_DAYS`: longer than any provider's resend where it matters."""
+"""`INBOX_RETENTION_DAYS`: in production longer than any provider repeats an event."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def settings(**variables: str) -> Settings:
         return load_settings(Settings)
 
 
-def test_retention_is_35_days_unless_told_otherwise() -> None:
+def test_retention_is_35_days_by_default() -> None:
     assert settings().inbox_retention == timedelta(days=35)
     assert settings(ENVIRONMENT="production").inbox_retention == timedelta(days=35)
 
@@ -39,6 +39,6 @@ def test_less_than_35_days_is_for_development_only(days: int) -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651", "many"])
-def test_retention_that_is_none_is_refused(days: str) -> None:
+def test_invalid_retention_is_refused(days: str) -> None:
     with pytest.raises(SettingsError, match=r"^INBOX_RETENTION_DAYS: "):
         settings(INBOX_RETENTION_DAYS=days)

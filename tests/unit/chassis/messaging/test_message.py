@@ -1,4 +1,4 @@
-"""Whatever bytes a record holds, a message can be made of it, kept, and judged (GW-12, F33)."""
+"""Any record becomes a message that can be stored and classified (GW-12, F33)."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,11 +53,11 @@ def test_any_record_becomes_a_message(
     assert made.sent_at == 1_700_000_000.5
 
 
-def test_record_without_a_timestamp_was_sent_at_no_known_time() -> None:
+def test_record_without_a_timestamp_has_no_sent_at() -> None:
     assert Message.from_record(ClientRecord(timestamp=-1), topic_prefix="").sent_at is None
 
 
-def test_trace_that_is_continued_is_what_the_message_causes() -> None:
+def test_continued_trace_is_in_metadata() -> None:
     theirs, ours = (f"00-{'ab' * 16}-{digit * 16}-01" for digit in "12")
     made = message(ce_id=b"1", ce_source=b"s", ce_type=b"t", traceparent=theirs.encode())
     assert made.metadata.traceparent == made.traceparent == theirs

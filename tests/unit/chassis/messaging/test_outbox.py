@@ -1,4 +1,4 @@
-"""Outbox records: the shard of a key is fixed for ever, and the headers say who, what and why (BK-12)."""
+"""Outbox records: the shard of a key never changes, and headers name source, type and cause (BK-12)."""
 
 from collections import Counter
 from dataclasses import replace
@@ -24,7 +24,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 EVENT = OutgoingEvent(payload=PAYLOAD, key="b-1", source="booking")
 
 
-# A row waits in the shard that an older release computed: these numbers may never change.
+# Rows wait in the shard that an older release computed: these numbers may never change.
 @pytest.mark.parametrize(
     ("key", "shard"),
     [

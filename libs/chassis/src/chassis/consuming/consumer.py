@@ -25,9 +25,9 @@ from chassis.consuming.steps import Apply, SetAside, Wait
 from chassis.consuming.waits import describe_waits
 from chassis.dead_letters.placement import Placement
 from chassis.kafka import lenient_records as kafka_records
-from chassis.messaging.failures import FailureKind, busy_with, classify
+from chassis.messaging.failures import FailureKind, classify, describe_lock
 from chassis.messaging.message import Apply as Effect
-from chassis.messaging.message import KeysInUseError, Message, class_of, describe
+from chassis.messaging.message import KeysInUseError, Message, describe, error_class
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.observability.redaction import loggable
@@ -263,7 +263,7 @@ class Consumer:
         kind, now = classify(error), time.monotonic()
         if kind is FailureKind.BUSY:
             in_use = error.messages if isinstance(error, KeysInUseError) else ()
-            self._core.failed(step, kind, busy_with(error), now, in_use=in_use)
+            self._core.failed(step, kind, describe_lock(error), now, in_use=in_use)
             return
         messages = len(step.entries) if isinstance(step, Apply) else 1
         _log.warning("batch not applied", messages=messages, kind=kind.name.lower(), error=loggable(error))
@@ -299,7 +299,7 @@ class Consumer:
             return
         self._core.set_aside(step, kind, kept=kept, now=time.monotonic())
         if kept:
-            because = SetAsideBecause(_REASONS[kind], class_of(failure))
+            because = SetAsideBecause(_REASONS[kind], error_class(failure))
             self._report.set_aside(in_hand, message, because, attempts=attempts)
         else:
             self._report.not_applied(in_hand)

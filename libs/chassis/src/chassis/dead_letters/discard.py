@@ -91,12 +91,12 @@ async def _let_copies_count_as_known(
 ) -> None:
     """A copy has the key of its event, so those that wait stand in the same lines."""
     waiting = {
-        inbox.identity_if_any(letter.message)
+        inbox.identity_or_none(letter.message)
         for topic, key in lines
         for letter in await queries.letters(
             connection, consumer, Filter(topic=topic, key=key), rows_max=ROWS_PER_LINE_MAX
         )
     }
     for letter in discarded:
-        if letter.reason not in _NOT_THE_EVENT and inbox.identity_if_any(letter.message) not in waiting:
-            await inbox.enter(connection, letter.message)
+        if letter.reason not in _NOT_THE_EVENT and inbox.identity_or_none(letter.message) not in waiting:
+            await inbox.mark_processed(connection, letter.message)

@@ -166,13 +166,13 @@ class DeadLetters:
         return rows[line] < self._rows_per_line_max
 
 
-async def _applied(connection: Connection, messages: Sequence[Message]) -> dict[inbox.Identity, bytes]:
+async def _applied(connection: Connection, messages: Sequence[Message]) -> dict[inbox.EventIdentity, bytes]:
     """Events of these messages that the inbox knows, with the digests of their bodies."""
-    identities = {i for message in messages if (i := inbox.identity_if_any(message)) is not None}
-    return await inbox.known(connection, list(identities))
+    identities = {i for message in messages if (i := inbox.identity_or_none(message)) is not None}
+    return await inbox.fetch_processed(connection, list(identities))
 
 
-def _body_applied(message: Message, applied: Mapping[inbox.Identity, bytes]) -> bytes | None:
+def _body_applied(message: Message, applied: Mapping[inbox.EventIdentity, bytes]) -> bytes | None:
     """Digest of the body that was applied under the message's identity; None if none was."""
-    identity = inbox.identity_if_any(message)
+    identity = inbox.identity_or_none(message)
     return None if identity is None else applied.get(identity)

@@ -1,1 +1,1 @@
-"""Messages, failures of handling them, inbox and outbox."""
+"""Messages, kinds of failure, inbox and outbox."""

@@ -1,4 +1,4 @@
-"""The kinds of failure of a consumed message (design rule 6, decision 0032). Each has one answer."""
+"""Classify failures of consumed messages (design rule 6, decision 0032). Each kind has one answer."""
 
 import re
 from collections.abc import Generator
@@ -10,45 +10,49 @@ import asyncpg
 
 
 class MalformedMessageError(ValueError):
-    """The message cannot be decoded, now or later: set it aside at once."""
+    """The message cannot be decoded, now or later. It is set aside at once."""
 
 
 class RefusedDataError(ValueError):
-    """A constraint refused what the message says (`data_constraints`)."""
+    """A constraint refused the data of the message (`data_constraints`)."""
 
 
 class BusyError(TimeoutError):
-    """Another session has locked a row or a key. Its text says which kind of row, and no value."""
+    """Another session has locked a row or a key. The text names the kind of row, never a value."""
 
 
 class LostWriteError(OSError):
-    """The database reported success and wrote fewer rows than the statement has: the store's fault."""
+    """The database reported success but wrote fewer rows than the statement has. The database is at fault."""
 
 
 class FailureKind(Enum):
-    """Whose fault a failure may be. A refusal by the domain is no failure but an event."""
+    """What may have caused a failure. A refusal by the domain is not a failure but an event.
+
+    Attributes:
+        MALFORMED: the message cannot be decoded. It is set aside.
+        SUSPECT: the message or our code is at fault. The message is tried again, then set aside by an
+            attempt of its own.
+        STORE: the database as a whole fails. The consumer waits; no message is blamed.
+        BUSY: another session has locked a row. Only the key of the message waits.
+    """
 
     MALFORMED = auto()
-    """The message's: it cannot be decoded. Set aside."""
     SUSPECT = auto()
-    """The message's or our code's: tried again, then set aside by an attempt of its own."""
     STORE = auto()
-    """The database's, as a whole: waited for, never counted against a message."""
     BUSY = auto()
-    """Of another session, which has locked a row: this key waits, no other."""
 
     @property
     def may_set_aside(self) -> bool:
-        """Whether an attempt that failed like this may set its message aside."""
+        """Return True if an attempt that failed with this kind may set its message aside."""
         return self in (FailureKind.MALFORMED, FailureKind.SUSPECT)
 
 
-# What a message's data can cause: 22 (data exception) and 54 (program limit, as an index row too large).
+# SQLSTATE classes that data can cause: 22 (data exception), 54 (program limit, as an index row too large).
 _DATA_CLASSES = ("22", "54")
-# No column of ours has a length: whoever changed the table did it for every message.
+# String too long: none of our columns has a length limit, so somebody changed the table for all messages.
 _NOT_OF_DATA = ("22001",)
 _LOCK_NOT_AVAILABLE = "55P03"
-# Our statements call no such function: the error is one of a trigger or constraint that somebody added.
+# Our statements call no such function: the error comes from a trigger or constraint that somebody added.
 _FUNCTION_CONTEXT = re.compile(r"^(PL/pgSQL|SQL) function ", re.MULTILINE)
 _RELATION_CONTEXT = re.compile(r'in relation "([^"]+)"')
 
@@ -56,9 +60,10 @@ _RELATION_CONTEXT = re.compile(r'in relation "([^"]+)"')
 def classify(error: BaseException) -> FailureKind:
     """Return the kind of an error raised while a batch was applied.
 
-    Only a data error that the server found in our own statement, a constraint that the handler names
-    (`data_constraints`) and an error of our own code make a message a suspect. Everything else that the
-    database, its driver or the network says is the store's: connecting, rights, schema, sequences, locks.
+    Three errors make a message a suspect: a data error that the server found in our own statement, a
+    violation of a constraint that the handler names (`data_constraints`), and an error of our own code. All
+    other errors of the database, its driver or the network are of kind STORE: connection, rights, schema,
+    sequences.
     """
     match error:
         case MalformedMessageError():
@@ -87,10 +92,12 @@ def _context(error: asyncpg.PostgresError) -> str:
 
 @contextmanager
 def data_constraints(*names: str) -> Generator[None]:
-    """Take violations of these constraints for the message's own fault; of any other they are the store's.
+    """Turn a violation of one of these constraints into a suspect failure of the message.
+
+    A violation of any other constraint remains a failure of the database.
 
     Args:
-        names: of constraints whose columns take their values from the message.
+        names: constraints whose columns take their values from the message.
 
     Raises:
         RefusedDataError: one of these constraints was violated inside the block.
@@ -104,10 +111,11 @@ def data_constraints(*names: str) -> Generator[None]:
 
 
 def require_written(table: str, written: int, expected: int) -> None:
-    """Check that every row was written.
+    """Check that all expected rows were written.
 
     Raises:
-        LostWriteError: some were not, as a trigger that returns NULL or a rule `DO INSTEAD NOTHING` makes it.
+        LostWriteError: fewer were written. A trigger that returns NULL or a rule `DO INSTEAD NOTHING` does
+            that.
     """
     if written != expected:
         raise LostWriteError(
@@ -115,8 +123,8 @@ def require_written(table: str, written: int, expected: int) -> None:
         )
 
 
-def busy_with(error: BaseException) -> str:
-    """Say in words what a failure of kind BUSY waits for."""
+def describe_lock(error: BaseException) -> str:
+    """Return in words which lock a failure of kind BUSY met."""
     if isinstance(error, BusyError):
         return str(error)
     relation = _RELATION_CONTEXT.search(_context(error)) if isinstance(error, asyncpg.PostgresError) else None

@@ -1,6 +1,7 @@
 """The inbox: an event is applied at most once, in the transaction of its effect (BK-10, design rule 4).
 
-It knows an event for 35 days (`chassis.messaging.inbox_retention`), longer than any provider sends it again.
+The inbox remembers an event for 35 days (`chassis.messaging.inbox_retention`). No provider sends an event
+again after that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from chassis.postgres.database import Connection
 from contracts.statements import Statement, agree, pack_statement, unpack_statement
 
 # ORDER BY keeps two replicas from taking the same rows in opposite orders and deadlocking.
-_ADMIT = """
+_INSERT = """
 INSERT INTO inbox (source, event_id, body_sha256, statement)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[])
     AS incoming (source, event_id, body_sha256, statement)
@@ -22,9 +23,11 @@ ON CONFLICT (source, event_id) DO NOTHING
 RETURNING source, event_id
 """
 
-_ENTER = "INSERT INTO inbox (source, event_id, body_sha256) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+_MARK_PROCESSED = (
+    "INSERT INTO inbox (source, event_id, body_sha256) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+)
 
-_KNOWN = """
+_BODIES = """
 SELECT source, event_id, body_sha256 FROM inbox
 WHERE (source, event_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
@@ -34,16 +37,16 @@ SELECT source, event_id, statement FROM inbox
 WHERE statement IS NOT NULL AND (source, event_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 
-Identity = tuple[str, str]
-"""Source and event id: what makes an event itself."""
+EventIdentity = tuple[str, str]
+"""Source and event id."""
 
-ReadStatement = Callable[[Message], Statement | None]
-"""Tells what a message says apart from how it is written; None: it is compared by its bytes."""
+StatementReader = Callable[[Message], Statement | None]
+"""Returns what a message says, independent of its encoding. None: messages are compared by their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A message whose identity is known with a body that says something else: reported, never applied."""
+    """A message with a known identity and a body that says something else. Reported, never applied."""
 
     message: Message
     first_body_sha256: bytes
@@ -51,7 +54,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the inbox makes of a batch: `fresh` in order of arrival; duplicates only counted."""
+    """A batch as the inbox sorted it: `fresh` in order of arrival, the number of duplicates, conflicts."""
 
     fresh: list[Message]
     duplicates: int
@@ -59,63 +62,71 @@ class Admission:
 
 
 def conflict_counter(metrics: Metrics) -> Callable[[float], None]:
-    """Counts `identity_conflicts_total`; a message that Kafka delivers again is counted again."""
+    """Return a function that adds to `identity_conflicts_total`.
+
+    A message that Kafka delivers again is counted again.
+    """
     counter = metrics.counter(
         "identity_conflicts", "Messages with the id of an event that had another body; none is applied"
     )
     return counter.inc
 
 
-def identity_of(message: Message) -> Identity:
-    """Source and event id, fit for a text column (PostgreSQL refuses U+0000)."""
+def event_identity(message: Message) -> EventIdentity:
+    """Return source and event id, fit for a text column (PostgreSQL refuses U+0000).
+
+    Raises:
+        MalformedMessageError: the headers do not describe an event.
+    """
     metadata = message.metadata
     return metadata.source.replace("\0", "\ufffd"), metadata.id.replace("\0", "\ufffd")
 
 
-def identity_if_any(message: Message) -> Identity | None:
-    """The same, or None for a message that names no event: the inbox cannot know it."""
+def identity_or_none(message: Message) -> EventIdentity | None:
+    """Return source and event id, or None if the headers do not describe an event."""
     try:
-        return identity_of(message)
+        return event_identity(message)
     except MalformedMessageError:
         return None
 
 
-def by_bytes(_: Message) -> Statement | None:
-    """Compare all messages by their bytes."""
+def no_statement(_: Message) -> Statement | None:
+    """Return None, so that all messages are compared by their bytes."""
     return None
 
 
 async def admit(
-    connection: Connection, messages: Sequence[Message], *, statement_of: ReadStatement = by_bytes
+    connection: Connection, messages: Sequence[Message], *, statement_of: StatementReader = no_statement
 ) -> Admission:
-    """Enter messages into the inbox, inside the caller's transaction, in one statement.
+    """Insert messages into the inbox, inside the caller's transaction, and return which of them are new.
 
-    A message with a known identity and another body is a duplicate where both bodies say the same, else a
-    conflict (BK-10a). Where one of them cannot be read, or was entered before statements were kept, nobody
-    can tell: that is a conflict too, so that a person looks.
+    A message with a known identity and another body is a duplicate if both bodies say the same, else a
+    conflict (BK-10a). If one of the two bodies cannot be read, or the first was inserted before statements
+    were stored, the message is a conflict too, so that a person looks.
 
     Raises:
         MalformedMessageError: a message has no identity.
-        LostWriteError: a row was neither there nor written.
+        LostWriteError: a row neither existed nor was written.
     """
-    first: dict[Identity, Message] = {}
+    first: dict[EventIdentity, Message] = {}
     for message in messages:
-        first.setdefault(identity_of(message), message)
+        first.setdefault(event_identity(message), message)
     fresh = await _insert(connection, first, statement_of)
-    bodies = await known(connection, [identity for identity in first if identity not in fresh])
-    gone = {i: message for i, message in first.items() if i not in fresh and i not in bodies}
-    if gone:  # forgotten between the two statements, or never written
-        require_written("inbox", len(await _insert(connection, gone, statement_of)), len(gone))
+    bodies = await fetch_processed(connection, [identity for identity in first if identity not in fresh])
+    removed = {i: message for i, message in first.items() if i not in fresh and i not in bodies}
+    if removed:  # by the retention, between the two statements; or the first insert was dropped
+        require_written("inbox", len(await _insert(connection, removed, statement_of)), len(removed))
     bodies |= {identity: first[identity].body_sha256 for identity in fresh}
-    repeated = [m for m in messages if not (identity_of(m) in fresh and first[identity_of(m)] is m)]
-    # An identity that was known a statement ago and is not now has just been forgotten: still a duplicate.
-    first_bodies = [(m, bodies.get(identity_of(m), m.body_sha256)) for m in repeated]
-    others = [Conflict(m, body) for m, body in first_bodies if body != m.body_sha256]
-    said = await _said(connection, others, {i: statement_of(first[i]) for i in fresh} if others else {})
+    repeated = [m for m in messages if not (event_identity(m) in fresh and first[event_identity(m)] is m)]
+    # A row that the retention has just removed: the message is still a duplicate.
+    first_bodies = [(m, bodies.get(event_identity(m), m.body_sha256)) for m in repeated]
+    differing = [Conflict(m, body) for m, body in first_bodies if body != m.body_sha256]
+    fresh_statements = {i: statement_of(first[i]) for i in fresh} if differing else {}
+    statements = await _fetch_first_statements(connection, differing, fresh_statements)
     conflicts = [
-        other
-        for other in others
-        if not _is_copy(statement_of(other.message), said[identity_of(other.message)])
+        conflict
+        for conflict in differing
+        if not _is_copy(statement_of(conflict.message), statements[event_identity(conflict.message)])
     ]
     return Admission(
         fresh=[message for identity, message in first.items() if identity in fresh],
@@ -125,11 +136,11 @@ async def admit(
 
 
 async def _insert(
-    connection: Connection, messages: Mapping[Identity, Message], statement_of: ReadStatement
-) -> set[Identity]:
-    """Insert those that are new, and return their identities."""
+    connection: Connection, messages: Mapping[EventIdentity, Message], statement_of: StatementReader
+) -> set[EventIdentity]:
+    """Insert the messages that are new. Return their identities."""
     rows = await connection.fetch(
-        _ADMIT,
+        _INSERT,
         [source for source, _ in messages],
         [event_id for _, event_id in messages],
         [message.body_sha256 for message in messages.values()],
@@ -138,39 +149,43 @@ async def _insert(
     return {(row["source"], row["event_id"]) for row in rows}
 
 
-async def _said(
-    connection: Connection, others: Sequence[Conflict], fresh: Mapping[Identity, Statement | None]
-) -> Mapping[Identity, Statement | None]:
-    """What the first body under each of these identities said; `fresh` are those of this batch."""
-    identities = {identity_of(other.message) for other in others}
-    said = {identity: fresh.get(identity) for identity in identities}
-    known_before = [identity for identity in identities if identity not in fresh]
-    if known_before:
-        sources, event_ids = zip(*known_before, strict=True)
+async def _fetch_first_statements(
+    connection: Connection,
+    differing: Sequence[Conflict],
+    fresh_statements: Mapping[EventIdentity, Statement | None],
+) -> Mapping[EventIdentity, Statement | None]:
+    """Return the statement of the first body of each identity, from `fresh_statements` or the table."""
+    identities = {event_identity(conflict.message) for conflict in differing}
+    statements = {identity: fresh_statements.get(identity) for identity in identities}
+    stored = [identity for identity in identities if identity not in fresh_statements]
+    if stored:
+        sources, event_ids = zip(*stored, strict=True)
         rows = await connection.fetch(_STATEMENTS, sources, event_ids)
-        said |= {(row["source"], row["event_id"]): unpack_statement(row["statement"]) for row in rows}
-    return said
+        statements |= {(row["source"], row["event_id"]): unpack_statement(row["statement"]) for row in rows}
+    return statements
 
 
 def _is_copy(second: Statement | None, first: Statement | None) -> bool:
     return first is not None and second is not None and agree(first, second)
 
 
-async def enter(connection: Connection, message: Message) -> None:
-    """Let an event count as applied without applying it: neither it nor a copy of it is, from now on.
+async def mark_processed(connection: Connection, message: Message) -> None:
+    """Record an event as processed without applying it. Later copies are dropped as duplicates.
 
-    A message that names no event is left alone.
+    Do nothing for a message without an event identity.
     """
-    identity = identity_if_any(message)
+    identity = identity_or_none(message)
     if identity is not None:
-        await connection.execute(_ENTER, *identity, message.body_sha256)
+        await connection.execute(_MARK_PROCESSED, *identity, message.body_sha256)
 
 
-async def known(connection: Connection, identities: Sequence[Identity]) -> dict[Identity, bytes]:
-    """Which of these identities were applied already, each with the digest of its body."""
+async def fetch_processed(
+    connection: Connection, identities: Sequence[EventIdentity]
+) -> dict[EventIdentity, bytes]:
+    """Return the identities that the inbox knows, each with the SHA-256 digest of its first body."""
     if not identities:
         return {}
     rows = await connection.fetch(
-        _KNOWN, [source for source, _ in identities], [event_id for _, event_id in identities]
+        _BODIES, [source for source, _ in identities], [event_id for _, event_id in identities]
     )
     return {(row["source"], row["event_id"]): row["body_sha256"] for row in rows}

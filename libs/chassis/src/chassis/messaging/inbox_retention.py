@@ -1,4 +1,4 @@
-"""The inbox forgets what no sender sends again: they resend for 30 days at most (foundations §6)."""
+"""Delete old inbox rows. Senders repeat an event for 30 days at most (foundations §6)."""
 
 import asyncio
 from datetime import timedelta
@@ -16,14 +16,14 @@ _log = get_logger(__name__)
 
 RETENTION_DAYS_MIN = 35
 SWEEP_SECONDS = 6 * 3600.0
-"""Between two sweeps of one replica."""
+"""Pause between two sweeps of one replica."""
 BATCH_PAGES_MAX = 64
-"""Of the table, in one statement: half a MiB, some five thousand rows."""
+"""Table pages in one DELETE: half a MiB, about five thousand rows."""
 BATCH_PAUSE_SECONDS = 0.1
 
-# From place to place in the table, without an index on the time: a B-tree would cost every message, and a
-# BRIN would soon say nothing, because new rows take the places of old ones (decision 0020).
-_REMOVE = """
+# Scan the table by physical position, without an index on the time: a B-tree would cost every message, and
+# a BRIN would soon exclude nothing, because new rows reuse the space of deleted ones (decision 0020).
+_DELETE = """
 DELETE FROM inbox
 WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid
     AND received_at < now() - $3::interval
@@ -33,33 +33,33 @@ _PAGES = "SELECT pg_relation_size('inbox') / current_setting('block_size')::bigi
 
 
 class InboxSettings(BaseModel):
-    """Fields of a service that has an inbox; its settings inherit them before `ServiceSettings`."""
+    """Settings of a service with an inbox. Its settings inherit them before `ServiceSettings`."""
 
     inbox_retention_days: int = Field(RETENTION_DAYS_MIN, ge=1, le=3_650)
 
     @property
     def inbox_retention(self) -> timedelta:
-        """How long an event is known."""
+        """Return for how long an event is remembered."""
         return timedelta(days=self.inbox_retention_days)
 
     @field_validator("inbox_retention_days")
     @classmethod
-    def _outlives_resends(cls, days: int, others: ValidationInfo) -> int:
-        if others.data.get("environment") == "production" and days < RETENTION_DAYS_MIN:
+    def _check_minimum(cls, days: int, info: ValidationInfo) -> int:
+        if info.data.get("environment") == "production" and days < RETENTION_DAYS_MIN:
             raise ValueError(
-                f"{days} days are too few in production, a sender may send an event again for 30:"
+                f"{days} days are too few in production: senders may repeat an event for 30 days;"
                 f" set {RETENTION_DAYS_MIN} or more"
             )
         return days
 
 
 class InboxRetention:
-    """Removes old rows in small batches with pauses, in one replica at a time.
+    """Deletes old inbox rows in small batches with pauses, in one replica at a time.
 
     Args:
-        database: whose inbox.
-        retention: how long an event is known, counted from when it was admitted.
-        metrics: `inbox_rows_removed_total`.
+        database: the database of the inbox.
+        retention: how long an event is remembered, from its insertion.
+        metrics: exposes `inbox_rows_removed_total`.
     """
 
     def __init__(self, database: Database, retention: timedelta, metrics: Metrics) -> None:
@@ -70,34 +70,32 @@ class InboxRetention:
         self._loop = BackgroundLoop(self.name, self._run)
 
     async def start(self) -> None:
-        """Begin; the first sweep comes at once."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """End after the batch in hand."""
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Always good: a service whose inbox grows can still work. Says why sweeping fails."""
+        """Return a good check with the error of the last sweep. A growing inbox does not stop a service."""
         return Check(ok=True, detail=(await self._loop.check()).detail)
 
     async def sweep(self, stopping: asyncio.Event) -> int | None:
-        """Remove what is too old, from the table's beginning to its end; answers how many rows.
+        """Delete the rows beyond the retention in one scan of the table. Return how many.
 
-        None if another replica is at it: its lock ends with its session, however that ends.
+        Return None if another replica is sweeping. Its advisory lock ends with its session.
         """
         session = await self._database.dedicated()
         try:
             if not await session.fetchval("SELECT pg_try_advisory_lock($1)", advisory_locks.INBOX_RETENTION):
                 return None
-            return await self._walk(session, stopping)
+            return await self._scan(session, stopping)
         finally:
             session.terminate()
 
-    async def _walk(self, session: Session, stopping: asyncio.Event) -> int:
+    async def _scan(self, session: Session, stopping: asyncio.Event) -> int:
         removed = 0
         for page in range(0, await session.fetchval(_PAGES), BATCH_PAGES_MAX):
-            status = await session.execute(_REMOVE, page, page + BATCH_PAGES_MAX, self._retention)
+            status = await session.execute(_DELETE, page, page + BATCH_PAGES_MAX, self._retention)
             rows = int(status.removeprefix("DELETE "))
             self._removed.inc(rows)
             removed += rows

@@ -1,4 +1,4 @@
-"""A message as a consumer sees it, and how headers are kept in a table."""
+"""A consumed message, and how its headers are stored in a table."""
 
 import hashlib
 from base64 import b64decode, b64encode
@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 from pydantic import ValidationError
 
-from chassis.messaging.failures import BusyError, MalformedMessageError, busy_with
+from chassis.messaging.failures import BusyError, MalformedMessageError, describe_lock
 from chassis.observability import trace_context
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection
@@ -24,11 +24,11 @@ ModelT = TypeVar("ModelT", bound=WireModel)
 
 ERROR_CHARACTERS_MAX = 500
 OVERHEAD_BYTES = 1_000
-"""Of a message's objects, whatever it carries."""
+"""Memory of a message's objects, without its content."""
 
 
 class Record(Protocol):
-    """What a Kafka client hands over."""
+    """A record as the Kafka client returns it."""
 
     topic: str
     partition: int
@@ -40,15 +40,15 @@ class Record(Protocol):
 
 
 class Message:
-    """One record of a topic: bytes as they are, metadata read when asked for.
+    """One record of a topic. Metadata are parsed on first use.
 
     Attributes:
-        topic: name without the deployment's prefix, as on its card.
-        partition, offset: where it stands.
-        key, value: raw bytes; an absent one is empty.
-        headers: raw, in order, absent values empty.
-        sent_at: the record's timestamp, seconds since the epoch, by its producer's clock or the broker's;
-            None where it has none.
+        topic: name without the deployment's prefix, as on its topic card.
+        partition, offset: position of the record.
+        key, value: raw bytes; empty if absent.
+        headers: raw, in order; absent values are empty.
+        sent_at: timestamp of the record in seconds since the epoch, by the clock of its producer or of the
+            broker; None if the record has none.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Message:
         self._continued: str | None = None
 
     def without_content(self) -> "Message":
-        """Where it stood, and nothing of what it said."""
+        """Return a message with the position and timestamp of this one, without key, value and headers."""
         return Message(self.topic, self.partition, self.offset, b"", b"", (), sent_at=self.sent_at)
 
     @classmethod
     def from_record(cls, record: Record, *, topic_prefix: str) -> "Message":
-        """Take over a client's record; nothing in it can make this fail."""
+        """Convert a record of the client. Never fails, whatever the record contains."""
         return cls(
             topic=record.topic.removeprefix(topic_prefix),
             partition=record.partition,
@@ -90,13 +90,13 @@ class Message:
 
     @cached_property
     def size_bytes(self) -> int:
-        """Roughly what it takes in memory."""
+        """Return roughly how much memory the message takes."""
         headers = sum(len(name) + len(value) for name, value in self.headers)
         return OVERHEAD_BYTES + len(self.key) + len(self.value) + headers
 
     @cached_property
     def metadata(self) -> MessageMetadata:
-        """CloudEvents attributes.
+        """Return the CloudEvents attributes.
 
         Raises:
             MalformedMessageError: the headers do not describe an event.
@@ -111,29 +111,29 @@ class Message:
 
     @cached_property
     def sent_traceparent(self) -> str | None:
-        """The trace context that the record carries; None if there is none, or none that is well-formed."""
+        """Return the trace context of the record, or None if it has none that is well-formed."""
         return trace_context.read(value for name, value in self.headers if name == trace_context.HEADER)
 
     @property
     def traceparent(self) -> str | None:
-        """What continues in whatever this message causes: the span that handles it, else its sender's."""
+        """Return the trace context for effects of the message: the handling span's, else the sender's."""
         return self._continued or self.sent_traceparent
 
     def continue_trace(self, traceparent: str) -> None:
-        """From here on `metadata` names this trace context, and with it whatever the message causes."""
+        """Replace the trace context in `metadata`, and so in all events that this message causes."""
         self._continued = traceparent
         self.__dict__.pop("metadata", None)
 
     @cached_property
     def body_sha256(self) -> bytes:
-        """Digest of the value, which tells a duplicate from an identity conflict (BK-10)."""
+        """Return the digest of the value. It distinguishes a duplicate from an identity conflict (BK-10)."""
         return hashlib.sha256(self.value).digest()
 
     def payload(self, model: type[ModelT]) -> ModelT:
-        """Return the value as a message model; a byte order mark before it is ignored (RFC 8259 §8.1).
+        """Parse the value as a message model. A leading byte order mark is ignored (RFC 8259 §8.1).
 
         Raises:
-            MalformedMessageError: the value is not what the contract says.
+            MalformedMessageError: the value does not fit the model.
         """
         try:
             return model.model_validate_json(self.value.removeprefix(BOM_UTF8))
@@ -147,38 +147,40 @@ class Message:
 
 
 class KeysInUseError(BusyError):
-    """Rows that some messages of a batch need are locked by another session; the others can be applied.
+    """Another session has locked rows that some messages of a batch need. The others can be applied.
 
     Args:
-        messages: of the batch, whose keys are to be put off.
-        what: which rows, in words for a person, such as "row of inbox locked by another session".
+        messages: the messages of the batch whose keys must wait.
+        lock: the locked rows, in words for a person, such as "row of inbox locked by another session".
     """
 
-    def __init__(self, messages: Sequence[Message], what: str) -> None:
-        super().__init__(what)
+    def __init__(self, messages: Sequence[Message], lock: str) -> None:
+        super().__init__(lock)
         self.messages = messages
 
 
 @contextmanager
 def waiting_for_locks(message: Message) -> Generator[None]:
-    """Let a wait for a lock that lasts too long name the message that the block is about.
+    """Turn a lock timeout inside the block into a failure of this message alone.
 
     Raises:
-        KeysInUseError: it did; the others of the batch can be applied without this one.
+        KeysInUseError: another session kept a lock for longer than `lock_timeout`.
     """
     try:
         yield
     except asyncpg.LockNotAvailableError as error:
-        raise KeysInUseError([message], busy_with(error)) from error
+        raise KeysInUseError([message], describe_lock(error)) from error
 
 
 Apply = Callable[[Connection, Sequence[Message]], Awaitable[int]]
-"""A service's effect of a batch, inside a transaction that its caller commits. Returns how many messages had
-one: a duplicate, or an event that changes nothing here, is no proof that others can be applied."""
+"""Applies a batch inside a transaction that the caller commits. Returns how many messages had an effect.
+
+Duplicates and events that change nothing do not count: they do not prove that other messages can be applied.
+"""
 
 
 def _is_utf8(name: str) -> bool:
-    """Bytes that are not UTF-8 come as lone surrogates (`chassis.kafka.lenient_records`)."""
+    # Bytes that are not UTF-8 arrive as lone surrogates (`chassis.kafka.lenient_records`).
     return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
@@ -187,7 +189,7 @@ def _printable(name: str) -> str:
 
 
 def event_of(headers: Headers) -> tuple[str | None, str | None]:
-    """Event id and type as far as the headers tell; of a message that cannot be read, None and None."""
+    """Return event id and type, or None and None if the headers do not describe an event."""
     try:
         metadata = read_metadata(headers)
     except MetadataError:
@@ -196,25 +198,25 @@ def event_of(headers: Headers) -> tuple[str | None, str | None]:
 
 
 def describe(error: Exception) -> str:
-    """Return an error in a line fit to be kept and published: its class and place, and never a value.
+    """Return an error as one line that may be stored and published: its class and place, never a value.
 
-    Of a message that cannot be decoded it says what is wrong, in our own words.
+    Of a message that cannot be decoded, the line says in our own words what is wrong.
     """
     line = f"{type(error).__name__}: {error}" if isinstance(error, MalformedMessageError) else loggable(error)
     return sanitize_for_postgres(line[:ERROR_CHARACTERS_MAX])
 
 
-def class_of(description: str) -> str:
-    """The error's class, of what `describe` told: all of it that a log may hold."""
+def error_class(description: str) -> str:
+    """Return the class of the error in a line from `describe`: the only part that may be logged."""
     return description.partition(":")[0]
 
 
 def pack_headers(headers: Headers) -> bytes:
-    """Headers as bytes for a table; any value survives, of a name that is not UTF-8 its printable form."""
+    """Encode headers for a table. Values survive unchanged; names that are not UTF-8 become printable."""
     return msgspec.json.encode([[_printable(name), b64encode(value).decode()] for name, value in headers])
 
 
 def unpack_headers(packed: bytes) -> Headers:
-    """The headers that `pack_headers` took."""
+    """Decode headers that `pack_headers` encoded."""
     pairs = msgspec.json.decode(packed, type=list[tuple[str, str]])
     return tuple((name, b64decode(value)) for name, value in pairs)

@@ -1,6 +1,6 @@
-"""The outbox: facts leave in the transaction that made them true (design rules 2 and 3).
+"""The outbox: events are written in the transaction of the change they report (design rules 2 and 3).
 
-`append` opens, flushes and commits nothing. `chassis.relay` publishes the rows.
+`append` neither begins nor commits a transaction. `chassis.relay` publishes the rows.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from contracts.metadata import MessageMetadata
 from contracts.wire import WireModel
 
 SHARDS = 16
-"""Fixed for ever: a key's shard must not change while rows of it wait."""
+"""Never changed: the shard of a key must stay the same while rows of the key wait."""
 
 _APPEND = """
 INSERT INTO outbox (shard, topic, key, value, headers)
@@ -31,18 +31,18 @@ ORDER BY position
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEvent:
-    """An event to be sent: payload, key, and what its metadata say beyond the payload's type.
+    """An event to be sent.
 
     Attributes:
-        payload: its model decides event type and topic (`contracts.catalogue`).
-        key: records of one key keep their order.
-        source: the service's name.
-        subject: the id of the thing it happened to.
-        sequence: version of the subject after the event; None where nothing is counted.
-        correlation_id, causation_id: from the message that caused it.
-        traceparent: W3C trace context to continue; None, or one that is not well-formed, continues the
-            request in hand, or else begins a trace.
-        event_id: None lets a new one be made.
+        payload: its model determines event type and topic (`contracts.catalogue`).
+        key: ordering key. Records of one key keep their order.
+        source: name of the service.
+        subject: id of the entity that the event is about.
+        sequence: version of the subject after the event; None if the subject has no versions.
+        correlation_id, causation_id: from the message that caused the event.
+        traceparent: W3C trace context to continue. None, or one that is not well-formed: continue the trace
+            of the current request, or begin a new one.
+        event_id: None: generate one.
     """
 
     payload: WireModel
@@ -57,7 +57,7 @@ class OutgoingEvent:
 
 
 def caused_by(event: OutgoingEvent, cause: MessageMetadata) -> OutgoingEvent:
-    """The same event, naming the message that caused it."""
+    """Return the event with correlation id, causation id and trace of the message that caused it."""
     return replace(
         event,
         correlation_id=cause.correlation_id or cause.id,
@@ -67,7 +67,7 @@ def caused_by(event: OutgoingEvent, cause: MessageMetadata) -> OutgoingEvent:
 
 
 def to_record(event: OutgoingEvent) -> OutgoingRecord:
-    """The Kafka record of an event; its time is now, its id new unless given."""
+    """Build the Kafka record of an event. Its time is now."""
     card = CARD_BY_MODEL[type(event.payload)]
     event_id = event.event_id or clock.new_id()
     metadata = MessageMetadata(
@@ -89,10 +89,13 @@ def to_record(event: OutgoingEvent) -> OutgoingRecord:
 
 
 async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
-    """Write events into the outbox inside the caller's transaction, in one statement, in order.
+    """Write events to the outbox inside the caller's transaction, in one statement, in order.
 
-    Lock the row that the key stands for first: rows of one key must get their ids in the order in
-    which their transactions commit.
+    The caller must have locked the row that the key stands for: rows of one key must get their ids in the
+    order in which their transactions commit.
+
+    Raises:
+        LostWriteError: not all rows were written.
     """
     if not events:
         return
@@ -109,5 +112,5 @@ async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> Non
 
 
 def shard_of(key: bytes) -> int:
-    """The shard of a key, the same in every process and for ever."""
+    """Return the shard of a key: the same in every process and every release."""
     return crc32(key) % SHARDS

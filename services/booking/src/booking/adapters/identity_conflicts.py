@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.messaging.inbox import Conflict, identity_of
+from chassis.messaging.inbox import Conflict, event_identity
 from chassis.postgres import Connection
 
 _INSERT = """
@@ -20,7 +20,7 @@ ConflictKey = tuple[str, str, bytes]
 
 def key_of(conflict: Conflict) -> ConflictKey:
     """What makes a conflict itself, however often Kafka delivers it."""
-    return *identity_of(conflict.message), conflict.message.body_sha256
+    return *event_identity(conflict.message), conflict.message.body_sha256
 
 
 async def insert_conflicts(

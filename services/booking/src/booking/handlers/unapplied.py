@@ -7,7 +7,7 @@ from booking.adapters.stripe_claims import claim_of
 from booking.adapters.unapplied_events import UnappliedKey, insert_unapplied
 from booking.domain.payments import NotApplied
 from booking.handlers.publishing import announcement
-from chassis.messaging.inbox import identity_of
+from chassis.messaging.inbox import event_identity
 from chassis.messaging.message import Message
 from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.observability.logs import get_logger
@@ -29,7 +29,7 @@ class Unapplied:
     @property
     def key(self) -> UnappliedKey:
         """What is reported once."""
-        return *identity_of(self.message), self.reason.value
+        return *event_identity(self.message), self.reason.value
 
 
 def find_unapplied(message: Message, world: StripeWorld) -> Unapplied | None:

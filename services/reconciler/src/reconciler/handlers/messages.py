@@ -109,7 +109,7 @@ async def _enter_identity_conflict(connection: Connection, message: Message, now
 
 async def _report_conflict(connection: Connection, conflict: Conflict, now: datetime) -> None:
     """A message to ourselves came again with another body: the same kind of case as booking's."""
-    source, event_id = inbox.identity_of(conflict.message)
+    source, event_id = inbox.event_identity(conflict.message)
     sighting = identity_conflict(
         source=source,
         event_id=event_id,
