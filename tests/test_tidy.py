@@ -145,7 +145,6 @@ def test_every_silenced_check_says_why() -> None:
 # Each reads what this system or PostgreSQL wrote, or checks the form first.
 READS_OWN_TIMES = {
     "contracts/src/contracts/times.py",
-    "libs/pricing/src/pricing/strict_json.py",
     "services/booking/src/booking/adapters/booking_rows.py",
     "services/reconciler/src/reconciler/adapters/booking_view.py",
     "services/reconciler/src/reconciler/api/parameters.py",

@@ -19,9 +19,8 @@ from pricing.price_requests import PriceRequest, Slot
 from pricing.published_cards import current_rate_card, rate_card
 from pricing.quotes import Line, Quote
 from pricing.rate_card import RateCard
-from pricing.snapshot_json import parse_snapshot, to_json_object
+from pricing.snapshot_json import JsonObject, parse_snapshot, to_json_object
 from pricing.snapshots import Override, Snapshot, recompute, snapshot, with_override
-from pricing.strict_json import JsonObject
 
 __all__ = [
     "ENGINE_VERSION_CURRENT",

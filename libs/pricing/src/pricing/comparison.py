@@ -1,4 +1,4 @@
-"""What stands between a stored price and the recomputed one, line by line (REC-4, REC-6)."""
+"""Differences between a stored price and the recomputed one, line by line (REC-4, REC-6)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from contracts.money import CurrencyMismatchError
 from pricing.quotes import Line, Quote
 from pricing.snapshots import Snapshot
 
+# The line for the part of a stored total that its own lines do not explain.
 UNEXPLAINED_CODE = "total_not_sum_of_lines"
-"""Stands for what a stored total has beyond its own lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class LineDifference:
 
 
 def agrees(stored: Snapshot, recomputed: Quote) -> bool:
-    """Whether the stored price is the recomputed one in everything: currency, total and each line whole.
+    """Return True if both prices are equal in currency, total and every field of every line.
 
-    Sees what amounts alone do not show, such as a changed quantity beside an unchanged amount.
+    A changed quantity beside an unchanged amount, which amounts alone do not show, is a difference.
     """
     return (
         stored.total == recomputed.total
@@ -37,11 +37,13 @@ def agrees(stored: Snapshot, recomputed: Quote) -> bool:
 
 
 def compare(stored: Snapshot, recomputed: Quote) -> tuple[LineDifference, ...]:
-    """Every line of either price, the equal ones too, stored order first.
+    """Return every line of either price, equal ones included, in stored order first.
 
     The differences add up to recomputed.total - stored.total whatever the stored numbers are: a stored
-    total that is not the sum of its lines gets a line UNEXPLAINED_CODE. CurrencyMismatchError where the
-    two are in different currencies, whose amounts have no difference.
+    total that is not the sum of its lines gets a line UNEXPLAINED_CODE.
+
+    Raises:
+        CurrencyMismatchError: the prices are in different currencies.
     """
     if stored.currency != recomputed.currency:
         raise CurrencyMismatchError(
@@ -56,7 +58,7 @@ def compare(stored: Snapshot, recomputed: Quote) -> tuple[LineDifference, ...]:
 
 
 def _amounts_by_code(lines: Iterable[Line]) -> dict[str, int]:
-    """A damaged snapshot may hold a code twice, so amounts are added up."""
+    # A damaged snapshot may hold a code twice, so amounts are added up.
     amounts: dict[str, int] = {}
     for line in lines:
         amounts[line.code] = amounts.get(line.code, 0) + line.amount

@@ -1,7 +1,7 @@
 """Engine 1. Frozen with the first price it made: another rule is another engine beside it.
 
-Lines come in a fixed order: visits or nights, extra pets, holiday, discounts, fees, taxes. A line of
-nothing is left out. Shares are rounded to the minor unit half up, each line by itself.
+Lines come in a fixed order: visits or nights, extra pets, holiday, discounts, fees, taxes. Lines of
+zero are left out. Shares are rounded to the minor unit half up, each line by itself.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ from pricing.rate_card import BASIS_POINTS_WHOLE, Adjustment, RateCard, Service
 
 
 def lines_v1(inputs: Inputs, card: RateCard) -> tuple[Line, ...]:
-    """The lines of a price; UnknownServiceError where the card has no such service."""
+    """Return the lines of a price, or raise UnknownServiceError."""
     service = card.service(inputs.service)
     lines = _base_lines(inputs, service) + _add_on_lines(inputs, service)
     if card.discounts or card.fees or card.taxes:

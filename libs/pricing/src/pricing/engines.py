@@ -1,4 +1,4 @@
-"""The engines by version. One that ever priced a booking stays, so that its prices can be computed again."""
+"""The engines by version. An engine that ever priced a booking stays: its prices can be recomputed."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -18,16 +18,16 @@ ENGINE_VERSION_CURRENT = 1
 
 
 def engine(version: int) -> Engine:
-    """The engine of this version; UnknownEngineVersionError where this release has none."""
-    found = ENGINES.get(version)
-    if found is None:
-        known = ", ".join(str(known) for known in ENGINES)
+    """Return the engine of this version, or raise UnknownEngineVersionError."""
+    computation = ENGINES.get(version)
+    if computation is None:
+        known = ", ".join(str(number) for number in ENGINES)
         raise UnknownEngineVersionError(f"engine_version: {version} is unknown here, known are {known}")
-    return found
+    return computation
 
 
 def price(request: PriceRequest, card: RateCard) -> Quote:
-    """What the request costs by this card and the current engine.
+    """Price the request by this card and the current engine.
 
     Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
     """

@@ -1,9 +1,8 @@
-"""What can be wrong with a price. Each message is one line that names the field or file."""
+"""Errors of pricing. Each message is one line that names the field or file."""
 
 from collections.abc import Iterable
 
-SHOWN_CHARACTERS_MAX = 80
-"""How much of a value from outside an error message repeats."""
+EXCERPT_CHARACTERS_MAX = 80
 
 
 class PricingError(ValueError):
@@ -20,7 +19,7 @@ class UnknownServiceError(PricingError):
     def __init__(self, service: str, known: Iterable[str]) -> None:
         self.service = service
         self.known = tuple(sorted(known))
-        super().__init__(f"service: {shown(service)} is unknown, choose one of {', '.join(self.known)}")
+        super().__init__(f"service: {excerpt(service)} is unknown, choose one of {', '.join(self.known)}")
 
 
 class InvalidRateCardError(PricingError):
@@ -32,14 +31,14 @@ class UnknownRateCardError(PricingError):
 
 
 class UnknownEngineVersionError(PricingError):
-    """The price was computed by an engine that is not here: deploy a release that has it."""
+    """The price was computed by an engine that this release does not have: deploy a release that has it."""
 
 
 class UnreadableSnapshotError(PricingError):
-    """A stored snapshot is damaged: no price can be recomputed from it, a person must look."""
+    """A stored snapshot is damaged: no price can be recomputed from it. A person must look at it."""
 
 
-def shown(value: object) -> str:
-    """A value from outside as it may stand in a one-line message: quoted, escaped and cut."""
+def excerpt(value: object) -> str:
+    """Return a value from outside for a one-line message: quoted, escaped and cut."""
     text = ascii(value)
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…"
+    return text if len(text) <= EXCERPT_CHARACTERS_MAX else f"{text[:EXCERPT_CHARACTERS_MAX]}…"

@@ -1,4 +1,4 @@
-"""Which dates are holidays of a rate card, by the maintained calendar of the `holidays` package."""
+"""Holidays of a rate card, from the maintained calendar of the `holidays` package."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -12,7 +12,7 @@ YEARS_CACHED_MAX = 128
 
 
 def holidays_among(dates: Iterable[date], rule: HolidayRule) -> tuple[date, ...]:
-    """Those of the dates that the rule charges as holidays, in order and each once."""
+    """Return the dates that the rule charges as holidays, in order and without duplicates."""
     return tuple(sorted(day for day in set(dates) if day in _holidays_of_year(rule, day.year)))
 
 
@@ -20,4 +20,4 @@ def holidays_among(dates: Iterable[date], rule: HolidayRule) -> tuple[date, ...]
 def _holidays_of_year(rule: HolidayRule, year: int) -> frozenset[date]:
     # The weekday that stands in for a holiday has its own name, "… (observed)", for cards that charge it.
     calendar = holidays.country_holidays(rule.country, years=year, observed=True, language="en_US")
-    return frozenset(day for day in calendar if rule.names.intersection(calendar.get_list(day)))
+    return frozenset(day for day in calendar if not set(rule.names).isdisjoint(calendar.get_list(day)))

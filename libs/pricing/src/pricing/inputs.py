@@ -1,9 +1,9 @@
-"""All that an engine reads besides the rate card, with nothing left to be asked again later."""
+"""The data that an engine reads besides the rate card. No later question to a clock or calendar is needed."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pricing.errors import InvalidPriceRequestError, shown
+from pricing.errors import InvalidPriceRequestError, excerpt
 from pricing.price_requests import Slot
 from pricing.rate_card import Unit
 
@@ -17,7 +17,7 @@ YEAR_MAX = 2100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """A request with the time zone and the calendar already asked. Inputs that cannot be priced do not exist.
+    """A request with its time zone and holidays resolved. Inputs that cannot be priced do not exist.
 
     Moments are in the business's local time with a fixed offset, so that local dates and exact durations
     can both be read from them for ever: neither a new edition of the time zone database nor one of the
@@ -41,7 +41,7 @@ class Inputs:
 
     def __post_init__(self) -> None:
         if not 1 <= self.pets <= PETS_MAX:
-            raise InvalidPriceRequestError(f"pets: {shown(self.pets)} is not from 1 to {PETS_MAX}")
+            raise InvalidPriceRequestError(f"pets: {excerpt(self.pets)} is not from 1 to {PETS_MAX}")
         if len(self.visits) > VISITS_MAX:
             raise InvalidPriceRequestError(f"visits: {len(self.visits)} are more than {VISITS_MAX}")
         _check_slot(self.stay, "")
@@ -49,7 +49,7 @@ class Inputs:
             _check_slot(visit, f"visits[{index}].")
 
     def unit_dates(self, unit: Unit) -> list[date]:
-        """The local date of each visit or night that is charged, one entry for each.
+        """Return the local date of each charged visit or night, one entry for each.
 
         Nights are the calendar days between the local start and end, at least one (requirements, Pricing);
         a night belongs to the date on which it begins.

@@ -1,15 +1,15 @@
-"""What a price is asked for."""
+"""Requests for a price."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
+# Start and end of a visit or stay, both aware.
 Slot = tuple[datetime, datetime]
-"""Start and end of a visit or stay, both aware."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRequest:
-    """A booking as far as its price depends on it. Errors show when it is priced, not here.
+    """The part of a booking that its price depends on. Errors are raised by pricing, not here.
 
     Attributes:
         service: a service of the rate card, e.g. `drop-in`.
@@ -18,7 +18,7 @@ class PriceRequest:
         visits: the visits of a service priced by the visit; none given means that the booking itself,
             from starts_at to ends_at, is the one visit. A service priced by the night charges nights
             only, its visits are a timetable without a price.
-        pets: how many, the first one is in the base rate.
+        pets: their number; the base rate includes the first.
         holiday: True charges the holiday add-on on every visit or night, False on none, None on those
             whose local date (of a visit's start, of the evening of a night) is a holiday of the card.
         time_zone: IANA zone whose calendar counts nights and holidays; None is the card's.

@@ -5,31 +5,31 @@ from functools import cache
 from importlib.resources import files
 
 from pricing.card_reader import parse_card
-from pricing.errors import UnknownRateCardError, shown
+from pricing.errors import UnknownRateCardError, excerpt
 from pricing.rate_card import RateCard
 
+# Id and version.
 CURRENT_RATE_CARD = ("default", "2025-01")
-"""Id and version of the card that new bookings are priced with."""
 
 
 def current_rate_card() -> RateCard:
-    """The card that new bookings are priced with."""
+    """Return the card that new bookings are priced with."""
     return rate_card(*CURRENT_RATE_CARD)
 
 
 def rate_card(card_id: str, version: str) -> RateCard:
-    """The published card of this id and version; UnknownRateCardError where there is none."""
+    """Return the published card of this id and version, or raise UnknownRateCardError."""
     card = published_cards().get((card_id, version))
     if card is None:
         raise UnknownRateCardError(
-            f"rate card: {shown(card_id)} version {shown(version)} is not published here"
+            f"rate card: {excerpt(card_id)} version {excerpt(version)} is not published here"
         )
     return card
 
 
 @cache
 def published_cards() -> Mapping[tuple[str, str], RateCard]:
-    """Every card of this release by (id, version); InvalidRateCardError names the file that is wrong."""
+    """Return every card of this release by (id, version). InvalidRateCardError names a wrong file."""
     folder = files("pricing").joinpath("rate_cards")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     cards = [parse_card(name, folder.joinpath(name).read_text(encoding="utf-8")) for name in names]

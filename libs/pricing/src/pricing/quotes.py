@@ -1,9 +1,13 @@
 """A computed price: its lines, and nothing but its lines."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta
+
+# Sums of as many lines as a snapshot may have still fit 64 bits.
 AMOUNT_MINOR_UNITS_MAX = 10**15
-"""No amount is larger in size; sums of as many lines as a snapshot may have still fit 64 bits."""
+Amount = Annotated[int, Meta(ge=-AMOUNT_MINOR_UNITS_MAX, le=AMOUNT_MINOR_UNITS_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,23 +15,23 @@ class Line:
     """One line of a breakdown; amount = quantity x unit_amount on every line an engine makes.
 
     Attributes:
-        code: what the line is for, the same in every booking: `visit`, `long_visit`, `night`, `extra_pet`,
+        code: purpose of the line, the same in every booking: `visit`, `long_visit`, `night`, `extra_pet`,
             `holiday`, `discount:<code>`, `fee:<code>`, `tax:<code>`, `override`.
         description: for people.
-        quantity: how many are charged.
+        quantity: number of charged units.
         unit_amount: minor units for one, negative for a discount.
         amount: minor units for all.
     """
 
     code: str
     description: str
-    quantity: int
-    unit_amount: int
-    amount: int
+    quantity: Amount
+    unit_amount: Amount
+    amount: Amount
 
     @classmethod
     def of(cls, code: str, description: str, quantity: int, unit_amount: int) -> "Line":
-        """The line of `quantity` units at `unit_amount` minor units each."""
+        """Return the line of `quantity` units at `unit_amount` minor units each."""
         return cls(code, description, quantity, unit_amount, quantity * unit_amount)
 
 

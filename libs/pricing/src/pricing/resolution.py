@@ -1,28 +1,29 @@
-"""From a request to inputs: the one place that asks the time zone database and the holiday calendar."""
+"""Conversion of requests to inputs: only this module asks the time zone database and the holiday calendar."""
 
 from dataclasses import replace
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
-from pricing.errors import InvalidPriceRequestError, shown
+from pricing.errors import InvalidPriceRequestError, excerpt
 from pricing.holiday_calendar import holidays_among
 from pricing.inputs import Inputs
 from pricing.price_requests import PriceRequest, Slot
 from pricing.rate_card import RateCard
-from pricing.time_zones import zone_named
+from pricing.time_zones import find_time_zone
 
 
 def resolve(request: PriceRequest, card: RateCard) -> Inputs:
-    """The inputs of this request today.
+    """Return the inputs of this request by the time zones and holidays known today.
 
-    Errors: InvalidPriceRequestError for a field that cannot be priced, UnknownServiceError for a service
-    that the card does not have.
+    Raises:
+        InvalidPriceRequestError: a field cannot be priced.
+        UnknownServiceError: the card does not have the service.
     """
     service = card.service(request.service)
     name = request.time_zone or card.time_zone
-    zone = zone_named(name)
+    zone = find_time_zone(name)
     if zone is None:
-        raise InvalidPriceRequestError(f"time_zone: {shown(name)} is no IANA time zone")
+        raise InvalidPriceRequestError(f"time_zone: {excerpt(name)} is no IANA time zone")
     inputs = Inputs(
         service=request.service,
         pets=request.pets,

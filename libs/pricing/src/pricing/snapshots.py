@@ -1,13 +1,13 @@
-"""A price as it was agreed, with all it takes to compute it again (BK-6, REC-3)."""
+"""Agreed prices with everything that their recomputation needs (BK-6, REC-3)."""
 
 from dataclasses import dataclass, replace
 
 from pricing.engines import ENGINE_VERSION_CURRENT, engine
-from pricing.errors import InvalidPriceRequestError, shown
+from pricing.errors import InvalidPriceRequestError, excerpt
 from pricing.inputs import Inputs
 from pricing.price_requests import PriceRequest
 from pricing.published_cards import rate_card
-from pricing.quotes import AMOUNT_MINOR_UNITS_MAX, Line, Quote
+from pricing.quotes import AMOUNT_MINOR_UNITS_MAX, Amount, Line, Quote
 from pricing.rate_card import RateCard
 from pricing.resolution import resolve
 
@@ -23,15 +23,15 @@ _OVERRIDE_DESCRIPTION = "Agreed price"
 class Override:
     """A total that a person set in place of the computed one (BK-3): before and after in minor units."""
 
-    before: int
-    after: int
+    before: Amount
+    after: Amount
     reason: str
     actor: str
 
     def __post_init__(self) -> None:
         if not 0 <= self.after <= AMOUNT_MINOR_UNITS_MAX:
             raise InvalidPriceRequestError(
-                f"total: {shown(self.after)} is not from 0 to {AMOUNT_MINOR_UNITS_MAX}"
+                f"total: {excerpt(self.after)} is not from 0 to {AMOUNT_MINOR_UNITS_MAX}"
             )
         if not self.reason.strip() or len(self.reason) > REASON_CHARACTERS_MAX:
             raise InvalidPriceRequestError(f"reason: expected 1 to {REASON_CHARACTERS_MAX} characters")
@@ -41,7 +41,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a booking stores and freezes at confirmation; `lines` and `total` are as stored, right or wrong.
+    """The price that a booking stores and freezes at confirmation; `lines` and `total` are as stored.
 
     Amounts are minor units of `currency`. The inputs are what the engine reads (only the zone's name is
     for people), so one that was damaged changes the recomputed price wherever it matters to the price.
@@ -58,7 +58,7 @@ class Snapshot:
 
 
 def snapshot(request: PriceRequest, card: RateCard) -> Snapshot:
-    """The request priced by this card and the current engine, ready to be stored.
+    """Price the request by this card and the current engine, for storage.
 
     Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
     """
@@ -77,7 +77,7 @@ def snapshot(request: PriceRequest, card: RateCard) -> Snapshot:
 
 
 def with_override(priced: Snapshot, *, after: int, reason: str, actor: str) -> Snapshot:
-    """The same booking at another total, `after` minor units, set by a person for a reason.
+    """Return the snapshot with another total: `after` minor units, set by a person for a reason.
 
     The breakdown is computed anew and closed with a line `override`, so that it adds up to `after`.
     InvalidPriceRequestError for a negative total, or a missing reason or actor.
@@ -89,7 +89,7 @@ def with_override(priced: Snapshot, *, after: int, reason: str, actor: str) -> S
 
 
 def recompute(stored: Snapshot) -> Quote:
-    """The price that this snapshot should hold, by its own card, engine and override.
+    """Compute the price that this snapshot should hold, by its own card, engine and override.
 
     Asks neither clock, time zone database nor holiday calendar: the answer is the same for ever.
     The stored lines and total are not read. An override's total is what was agreed, and so is its

@@ -3,11 +3,9 @@
 from zoneinfo import ZoneInfo
 
 
-def zone_named(name: str) -> ZoneInfo | None:
-    """The zone of this IANA name, or None where there is none.
-
-    The standard library reports a bad name in three ways, by what the name happens to hit on disk.
-    """
+def find_time_zone(name: str) -> ZoneInfo | None:
+    """Return the zone of this IANA name, or None."""
+    # The standard library raises one of three errors for a bad name: the file system decides which.
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
