@@ -12,7 +12,7 @@ from audit.domain.facts import facts_of
 from booking.adapters.stripe_events import parse_payment
 from booking.domain.booking import parse_booking_id
 from contracts.ids import booking_id_of, booking_reference
-from webhook_gateway.domain.identity import Identity, SignedFacts, identify
+from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.source import STRIPE_IDENTITY
 from webhook_gateway.domain.strict_json import Document
 
@@ -42,9 +42,9 @@ texts = (
 metadata = st.dictionaries(st.sampled_from(["booking_id", "bookingId"]), texts | st.none() | st.integers())
 
 
-def at_the_gateway(body: dict[str, Any]) -> Identity:
+def at_the_gateway(body: dict[str, Any]) -> EventIdentity:
     found = identify(Document(body), b"x", STRIPE_IDENTITY, "stripe", SignedFacts())
-    assert isinstance(found, Identity)
+    assert isinstance(found, EventIdentity)
     return found
 
 

@@ -12,9 +12,8 @@ import yaml
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
 from contracts.reasons import RefusalReason
-from webhook_gateway.handlers.observations import observe
-from webhook_gateway.handlers.secrets_told import SecretsTold
 from webhook_gateway.handlers.sources import Sources
+from webhook_gateway.metrics import SecretsCollector, register_metrics
 
 ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "deploy/alerts"
@@ -24,8 +23,8 @@ RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules
 
 def exposed() -> set[str]:
     metrics = Metrics("webhook-gateway")
-    observe(metrics, validation_enabled=True)
-    metrics.registry.register(SecretsTold(metrics.prefix, Sources({})))
+    register_metrics(metrics, validation_enabled=True)
+    metrics.registry.register(SecretsCollector(metrics.prefix, Sources({})))
     families = list(metrics.registry.collect())
     for service in ("booking", "audit", "reconciler"):
         consuming = Metrics(service)

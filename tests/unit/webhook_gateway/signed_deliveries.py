@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from webhook_gateway.domain.verification import AcceptedScheme, Scheme, Secret, Sending, sign_with
+from webhook_gateway.domain.verification import AcceptedScheme, Scheme, Secret, UnsignedDelivery, sign_with
 from webhook_gateway.domain.verification.algorithms import make_hmac
 from webhook_gateway.domain.verification.scheme import Algorithm
 
@@ -31,7 +31,7 @@ def signed_headers(
     message_id: str = MESSAGE_ID,
     query: bytes = b"",
 ) -> Headers:
-    sending = Sending(body, at, message_id, PUBLIC_URL, query, _content_type(scheme))
+    sending = UnsignedDelivery(body, at, message_id, PUBLIC_URL, query, _content_type(scheme))
     headers = sign_with(scheme, lambda signed: _signature(scheme, secret.key, signed), sending)
     if "{form}" in scheme.signed:
         headers["content-type"] = _content_type(scheme)

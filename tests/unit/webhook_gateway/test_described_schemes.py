@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chassis.process.environment import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, MESSAGE_ID, NOW, PUBLIC_URL, SECRET
-from webhook_gateway.domain.verification import FORM, AcceptedScheme, Sending, Verified, sign, verify
+from webhook_gateway.domain.verification import FORM, AcceptedScheme, UnsignedDelivery, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file
 
 Description = dict[str, object]
@@ -84,7 +84,9 @@ def test_whatever_a_file_accepts_signs_and_verifies(folder: Path, described: Des
     form = "{form}" in accepted.scheme.signed
     body, content_type = (FORM_BODY, FORM) if form else (BODY, "application/json")
     headers = sign(
-        accepted.scheme, SECRET, Sending(body, NOW, MESSAGE_ID, PUBLIC_URL, content_type=content_type)
+        accepted.scheme,
+        SECRET,
+        UnsignedDelivery(body, NOW, MESSAGE_ID, PUBLIC_URL, content_type=content_type),
     )
     headers["content-type"] = content_type
     told = [(name.encode(), value.encode("ascii").strip(b" \t")) for name, value in headers.items()]
@@ -96,7 +98,7 @@ def test_digest_in_a_query_that_nobody_signs_vouches_for_no_body(folder: Path) -
     """A signature of an empty form is one of no bytes at all: with it any body would get in."""
     accepted = read(folder, {"header": "x-s", "signed": "{form}"})
     assert isinstance(accepted, AcceptedScheme)
-    empty = sign(accepted.scheme, SECRET, Sending(b"", NOW, "", content_type=FORM))
+    empty = sign(accepted.scheme, SECRET, UnsignedDelivery(b"", NOW, "", content_type=FORM))
     headers = [(b"x-s", empty["x-s"].encode())]
     assert isinstance(verify([*headers, (b"content-type", FORM.encode())], b"", [accepted], NOW), Verified)
     digest = hashlib.sha256(BODY).hexdigest().encode()

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unit.webhook_gateway.signed_deliveries import NOW, accepting, signed_headers
-from webhook_gateway.domain.identity import Identity, SignedFacts, identify
+from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.pointer import find
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY
@@ -113,7 +113,7 @@ def test_no_body_raises_an_error_from_json_or_identity(body: bytes) -> None:
     assert isinstance(document, Document)
     for rule in (STRIPE_IDENTITY, SMS_IDENTITY):
         found = identify(document, body, rule, "sms", SignedFacts())
-        if isinstance(found, Identity):
+        if isinstance(found, EventIdentity):
             assert 0 < len(found.key.encode()) < 1024
             assert found.event_id.encode()
             assert found.type.encode()

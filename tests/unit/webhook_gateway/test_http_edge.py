@@ -33,9 +33,9 @@ from webhook_gateway.domain.refusal_budget import RefusalBudget
 from webhook_gateway.domain.source import SMS_IDENTITY, STRIPE_IDENTITY, Source
 from webhook_gateway.domain.verification import SCHEMES
 from webhook_gateway.handlers.deliveries import DeliveryHandler
-from webhook_gateway.handlers.observations import observe
-from webhook_gateway.handlers.refusals import RefusalLog
 from webhook_gateway.handlers.sources import Sources
+from webhook_gateway.jobs.refusals import RefusalLog
+from webhook_gateway.metrics import register_metrics
 
 BODY_BYTES_MAX = 1000
 LIMITS = Limits(BODY_BYTES_MAX, 1, bodies_bytes_max=2**20, in_flight_max=10, proxies_trusted=0)
@@ -47,9 +47,9 @@ class Edge:
 
     def __init__(self, *, validation_enabled: bool = True, **limits: int) -> None:
         metrics = Metrics("webhook-gateway")
-        observations = observe(metrics, validation_enabled=validation_enabled)
+        gateway_metrics = register_metrics(metrics, validation_enabled=validation_enabled)
         producer = Producer(KafkaConnection("127.0.0.1:1", "", {}), client_id="test")
-        self.refusals = RefusalLog(producer, RefusalBudget(60, 600), observations)
+        self.refusals = RefusalLog(producer, RefusalBudget(60, 600), gateway_metrics)
         sources = (
             Source("stripe", tuple(accepting(STRIPE)), STRIPE_IDENTITY, always_verified=True),
             Source("sms", tuple(accepting(SCHEMES["openphone-legacy"])), SMS_IDENTITY, always_verified=False),
@@ -57,8 +57,8 @@ class Edge:
         self.endpoint = WebhookEndpoint(
             Sources({source.name: source for source in sources}),
             DeliveryHandler(producer, validation_enabled=validation_enabled, ack_seconds_max=1),
-            self.refusals,
-            observations,
+            self.refusals.record,
+            gateway_metrics,
             replace(LIMITS, **limits),
             validation_enabled=validation_enabled,
         )
@@ -179,7 +179,8 @@ async def test_other_method_is_405_and_names_the_right_one(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "status"), [("gzip", 415), ("br, gzip", 415), ("identity", 503), ("", 503), ("Identity", 503)]
+    ("coding", "status"),
+    [("gzip", 415), ("br, gzip", 415), ("identity", 503), ("", 503), ("Identity", 503)],
 )
 async def test_content_encoding_other_than_identity_is_415(coding: str, status: int) -> None:
     response = await Edge().post(content=BODY, headers={**signed(), "content-encoding": coding})
@@ -352,7 +353,7 @@ async def test_flood_of_forgeries_is_summarised_and_counted() -> None:
     assert "webhook_gateway_refusals_waiting 60.0" in (await edge.http.get("/metrics")).text
     with capture_logs() as logs:
         await edge.refusals.stop()
-    assert [(each["event"][:12], each["count"]) for each in logs if "count" in each] == [("refusals are", 61)]
+    assert [(each["event"][:12], each["count"]) for each in logs if "count" in each] == [("refusals los", 61)]
     summary = edge.on_record()[-1]
     assert (summary["suppressed"], summary["by_reason"]) == (10, {"signature_mismatch": 10})
     metrics = (await edge.http.get("/metrics")).text

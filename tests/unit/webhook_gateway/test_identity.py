@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import NOW
-from webhook_gateway.domain.identity import Identity, IdentityRule, SignedFacts, derived_event_id, identify
+from webhook_gateway.domain.identity import (
+    EventIdentity,
+    IdentityRule,
+    SignedFacts,
+    derived_event_id,
+    identify,
+)
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import IDENTITIES, SMS_IDENTITY, STRIPE_IDENTITY
 from webhook_gateway.domain.strict_json import Document, Outline, parse
@@ -19,9 +25,11 @@ STRIPE_OUTLINE = Outline(STRIPE_IDENTITY.pointers())
 SIGNED = SignedFacts(signed_at=NOW, message_id=None)
 
 
-def identity(body: object, rule: IdentityRule = STRIPE_IDENTITY, signed: SignedFacts = SIGNED) -> Identity:
+def identity(
+    body: object, rule: IdentityRule = STRIPE_IDENTITY, signed: SignedFacts = SIGNED
+) -> EventIdentity:
     found = identify(Document(body), json.dumps(body).encode(), rule, "stripe", signed)
-    assert isinstance(found, Identity)
+    assert isinstance(found, EventIdentity)
     return found
 
 
@@ -35,7 +43,7 @@ def stripe_event(**metadata: object) -> dict[str, object]:
 
 
 def test_stripe_event_with_a_booking_is_keyed_by_it() -> None:
-    assert identity(stripe_event(booking_id="b-1")) == Identity(
+    assert identity(stripe_event(booking_id="b-1")) == EventIdentity(
         event_id="evt_1",
         type="payment_intent.succeeded",
         object_id="pi_1",
@@ -113,7 +121,7 @@ def shopify_event_id(topic: str | None, event_id: str) -> str:
     found = identify(
         Document({"id": 1}), b"{}", IDENTITIES["shopify"], "shop", SignedFacts(), [*topics, *headers]
     )
-    assert isinstance(found, Identity)
+    assert isinstance(found, EventIdentity)
     return found.event_id
 
 
@@ -177,7 +185,7 @@ def test_number_is_the_same_id_whichever_way_its_body_is_read(number: str, creat
         if isinstance(document, Document)
     ]
     assert found == 4 * found[:1]
-    assert isinstance(found[0], Identity)
+    assert isinstance(found[0], EventIdentity)
     told = "0" if number == "-0" else number
     expected = told if len(told) <= 255 else f"sha256-{sha256(told.encode()).hexdigest()}"
     assert (found[0].event_id, found[0].object_id) == (expected, expected)

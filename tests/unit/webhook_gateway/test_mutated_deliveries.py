@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from unit.webhook_gateway.signed_deliveries import BODY, NOW, accepting, signed_headers
 from webhook_gateway.domain.document import FormKind, read_document
-from webhook_gateway.domain.identity import Identity, SignedFacts, identify
+from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import FORM_SCHEMES, IDENTITIES
 from webhook_gateway.domain.strict_json import Document, Outline
@@ -103,7 +103,7 @@ def _read(scheme: Scheme, headers: list[tuple[bytes, bytes]], body: bytes, told:
     assert isinstance(whole, Document), told
     found = identify(document, body, rule, "acme", SignedFacts(), headers)
     assert found == identify(whole, body, rule, "acme", SignedFacts(), headers), told
-    assert not isinstance(found, Identity) or 0 < len(found.key.encode()) < 1024, told
+    assert not isinstance(found, EventIdentity) or 0 < len(found.key.encode()) < 1024, told
 
 
 def _broken(rng: random.Random, value: bytes) -> bytes:

@@ -7,59 +7,59 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.process.environment import load_settings
-from webhook_gateway.domain.reload import AGAIN_SECONDS, Watched
+from webhook_gateway.domain.reload import RETRY_SECONDS, FileWatch
 from webhook_gateway.settings import OfflineSettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
 
 OLD, NEW, HALF = b"old", b"new", b"half"
-BEFORE = Watched(OLD, OLD)
+BEFORE = FileWatch(OLD, OLD)
 STRIPE_SECRET = "whsec_abcdefghijklmnopqrstuvwxyz012345"
 
 
-def looks(watched: Watched, *seen: bytes) -> tuple[Watched, list[bool]]:
+def polls(watched: FileWatch, *seen: bytes) -> tuple[FileWatch, list[bool]]:
     loads: list[bool] = []
     for fingerprint in seen:
-        watched, is_due = watched.look(fingerprint, 0.0)
+        watched, is_due = watched.poll(fingerprint, 0.0)
         loads.append(is_due)
     return watched, loads
 
 
 def test_what_has_not_changed_is_not_loaded() -> None:
-    assert looks(BEFORE, OLD, OLD, OLD)[1] == [False, False, False]
+    assert polls(BEFORE, OLD, OLD, OLD)[1] == [False, False, False]
 
 
 def test_a_change_is_loaded_once_it_was_seen_twice() -> None:
-    watched, loads = looks(BEFORE, NEW, NEW)
+    watched, loads = polls(BEFORE, NEW, NEW)
     assert loads == [False, True]
-    assert looks(watched.loaded_now(), NEW, NEW)[1] == [False, False]
+    assert polls(watched.loaded_now(), NEW, NEW)[1] == [False, False]
 
 
 def test_a_file_that_is_still_being_written_is_left_alone() -> None:
-    assert looks(BEFORE, HALF, NEW, NEW)[1] == [False, False, True]
+    assert polls(BEFORE, HALF, NEW, NEW)[1] == [False, False, True]
 
 
 def test_a_change_that_was_taken_back_is_no_change() -> None:
-    assert looks(BEFORE, NEW, OLD, OLD)[1] == [False, False, False]
+    assert polls(BEFORE, NEW, OLD, OLD)[1] == [False, False, False]
 
 
 def test_a_refused_load_is_tried_again_when_its_time_has_come() -> None:
-    watched = looks(BEFORE, NEW, NEW)[0].refused_now(100.0)
-    assert watched.look(NEW, 100.0 + AGAIN_SECONDS - 0.1)[1] is False
-    again, is_due = watched.look(NEW, 100.0 + AGAIN_SECONDS)
+    watched = polls(BEFORE, NEW, NEW)[0].refused_now(100.0)
+    assert watched.poll(NEW, 100.0 + RETRY_SECONDS - 0.1)[1] is False
+    again, is_due = watched.poll(NEW, 100.0 + RETRY_SECONDS)
     assert is_due
     assert again.loaded_now().look(NEW, 1_000.0)[1] is False
 
 
 def test_a_refused_load_is_tried_again_at_once_when_the_files_change() -> None:
-    watched = looks(BEFORE, NEW, NEW)[0].refused_now(0.0)
-    assert looks(watched, HALF, HALF)[1] == [False, True]
+    watched = polls(BEFORE, NEW, NEW)[0].refused_now(0.0)
+    assert polls(watched, HALF, HALF)[1] == [False, True]
 
 
 @given(st.lists(st.sampled_from([OLD, NEW, HALF]), max_size=30))
 def test_only_what_two_looks_agree_on_is_loaded(seen: list[bytes]) -> None:
     watched, before = BEFORE, OLD
     for fingerprint in seen:
-        watched, is_due = watched.look(fingerprint, 0.0)
+        watched, is_due = watched.poll(fingerprint, 0.0)
         if is_due:
             assert fingerprint == before
             assert fingerprint != watched.loaded

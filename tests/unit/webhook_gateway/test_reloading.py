@@ -12,12 +12,12 @@ import pytest
 from chassis.observability.metrics import Metrics
 from chassis.process.environment import load_settings
 from harness import eventually
-from webhook_gateway.domain.reload import Watched
+from webhook_gateway.domain.reload import FileWatch
 from webhook_gateway.domain.source import Source
-from webhook_gateway.handlers import reloading
-from webhook_gateway.handlers.observations import observe
-from webhook_gateway.handlers.reloading import Configuration, Reloading
 from webhook_gateway.handlers.sources import Sources
+from webhook_gateway.jobs import reloading
+from webhook_gateway.jobs.reloading import Configuration, Reloader
+from webhook_gateway.metrics import register_metrics
 from webhook_gateway.settings import OfflineSettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
 
@@ -68,7 +68,7 @@ def secret(sources: Mapping[str, Source]) -> bytes:
 
 def is_reloaded(configuration: Configuration, loaded: Mapping[str, Source], fingerprint: bytes) -> bool:
     """Whether two looks at files that change no more find something to load."""
-    watched = Watched(fingerprint, fingerprint)
+    watched = FileWatch(fingerprint, fingerprint)
     for _ in range(2):
         watched, is_due = watched.look(configuration.fingerprint(loaded.values()), 0.0)
     return is_due
@@ -91,16 +91,14 @@ def test_start_whose_files_do_not_change_meanwhile_is_followed_by_no_reload(fold
 
 
 @asynccontextmanager
-async def started(
-    configuration: Configuration, metrics: Metrics
-) -> AsyncGenerator[tuple[Sources, Reloading]]:
-    async def admit(names: Collection[str]) -> None:
+async def started(configuration: Configuration, metrics: Metrics) -> AsyncGenerator[tuple[Sources, Reloader]]:
+    async def check_topics(names: Collection[str]) -> None:
         del names
 
     loaded, fingerprint = configuration.load_first()
     sources = Sources(loaded)
-    observations = observe(metrics, validation_enabled=True)
-    part = Reloading(sources, configuration, fingerprint, admit, observations)
+    gateway_metrics = register_metrics(metrics, validation_enabled=True)
+    part = Reloader(sources, configuration, fingerprint, check_topics, gateway_metrics)
     await part.start()
     try:
         yield sources, part
@@ -112,7 +110,7 @@ async def started(
 async def test_rotation_behind_the_last_reading_is_taken(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(reloading, "POLL_SECONDS", 0.01)
     async with started(rotated_behind("second reading", folder), Metrics("gateway")) as (sources, _):
         await eventually(lambda: secret({each.name: each for each in sources.all()}) == NEW)
 
@@ -121,7 +119,7 @@ async def test_rotation_behind_the_last_reading_is_taken(
 async def test_broken_sources_file_leaves_the_gateway_ready_and_is_told(
     monkeypatch: pytest.MonkeyPatch, folder: Path, text: str
 ) -> None:
-    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(reloading, "POLL_SECONDS", 0.01)
     metrics = Metrics("gateway")
     async with started(rotated_behind("never", folder), metrics) as (sources, part):
         (folder / "sources.toml").write_text(text)

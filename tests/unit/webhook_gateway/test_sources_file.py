@@ -10,9 +10,9 @@ import pytest
 from chassis.process.environment import SettingsError
 from unit.webhook_gateway.signed_deliveries import BODY, NOW
 from webhook_gateway.domain.document import FormKind
-from webhook_gateway.domain.identity import HeaderName
+from webhook_gateway.domain.identity import HeaderLocation
 from webhook_gateway.domain.source import AnswerKind
-from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, Verified, sign, verify
+from webhook_gateway.domain.verification import SCHEMES, Secret, UnsignedDelivery, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file
 
 SECRET = "a secret of more than twenty-four bytes"
@@ -66,9 +66,9 @@ def test_scheme_described_in_the_file_verifies_what_it_signs(
     (accepted,) = source.accepted
     assert source.name == "acme"
     assert not source.always_verified
-    assert source.identity.event_id == (HeaderName(b"x-acme-event"), ("event", "id"))
+    assert source.identity.event_id == (HeaderLocation(b"x-acme-event"), ("event", "id"))
     assert source.identity.booking_id == (("event", "booking"),)
-    headers = sign(accepted.scheme, accepted.secrets[0], Sending(BODY, NOW, "m1"))
+    headers = sign(accepted.scheme, accepted.secrets[0], UnsignedDelivery(BODY, NOW, "m1"))
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert verify(raw, BODY, source.accepted, NOW) == Verified("hmac", NOW, "m1")
     assert not isinstance(verify(raw, BODY + b" ", source.accepted, NOW), Verified)
@@ -233,7 +233,7 @@ def test_url_that_is_signed_as_it_is_configured_may_have_a_query(tmp_path: Path)
     text = acme('scheme = "square"', 'secret_variable = "ACME_SECRET"', f'public_url = "{url}"')
     (source,) = read_sources_file(written(tmp_path, text))
     (accepted,) = source.accepted
-    headers = sign(accepted.scheme, Secret(SECRET.encode()), Sending(BODY, NOW, "", url))
+    headers = sign(accepted.scheme, Secret(SECRET.encode()), UnsignedDelivery(BODY, NOW, "", url))
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     with_secret = replace(accepted, secrets=(Secret(SECRET.encode()),))
     assert isinstance(verify(raw, BODY, [with_secret], NOW, b"shop=1"), Verified)

@@ -21,7 +21,7 @@ def short(scheme: Scheme, value: bytes, timestamp: bytes) -> object:
 
 def long(scheme: Scheme, value: bytes, timestamp: bytes) -> object:
     try:
-        form = templates.compiled(scheme)
+        form = templates.compile_scheme(scheme)
         return templates._read_items(scheme, form, value, timestamp)  # pyright: ignore[reportPrivateUsage]
     except templates.MalformedHeaderError:
         return "malformed"
@@ -29,7 +29,7 @@ def long(scheme: Scheme, value: bytes, timestamp: bytes) -> object:
 
 @pytest.mark.parametrize(("name", "value"), list(zip(NAMES, WRITTEN, strict=True)), ids=NAMES)
 def test_every_scheme_is_read_the_short_way(name: str, value: bytes) -> None:
-    ordinary = templates.compiled(SCHEMES[name]).ordinary
+    ordinary = templates.compile_scheme(SCHEMES[name]).ordinary
     assert ordinary is not None
     assert ordinary.fullmatch(value)
 
@@ -51,4 +51,4 @@ def test_short_way_and_long_way_say_the_same(name: str, parts: list[bytes], cut:
 def test_percent_sign_in_signed_bytes_is_itself() -> None:
     scheme = SCHEMES["stripe"]
     odd = Scheme("odd", "x-odd", ("{signature}",), "100% {body}%b", scheme.encoding, scheme.key_form)
-    assert templates.compiled(odd).signed % {b"body": b"%(body)b"} == b"100% %(body)b%b"
+    assert templates.compile_scheme(odd).signed % {b"body": b"%(body)b"} == b"100% %(body)b%b"

@@ -17,7 +17,14 @@ from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from contracts.topics import webhook_topic
 from webhook_gateway.domain.source import Source
-from webhook_gateway.domain.verification import FORM, AcceptedScheme, CannotSignError, Secret, Sending, sign
+from webhook_gateway.domain.verification import (
+    FORM,
+    AcceptedScheme,
+    CannotSignError,
+    Secret,
+    UnsignedDelivery,
+    sign,
+)
 from webhook_gateway.main import build
 from webhook_gateway.settings import (
     SERVICE,
@@ -120,7 +127,7 @@ def sign_delivery(
         raise CommandError(f"--body: cannot read {body}: {error.strerror}") from error
     form = "{form}" in accepted.scheme.signed
     media_type = FORM if form else "application/json"
-    sending = Sending(
+    sending = UnsignedDelivery(
         content, clock.now(), f"msg_{clock.new_id()}", accepted.public_url, content_type=media_type
     )
     try:

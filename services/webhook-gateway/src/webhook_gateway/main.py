@@ -1,4 +1,4 @@
-"""The composition root: settings in, a service ready to run out."""
+"""Composes the gateway: the only module that chooses adapters."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -20,11 +20,10 @@ from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
 from webhook_gateway.handlers.deliveries import DeliveryHandler
-from webhook_gateway.handlers.observations import observe
-from webhook_gateway.handlers.refusals import RefusalLog
-from webhook_gateway.handlers.reloading import Configuration, Reloading
-from webhook_gateway.handlers.secrets_told import SecretsTold
 from webhook_gateway.handlers.sources import Sources
+from webhook_gateway.jobs.refusals import RefusalLog
+from webhook_gateway.jobs.reloading import Configuration, Reloader
+from webhook_gateway.metrics import SecretsCollector, register_metrics
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
 
@@ -32,7 +31,7 @@ _log = get_logger(__name__)
 
 
 def build(settings: GatewaySettings) -> Service:
-    """The gateway as `settings` describe it.
+    """Return the gateway that `settings` describe.
 
     Raises:
         SettingsError: a secret cannot be used.
@@ -45,13 +44,13 @@ def build(settings: GatewaySettings) -> Service:
     sources = Sources(loaded)
     _warn_if_open(settings)
     metrics = Metrics(SERVICE)
-    metrics.registry.register(SecretsTold(metrics.prefix, sources))
-    observations = observe(metrics, validation_enabled=settings.validation_enabled)
+    metrics.registry.register(SecretsCollector(metrics.prefix, sources))
+    gateway_metrics = register_metrics(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
     topics = _topics(sources.names())
     guard = TopicsGuard(kafka, topics)
     producer = Producer(kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics)
-    refusals = RefusalLog(producer, _budget(settings), observations)
+    refusals = RefusalLog(producer, _budget(settings), gateway_metrics)
     handler = DeliveryHandler(
         producer,
         validation_enabled=settings.validation_enabled,
@@ -60,26 +59,28 @@ def build(settings: GatewaySettings) -> Service:
     endpoint = WebhookEndpoint(
         sources,
         handler,
-        refusals,
-        observations,
+        refusals.record,
+        gateway_metrics,
         _limits(settings),
         validation_enabled=settings.validation_enabled,
     )
     health = _health(settings, endpoint, sources)
-    reloading = Reloading(sources, configuration, fingerprint, partial(_admit, guard, producer), observations)
-    # Reloading comes first, to hear SIGHUP while the broker is waited for. The producer stops last.
-    lifecycle = Lifecycle(settings, [reloading, guard, producer, refusals], health)
+    reloader = Reloader(
+        sources, configuration, fingerprint, partial(_check_topics, guard, producer), gateway_metrics
+    )
+    # The reloader starts first, to handle SIGHUP while the broker is awaited. The producer stops last.
+    lifecycle = Lifecycle(settings, [reloader, guard, producer, refusals], health)
     app = build_app(
         title="Plumbline webhook gateway",
         handlers=[],
         mounts=dict.fromkeys(MOUNTS, endpoint),
         health=health,
         metrics=metrics,
-        guard=None,  # deliveries are known by their signatures
+        guard=None,  # deliveries are authenticated by their signatures
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
         internal_port=settings.webhook_gateway_internal_port,
-        quiet_routes=MOUNTS,  # what became of each is told by a metric, a record and an EventLog entry
+        quiet_routes=MOUNTS,  # each has a metric, and a refusal also a record and an EventLog entry
     )
     describe_webhooks(app)
     return _service(settings, app, lifecycle)
@@ -99,19 +100,19 @@ def _service(settings: GatewaySettings, app: Litestar, lifecycle: Lifecycle) -> 
 
 
 def _warn_if_open(settings: GatewaySettings) -> None:
-    """Only the exact string `true` turns validation on (GW-8): whoever wrote `TRUE` should read of it."""
+    # Only the exact string `true` turns validation on (GW-8): an operator who wrote `TRUE` should notice.
     if not settings.validation_enabled:
-        _log.warning("webhook validation is off: set ENABLE_WEBHOOK_VALIDATION to true, written so")
+        _log.warning("webhook validation is off: set ENABLE_WEBHOOK_VALIDATION to true, in lower case")
 
 
-async def _admit(guard: TopicsGuard, producer: Producer, names: Collection[str]) -> None:
-    """Deliveries of sources of these names can be stored, or an error says why not."""
+async def _check_topics(guard: TopicsGuard, producer: Producer, names: Collection[str]) -> None:
+    """Raise if deliveries of sources of these names could not be stored."""
     await guard.watch(topics := _topics(names))
     await producer.watch(_names(topics))
 
 
 def _health(settings: GatewaySettings, endpoint: WebhookEndpoint, sources: Sources) -> Health:
-    """What readiness tells besides the parts."""
+    """Return the readiness checks beyond the components' own."""
     health = Health()
     health.add("room", endpoint.check)
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
@@ -151,8 +152,7 @@ def _names(topics: Sequence[TopicCard]) -> list[str]:
 
 
 def _secrets_check(sources: Sources) -> CheckFunction:
-    """Tells what is loaded. A missing secret answers 500 on its own source and takes no other one down."""
-
+    # Always healthy: a missing secret answers 500 on its own source and affects no other one.
     async def check() -> Check:
         now = clock.now()
         live = [

@@ -1,4 +1,4 @@
-"""What the differential tests draw, and how they judge two verdicts that differ.
+"""What the differential tests draw, and how they classify two verdicts that differ.
 
 Each test asks a provider's own package and our engine about the same delivery. A difference is allowed only
 where the test names it: in what the package is laxer, or stricter, than we are.

@@ -16,7 +16,7 @@ from unit.webhook_gateway.differential.drawn import (
     mutations,
     we_accept,
 )
-from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, sign
+from webhook_gateway.domain.verification import SCHEMES, Secret, UnsignedDelivery, sign
 
 GITHUB = SCHEMES["github"]
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_github_signature_gets_the_verdict_of_the_gidgethub_package(
     data: st.DataObject, body: bytes, secret: str
 ) -> None:
     signer = data.draw(keys_like(secret))
-    (signed,) = sign(GITHUB, Secret(signer.encode()), Sending(body, NOW, "")).values()
+    (signed,) = sign(GITHUB, Secret(signer.encode()), UnsignedDelivery(body, NOW, "")).values()
     signature = data.draw(mutations(signed, "sha256=", "sha1="))
     sent = data.draw(st.sampled_from([*MOSTLY * [body], body + b"\n", body[1:]]))
     assert_same_or_named(

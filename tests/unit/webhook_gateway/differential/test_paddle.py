@@ -19,7 +19,7 @@ from unit.webhook_gateway.differential.drawn import (
     texts,
     we_accept,
 )
-from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, sign
+from webhook_gateway.domain.verification import SCHEMES, Secret, UnsignedDelivery, sign
 
 PADDLE = SCHEMES["paddle"]
 
@@ -62,7 +62,7 @@ def test_paddle_signature_gets_the_verdict_of_the_paddle_package(
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the package reads the real clock
     signer = data.draw(st.sampled_from(secrets).flatmap(keys_like))
-    sending = Sending(body.encode(), now + timedelta(seconds=skew), "")
+    sending = UnsignedDelivery(body.encode(), now + timedelta(seconds=skew), "")
     (signed,) = sign(PADDLE, Secret(signer.encode()), sending).values()
     header = data.draw(mutations(signed, ";h1=", ";ts=", "h2=", "ts=1;"))
     sent = data.draw(bodies_like(body))

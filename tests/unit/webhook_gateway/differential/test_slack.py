@@ -57,7 +57,7 @@ def _package_is_stricter(body: bytes) -> str | None:
     try:
         body.decode()
     except UnicodeDecodeError:
-        return "cannot judge a body that is not UTF-8"
+        return "cannot classify a body that is not UTF-8"
     return None
 
 

@@ -16,7 +16,7 @@ from unit.webhook_gateway.differential.drawn import (
     we_accept,
 )
 from unit.webhook_gateway.signed_deliveries import PUBLIC_URL
-from webhook_gateway.domain.verification import SCHEMES, Secret, Sending, sign
+from webhook_gateway.domain.verification import SCHEMES, Secret, UnsignedDelivery, sign
 
 SQUARE = SCHEMES["square"]
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -39,7 +39,9 @@ def test_square_signature_gets_the_verdict_of_the_square_package(
     data: st.DataObject, body: str, secret: str, signed_url: str, url: str | None
 ) -> None:
     signer = data.draw(keys_like(secret))
-    (signed,) = sign(SQUARE, Secret(signer.encode()), Sending(body.encode(), NOW, "", signed_url)).values()
+    (signed,) = sign(
+        SQUARE, Secret(signer.encode()), UnsignedDelivery(body.encode(), NOW, "", signed_url)
+    ).values()
     signature = data.draw(mutations(signed))
     sent, known_url = data.draw(bodies_like(body)), url or signed_url
     theirs = verify_signature(

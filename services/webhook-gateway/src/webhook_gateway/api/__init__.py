@@ -1,1 +1,1 @@
-"""The HTTP edge: one hand-written ASGI route for webhooks, ordinary ones for everything else."""
+"""HTTP: the webhook route on bare ASGI, its responses and its OpenAPI description."""

@@ -1,4 +1,4 @@
-"""Reading a request body within limits: size, time, pieces, and memory of all requests together (GW-12)."""
+"""Reads a request body within limits: size, time, pieces, and memory of all requests together (GW-12)."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,25 @@ from litestar.types import Receive
 from chassis.process.timeouts import Timeouts
 from contracts.reasons import RefusalReason
 
+# Bytes of a body that is too large are read and dropped up to this limit, so that a sender that is still
+# writing receives the 413 instead of a reset connection.
 DRAIN_BYTES_MAX = 8 * 1024 * 1024
-"""Of a body that is too large so much is read and thrown away, so that a sender that is still writing gets
-to see the 413 instead of a reset connection."""
 
+# A body of the largest size arrives in some 360 TCP segments; no genuine sender needs more pieces than this.
 PIECES_MAX = 4096
-"""A body of the largest size comes in some 360 segments; one that drips in more has no sender in earnest."""
 
 
 class ClientDisconnectedError(Exception):
-    """The client went away while sending: there is nobody to answer."""
+    """The client disconnected while sending the body."""
 
 
 @dataclass(frozen=True, slots=True)
-class BodyRefused:
-    """The body was not taken.
+class RefusedBody:
+    """A body that was refused.
 
     Attributes:
-        reason: BODY_TOO_LARGE, BODY_INCOMPLETE, or OVERLOADED where other bodies fill the memory.
-        received: what was read and kept of it.
+        reason: BODY_TOO_LARGE, BODY_INCOMPLETE, or OVERLOADED where other bodies fill the memory budget.
+        received: the bytes that were read and kept.
         is_drained: whether the rest was read, so that the connection can serve another request.
     """
 
@@ -34,48 +34,48 @@ class BodyRefused:
     is_drained: bool
 
 
-class Room:
-    """Memory for the bodies of all requests under way.
+class MemoryBudget:
+    """Memory shared by the bodies of all requests in flight.
 
     Args:
-        bytes_max: how much that is.
+        bytes_max: its size.
     """
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self.bytes_taken = 0
 
-    def has(self, size: int) -> bool:
-        """Whether there is room for so many bytes more."""
+    def fits(self, size: int) -> bool:
+        """Return whether `size` more bytes are available."""
         return self.bytes_taken + size <= self._bytes_max
 
 
 class IncomingBody:
-    """The body of one request, which takes room until `release`.
+    """The body of one request. It occupies the memory budget until `release`.
 
     Args:
         receive: of the request.
-        room: shared by all requests.
+        memory: budget shared by all requests.
         bytes_max: larger bodies are refused.
-        timeouts: of slow ones, which are refused too.
+        timeouts: slower bodies are refused.
     """
 
-    __slots__ = ("_bytes_max", "_ended", "_held", "_pieces", "_receive", "_room", "_timeouts")
+    __slots__ = ("_bytes_max", "_ended", "_held", "_memory", "_pieces", "_receive", "_timeouts")
 
-    def __init__(self, receive: Receive, room: Room, *, bytes_max: int, timeouts: Timeouts) -> None:
+    def __init__(self, receive: Receive, memory: MemoryBudget, *, bytes_max: int, timeouts: Timeouts) -> None:
         self._receive = receive
-        self._room = room
+        self._memory = memory
         self._bytes_max = bytes_max
         self._timeouts = timeouts
         self._held = 0
         self._pieces = 0
         self._ended = False
 
-    async def read(self) -> bytes | BodyRefused:
-        """The whole body, exactly as received.
+    async def read(self) -> bytes | RefusedBody:
+        """Return the whole body, exactly as received.
 
         Raises:
-            ClientDisconnectedError: the client went away.
+            ClientDisconnectedError: the client disconnected.
         """
         body = bytearray()
         try:
@@ -84,27 +84,27 @@ class IncomingBody:
                     if self._pieces == PIECES_MAX:
                         break
                     piece = await self._next()
-                    if not self._room.has(len(piece)):
-                        return BodyRefused(RefusalReason.OVERLOADED, bytes(body), self._ended)
+                    if not self._memory.fits(len(piece)):
+                        return RefusedBody(RefusalReason.OVERLOADED, bytes(body), self._ended)
                     self._hold(len(piece))
-                    if self._ended and not body:  # as nearly all come: nothing is copied
-                        return self._judge(piece)
+                    if self._ended and not body:  # nearly always: nothing is copied
+                        return self._result(piece)
                     body += piece
                 await self._drain()
         except TimeoutError:
             pass
-        return self._judge(bytes(body))
+        return self._result(bytes(body))
 
     def release(self) -> None:
-        """The body is needed no more."""
-        self._room.bytes_taken -= self._held
+        """Return the memory to the budget."""
+        self._memory.bytes_taken -= self._held
         self._held = 0
 
-    def _judge(self, body: bytes) -> bytes | BodyRefused:
+    def _result(self, body: bytes) -> bytes | RefusedBody:
         if len(body) > self._bytes_max:
-            return BodyRefused(RefusalReason.BODY_TOO_LARGE, body[: self._bytes_max], self._ended)
+            return RefusedBody(RefusalReason.BODY_TOO_LARGE, body[: self._bytes_max], self._ended)
         if not self._ended:
-            return BodyRefused(RefusalReason.BODY_INCOMPLETE, body, is_drained=False)
+            return RefusedBody(RefusalReason.BODY_INCOMPLETE, body, is_drained=False)
         return body
 
     async def _next(self) -> bytes:
@@ -117,10 +117,10 @@ class IncomingBody:
 
     def _hold(self, size: int) -> None:
         self._held += size
-        self._room.bytes_taken += size
+        self._memory.bytes_taken += size
 
     async def _drain(self) -> None:
-        """Read on behind a body that is too large, and keep nothing of it."""
+        """Read the rest of a body that is too large and drop it."""
         drained = 0
         while not self._ended and self._pieces < PIECES_MAX and drained <= DRAIN_BYTES_MAX:
             drained += len(await self._next())

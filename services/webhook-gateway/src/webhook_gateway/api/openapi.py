@@ -1,4 +1,4 @@
-"""The webhook route in the OpenAPI document: written by hand, because a bare ASGI route describes nothing."""
+"""Adds the webhook route to the OpenAPI document by hand: a bare ASGI route describes nothing."""
 
 from litestar import Litestar
 from litestar.openapi.spec import (
@@ -14,9 +14,9 @@ from litestar.openapi.spec import (
 
 from chassis.http.openapi.problems import problem_response
 from contracts.reasons import RefusalReason
-from webhook_gateway.api.answers import kind_of
+from webhook_gateway.api.responses import problem_kind
 from webhook_gateway.api.webhooks import MOUNTS
-from webhook_gateway.domain.policy import refuse
+from webhook_gateway.domain.flag_table import refuse
 from webhook_gateway.domain.verification import FORM
 
 _RECEIVED = Schema(
@@ -90,18 +90,18 @@ def _operation(operation_id: str) -> Operation:
 
 def _refused(status: int, kinds: set[str]) -> OpenAPIResponse:
     response = problem_response(status, sorted(kinds))
-    if status == _UNAUTHORIZED:  # what vouches for a delivery is no HTTP authentication: nothing is asked for
+    if status == _UNAUTHORIZED:  # a signature is no HTTP authentication: there is no WWW-Authenticate
         response.headers = {}
     return response
 
 
 def _refusals() -> dict[int, set[str]]:
-    """Status → kinds, by the flag table itself, with the flag on and off."""
-    found: dict[int, set[str]] = {500: {_BUG}}
+    """Return the problem kinds by status, from the flag table with the flag on and off."""
+    kinds: dict[int, set[str]] = {500: {_BUG}}
     for reason in RefusalReason:
-        if reason is RefusalReason.METHOD_NOT_ALLOWED:  # answered to every method but the one described
+        if reason is RefusalReason.METHOD_NOT_ALLOWED:  # the response to every method but the described one
             continue
         for enabled in (True, False):
             refusal = refuse(reason, validation_enabled=enabled)
-            found.setdefault(refusal.status, set()).add(kind_of(reason))
-    return found
+            kinds.setdefault(refusal.status, set()).add(problem_kind(reason))
+    return kinds

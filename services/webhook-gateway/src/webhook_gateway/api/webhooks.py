@@ -1,8 +1,9 @@
-"""The webhook route, on bare ASGI: a framework's request handling would cost as much as everything else here.
+"""The webhook route, on bare ASGI: a framework's request handling would cost as much as all the rest.
 
-Order of work (GW-2): route, method and coding → room → body within limits → handler → answer.
+Order of work (GW-2): route, method and coding → memory → body within limits → handler → response.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,32 +14,31 @@ from chassis import clock
 from chassis.process.health import Check
 from chassis.process.timeouts import Timeouts
 from contracts.reasons import RefusalReason
-from webhook_gateway.api.answers import answer_received, answer_refusal
-from webhook_gateway.api.body import BodyRefused, ClientDisconnectedError, IncomingBody, Room
+from webhook_gateway.api.body import ClientDisconnectedError, IncomingBody, MemoryBudget, RefusedBody
+from webhook_gateway.api.responses import send_received, send_refusal
 from webhook_gateway.domain.client_address import client_address
-from webhook_gateway.domain.policy import Passed, Refusal, refuse
+from webhook_gateway.domain.flag_table import AcceptedDelivery, Refusal, refuse
 from webhook_gateway.domain.source import AnswerKind, Source
 from webhook_gateway.handlers.deliveries import Delivery, DeliveryHandler
-from webhook_gateway.handlers.observations import SOURCE_UNKNOWN, Observations
 from webhook_gateway.handlers.records import Headers, RefusedRequest
-from webhook_gateway.handlers.refusals import RefusalLog
 from webhook_gateway.handlers.sources import Sources
+from webhook_gateway.metrics import SOURCE_UNKNOWN, GatewayMetrics
 
+# The source's name follows. Providers that registered before the move may still use the second (GW-1).
 MOUNTS = ("/webhooks", "/api/webhooks")
-"""A source's name follows. The second is where providers may still send to from before the move (GW-1)."""
 
 OUTCOME_DISCONNECTED = "disconnected"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process takes on.
+    """Limits of one process.
 
     Attributes:
         body_bytes_max: larger bodies answer 413.
-        body_seconds_max: slower ones 408.
-        bodies_bytes_max: of all bodies in memory together; requests that find no room answer 503.
-        in_flight_max: further requests answer 503.
+        body_seconds_max: slower bodies answer 408.
+        bodies_bytes_max: of all bodies in memory together; requests beyond it answer 503.
+        in_flight_max: requests beyond it answer 503.
         proxies_trusted: how many proxies append to X-Forwarded-For.
     """
 
@@ -50,7 +50,7 @@ class Limits:
 
 
 class _Request(msgspec.Struct, frozen=True):
-    """What a scope says, and nothing of its body."""
+    """The head of a request, as far as the gateway uses it."""
 
     source: str
     method: str
@@ -61,13 +61,13 @@ class _Request(msgspec.Struct, frozen=True):
 
 
 class WebhookEndpoint:
-    """Translates one request into a delivery and the verdict back into an answer.
+    """ASGI application that turns a request into a delivery, and its result into a response.
 
     Args:
-        sources: those of each moment.
-        handler: takes deliveries.
-        refusals: keeps the record of those not taken.
-        observations: the gateway's metrics.
+        sources: the configured sources.
+        handler: handles deliveries.
+        record_refusal: puts a refusal on record.
+        metrics: the gateway's metrics.
         limits: of this process.
         validation_enabled: ENABLE_WEBHOOK_VALIDATION.
     """
@@ -76,75 +76,75 @@ class WebhookEndpoint:
         self,
         sources: Sources,
         handler: DeliveryHandler,
-        refusals: RefusalLog,
-        observations: Observations,
+        record_refusal: Callable[[Refusal, RefusedRequest], None],
+        metrics: GatewayMetrics,
         limits: Limits,
         *,
         validation_enabled: bool,
     ) -> None:
         self._sources = sources
         self._handler = handler
-        self._refusals = refusals
-        self._requests = observations.requests
-        self._unverified = observations.unverified
+        self._record_refusal = record_refusal
+        self._requests = metrics.requests
+        self._unverified = metrics.unverified
         self._limits = limits
         self._validation_enabled = validation_enabled
         self._in_flight = 0
-        self._room = Room(limits.bodies_bytes_max)
+        self._memory = MemoryBudget(limits.bodies_bytes_max)
         self._body_timeouts = Timeouts(limits.body_seconds_max)
-        observations.in_flight.set_function(lambda: self._in_flight)
-        observations.bodies_bytes.set_function(lambda: self._room.bytes_taken)
+        metrics.in_flight.set_function(lambda: self._in_flight)
+        metrics.bodies_bytes.set_function(lambda: self._memory.bytes_taken)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request of whatever method: each gets a typed answer."""
+        """Respond to a request of any method. Only a client that disconnects gets no response."""
         request = _read_scope(scope)
         source = self._sources.get(request.source)
         label = source.name if source else SOURCE_UNKNOWN
         self._in_flight += 1
         try:
-            outcome, body, close = await self._take(source, request, receive)
+            result, body, close = await self._handle(source, request, receive)
         except ClientDisconnectedError:
             self._requests.count(label, OUTCOME_DISCONNECTED)
             return
         finally:
-            self._in_flight -= 1  # before the answer: who does not read it must not keep others out
-        if isinstance(outcome, Passed):
-            del body  # its room is given back
-            self._requests.count(label, outcome.verification.value)
-            if outcome.unverified_because is not None:
-                self._unverified.count(label, outcome.unverified_because.value)
+            self._in_flight -= 1  # before the response: a client that does not read it must not block others
+        if isinstance(result, AcceptedDelivery):
+            del body  # frees its memory while the response is sent
+            self._requests.count(label, result.verification.value)
+            if result.unverified_because is not None:
+                self._unverified.count(label, result.unverified_because.value)
             kind = source.answer if source else AnswerKind.JSON
-            await answer_received(send, kind, outcome.challenge)
+            await send_received(send, kind, result.challenge)
             return
-        self._requests.count(label, outcome.reason.value)
-        self._refusals.note(outcome, self._remembered(label, request, body))
-        del body  # its room is given back
-        await answer_refusal(send, outcome, close=close)
+        self._requests.count(label, result.reason.value)
+        self._record_refusal(result, self._refused_request(label, request, body))
+        del body  # frees its memory while the response is sent
+        await send_refusal(send, result, close=close)
 
     async def check(self) -> Check:
-        """Whether a delivery that came now would find room."""
+        """Healthy while one more delivery would stay within the limits."""
         if self._in_flight >= self._limits.in_flight_max:
-            return Check(ok=False, detail=f"{self._in_flight} deliveries under way: no more are taken")
-        if not self._room.has(self._limits.body_bytes_max):
+            return Check(ok=False, detail=f"{self._in_flight} deliveries in flight: no more are accepted")
+        if not self._memory.fits(self._limits.body_bytes_max):
             return Check(
-                ok=False, detail=f"{self._room.bytes_taken} bytes of bodies held: no room for another"
+                ok=False, detail=f"{self._memory.bytes_taken} bytes of bodies in memory: no room for another"
             )
         return Check(ok=True)
 
-    async def _take(
+    async def _handle(
         self, source: Source | None, request: _Request, receive: Receive
-    ) -> tuple[Passed | Refusal, bytes, bool]:
-        """The verdict, what was read of the body, and whether the connection has to be closed."""
+    ) -> tuple[AcceptedDelivery | Refusal, bytes, bool]:
+        """Return the result, the bytes that were read, and whether the connection has to be closed."""
         if source is None:
             return self._refuse(RefusalReason.SOURCE_UNKNOWN), b"", False
         if reason := self._refused_unread(request):
             return self._refuse(reason), b"", False
         incoming = IncomingBody(
-            receive, self._room, bytes_max=self._limits.body_bytes_max, timeouts=self._body_timeouts
+            receive, self._memory, bytes_max=self._limits.body_bytes_max, timeouts=self._body_timeouts
         )
         try:
             body = await incoming.read()
-            if isinstance(body, BodyRefused):
+            if isinstance(body, RefusedBody):
                 return self._refuse(body.reason), body.received, not body.is_drained
             delivery = Delivery(source, request.headers, body, clock.now(), request.query)
             return await self._handler.handle(delivery), body, False
@@ -159,7 +159,7 @@ class WebhookEndpoint:
             return RefusalReason.CONTENT_ENCODING_UNSUPPORTED
         return RefusalReason.OVERLOADED if self._in_flight > self._limits.in_flight_max else None
 
-    def _remembered(self, source: str, request: _Request, body: bytes) -> RefusedRequest:
+    def _refused_request(self, source: str, request: _Request, body: bytes) -> RefusedRequest:
         return RefusedRequest(
             source=source,
             path=request.path.decode("latin-1"),
@@ -176,7 +176,7 @@ class WebhookEndpoint:
 
 
 def _read_scope(scope: Any) -> _Request:
-    """Read a scope as uvicorn and `chassis.http.mounts` fill it; a slash behind the name is ignored."""
+    """Read a scope as uvicorn and `chassis.http.mounts` fill it; a slash after the name is ignored."""
     client = scope["client"]
     return _Request(
         source=scope["path"].removeprefix(scope["path_template"]).removeprefix("/").removesuffix("/"),

@@ -29,13 +29,13 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class HeaderName:
+class HeaderLocation:
     """A place outside of the body: the lower-case name of a header. Hardly a provider signs it."""
 
     name: bytes
 
 
-Place = Pointer | HeaderName
+ValueLocation = Pointer | HeaderLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class IdentityRule:
         occurred_at: RFC 3339 text, or whole seconds since 1970.
     """
 
-    event_id: tuple[Place, ...] = ()
+    event_id: tuple[ValueLocation, ...] = ()
     event_id_required: bool = False
-    event_id_within: tuple[Place, ...] = ()
-    event_type: tuple[Place, ...] = ()
-    object_id: tuple[Place, ...] = ()
-    booking_id: tuple[Place, ...] = ()
-    occurred_at: tuple[Place, ...] = ()
+    event_id_within: tuple[ValueLocation, ...] = ()
+    event_type: tuple[ValueLocation, ...] = ()
+    object_id: tuple[ValueLocation, ...] = ()
+    booking_id: tuple[ValueLocation, ...] = ()
+    occurred_at: tuple[ValueLocation, ...] = ()
 
     def pointers(self) -> list[Pointer]:
         """The places that lie in the body."""
@@ -69,7 +69,7 @@ class IdentityRule:
             place
             for places in (*told, self.booking_id, self.occurred_at)
             for place in places
-            if not isinstance(place, HeaderName)
+            if not isinstance(place, HeaderLocation)
         ]
 
 
@@ -80,7 +80,7 @@ class SignedFacts(msgspec.Struct, frozen=True):
     message_id: str | None = None
 
 
-class Identity(msgspec.Struct, frozen=True):
+class EventIdentity(msgspec.Struct, frozen=True):
     """A provider event.
 
     Attributes:
@@ -110,14 +110,14 @@ def identify(
     source: str,
     signed: SignedFacts,
     headers: Headers = (),
-) -> Identity | Refused:
+) -> EventIdentity | Refused:
     """The identity of a delivery whose body is `document`."""
     told = document.value
     event_id = _event_id(rule, told, headers)
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
     event_id = event_id or signed.message_id or derived_event_id(source, signed.signed_at, body)
-    return Identity(
+    return EventIdentity(
         event_id=EventId(event_id),
         type=_first(_usable_text, rule.event_type, told, headers) or TYPE_UNKNOWN,
         object_id=_first(_usable_text, rule.object_id, told, headers),
@@ -144,11 +144,14 @@ def derived_event_id(source: str, signed_at: datetime | None, body: bytes) -> st
 
 
 def _first(
-    read: Callable[[object], UsableT | None], places: tuple[Place, ...], body: object, headers: Headers
+    read: Callable[[object], UsableT | None],
+    places: tuple[ValueLocation, ...],
+    body: object,
+    headers: Headers,
 ) -> UsableT | None:
     """Return the first usable value found at `places`, in order."""
     for place in places:
-        if isinstance(place, HeaderName):
+        if isinstance(place, HeaderLocation):
             said = (read(value.decode("latin-1")) for name, value in headers if name == place.name)
             usable = next((each for each in said if each is not None), None)
         else:
@@ -158,7 +161,7 @@ def _first(
     return None
 
 
-def _booking_id(places: tuple[Place, ...], body: object, headers: Headers) -> BookingId | None:
+def _booking_id(places: tuple[ValueLocation, ...], body: object, headers: Headers) -> BookingId | None:
     """Return the booking as booking and audit read it (`contracts.ids`), else the text that stands there."""
     booking_id = _first(_as_booking_id, places, body, headers)
     if booking_id is not None or not places:

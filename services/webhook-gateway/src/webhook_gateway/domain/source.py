@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from webhook_gateway.domain.document import CHALLENGE_POINTERS, FormKind
-from webhook_gateway.domain.identity import HeaderName, IdentityRule
+from webhook_gateway.domain.identity import HeaderLocation, IdentityRule
 from webhook_gateway.domain.pointer import parse_pointer
 from webhook_gateway.domain.strict_json import Outline
 from webhook_gateway.domain.verification import AcceptedScheme
@@ -99,16 +99,18 @@ IDENTITIES: Mapping[str, IdentityRule] = {
     "standard-webhooks-v1a": _STANDARD_IDENTITY,
     "svix": _STANDARD_IDENTITY,
     "github": IdentityRule(
-        event_id=(HeaderName(b"x-github-delivery"),),
-        event_type=(HeaderName(b"x-github-event"),),
+        event_id=(HeaderLocation(b"x-github-delivery"),),
+        event_type=(HeaderLocation(b"x-github-event"),),
         object_id=(parse_pointer("/repository/id"),),
     ),
     "shopify": IdentityRule(
-        event_id=(HeaderName(b"x-shopify-event-id"), HeaderName(b"x-shopify-webhook-id")),
-        event_id_within=(HeaderName(b"x-shopify-topic"),),  # one checkout is orders/create and orders/paid
-        event_type=(HeaderName(b"x-shopify-topic"),),
+        event_id=(HeaderLocation(b"x-shopify-event-id"), HeaderLocation(b"x-shopify-webhook-id")),
+        event_id_within=(
+            HeaderLocation(b"x-shopify-topic"),
+        ),  # one checkout is orders/create and orders/paid
+        event_type=(HeaderLocation(b"x-shopify-topic"),),
         object_id=(parse_pointer("/admin_graphql_api_id"), parse_pointer("/id")),
-        occurred_at=(HeaderName(b"x-shopify-triggered-at"),),
+        occurred_at=(HeaderLocation(b"x-shopify-triggered-at"),),
     ),
     "slack": IdentityRule(
         event_id=(parse_pointer("/event_id"), parse_pointer("/trigger_id")),
@@ -122,7 +124,7 @@ IDENTITIES: Mapping[str, IdentityRule] = {
         occurred_at=(parse_pointer("/event_time"),),
     ),
     "twilio": IdentityRule(
-        event_id=(HeaderName(b"i-twilio-idempotency-token"),),
+        event_id=(HeaderLocation(b"i-twilio-idempotency-token"),),
         event_type=(parse_pointer("/SmsStatus"), parse_pointer("/CallStatus"), parse_pointer("/EventType")),
         object_id=(parse_pointer("/MessageSid"), parse_pointer("/SmsSid"), parse_pointer("/CallSid")),
     ),

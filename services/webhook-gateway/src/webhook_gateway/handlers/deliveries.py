@@ -1,4 +1,4 @@
-"""Taking one delivery: verify, parse, identify, publish (GW-2). Good only once the broker has it (GW-3)."""
+"""Handles one delivery: verify, parse, identify, publish (GW-2); accepted on the broker's ack (GW-3)."""
 
 from datetime import datetime
 
@@ -7,10 +7,10 @@ import msgspec
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.producer import Producer
 from contracts.reasons import RefusalReason
-from webhook_gateway.domain import policy
+from webhook_gateway.domain import flag_table
 from webhook_gateway.domain.document import find_challenge, read_document
-from webhook_gateway.domain.identity import Identity, SignedFacts, identify
-from webhook_gateway.domain.policy import Passed, Refusal
+from webhook_gateway.domain.flag_table import AcceptedDelivery, Refusal
+from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import Source
 from webhook_gateway.domain.strict_json import Document
@@ -29,12 +29,12 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class DeliveryHandler:
-    """Takes deliveries.
+    """Decides about deliveries and publishes the accepted ones.
 
     Args:
-        producer: where accepted ones go.
+        producer: publishes accepted deliveries.
         validation_enabled: ENABLE_WEBHOOK_VALIDATION.
-        ack_seconds_max: how long the broker may take.
+        ack_seconds_max: how long to wait for the broker's ack.
     """
 
     def __init__(
@@ -48,34 +48,34 @@ class DeliveryHandler:
         self._validation_enabled = validation_enabled
         self._ack_seconds_max = ack_seconds_max
 
-    async def handle(self, delivery: Delivery) -> Passed | Refusal:
-        """`Passed` if and only if the broker has acknowledged the record."""
+    async def handle(self, delivery: Delivery) -> AcceptedDelivery | Refusal:
+        """Return `AcceptedDelivery` if and only if the broker has acknowledged the record."""
         source = delivery.source
-        verdict = verify(
+        signature = verify(
             delivery.headers, delivery.body, source.accepted, delivery.received_at, delivery.query
         )
-        judged = policy.judge(
-            verdict, validation_enabled=self._validation_enabled, always_verified=source.always_verified
+        result = flag_table.classify(
+            signature, validation_enabled=self._validation_enabled, always_verified=source.always_verified
         )
-        if isinstance(judged, Refusal):
-            return judged
+        if isinstance(result, Refusal):
+            return result
         document = read_document(delivery.body, delivery.headers, source.outline, forms=source.forms)
         if isinstance(document, Refused):
             return self._refuse(document.reason)
-        identity = _identity(delivery, document, verdict)
+        identity = _identity(delivery, document, signature)
         if isinstance(identity, Refused):
             return self._refuse(identity.reason)
         if source.answers_challenge:
-            judged = msgspec.structs.replace(judged, challenge=find_challenge(document))
-        return await self._publish(delivery, document.media_type, identity, judged)
+            result = msgspec.structs.replace(result, challenge=find_challenge(document))
+        return await self._publish(delivery, document.media_type, identity, result)
 
     async def _publish(
-        self, delivery: Delivery, media_type: str, identity: Identity, passed: Passed
-    ) -> Passed | Refusal:
+        self, delivery: Delivery, media_type: str, identity: EventIdentity, accepted: AcceptedDelivery
+    ) -> AcceptedDelivery | Refusal:
         record = accepted_record(
             delivery.source.name,
             identity,
-            passed.verification,
+            accepted.verification,
             body=delivery.body,
             media_type=media_type,
             received_at=delivery.received_at,
@@ -84,15 +84,19 @@ class DeliveryHandler:
             await self._producer.send(record, ack_seconds_max=self._ack_seconds_max)
         except BrokerUnavailableError:
             return self._refuse(RefusalReason.BROKER_UNAVAILABLE)
-        return passed
+        return accepted
 
     def _refuse(self, reason: RefusalReason) -> Refusal:
-        return policy.refuse(reason, validation_enabled=self._validation_enabled)
+        return flag_table.refuse(reason, validation_enabled=self._validation_enabled)
 
 
-def _identity(delivery: Delivery, document: Document, verdict: Verified | Refused) -> Identity | Refused:
+def _identity(
+    delivery: Delivery, document: Document, signature: Verified | Refused
+) -> EventIdentity | Refused:
     signed = (
-        SignedFacts(verdict.signed_at, verdict.message_id) if isinstance(verdict, Verified) else SignedFacts()
+        SignedFacts(signature.signed_at, signature.message_id)
+        if isinstance(signature, Verified)
+        else SignedFacts()
     )
     source = delivery.source
     return identify(document, delivery.body, source.identity, source.name, signed, delivery.headers)

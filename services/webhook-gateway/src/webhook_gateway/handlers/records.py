@@ -1,4 +1,4 @@
-"""Kafka records as the contracts describe them: accepted deliveries and refusals (GW-9, GW-10)."""
+"""Builds the Kafka records of accepted deliveries and refusals (GW-9, GW-10)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from contracts.metadata import VERIFICATION_HEADER, MessageMetadata
 from contracts.topics import webhook_topic
 from contracts.webhooks import WebhookRefusalsSuppressed, WebhookValidationFailed
 from contracts.wire import WireModel
-from webhook_gateway.domain.identity import Identity
-from webhook_gateway.domain.policy import Refusal, Verification
+from webhook_gateway.domain.flag_table import Refusal, Verification
+from webhook_gateway.domain.identity import EventIdentity
 from webhook_gateway.domain.refusal_budget import WINDOW_SECONDS, Suppressed
 from webhook_gateway.settings import SERVICE
 
 HEADER_NAMES_MAX = 64
 PATH_CHARACTERS_MAX = 256
 
+# As in an ASGI scope: lower-case names, values as received.
 Headers = Sequence[tuple[bytes, bytes]]
-"""As ASGI hands them over: lower-case names, values as received."""
 
 
 class RefusedRequest(msgspec.Struct, frozen=True):
-    """What is remembered of a request that was refused; `body` holds what was read of it."""
+    """A refused request; `body` holds the bytes that were read."""
 
     source: str
     path: str
@@ -39,16 +39,16 @@ class RefusedRequest(msgspec.Struct, frozen=True):
 
 def accepted_record(
     source: str,
-    identity: Identity,
+    identity: EventIdentity,
     verification: Verification,
     *,
     body: bytes,
     media_type: str,
     received_at: datetime,
 ) -> OutgoingRecord:
-    """The record of an accepted delivery: the body exactly as received.
+    """Return the record of an accepted delivery: the body exactly as received.
 
-    Its subject is the booking's id (a UUID) or else the provider's object.
+    Its subject is the booking's id (a UUID), else the provider's object id.
     """
     metadata = MessageMetadata(
         id=identity.event_id,
@@ -70,7 +70,7 @@ def accepted_record(
 
 
 def refusal_record(refusal: Refusal, request: RefusedRequest) -> OutgoingRecord:
-    """The record of one refusal; of the body only digest and size, of the headers only names."""
+    """Return the record of one refusal: digest and size of the body, names of the headers."""
     names = sorted({name.decode("latin-1") for name, _ in request.headers})
     failed = WebhookValidationFailed(
         source=request.source,
@@ -86,7 +86,7 @@ def refusal_record(refusal: Refusal, request: RefusedRequest) -> OutgoingRecord:
 
 
 def suppression_record(suppressed: Suppressed, now: datetime) -> OutgoingRecord:
-    """The summary of a window in which more was refused than is published one by one."""
+    """Return the summary of a window in which more was refused than is published one by one."""
     summary = WebhookRefusalsSuppressed(
         source=suppressed.source,
         remote_address=suppressed.remote_address,

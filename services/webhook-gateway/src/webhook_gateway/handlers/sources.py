@@ -1,4 +1,4 @@
-"""The sources of this moment, shared by whoever asks for one and whoever replaces them."""
+"""Holds the configured sources, which a reload replaces."""
 
 from collections.abc import Collection, KeysView, Mapping
 
@@ -6,23 +6,20 @@ from webhook_gateway.domain.source import Source
 
 
 class Sources:
-    """Sources by name. A delivery keeps the one it began with, whatever is replaced meanwhile."""
+    """Sources by name. A delivery in flight keeps the source it began with."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._by_name = sources
 
     def get(self, name: str) -> Source | None:
-        """The source that is configured under a name."""
         return self._by_name.get(name)
 
     def names(self) -> KeysView[str]:
-        """Of all of them."""
         return KeysView(self._by_name)
 
     def all(self) -> Collection[Source]:
-        """All of them."""
         return self._by_name.values()
 
     def replace(self, sources: Mapping[str, Source]) -> None:
-        """From the next delivery on, these: all at once."""
+        """Replace all sources at once, from the next delivery on."""
         self._by_name = sources

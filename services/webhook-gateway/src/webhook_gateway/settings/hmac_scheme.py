@@ -16,13 +16,13 @@ from webhook_gateway.domain.verification import (
     AcceptedScheme,
     Scheme,
     Secret,
-    Sending,
+    UnsignedDelivery,
     Verified,
     sign,
     verify,
 )
 from webhook_gateway.domain.verification.scheme import WINDOW_SECONDS_MAX, Encoding, KeyForm, TimestampUnit
-from webhook_gateway.domain.verification.templates import compiled, split_items
+from webhook_gateway.domain.verification.templates import compile_scheme, split_items
 
 ITEM_CHARACTERS_MAX = 128
 """Four of them, with signatures of any digest, stay below what is read of a header."""
@@ -139,7 +139,7 @@ class HmacTable(Table):
         value = self.separator.join(written)
         if value != value.strip():
             raise ValueError("items: a header's value neither begins nor ends with a space (RFC 9110 §5.5)")
-        form = compiled(self.scheme())
+        form = compile_scheme(self.scheme())
         if form.ordinary is not None:
             return  # it is read as a whole
         items = [item.strip().encode() for item in written]
@@ -159,7 +159,7 @@ def _verifies_what_it_signs(scheme: Scheme) -> bool:
     It is not where two items hold a timestamp that all signatures share, or where one has none.
     """
     content_type = FORM if "{form}" in scheme.signed else "application/json"
-    sending = Sending(b"", _SAMPLE_AT, "msg_1", _SAMPLE_URL, content_type=content_type)
+    sending = UnsignedDelivery(b"", _SAMPLE_AT, "msg_1", _SAMPLE_URL, content_type=content_type)
     headers = {**sign(scheme, _SAMPLE_SECRET, sending), "content-type": content_type}
     accepted = AcceptedScheme(scheme, (_SAMPLE_SECRET,), public_url=_SAMPLE_URL)
     written = [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -24,7 +24,7 @@ def accept(
         raise SettingsError(refusal)
     try:
         secrets = read_secrets(
-            text, scheme.key_form, bytes_min=scheme.secret_bytes_min, look=scheme.secret_look
+            text, scheme.key_form, bytes_min=scheme.secret_bytes_min, look=scheme.secret_format
         )
     except SecretError as error:
         raise SettingsError(f"{variable} {error}") from None

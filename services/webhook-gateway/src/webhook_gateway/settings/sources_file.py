@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from chassis.process.environment import SettingsError
 from webhook_gateway.domain.document import FormKind
-from webhook_gateway.domain.identity import HeaderName, IdentityRule, Place
+from webhook_gateway.domain.identity import HeaderLocation, IdentityRule, ValueLocation
 from webhook_gateway.domain.pointer import PointerError, parse_pointer
 from webhook_gateway.domain.source import (
     CHALLENGE_SCHEMES,
@@ -36,14 +36,14 @@ _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 """A token (RFC 9110 §5.6.2), in lower case as ASGI hands it over."""
 
 
-def _place(text: object) -> Place:
+def _place(text: object) -> ValueLocation:
     if not isinstance(text, str):
         raise ValueError("is no text")  # noqa: TRY004 - pydantic explains ValueErrors
     if text.startswith(_HEADER):
         name = text.removeprefix(_HEADER).strip().lower()
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f'names no header: write "{_HEADER}x-name"')
-        return HeaderName(name.encode())
+        return HeaderLocation(name.encode())
     try:
         return parse_pointer(text)
     except PointerError as error:
@@ -61,7 +61,7 @@ def _called_url(url: str) -> str:
     return url
 
 
-_Places = tuple[Annotated[Place, PlainValidator(_place)], ...]
+_Places = tuple[Annotated[ValueLocation, PlainValidator(_place)], ...]
 
 
 def _scheme_name(name: str) -> str:

@@ -1,11 +1,11 @@
 """Signature verification as data: a `Scheme` describes how a provider signs, one engine interprets it."""
 
-from webhook_gateway.domain.verification.called import FORM, FORM_FIELDS_MAX, is_form
+from webhook_gateway.domain.verification.canonical_request import FORM, FORM_FIELDS_MAX, is_form
 from webhook_gateway.domain.verification.engine import AcceptedScheme, Verified, verify
 from webhook_gateway.domain.verification.keys import Secret, SecretError, read_secret, read_secrets
 from webhook_gateway.domain.verification.providers import SCHEMES
 from webhook_gateway.domain.verification.scheme import Scheme
-from webhook_gateway.domain.verification.signing import CannotSignError, Sending, sign, sign_with
+from webhook_gateway.domain.verification.signing import CannotSignError, UnsignedDelivery, sign, sign_with
 
 __all__ = [
     "FORM",
@@ -16,7 +16,7 @@ __all__ = [
     "Scheme",
     "Secret",
     "SecretError",
-    "Sending",
+    "UnsignedDelivery",
     "Verified",
     "is_form",
     "read_secret",

@@ -13,7 +13,7 @@ import msgspec
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.refused import Refused
-from webhook_gateway.domain.verification import algorithms, called, templates
+from webhook_gateway.domain.verification import algorithms, canonical_request, templates
 from webhook_gateway.domain.verification.keys import Secret
 from webhook_gateway.domain.verification.scheme import Scheme, TimestampUnit
 
@@ -94,10 +94,10 @@ def verify(
     for each in accepted:
         keys = [secret.key for secret in each.secrets if secret.is_live(now)]
         is_configured = is_configured or bool(keys)
-        written = request.values(templates.compiled(each.scheme).signature_header)
+        written = request.values(templates.compile_scheme(each.scheme).signature_header)
         # All are judged, also after one that passes: how long it takes tells nothing of secrets (GW-7).
         if written:
-            tried.append(_judge(request, each, keys, written, now))
+            tried.append(_classify(request, each, keys, written, now))
     if not is_configured:
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
     for verdict in tried:
@@ -113,25 +113,29 @@ def signed_bytes(
 
     None at all where nothing in the signed bytes would vouch for the body.
     """
-    scheme, compiled = candidate.scheme, templates.compiled(candidate.scheme)
+    scheme, compiled = candidate.scheme, templates.compile_scheme(candidate.scheme)
     parts = {b"id": message_id, b"timestamp": timestamp, b"body": request.body}
-    if not compiled.signs_call:
+    if not compiled.signs_request:
         return [compiled.signed % parts]
     parts[b"url"] = candidate.public_url.encode()
     signs_query = "{request_url}" in scheme.signed
     query = request.query if signs_query else b""  # a digest in a query that nobody signs vouches for nothing
     if "{form}" in scheme.signed:
         content_type = b"".join(request.values(b"content-type"))
-        form = called.form_text(content_type, query, request.body)
+        form = canonical_request.form_text(content_type, query, request.body)
         if form is None:
             return []
         parts[b"form"] = form
-    is_short = len(query) + len(request.body) <= called.SPELLED_BYTES_MAX
-    urls = called.request_urls(candidate.public_url, query, respelled=is_short) if signs_query else (b"",)
+    is_short = len(query) + len(request.body) <= canonical_request.SPELLED_BYTES_MAX
+    urls = (
+        canonical_request.request_urls(candidate.public_url, query, respelled=is_short)
+        if signs_query
+        else (b"",)
+    )
     return [compiled.signed % {**parts, b"request_url": url} for url in urls]
 
 
-def _judge(
+def _classify(
     request: Request, candidate: AcceptedScheme, keys: Sequence[bytes], written: list[bytes], now: datetime
 ) -> Verified | Refused:
     """What one scheme says, whose signature header holds what is `written`."""
@@ -156,7 +160,7 @@ def _judge(
 
 def _read_claim(request: Request, scheme: Scheme, written: list[bytes]) -> _Claim | None:
     """Return what the headers say; None when one is missing, repeated (a list may be) or not of its form."""
-    form = templates.compiled(scheme)
+    form = templates.compile_scheme(scheme)
     timestamp = _single(request, form.timestamp_header, _TIMESTAMP) if form.timestamp_header else b""
     message_id = _single(request, form.id_header, _MESSAGE_ID) if form.id_header else b""
     value = templates.combine_lines(written, form.separator)

@@ -10,7 +10,7 @@ from datetime import datetime
 from contracts.times import TimeError, parse_time
 from webhook_gateway.domain.verification.algorithms import public_key_error
 from webhook_gateway.domain.verification.mistakes import find_mistake
-from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm, SecretLook
+from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm, SecretFormat
 
 _PREFIXES = {KeyForm.WHSEC_BASE64: "whsec_", KeyForm.WHPK_BASE64: "whpk_"}
 _VERSION = re.compile(r"(?:^|(?<=,))\s*v1a?,\s*(?=whsec_|whpk_)")
@@ -48,7 +48,7 @@ class Secret:
         return hashlib.sha256(self.key).hexdigest()[:_FINGERPRINT_CHARACTERS]
 
 
-_ANY_LOOK = SecretLook()
+_ANY_LOOK = SecretFormat()
 
 
 def read_secret(
@@ -57,7 +57,7 @@ def read_secret(
     ends_at: datetime | None = None,
     *,
     bytes_min: int = SECRET_BYTES_MIN,
-    look: SecretLook = _ANY_LOOK,
+    look: SecretFormat = _ANY_LOOK,
 ) -> Secret:
     """Return a secret as the provider's dashboard shows it.
 
@@ -78,7 +78,7 @@ def read_secret(
 
 
 def read_secrets(
-    text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN, look: SecretLook = _ANY_LOOK
+    text: str, form: KeyForm, *, bytes_min: int = SECRET_BYTES_MIN, look: SecretFormat = _ANY_LOOK
 ) -> tuple[Secret, ...]:
     """Return several secrets, comma-separated; one that ends is written `<secret>;until=<RFC 3339 time>`.
 
@@ -96,7 +96,7 @@ def read_secrets(
     return tuple(_read_with_end(part, form, bytes_min, look) for part in parts)
 
 
-def _read_with_end(text: str, form: KeyForm, bytes_min: int, look: SecretLook) -> Secret:
+def _read_with_end(text: str, form: KeyForm, bytes_min: int, look: SecretFormat) -> Secret:
     written, *end = _UNTIL.split(text, maxsplit=1)
     if not end:
         if _NEARLY_UNTIL.search(text):

@@ -7,7 +7,7 @@ genuine delivery.
 import re
 import unicodedata
 
-from webhook_gateway.domain.verification.scheme import SecretLook
+from webhook_gateway.domain.verification.scheme import SecretFormat
 
 _QUOTES = "\"'`“”„‘’‚«»"  # noqa: RUF001 - what word processors make of them
 _BLANKS = re.compile(
@@ -21,7 +21,7 @@ _PEM = "-----BEGIN"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def find_mistake(text: str, look: SecretLook) -> str:
+def find_mistake(text: str, look: SecretFormat) -> str:
     """Return why the text cannot be a secret that looks so, never quoting it; empty where nothing is seen.
 
     Text that is no UTF-8 is left to whoever decodes it.
@@ -35,14 +35,14 @@ def find_mistake(text: str, look: SecretLook) -> str:
         return "is a URL, not a secret: copy the signing secret that the provider shows beside it"
     if text.startswith(_PEM):
         return f"begins with {_PEM}, as a key file does: this scheme's secret is one line without it"
-    for pattern, meaning in look.mistaken:
+    for pattern, meaning in look.lookalikes:
         if found := re.match(pattern, text):
             behind = f", and this scheme's secrets begin with {look.prefix}" if look.prefix else ""
             return f"is {meaning}, as its beginning {found[1]} tells{behind}"
     return _unlike(text, look)
 
 
-def _unlike(text: str, look: SecretLook) -> str:
+def _unlike(text: str, look: SecretFormat) -> str:
     """Return what is not as the provider writes it."""
     if look.prefix and not text.startswith(look.prefix) and look.prefix in text.lower():
         return f"holds {look.prefix} in other letters or not at its beginning: copy the secret alone"

@@ -7,12 +7,12 @@ from webhook_gateway.domain.verification.scheme import (
     Encoding,
     KeyForm,
     Scheme,
-    SecretLook,
+    SecretFormat,
     TimestampUnit,
 )
 
 _API_KEY, _ENDPOINT = "an API key", "an endpoint's id"
-_ISSUED = SecretLook(is_issued=True)
+_ISSUED = SecretFormat(is_issued=True)
 
 STRIPE = Scheme(
     name="stripe",
@@ -23,10 +23,10 @@ STRIPE = Scheme(
     encoding=Encoding.HEX,
     key_form=KeyForm.TEXT,
     timestamp_unit=TimestampUnit.SECONDS,
-    secret_look=SecretLook(
+    secret_format=SecretFormat(
         is_issued=True,
         prefix="whsec_",
-        mistaken=(
+        lookalikes=(
             (r"([srp]k_)", _API_KEY),
             (r"(we_|ed_)", _ENDPOINT),
             (r"(evt_)", "an event's id"),
@@ -46,7 +46,7 @@ OPENPHONE_LEGACY = Scheme(
     encoding=Encoding.BASE64,
     key_form=KeyForm.BASE64,
     timestamp_unit=TimestampUnit.MILLISECONDS,
-    secret_look=_ISSUED,
+    secret_format=_ISSUED,
 )
 """Quo's "Legacy webhooks" page. Webhooks made in the app still sign this way."""
 
@@ -61,10 +61,10 @@ STANDARD_WEBHOOKS = Scheme(
     timestamp_unit=TimestampUnit.SECONDS,
     timestamp_header="webhook-timestamp",
     id_header="webhook-id",
-    secret_look=SecretLook(
+    secret_format=SecretFormat(
         is_issued=True,
         prefix="whsec_",
-        mistaken=(
+        lookalikes=(
             (r"(whpk_)", "a public key, that of asymmetric signatures"),
             (r"(whsk_)", "a private key, which only the sender has"),
             (r"((?:test)?[srp]k_)", _API_KEY),
@@ -89,10 +89,10 @@ STANDARD_WEBHOOKS_V1A = replace(
     items=("v1a,{signature}",),
     algorithm=Algorithm.ED25519,
     key_form=KeyForm.WHPK_BASE64,
-    secret_look=SecretLook(
+    secret_format=SecretFormat(
         is_issued=True,
         prefix="whpk_",
-        mistaken=(
+        lookalikes=(
             (r"(whsec_)", "a secret of symmetric signatures"),
             (r"(whsk_)", "a private key, which only the sender has"),
         ),
@@ -107,8 +107,8 @@ GITHUB = Scheme(
     signed="{body}",
     encoding=Encoding.HEX,
     key_form=KeyForm.TEXT,
-    secret_look=SecretLook(
-        mistaken=(
+    secret_format=SecretFormat(
+        lookalikes=(
             (r"(gh[pousr]_|github_pat_)", "an access token"),
             (r"(sha256=|sha1=)", "a signature"),
         )
@@ -123,7 +123,9 @@ SHOPIFY = Scheme(
     signed="{body}",
     encoding=Encoding.BASE64,
     key_form=KeyForm.TEXT,
-    secret_look=SecretLook(is_issued=True, mistaken=((r"(shp(?:at|ca|pa|ua|tka)_)", "an access token"),)),
+    secret_format=SecretFormat(
+        is_issued=True, lookalikes=((r"(shp(?:at|ca|pa|ua|tka)_)", "an access token"),)
+    ),
 )
 """shopify.dev, "Deliver webhooks through HTTPS". No time is signed."""
 
@@ -136,7 +138,7 @@ SLACK = Scheme(
     key_form=KeyForm.TEXT,
     timestamp_unit=TimestampUnit.SECONDS,
     timestamp_header="x-slack-request-timestamp",
-    secret_look=SecretLook(is_issued=True, mistaken=((r"(xox[a-z][.-]|xapp-)", "a token of the app"),)),
+    secret_format=SecretFormat(is_issued=True, lookalikes=((r"(xox[a-z][.-]|xapp-)", "a token of the app"),)),
 )
 """docs.slack.dev, "Verifying requests from Slack"."""
 
@@ -148,9 +150,9 @@ TWILIO = Scheme(
     encoding=Encoding.BASE64,
     key_form=KeyForm.TEXT,
     digest="sha1",
-    secret_look=SecretLook(
+    secret_format=SecretFormat(
         is_issued=True,
-        mistaken=(
+        lookalikes=(
             (r"(AC)[0-9a-fA-F]{32}$", "an account's SID"),
             (r"(SK)[0-9a-fA-F]{32}$", "an API key's SID"),
         ),
@@ -166,9 +168,9 @@ SQUARE = Scheme(
     encoding=Encoding.BASE64,
     key_form=KeyForm.TEXT,
     secret_bytes_min=22,
-    secret_look=SecretLook(
+    secret_format=SecretFormat(
         is_issued=True,
-        mistaken=(
+        lookalikes=(
             (r"(sq0(?:atp|idp|csp)-)", "a credential of the application"),
             (r"(EAAA)[\w-]{60}$", "an access token"),
             (r"(wbhk_)", "a subscription's id"),
@@ -186,9 +188,9 @@ PADDLE = Scheme(
     encoding=Encoding.HEX,
     key_form=KeyForm.TEXT,
     timestamp_unit=TimestampUnit.SECONDS,
-    secret_look=SecretLook(
+    secret_format=SecretFormat(
         is_issued=True,
-        mistaken=(
+        lookalikes=(
             (r"(pdl_(?:live_|sdbx_)?apikey_)", _API_KEY),
             (r"(ntfset_)", "a notification destination's id"),
         ),
@@ -206,7 +208,7 @@ SENDGRID = Scheme(
     key_form=KeyForm.SPKI_BASE64,
     timestamp_unit=TimestampUnit.SECONDS,
     timestamp_header="x-twilio-email-event-webhook-timestamp",
-    secret_look=SecretLook(is_issued=True, mistaken=((r"(SG\.)", _API_KEY),)),
+    secret_format=SecretFormat(is_issued=True, lookalikes=((r"(SG\.)", _API_KEY),)),
 )
 """twilio.com/docs/sendgrid, "Event Webhook security features". The body's trailing CRLF is signed too."""
 

@@ -55,18 +55,18 @@ class TimestampUnit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SecretLook:
+class SecretFormat:
     """How a provider's secrets look, and what is taken for one by mistake.
 
     Attributes:
         is_issued: whether the provider draws them, in printable ASCII; else they are chosen.
         prefix: what those of today begin with; such a secret holds no space. Those of tests may lack it.
-        mistaken: pattern whose first group is a beginning → what the text is instead, with its article.
+        lookalikes: pattern whose first group is a beginning → what the text is instead, with its article.
     """
 
     is_issued: bool = False
     prefix: str = ""
-    mistaken: tuple[tuple[str, str], ...] = ()
+    lookalikes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ class Scheme:
         id_header: lower-case header of the signed message id, where there is one.
         window_seconds_max: how far the signed time may lie from ours, in both directions.
         secret_bytes_min: the least that a key may have. Lower only where the provider's own keys are shorter.
-        secret_look: how the provider's secrets look.
+        secret_format: how the provider's secrets look.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Scheme:
     id_header: str | None = None
     window_seconds_max: int = WINDOW_SECONDS_MAX
     secret_bytes_min: int = SECRET_BYTES_MIN
-    secret_look: SecretLook = SecretLook()
+    secret_format: SecretFormat = SecretFormat()
 
     @property
     def needs_url(self) -> bool:

@@ -20,7 +20,7 @@ class CannotSignError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class UnsignedDelivery:
     """A delivery about to be signed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Sending:
     content_type: str = "application/json"
 
 
-def sign(scheme: Scheme, secret: Secret, sending: Sending) -> dict[str, str]:
+def sign(scheme: Scheme, secret: Secret, sending: UnsignedDelivery) -> dict[str, str]:
     """Headers that make a correct delivery.
 
     Raises:
@@ -51,7 +51,7 @@ def sign(scheme: Scheme, secret: Secret, sending: Sending) -> dict[str, str]:
     return sign_with(scheme, lambda signed: make_hmac(scheme, secret.key, signed), sending)
 
 
-def sign_with(scheme: Scheme, signer: Signer, sending: Sending) -> dict[str, str]:
+def sign_with(scheme: Scheme, signer: Signer, sending: UnsignedDelivery) -> dict[str, str]:
     """The same with a signer of one's own, such as the private half of a key.
 
     Raises:

@@ -30,7 +30,7 @@ class MalformedHeaderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledScheme:
     """A scheme, ready for bytes. A header that the scheme does not have is empty.
 
     Attributes:
@@ -40,7 +40,7 @@ class Compiled:
         ordinary: a header with one item of each form, in their order, as nearly all are written; None where
             an item could then say something twice.
         signed: the signed bytes as a format string over the parts by name.
-        signs_call: whether they hold more than body, timestamp and message id: the URL called, a form.
+        signs_request: whether they hold more than body, timestamp and message id: the URL called, a form.
     """
 
     signature_header: bytes
@@ -50,7 +50,7 @@ class Compiled:
     items: tuple[re.Pattern[bytes], ...]
     ordinary: re.Pattern[bytes] | None
     signed: bytes
-    signs_call: bool
+    signs_request: bool
 
 
 def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
@@ -64,7 +64,7 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
     Raises:
         MalformedHeaderError: too long, no signature, too many, two shared timestamps, or none.
     """
-    form = compiled(scheme)
+    form = compile_scheme(scheme)
     if len(value) > HEADER_BYTES_MAX:
         raise MalformedHeaderError
     if form.ordinary and (match := form.ordinary.fullmatch(value)):
@@ -73,7 +73,9 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
     return _read_items(scheme, form, value, timestamp)
 
 
-def _read_items(scheme: Scheme, form: Compiled, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
+def _read_items(
+    scheme: Scheme, form: CompiledScheme, value: bytes, timestamp: bytes
+) -> dict[bytes, list[bytes]]:
     """Whatever else a header may be: several signatures, several timestamps, items of other schemes."""
     shared = [timestamp] if timestamp else []
     found: list[tuple[bytes | None, bytes]] = []
@@ -127,7 +129,7 @@ def _grouped(
 
 
 @lru_cache(maxsize=256)
-def compiled(scheme: Scheme) -> Compiled:
+def compile_scheme(scheme: Scheme) -> CompiledScheme:
     """The same for every delivery; a scheme equals itself alone, so finding it costs next to nothing."""
     named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
     items = [
@@ -141,7 +143,7 @@ def compiled(scheme: Scheme) -> Compiled:
     in_header, in_items = scheme.timestamp_header is not None, whole.count(_TIMESTAMP_PATTERN)
     timestamps = in_header + in_items
     is_ordinary = whole.count(named["signature"]) == 1 and timestamps == (scheme.timestamp_unit is not None)
-    return Compiled(
+    return CompiledScheme(
         scheme.signature_header.encode(),
         (scheme.timestamp_header or "").encode(),
         (scheme.id_header or "").encode(),

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import NOW
-from webhook_gateway.domain.policy import Passed, Refusal, Verification, judge, refuse
+from webhook_gateway.domain.flag_table import AcceptedDelivery, Refusal, Verification, classify, refuse
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.verification import Verified
 
@@ -27,9 +27,9 @@ ON, OFF = True, False
 def test_bad_signature_is_answered_by_the_table(
     reason: RefusalReason, always_verified: bool, flag: bool, expected: tuple[int, bool] | None
 ) -> None:
-    judged = judge(Refused(reason), validation_enabled=flag, always_verified=always_verified)
+    judged = classify(Refused(reason), validation_enabled=flag, always_verified=always_verified)
     if expected is None:
-        assert judged == Passed(Verification.UNVERIFIED, unverified_because=reason)
+        assert judged == AcceptedDelivery(Verification.UNVERIFIED, unverified_because=reason)
     else:
         assert judged == Refusal(reason, *expected)
 
@@ -42,15 +42,15 @@ def test_our_missing_secret_is_answered_by_the_table(
     always_verified: bool, flag: bool, expected: tuple[int, bool] | None
 ) -> None:
     reason = RefusalReason.SECRET_NOT_CONFIGURED
-    judged = judge(Refused(reason), validation_enabled=flag, always_verified=always_verified)
-    passed = Passed(Verification.UNVERIFIED, unverified_because=reason)
+    judged = classify(Refused(reason), validation_enabled=flag, always_verified=always_verified)
+    passed = AcceptedDelivery(Verification.UNVERIFIED, unverified_because=reason)
     assert judged == (passed if expected is None else Refusal(reason, *expected))
 
 
 @pytest.mark.parametrize("always_verified", [STRIPE, OTHERS])
 @pytest.mark.parametrize("flag", [ON, OFF])
 def test_good_delivery_passes_verified_in_every_cell(always_verified: bool, flag: bool) -> None:
-    assert judge(GOOD, validation_enabled=flag, always_verified=always_verified) == Passed(
+    assert classify(GOOD, validation_enabled=flag, always_verified=always_verified) == AcceptedDelivery(
         Verification.VERIFIED
     )
 

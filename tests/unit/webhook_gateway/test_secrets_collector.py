@@ -9,15 +9,15 @@ from chassis import clock
 from unit.webhook_gateway.signed_deliveries import OTHER_SECRET, SECRET
 from webhook_gateway.domain.source import STRIPE_IDENTITY, Source
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Secret
-from webhook_gateway.handlers.secrets_told import SecretsTold
 from webhook_gateway.handlers.sources import Sources
+from webhook_gateway.metrics import SecretsCollector
 
 
 def told(*secrets: Secret) -> tuple[float | None, float | None]:
     accepted = AcceptedScheme(SCHEMES["stripe"], secrets, "STRIPE_WEBHOOK_SECRET")
     sources = Sources({"stripe": Source("stripe", (accepted,), STRIPE_IDENTITY, always_verified=True)})
     registry = CollectorRegistry()
-    registry.register(SecretsTold("gateway", sources))
+    registry.register(SecretsCollector("gateway", sources))
     labels = {"source": "stripe", "scheme": "stripe", "variable": "STRIPE_WEBHOOK_SECRET"}
     return (
         registry.get_sample_value("gateway_secrets_live", labels),

@@ -12,13 +12,20 @@ from hypothesis import strategies as st
 from contracts.reasons import RefusalReason
 from unit.webhook_gateway.signed_deliveries import BODY, NOW, PUBLIC_URL, SECRET, accepting
 from webhook_gateway.domain.document import FormKind, find_challenge, read_document
-from webhook_gateway.domain.identity import Identity, SignedFacts, identify
+from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import IDENTITIES
 from webhook_gateway.domain.strict_json import Document, Outline
-from webhook_gateway.domain.verification import SCHEMES, CannotSignError, Sending, Verified, sign, verify
+from webhook_gateway.domain.verification import (
+    SCHEMES,
+    CannotSignError,
+    UnsignedDelivery,
+    Verified,
+    sign,
+    verify,
+)
 from webhook_gateway.domain.verification.algorithms import make_hmac
-from webhook_gateway.domain.verification.called import query_spellings, request_urls
+from webhook_gateway.domain.verification.canonical_request import query_spellings, request_urls
 
 TWILIO, SQUARE = SCHEMES["twilio"], SCHEMES["square"]
 FORM = [(b"content-type", b"application/x-www-form-urlencoded; charset=UTF-8")]
@@ -26,7 +33,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MISMATCH = Refused(RefusalReason.SIGNATURE_MISMATCH)
 
 
-def headers_of(sending: Sending) -> list[tuple[bytes, bytes]]:
+def headers_of(sending: UnsignedDelivery) -> list[tuple[bytes, bytes]]:
     return [(n.encode(), v.encode()) for n, v in sign(TWILIO, SECRET, sending).items()]
 
 
@@ -65,7 +72,7 @@ def test_url_is_known_in_every_way_in_which_twilio_writes_it(url: str, written: 
 )
 def test_query_is_known_escaped_and_bare(received: bytes, signed: bytes) -> None:
     body = b"To=%2B1&From=%2B2"
-    headers = [*headers_of(Sending(body, NOW, "", PUBLIC_URL, signed, FORM_TYPE)), *FORM]
+    headers = [*headers_of(UnsignedDelivery(body, NOW, "", PUBLIC_URL, signed, FORM_TYPE)), *FORM]
     assert verify(headers, body, accepting(TWILIO), NOW, received) == Verified("twilio", None, None)
 
 
@@ -81,7 +88,7 @@ def test_query_is_known_escaped_and_bare(received: bytes, signed: bytes) -> None
     ],
 )
 def test_query_that_says_something_else_is_another_query(received: bytes, signed: bytes) -> None:
-    headers = [*headers_of(Sending(b"To=1", NOW, "", PUBLIC_URL, signed, FORM_TYPE)), *FORM]
+    headers = [*headers_of(UnsignedDelivery(b"To=1", NOW, "", PUBLIC_URL, signed, FORM_TYPE)), *FORM]
     assert verify(headers, b"To=1", accepting(TWILIO), NOW, received) == MISMATCH
 
 
@@ -132,7 +139,7 @@ def test_twilio_form_for_another_port_or_user_is_for_another_url(public_url: str
 
 @pytest.mark.parametrize("signed_url", [PUBLIC_URL, with_port(443)])
 def test_twilio_form_verifies_for_no_other_query_body_or_url(signed_url: str) -> None:
-    sending = Sending(b"To=%2B1&From=%2B2&Body=", NOW, "", signed_url, b"a=1", FORM[0][1].decode())
+    sending = UnsignedDelivery(b"To=%2B1&From=%2B2&Body=", NOW, "", signed_url, b"a=1", FORM[0][1].decode())
     (accepted,) = accepting(TWILIO)
     headers = [*headers_of(sending), *FORM]
     assert isinstance(verify(headers, sending.body, [accepted], NOW, b"a=1"), Verified)
@@ -151,7 +158,7 @@ def test_twilio_form_verifies_for_no_other_query_body_or_url(signed_url: str) ->
     ],
 )
 def test_twilio_form_says_the_same_percent_encoded_or_not(plain: bytes, encoded: bytes) -> None:
-    headers = [*headers_of(Sending(encoded, NOW, "", PUBLIC_URL, b"", FORM[0][1].decode())), *FORM]
+    headers = [*headers_of(UnsignedDelivery(encoded, NOW, "", PUBLIC_URL, b"", FORM[0][1].decode())), *FORM]
     assert isinstance(verify(headers, plain, accepting(TWILIO), NOW), Verified)
     # Read as Latin-1 and written as UTF-8, the plain bytes would be these: another text.
     misread = plain.decode("latin-1").encode()
@@ -160,7 +167,7 @@ def test_twilio_form_says_the_same_percent_encoded_or_not(plain: bytes, encoded:
 
 def test_twilio_json_is_vouched_for_by_its_digest_in_the_signed_query() -> None:
     query = b"bodySHA256=" + hashlib.sha256(BODY).hexdigest().encode()
-    headers = headers_of(Sending(BODY, NOW, "", PUBLIC_URL, query))
+    headers = headers_of(UnsignedDelivery(BODY, NOW, "", PUBLIC_URL, query))
     assert isinstance(verify(headers, BODY, accepting(TWILIO), NOW, query), Verified)
     assert verify(headers, BODY + b" ", accepting(TWILIO), NOW, query) == MISMATCH
     assert verify(headers, BODY, accepting(TWILIO), NOW, query + b"&" + query) == MISMATCH
@@ -171,12 +178,12 @@ def test_twilio_json_is_vouched_for_by_its_digest_in_the_signed_query() -> None:
 
 def test_twilio_body_that_nothing_vouches_for_is_refused_even_with_a_good_signature_of_the_url() -> None:
     # An empty form signs the URL alone: its signature must not carry a JSON body along.
-    empty = Sending(b"", NOW, "", PUBLIC_URL, b"", FORM[0][1].decode())
+    empty = UnsignedDelivery(b"", NOW, "", PUBLIC_URL, b"", FORM[0][1].decode())
     headers = headers_of(empty)
     assert isinstance(verify([*headers, *FORM], b"", accepting(TWILIO), NOW), Verified)
     assert verify(headers, BODY, accepting(TWILIO), NOW) == MISMATCH
     with pytest.raises(CannotSignError):
-        headers_of(Sending(BODY, NOW, "", PUBLIC_URL))
+        headers_of(UnsignedDelivery(BODY, NOW, "", PUBLIC_URL))
 
 
 @pytest.mark.parametrize(
@@ -190,15 +197,15 @@ def test_twilio_body_that_nothing_vouches_for_is_refused_even_with_a_good_signat
 def test_twilio_form_of_more_than_anybody_writes_is_refused_unread(body: bytes, query: bytes) -> None:
     content_type = FORM[0][1].decode()
     with pytest.raises(CannotSignError):
-        headers_of(Sending(body, NOW, "", PUBLIC_URL, query, content_type))
+        headers_of(UnsignedDelivery(body, NOW, "", PUBLIC_URL, query, content_type))
     one_less, asked = body.removesuffix(b"&a").removesuffix(b"%"), query.removesuffix(b"&a")
-    headers = [*headers_of(Sending(one_less, NOW, "", PUBLIC_URL, asked, content_type)), *FORM]
+    headers = [*headers_of(UnsignedDelivery(one_less, NOW, "", PUBLIC_URL, asked, content_type)), *FORM]
     assert isinstance(verify(headers, one_less, accepting(TWILIO), NOW, asked), Verified)
     assert verify(headers, body, accepting(TWILIO), NOW, query) == MISMATCH
 
 
 def test_square_signs_the_configured_url_whatever_is_asked_of_it() -> None:
-    signed = sign(SQUARE, SECRET, Sending(BODY, NOW, "", PUBLIC_URL))
+    signed = sign(SQUARE, SECRET, UnsignedDelivery(BODY, NOW, "", PUBLIC_URL))
     headers = [(n.encode(), v.encode()) for n, v in signed.items()]
     (accepted,) = accepting(SQUARE)
     assert isinstance(verify(headers, BODY, [accepted], NOW, b"a=1"), Verified)
@@ -255,13 +262,13 @@ def test_interaction_of_slack_is_known_by_the_json_in_its_form() -> None:
     document = read_document(body, FORM, outline, forms=FormKind.EITHER)
     assert isinstance(document, Document)
     told = identify(document, body, slack, "chat", SignedFacts())
-    assert isinstance(told, Identity)
+    assert isinstance(told, EventIdentity)
     assert (told.event_id, told.type, told.key) == ("13.7", "block_actions", "C1")
     command = urlencode({"command": "/book", "trigger_id": "13.8", "channel_id": "C2"}).encode()
     document = read_document(command, FORM, outline, forms=FormKind.EITHER)
     assert isinstance(document, Document)
     told = identify(document, command, slack, "chat", SignedFacts())
-    assert isinstance(told, Identity)
+    assert isinstance(told, EventIdentity)
     assert (told.event_id, told.type, told.key) == ("13.8", "/book", "C2")
     assert read_document(b"payload=%7B", FORM, outline, forms=FormKind.EITHER) == Refused(
         RefusalReason.BODY_NOT_JSON

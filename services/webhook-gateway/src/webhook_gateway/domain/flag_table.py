@@ -1,4 +1,4 @@
-"""The flag table of GW-8, as one pure function, and what each refusal answers."""
+"""The flag table of GW-8 as one pure function, and the HTTP status of each refusal."""
 
 from enum import StrEnum
 from functools import cache
@@ -11,19 +11,19 @@ from webhook_gateway.domain.verification import Verified
 
 
 class Verification(StrEnum):
-    """How far an accepted delivery can be trusted: the value of the `plumbline-verification` header."""
+    """Whether an accepted delivery was verified: value of the `plumbline-verification` header."""
 
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
 
 
-class Passed(msgspec.Struct, frozen=True):
-    """The delivery goes on.
+class AcceptedDelivery(msgspec.Struct, frozen=True):
+    """A delivery that is accepted.
 
     Attributes:
-        verification: how far it can be trusted.
-        challenge: what the sender wants to read back before it sends events (Slack's handshake).
-        unverified_because: what it would have been refused for with the flag on.
+        verification: whether it was verified.
+        challenge: text to send back, before which the sender sends no events (Slack's handshake).
+        unverified_because: reason for which it would have been refused with the flag on.
     """
 
     verification: Verification
@@ -32,7 +32,7 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The delivery ends here.
+    """A delivery that is refused.
 
     Attributes:
         reason: from the closed list.
@@ -46,6 +46,7 @@ class Refusal(msgspec.Struct, frozen=True):
     on_record: bool
 
 
+# Reasons for which `verify` does not confirm a delivery.
 SIGNATURE_REASONS = (
     RefusalReason.SIGNATURE_MISSING,
     RefusalReason.SIGNATURE_MALFORMED,
@@ -53,7 +54,6 @@ SIGNATURE_REASONS = (
     RefusalReason.TIMESTAMP_OUTSIDE_WINDOW,
     RefusalReason.SECRET_NOT_CONFIGURED,
 )
-"""Why the engine does not vouch for a delivery."""
 
 _STATUS: dict[RefusalReason, int] = {
     RefusalReason.SIGNATURE_MISSING: 401,
@@ -73,31 +73,31 @@ _STATUS: dict[RefusalReason, int] = {
 }
 _STATUS_UNAUTHORIZED = 401
 _STATUS_WITH_FLAG_OFF = 400
+# These say nothing about the delivery, and their record would need the very broker that is away.
 _OUR_OWN_STATE = {RefusalReason.BROKER_UNAVAILABLE, RefusalReason.OVERLOADED}
-"""Says nothing about the delivery, and recording it needs the very broker that is away."""
 
 
 @cache
 def refuse(reason: RefusalReason, *, validation_enabled: bool) -> Refusal:
-    """What a refusal answers, and whether it goes on record."""
+    """Return the refusal of a delivery for this reason."""
     status = _STATUS[reason]
     if status == _STATUS_UNAUTHORIZED and not validation_enabled:
         status = _STATUS_WITH_FLAG_OFF
     return Refusal(reason, status, on_record=validation_enabled and reason not in _OUR_OWN_STATE)
 
 
-def judge(
-    verdict: Verified | Refused, *, validation_enabled: bool, always_verified: bool
-) -> Passed | Refusal:
-    """One cell of the table.
+def classify(
+    signature: Verified | Refused, *, validation_enabled: bool, always_verified: bool
+) -> AcceptedDelivery | Refusal:
+    """Return what the flag table says about a delivery.
 
     Args:
-        verdict: what the engine found.
+        signature: result of the verification.
         validation_enabled: ENABLE_WEBHOOK_VALIDATION.
         always_verified: whether the source is verified even with the flag off, as Stripe is.
     """
-    if isinstance(verdict, Verified):
-        return Passed(Verification.VERIFIED)
+    if isinstance(signature, Verified):
+        return AcceptedDelivery(Verification.VERIFIED)
     if validation_enabled or always_verified:
-        return refuse(verdict.reason, validation_enabled=validation_enabled)
-    return Passed(Verification.UNVERIFIED, unverified_because=verdict.reason)
+        return refuse(signature.reason, validation_enabled=validation_enabled)
+    return AcceptedDelivery(Verification.UNVERIFIED, unverified_because=signature.reason)

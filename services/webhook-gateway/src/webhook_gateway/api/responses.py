@@ -1,4 +1,4 @@
-"""What a sender gets to read: `{"received": true}`, or a problem (RFC 9457) with its `reason`."""
+"""Responses to a sender: `{"received": true}`, or a problem (RFC 9457) with its `reason`."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,14 +9,14 @@ from litestar.types import Message, Send
 
 from chassis.http.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 from contracts.reasons import RefusalReason
-from webhook_gateway.domain.policy import Refusal
+from webhook_gateway.domain.flag_table import Refusal
 from webhook_gateway.domain.source import AnswerKind
 
 RECEIVED = b'{"received": true}'
 _TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
+# The two ASGI messages of a response: start and body.
 _Messages = tuple[Message, Message]
-"""Head and body of an answer, as ASGI wants them."""
 
 DETAILS: dict[RefusalReason, str] = {
     RefusalReason.SIGNATURE_MISSING: "no signature header of this source's schemes: is this the right URL?",
@@ -36,13 +36,13 @@ DETAILS: dict[RefusalReason, str] = {
 }
 
 
-def kind_of(reason: RefusalReason) -> str:
-    """The last part of the problem's `type`."""
+def problem_kind(reason: RefusalReason) -> str:
+    """Return the last part of the problem's `type`."""
     return reason.value.replace("_", "-")
 
 
-async def answer_received(send: Send, kind: AnswerKind, challenge: str | None = None) -> None:
-    """200: the broker has it. A challenge is handed back, for whoever asks whether we are the right ones."""
+async def send_received(send: Send, kind: AnswerKind, challenge: str | None = None) -> None:
+    """Send 200: the broker has the record. A challenge is sent back to a sender that verifies the URL."""
     if challenge is None:
         await _send(send, _RECEIVED[kind])
     else:
@@ -50,22 +50,25 @@ async def answer_received(send: Send, kind: AnswerKind, challenge: str | None = 
         await _send(send, _messages(HTTPStatus.OK, "application/json", body))
 
 
-async def answer_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
-    """A problem whose `reason` is from the closed list.
+async def send_refusal(send: Send, refusal: Refusal, *, close: bool) -> None:
+    """Send a problem whose `reason` is from the closed list.
 
     Args:
         send: of the request.
-        refusal: what and which status.
-        close: whether the connection still holds bytes of this request and cannot be used again.
+        refusal: reason and status.
+        close: whether unread bytes of this request make the connection unusable for another.
     """
     await _send(send, _refused(refusal, close=close))
 
 
+# Few combinations exist, so a flood of forgeries encodes none twice.
 @cache
 def _refused(refusal: Refusal, *, close: bool) -> _Messages:
-    """There are as many as reasons, statuses and two: in a flood of forgeries none is written twice."""
     body = problem_body(
-        refusal.status, kind_of(refusal.reason), DETAILS[refusal.reason], {"reason": refusal.reason.value}
+        refusal.status,
+        problem_kind(refusal.reason),
+        DETAILS[refusal.reason],
+        {"reason": refusal.reason.value},
     )
     headers: dict[str, str] = {}
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -89,7 +92,7 @@ def _messages(
         {
             "type": "http.response.start",
             "status": status,
-            # A tuple tells the server that the answer is ready-made; this one it has to look at.
+            # A tuple tells the server that the response is complete; a list makes it read the headers.
             "headers": [*encoded, (b"connection", b"close")] if close else tuple(encoded),
         },
         {"type": "http.response.body", "body": body, "more_body": False},

@@ -1,9 +1,9 @@
-"""The record of refusals (GW-9): published beside the answer, within a budget, kept while the broker is away.
+"""Publishes refusals in the background (GW-9), within a budget, and keeps them while the broker is away.
 
-A sender's answer does not wait for it: a refusal stores nothing that could be lost, and forgers must not be
-able to hold connections. Records wait in a bounded queue until the broker has them; what does not fit, or
-is still there when the process ends, is counted in `refusals_unpublished`. A crash loses the queue, which
-with a reachable broker is a few milliseconds' worth.
+The answer to a sender does not wait for the record of its refusal: nothing is lost if that record is late,
+and forgers must not be able to hold connections. Records wait in a bounded queue until the broker has them.
+Records that do not fit into the queue, or are still waiting when the process ends, are counted in
+`refusals_unpublished`. A crash loses the queue: a few milliseconds' worth while the broker is reachable.
 """
 
 import asyncio
@@ -16,43 +16,43 @@ from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.observability.logs import get_logger
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from webhook_gateway.domain.policy import Refusal
+from webhook_gateway.domain.flag_table import Refusal
 from webhook_gateway.domain.refusal_budget import RefusalBudget, Suppressed
-from webhook_gateway.handlers.observations import Observations
 from webhook_gateway.handlers.records import RefusedRequest, refusal_record, suppression_record
+from webhook_gateway.metrics import GatewayMetrics
 
 QUEUE_RECORDS_MAX = 5_000
 BATCH_RECORDS_MAX = 200
 ACK_SECONDS_MAX = 5.0
+# How often windows are closed, and how long a failed batch waits for its next attempt.
 ROUND_SECONDS = 1.0
-"""How often windows are closed, and how long a failed batch waits for its next attempt."""
 
 _log = get_logger(__name__)
 
 
 class RefusalLog:
-    """Publishes refusals in the background; a part of the service, to be stopped before the producer.
+    """Component that publishes refusals; stop it before the producer.
 
     Args:
-        producer: where records go.
+        producer: publishes the records.
         budget: how many a minute, per source and address and of all together.
-        observations: the gateway's metrics.
+        metrics: the gateway's metrics.
     """
 
     name = "refusal log"
 
-    def __init__(self, producer: Producer, budget: RefusalBudget, observations: Observations) -> None:
+    def __init__(self, producer: Producer, budget: RefusalBudget, metrics: GatewayMetrics) -> None:
         self._producer = producer
         self._budget = budget
-        self._observations = observations
-        self._suppressed = cache(observations.refusals_suppressed.labels)
+        self._metrics = metrics
+        self._suppressed = cache(metrics.refusals_suppressed.labels)
         self._queue: deque[OutgoingRecord] = deque()
-        observations.refusals_waiting.set_function(lambda: len(self._queue))
+        metrics.refusals_waiting.set_function(lambda: len(self._queue))
         self._wake = asyncio.Event()
         self._loop = BackgroundLoop(self.name, self._run)
 
-    def note(self, refusal: Refusal, request: RefusedRequest) -> None:
-        """Put a refusal on record if it belongs there; returns at once."""
+    def record(self, refusal: Refusal, request: RefusedRequest) -> None:
+        """Queue the record of a refusal, unless the flag table or the budget says otherwise. Never blocks."""
         if not refusal.on_record:
             return
         if self._budget.admit(request.source, request.remote_address, refusal.reason, request.received_at):
@@ -67,24 +67,21 @@ class RefusalLog:
             self._suppressed(request.source).inc()
 
     async def start(self) -> None:
-        """Begin to publish."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Close every window and publish what is waiting, once."""
+        """Close every window and publish the waiting records, in one attempt."""
         self._wake.set()
         await self._loop.stop()
         self._summarise(self._budget.close_all())
         while self._queue and await self._publish_batch():
             pass
-        if self._queue:  # nobody reads the metric of a process that ends
-            self._observations.refusals_unpublished.inc(len(self._queue))
-            _log.error(
-                "refusals are lost to the record: the broker was away until the end", count=len(self._queue)
-            )
+        if self._queue:  # logged as well: no scrape follows the end of a process
+            self._metrics.refusals_unpublished.inc(len(self._queue))
+            _log.error("refusals lost: the broker was away until the end", count=len(self._queue))
 
     async def check(self) -> Check:
-        """Good while the loop runs; tells how many records are waiting."""
+        """Healthy while the loop runs; the detail says how many records are waiting."""
         check = await self._loop.check()
         return check if not check.ok else Check(ok=True, detail=f"{len(self._queue)} waiting")
 
@@ -99,7 +96,7 @@ class RefusalLog:
                 await pause(self._wake, ROUND_SECONDS)
 
     async def _publish_batch(self) -> bool:
-        """Publish the oldest records; those without an ack stay, in order. True when none stayed."""
+        """Publish the oldest records. Those without an ack stay, in order; return True when none stayed."""
         batch = list(islice(self._queue, BATCH_RECORDS_MAX))
         acks = await self._producer.send_all(batch, ack_seconds_max=ACK_SECONDS_MAX)
         for _ in batch:
@@ -114,7 +111,7 @@ class RefusalLog:
 
     def _enqueue(self, record: OutgoingRecord) -> None:
         if len(self._queue) >= QUEUE_RECORDS_MAX:
-            self._observations.refusals_unpublished.inc()
+            self._metrics.refusals_unpublished.inc()
             return
         self._queue.append(record)
         self._wake.set()
