@@ -116,7 +116,7 @@ def test_access_token_of_any_issuer_is_good(header: dict[str, Any], more: dict[s
 
 
 @pytest.mark.parametrize(
-    "times", [{"exp": AT + 90_000}, {"iat": AT - 90_000, "exp": AT + 60}, {"exp": 1e300}]
+    "times", [{"exp": AT + 90_000}, {"iat": AT - 90_000, "exp": AT + 60}, {"exp": 1e300}, {"exp": 10**400}]
 )
 def test_token_that_is_good_for_longer_than_allowed_is_refused(times: dict[str, Any]) -> None:
     claims = {name: value for name, value in CLAIMS.items() if name != "iat"}
@@ -203,10 +203,16 @@ def test_unusual_but_right_claim_is_accepted(changed: dict[str, Any]) -> None:
         b'{"a": ' + b"9" * 4500 + b"}",
         b'{"a": ' + b"[" * 2500,
         json.dumps(CLAIMS).encode()[:-1] + b', "sub": "ben"}',
+        json.dumps(CLAIMS).encode("utf-16"),
     ],
 )
 def test_claims_that_are_no_plain_json_object_are_malformed(raw: bytes) -> None:
     assert reason(hs256(raw=raw)) is RefusalReason.TOKEN_MALFORMED
+
+
+def test_repeated_member_of_the_header_is_malformed() -> None:
+    header = b'{"alg":"none","alg":"HS256"}'
+    assert reason(mac(header, json.dumps(CLAIMS).encode(), SECRET)) is RefusalReason.TOKEN_MALFORMED
 
 
 @pytest.mark.parametrize("kid", [7, ["rsa"], {"a": 1}, True])
@@ -233,6 +239,27 @@ def test_hmac_with_the_public_key_as_its_secret_is_refused() -> None:
 def test_key_of_another_kind_than_the_algorithm_is_refused() -> None:
     token = sign(json.dumps(CLAIMS).encode(), {"alg": "ES256", "kid": "rsa"}, EC)
     assert reason(token, RING) is RefusalReason.ALGORITHM_NOT_ALLOWED
+
+
+def test_shared_key_verifies_no_hash_longer_than_itself() -> None:
+    ring = shared_key(SECRET[:32])
+    token = sign(json.dumps(CLAIMS).encode(), {"alg": "HS512"}, OctKey.import_key(SECRET[:32]))
+    assert reason(token, ring) is RefusalReason.ALGORITHM_NOT_ALLOWED
+
+
+def test_key_that_states_its_algorithm_verifies_no_other() -> None:
+    ring = read_jwks(json.dumps({"keys": [{**PUBLIC[0], "alg": "PS256"}]}).encode())
+    token = sign(json.dumps(CLAIMS).encode(), {"alg": "RS256", "kid": "rsa"}, RSA)
+    assert reason(token, ring) is RefusalReason.ALGORITHM_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("key_id", ["old and new", None])
+def test_keys_with_one_kid_or_without_are_all_tried(key_id: str | None) -> None:
+    other = RSAKey.generate_key(2048)
+    members = [{**key.as_dict(private=False), "kid": key_id} for key in (EC, other, RSA)]
+    ring = read_jwks(json.dumps({"keys": members}).encode())
+    token = sign(json.dumps(CLAIMS).encode(), {"alg": "RS256", "kid": key_id or "any"}, RSA)
+    assert verify(token, ring, EXPECTED, NOW) == ANA
 
 
 def test_unknown_kid_is_key_unknown() -> None:
@@ -312,6 +339,7 @@ def test_weak_or_public_shared_key_is_refused(secret: str) -> None:
         shared_key(secret)
 
 
+@pytest.mark.filterwarnings("ignore:Key size")  # of the library, for the short RSA key
 @pytest.mark.parametrize(
     "keys",
     [
@@ -325,7 +353,9 @@ def test_weak_or_public_shared_key_is_refused(secret: str) -> None:
         [{**PUBLIC[0], "key_ops": ["encrypt"]}],
         [{"kty": "RSA", "n": "!!", "e": "AQAB"}],
         [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}],
-        [{"kty": "OKP", "crv": "X25519", "x": "AA"}],
+        *([OKPKey.generate_key(curve).as_dict(private=False)] for curve in ("X25519", "Ed448")),
+        [ECKey.generate_key("secp256k1").as_dict(private=False)],
+        [{"kty": "RSA", "e": "AQAB", "n": b64(b"\x80" + b"\1" * 127).decode()}],
         PUBLIC * 30,
     ],
 )

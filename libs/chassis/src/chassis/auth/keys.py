@@ -1,63 +1,58 @@
-"""Keys that tokens are verified with. Each states its algorithms: a token never chooses (RFC 8725 §3.1)."""
+"""Keys that verify tokens. The key decides which algorithm it verifies, never the token (RFC 8725 §3.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import JWKRegistry, Key, OctKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from chassis.auth.strict_json import NotJsonError, read_object
 
 JWKS_KEYS_MAX = 64
-RSA_BITS_MIN = 2048
-"""RFC 7518 §3.3."""
-
+RSA_BITS_MIN = 2048  # RFC 7518 §3.3
 SHARED_KEY_BYTES_MIN = 32
-_HMAC_BYTES_MIN = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""As long as the hash's output, or longer (RFC 7518 §3.2)."""
 
-_RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-_CURVE_ALGORITHMS = {
-    "P-256": frozenset({"ES256"}),
-    "P-384": frozenset({"ES384"}),
-    "P-521": frozenset({"ES512"}),
-    "Ed25519": frozenset({"EdDSA", "Ed25519"}),
-}
-PUBLIC_KEY_ALGORITHMS = _RSA_ALGORITHMS.union(*_CURVE_ALGORITHMS.values())
-_KINDS: Mapping[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+# At least as long as the output of the hash (RFC 7518 §3.2).
+_HMAC_BYTES_MIN = {"HS256": 32, "HS384": 48, "HS512": 64}
+PUBLIC_KEY_ALGORITHMS = frozenset(
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+)
+# Members of a JWK that are imported. Others, a private part among them, are not.
+_JWK_MEMBERS = ("kid", "alg", "kty", "n", "e", "crv", "x", "y")
 
 
 class UnusableKeyError(ValueError):
-    """A key or a set of keys cannot be used; the message says why, and holds nothing of a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationKey:
-    """One key, the name that tokens call it by (None: it has none), and what it may verify."""
-
-    kid: str | None
-    algorithms: frozenset[str]
-    key: Key
+    """A key or a key set cannot be used. The message says why and contains nothing of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """All keys of one issuer, and every algorithm that a key of this kind could ever verify."""
+    """The keys of one issuer, and the algorithms that its tokens may state."""
 
     algorithms: frozenset[str]
-    keys: Sequence[VerificationKey]
+    keys: Sequence[Key]
 
-    def named(self, kid: str | None) -> list[VerificationKey]:
-        """Those that a token with this `kid` can mean: a name on one side only excludes nothing."""
+    def candidates(self, kid: str | None) -> list[Key]:
+        """Return the keys that a token with this `kid` may mean; a token or key without `kid` matches all."""
         return [key for key in self.keys if kid is None or key.kid is None or key.kid == kid]
 
 
+def is_key_for(key: Key, algorithm: str) -> bool:
+    """Return whether the type, the curve and the `alg` of the key allow the algorithm."""
+    try:
+        JWSRegistry.algorithms[algorithm].check_key(key)
+    except JoseError:
+        return False
+    return True
+
+
 def shared_key(secret: str) -> KeyRing:
-    """The ring of a shared key (AUTH_JWT_KEY), whose bytes are its UTF-8.
+    """Return the ring of a shared key (AUTH_JWT_KEY). The key's bytes are the UTF-8 of `secret`.
 
     Raises:
-        UnusableKeyError: too short, or a public key, which everybody knows.
+        UnusableKeyError: `secret` is too short, or is a public key, which is known to everybody.
     """
     raw = secret.encode()
     if len(raw) < SHARED_KEY_BYTES_MIN:
@@ -66,60 +61,44 @@ def shared_key(secret: str) -> KeyRing:
         raise UnusableKeyError(
             "this is a PEM or SSH key, no shared secret; give AUTH_JWKS_URL for public keys"
         )
-    algorithms = frozenset(name for name, least in _HMAC_BYTES_MIN.items() if len(raw) >= least)
-    return KeyRing(algorithms, (VerificationKey(None, algorithms, OctKey.import_key(raw)),))
+    algorithms = frozenset(name for name, bytes_min in _HMAC_BYTES_MIN.items() if len(raw) >= bytes_min)
+    return KeyRing(algorithms, (OctKey.import_key(raw),))
 
 
 def read_jwks(body: bytes) -> KeyRing:
-    """The ring of a JWK Set (RFC 7517 §5). Keys for other purposes, or of unknown kinds, are passed over.
+    """Return the ring of a JWK Set (RFC 7517 §5). Keys of other types or for other uses are skipped.
 
     Raises:
-        UnusableKeyError: not a JWK Set, too many keys in it, or none that verifies signatures.
+        UnusableKeyError: `body` is no JWK Set, has too many keys, or none that verifies signatures.
     """
     try:
-        listed = read_object(body).get("keys")
+        members = read_object(body).get("keys")
     except NotJsonError as error:
         raise UnusableKeyError(f"the key set is not JSON: {error}") from error
-    if not isinstance(listed, list):
+    if not isinstance(members, list):
         raise UnusableKeyError('the key set has no list "keys"')
-    members = cast("list[object]", listed)
-    if len(members) > JWKS_KEYS_MAX:
+    jwks = cast("list[object]", members)
+    if len(jwks) > JWKS_KEYS_MAX:
         raise UnusableKeyError(f"the key set has more than {JWKS_KEYS_MAX} keys")
-    found = [key for member in members if (key := _verification_key(member)) is not None]
-    if not found:
+    keys = [key for jwk in jwks if (key := _verification_key(jwk)) is not None]
+    if not keys:
         raise UnusableKeyError("the key set has no RSA, EC or Ed25519 key for verifying signatures")
-    return KeyRing(PUBLIC_KEY_ALGORITHMS, found)
+    return KeyRing(PUBLIC_KEY_ALGORITHMS, keys)
 
 
-def _verification_key(member: object) -> VerificationKey | None:
-    if not isinstance(member, dict):
+def _verification_key(jwk: object) -> Key | None:
+    if not isinstance(jwk, dict):
         return None
-    jwk = cast("dict[str, Any]", member)
-    kid, kind, operations = jwk.get("kid"), jwk.get("kty"), jwk.get("key_ops", ["verify"])
-    is_for_signatures = (
-        jwk.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
-    )
-    if not is_for_signatures or not isinstance(kid, str | None) or not isinstance(kind, str):
-        return None
-    algorithms = _algorithms(jwk, kind)
-    if not algorithms:
+    members = cast("dict[str, Any]", jwk)
+    operations = members.get("key_ops", ["verify"])
+    if members.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         return None
     try:
-        key = _KINDS[kind].import_key(
-            {name: jwk[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in jwk}
-        )
-        too_short = isinstance(key, RSAKey) and key.public_key.key_size < RSA_BITS_MIN
-    except (JoseError, ValueError, TypeError, KeyError, OverflowError):  # a key that is none is passed over
+        key = JWKRegistry.import_key({n: members[n] for n in _JWK_MEMBERS if members.get(n) is not None})
+        is_weak = isinstance(key, RSAKey) and key.public_key.key_size < RSA_BITS_MIN
+    except (JoseError, ValueError, TypeError, KeyError, OverflowError):  # a broken key must not hide others
         return None
-    return None if too_short else VerificationKey(kid, algorithms, key)
-
-
-def _algorithms(jwk: Mapping[str, Any], kind: str) -> frozenset[str]:
-    """What fits the kind of key; one that names its algorithm verifies no other."""
-    fitting: frozenset[str] = frozenset()
-    if kind == "RSA":
-        fitting = _RSA_ALGORITHMS
-    elif kind in {"EC", "OKP"}:
-        fitting = _CURVE_ALGORITHMS.get(str(jwk.get("crv")), fitting)
-    stated = jwk.get("alg")
-    return fitting if stated is None else fitting & {str(stated)}
+    is_other_curve = isinstance(key, OKPKey) and key.curve_name != "Ed25519"  # EdDSA alone allows Ed448 too
+    if is_weak or is_other_curve or not any(is_key_for(key, name) for name in PUBLIC_KEY_ALGORITHMS):
+        return None
+    return key

@@ -1,7 +1,8 @@
-"""A token is verified: pure, no clock and no network (RFC 7519, RFC 8725).
+"""Verify tokens: a pure function of token, keys and time (RFC 7519, RFC 8725).
 
-Order of work: size → form → header → key → signature → claims. Nothing that the token says of keys (`jku`,
-`x5u`, `jwk`, `x5c`) is looked at, and no claim is believed before the signature was.
+joserfc decodes the token, verifies the signature and validates the registered claims. Rules of this module:
+size, strict JSON, which key may verify, purpose of the token, longest lifetime, subject and roles. No claim
+is used before the signature is verified. Keys named in the token (`jku`, `x5u`, `jwk`, `x5c`) are ignored.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from joserfc import jwt
 from joserfc.errors import (
     BadSignatureError,
     ExpiredTokenError,
@@ -19,39 +21,39 @@ from joserfc.errors import (
     UnsupportedAlgorithmError,
 )
 from joserfc.jwa import JWSAlgModel
-from joserfc.jws import JWSRegistry, deserialize_compact
-from joserfc.jwt import JWTClaimsRegistry
+from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 
 from chassis.auth.identity import Identity, Refusal, RefusalReason, Role
-from chassis.auth.keys import KeyRing, VerificationKey
+from chassis.auth.keys import KeyRing, is_key_for
 from chassis.auth.strict_json import NotJsonError, read_object
 from contracts.actors import is_reserved
 
 TOKEN_BYTES_MAX = 8 * 1024
 LEEWAY_SECONDS = 30
-"""By so much the clocks of issuer and service may differ."""
+"""Allowed difference between the clocks of issuer and service."""
 SUBJECT_CHARACTERS_MAX = 200
 
-# RecursionError: the library reads the header once more, a few calls deeper than we did.
+# RecursionError: the library parses the header again, a few calls deeper than this module.
 _UNREADABLE_ERRORS = (JoseError, ValueError, TypeError, RecursionError)
 
 _TYPES = ("jwt", "at+jwt")
 _TYPES_TEXT = " or ".join(_TYPES)
 _ACCESS_MARKS = frozenset({"bearer", "access", "jwt", "at+jwt"})
 _OTHER_TOKENS_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
+_REGISTERED_CLAIMS = ("iss", "aud", "exp", "nbf", "iat", "sub")
 
-_FORM = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
+_FORM = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a token of ours says.
+    """The values that a token must have.
 
     Attributes:
         issuer: `iss`.
         audience: in `aud`.
-        roles_claim: name of the claim with the list of roles, or names with dots between that lead to it.
+        roles_claim: name of the claim with the list of roles, or the path to it with dots between names.
         lifetime_seconds_max: longest time from `iat` (without one: from now) to `exp`.
     """
 
@@ -62,36 +64,35 @@ class Expectation:
 
 
 class _OneAlgorithm(JWSRegistry):
-    """The library's, without its warning against "EdDSA" (RFC 9864), which most issuers still write."""
-
+    # joserfc warns against the name "EdDSA" (RFC 9864), which most issuers still write: no warning per token.
     max_header_length = TOKEN_BYTES_MAX
 
     def get_alg(self, name: str) -> JWSAlgModel:
-        """The one algorithm that is allowed."""
         if not self.allowed or name not in self.allowed:
             raise UnsupportedAlgorithmError
         return self.algorithms[name]
 
 
 class _RefusedError(Exception):
-    """Unwinds to `verify`."""
-
     def __init__(self, reason: RefusalReason, detail: str) -> None:
         self.refusal = Refusal(reason, detail)
 
 
 def verify(token: bytes, ring: KeyRing, expected: Expectation, now: datetime) -> Identity | Refusal:
-    """Return the caller that the token names, or why it is refused; never raise, whatever the bytes."""
+    """Return the caller that the token names, or why the token is refused. Never raise for any bytes."""
     try:
         header = _header(token)
-        claims = _object(_signed_payload(token, header, ring), "claims")
+        claims = _verified_claims(token, header, ring)
         _require_access_token(header, claims)
-        return _identity(claims, expected, now)
+        _require_registered_claims(claims, expected, now)
+        _require_lifetime(claims, expected.lifetime_seconds_max, now)
+        return Identity(_subject(claims["sub"]), _roles(claims, expected.roles_claim))
     except _RefusedError as refused:
         return refused.refusal
 
 
 def _header(token: bytes) -> Mapping[str, Any]:
+    """Return the header of a well-formed token. No signature is verified yet."""
     if len(token) > TOKEN_BYTES_MAX:
         raise _RefusedError(
             RefusalReason.TOKEN_TOO_LARGE, f"the token is longer than {TOKEN_BYTES_MAX} bytes"
@@ -101,9 +102,14 @@ def _header(token: bytes) -> Mapping[str, Any]:
         raise _RefusedError(
             RefusalReason.TOKEN_MALFORMED, "the token is not three base64url parts with dots between"
         )
-    header = _object(_decoded(form[1]), "header")
-    kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
-    if kind not in _TYPES:
+    try:
+        # The claims are only checked here: the library also reads repeated members, NaN and UTF-16.
+        header, _ = (read_object(urlsafe_b64decode(part)) for part in form.groups())
+    except NotJsonError as error:
+        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, f"the token's header or claims: {error}") from None
+    except (ValueError, TypeError):
+        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "a part of the token is not base64url") from None
+    if str(header.get("typ", "JWT")).lower().removeprefix("application/") not in _TYPES:
         raise _RefusedError(RefusalReason.NOT_AN_ACCESS_TOKEN, f"the token's typ is none of {_TYPES_TEXT}")
     if "crit" in header:
         raise _RefusedError(
@@ -113,52 +119,37 @@ def _header(token: bytes) -> Mapping[str, Any]:
     return header
 
 
-def _decoded(part: bytes) -> bytes:
-    try:
-        return urlsafe_b64decode(part)
-    except (ValueError, TypeError):
-        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "a part of the token is not base64url") from None
+def _verified_claims(token: bytes, header: Mapping[str, Any], ring: KeyRing) -> dict[str, Any]:
+    """Return the claims if a key that may verify the token's algorithm made the signature.
 
-
-def _object(raw: bytes, part: str) -> dict[str, Any]:
-    try:
-        return read_object(raw)
-    except NotJsonError as error:
-        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, f"the token's {part}: {error}") from None
-
-
-def _signed_payload(token: bytes, header: Mapping[str, Any], ring: KeyRing) -> bytes:
+    joserfc's `KeySet` would take the first key with the `kid`. Here a token without a `kid` is tried with
+    every key that fits, and two keys may share a `kid` while an issuer changes algorithms.
+    """
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in ring.algorithms:
         allowed = ", ".join(sorted(ring.algorithms))
         raise _RefusedError(RefusalReason.ALGORITHM_NOT_ALLOWED, f"the token's alg is none of {allowed}")
     if not isinstance(kid, str | None):
         raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "the token's kid is not a text")
-    named = ring.named(kid)
-    if not named:
+    candidates = ring.candidates(kid)
+    if not candidates:
         raise _RefusedError(RefusalReason.KEY_UNKNOWN, "the issuer has no key with the token's kid")
-    fitting = [key for key in named if algorithm in key.algorithms]
+    fitting = [key for key in candidates if is_key_for(key, algorithm)]
     if not fitting:
         raise _RefusedError(
             RefusalReason.ALGORITHM_NOT_ALLOWED, "the token's alg does not fit the key of its kid"
         )
-    for key in fitting:
-        payload = _payload_signed_by(token, key, algorithm)
-        if payload is not None:
-            return payload
-    raise _RefusedError(RefusalReason.SIGNATURE_INVALID, "no key of the issuer made the token's signature")
-
-
-def _payload_signed_by(token: bytes, key: VerificationKey, algorithm: str) -> bytes | None:
     registry = _OneAlgorithm(algorithms=[algorithm], strict_check_header=False)
-    try:
-        return deserialize_compact(token, key.key, registry=registry).payload
-    except BadSignatureError:
-        return None
-    except _UNREADABLE_ERRORS:
-        raise _RefusedError(
-            RefusalReason.TOKEN_MALFORMED, "the token's header has a member of a wrong kind"
-        ) from None
+    for key in fitting:
+        try:
+            return jwt.decode(token, key, registry=registry).claims
+        except BadSignatureError:
+            continue
+        except _UNREADABLE_ERRORS:
+            raise _RefusedError(
+                RefusalReason.TOKEN_MALFORMED, "the token's header has a member of a wrong kind"
+            ) from None
+    raise _RefusedError(RefusalReason.SIGNATURE_INVALID, "no key of the issuer made the token's signature")
 
 
 def _require_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
@@ -180,8 +171,8 @@ def _require_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) 
         )
 
 
-def _identity(claims: Mapping[str, Any], expected: Expectation, now: datetime) -> Identity:
-    registry = JWTClaimsRegistry(
+def _require_registered_claims(claims: Mapping[str, Any], expected: Expectation, now: datetime) -> None:
+    registry = jwt.JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": expected.issuer},
@@ -190,21 +181,18 @@ def _identity(claims: Mapping[str, Any], expected: Expectation, now: datetime) -
         sub={"essential": True},
     )
     try:
-        registry.validate(
-            {name: claims[name] for name in ("iss", "aud", "exp", "nbf", "iat", "sub") if name in claims}
-        )
+        registry.validate({name: claims[name] for name in _REGISTERED_CLAIMS if name in claims})
     except MissingClaimError as error:
         raise _RefusedError(RefusalReason.CLAIM_MISSING, f"the token has no {error.claim}") from None
     except ExpiredTokenError:
         raise _RefusedError(RefusalReason.TOKEN_EXPIRED, "the token has expired: get a new one") from None
     except InvalidClaimError as error:
         raise _RefusedError(*_invalid(error.claim, claims[error.claim], expected)) from None
-    _require_lifetime(claims, expected.lifetime_seconds_max, now)
-    return Identity(_subject(claims["sub"]), _roles(claims, expected.roles_claim))
 
 
 def _require_lifetime(claims: Mapping[str, Any], seconds_max: int, now: datetime) -> None:
-    if claims["exp"] - claims.get("iat", now.timestamp()) > seconds_max + LEEWAY_SECONDS:
+    # Compared, not subtracted: an `exp` may be an integer that no float can hold.
+    if claims["exp"] > claims.get("iat", now.timestamp()) + seconds_max + LEEWAY_SECONDS:
         raise _RefusedError(
             RefusalReason.LIFETIME_TOO_LONG,
             f"the token is good for more than {seconds_max} s (AUTH_JWT_LIFETIME_SECONDS_MAX)",
