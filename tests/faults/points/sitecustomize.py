@@ -111,16 +111,16 @@ def _outgoing_record(fault: Fault) -> None:
 
 def _payment_read(fault: Fault) -> None:
     """A bug that strikes some events by id, `bug=ID+ID`: mended by a start without this point (F22)."""
-    from booking.handlers import intake
+    from booking.handlers import messages
 
-    parse_payment, struck = intake.parse_payment, set(fault.argument.split("+"))
+    read_payment, struck = messages.read_payment, set(fault.argument.split("+"))
 
-    def parse_or_fail(value: bytes, *, event_id: str) -> Any:
+    def read_or_fail(event_type: str, body: bytes, *, event_id: str) -> Any:
         if event_id in struck:
             raise LookupError("fault point")
-        return parse_payment(value, event_id=event_id)
+        return read_payment(event_type, body, event_id=event_id)
 
-    intake.parse_payment = parse_or_fail
+    messages.read_payment = read_or_fail
 
 
 def _clock(fault: Fault) -> None:

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from booking.api.bodies import NewBooking
+from booking.api.requests import NewBooking
 from booking.domain.statuses import Actor, Status
-from booking.handlers.changes import StatusChange, change_booking_status
-from booking.handlers.creation import Request, create_booking
-from booking.handlers.intake import apply
+from booking.handlers.creation import BookingRequest, create_booking
+from booking.handlers.messages import apply
+from booking.handlers.status_changes import StatusChange, change_booking_status
 from chassis.messaging.message import KeysInUseError, Message
 from chassis.postgres import Connection, Database
 from contracts.stripe_events import StripeWorld
@@ -56,8 +56,8 @@ async def failing_at_commit(sql: TestDatabase) -> AsyncGenerator[None]:
     assert await sql.fetchval(_LEFT) == before
 
 
-def new_booking() -> Request:
-    return Request(NewBooking.model_validate(booking_calls.request()).details(), ADA, None, b"digest")
+def new_booking() -> BookingRequest:
+    return BookingRequest(NewBooking.model_validate(booking_calls.request()).details(), ADA, None, b"digest")
 
 
 async def test_booking_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:

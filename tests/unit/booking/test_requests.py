@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from booking.api.bodies import NewBooking
-from booking.api.conditions import checked_idempotency_key, versions_wanted
+from booking.api.preconditions import accepted_versions, parse_idempotency_key
+from booking.api.requests import NewBooking
 from booking.domain.booking import parse_booking_id
 from booking.domain.details import quote
 from chassis import clock
@@ -78,20 +78,20 @@ def test_digest_sees_meaning_and_not_spelling() -> None:
     ],
 )
 def test_if_match_names_versions(header: str | None, versions: set[int] | None) -> None:
-    assert versions_wanted(header) == versions
+    assert accepted_versions(header) == versions
 
 
 @pytest.mark.parametrize("header", ["3", "", '"3', '"3" "4"', '"3",', "W/3", '"a b"', "'3'", '"3", *'])
 def test_malformed_if_match_is_refused(header: str) -> None:
     with pytest.raises(Problem) as refused:
-        versions_wanted(header)
+        accepted_versions(header)
     assert refused.value.status_code == 400
 
 
 @given(st.text())
 def test_any_if_match_is_read_or_refused(header: str) -> None:
     try:
-        versions_wanted(header)
+        accepted_versions(header)
     except Problem:
         return
 
@@ -99,7 +99,7 @@ def test_any_if_match_is_read_or_refused(header: str) -> None:
 @pytest.mark.parametrize("key", ["", "k" * 256, "ключ", "a\tb"])
 def test_malformed_idempotency_key_is_refused(key: str) -> None:
     with pytest.raises(Problem):
-        checked_idempotency_key(key)
+        parse_idempotency_key(key)
 
 
 def test_booking_id_is_canonical_or_none() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, parse_payment
+from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, read_payment
 from booking.domain.payments import Payment
 from chassis.messaging.failures import MalformedMessageError
 from contracts.money import Money
@@ -32,7 +32,9 @@ def event(found: Any) -> bytes:
 
 
 def parse(value: bytes) -> Payment:
-    return parse_payment(value, event_id="evt_1")
+    payment = read_payment("stripe.payment_intent.succeeded", value, event_id="evt_1")
+    assert payment is not None
+    return payment
 
 
 def test_payment_is_read() -> None:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from booking.handlers.intake import apply
-from booking.main import NAME, Duty, build, open_database
-from booking.settings import BookingSettings, OfflineSettings
+from booking.handlers import messages
+from booking.main import WorkerRole, build, open_database
+from booking.settings import SERVICE, BookingSettings, OfflineSettings
 from chassis.cli import add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.messaging.message import Message
@@ -16,38 +16,38 @@ from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from chassis.relay.cli import add_outbox
 
-_ALL = ",".join(Duty)
+_ALL = ",".join(WorkerRole)
 
 
-async def _replay(connection: Connection, messages: Sequence[Message]) -> int:
-    return await apply(connection, messages, world=load_settings(OfflineSettings).stripe_world)
+async def _replay(connection: Connection, replayed: Sequence[Message]) -> int:
+    return await messages.apply(connection, replayed, world=load_settings(OfflineSettings).stripe_world)
 
 
-cli = build_cli("Bookings: status history, payments, prices.")
-add_migrate(cli, NAME, packages=["chassis", "booking"])
-add_dead_letters(cli, NAME, lambda: open_database(load_settings(OfflineSettings)), _replay)
+cli = build_cli("Keeps bookings: status history, payments, prices.")
+add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
+add_dead_letters(cli, SERVICE, lambda: open_database(load_settings(OfflineSettings)), _replay)
 add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
 
 
 @cli.command()
 def serve(
-    only: Annotated[str, typer.Option(help="what this process does, separated by commas")] = _ALL,
+    only: Annotated[str, typer.Option(help="Work of this process, separated by commas.")] = _ALL,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
-    duties = _duties(only)
+    roles = _parse_roles(only)
     settings = load_settings(BookingSettings)
-    raise typer.Exit(run_service(NAME, settings, lambda: build(settings, duties)))
+    raise typer.Exit(run_service(SERVICE, settings, lambda: build(settings, roles)))
 
 
-def _duties(only: str) -> list[Duty]:
+def _parse_roles(only: str) -> list[WorkerRole]:
     try:
-        return [Duty(name.strip()) for name in only.split(",")]
+        return [WorkerRole(name.strip()) for name in only.split(",")]
     except ValueError:
         raise CommandError(f"--only {only}: choose from {_ALL}") from None
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the console script."""
     run_cli(cli)
 
 

@@ -1,9 +1,10 @@
-"""Which topics booking listens to."""
+"""Consumers of booking: deliveries of Stripe and of the SMS provider."""
 
 from functools import partial
 
-from booking.handlers.intake import apply
-from booking.handlers.unapplied import unapplied_counter
+from booking.handlers import messages
+from booking.handlers.unapplied_events import unapplied_counter
+from booking.settings import SERVICE, BookingSettings
 from chassis.consuming import Consumer
 from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters import DeadLetters
@@ -11,26 +12,25 @@ from chassis.kafka import KafkaConnection
 from chassis.messaging.inbox import conflict_counter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from contracts.stripe_events import StripeWorld
 from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
 
 
 def build_consumers(
-    name: str, database: Database, connection: KafkaConnection, metrics: Metrics, world: StripeWorld
+    settings: BookingSettings, database: Database, kafka: KafkaConnection, metrics: Metrics
 ) -> Consumers:
-    """One member of the service's group, which takes the deliveries of Stripe and of the SMS provider."""
-    broker = build_broker(connection, client_id=name)
+    """Build this process's member of the service's consumer group."""
+    broker = build_broker(kafka, client_id=SERVICE)
     consumer = Consumer(
-        name,
+        SERVICE,
         database=database,
         apply=partial(
-            apply,
-            world=world,
+            messages.apply,
+            world=settings.stripe_world,
             count_conflicts=conflict_counter(metrics),
             count_unapplied=unapplied_counter(metrics),
         ),
-        set_aside=DeadLetters(name),
-        topic_prefix=connection.topic_prefix,
+        set_aside=DeadLetters(SERVICE),
+        topic_prefix=kafka.topic_prefix,
         metrics=metrics,
     )
     consumer.subscribe(broker, WEBHOOKS_STRIPE.name, WEBHOOKS_SMS.name)

@@ -1,6 +1,6 @@
-"""The composition root: the only place that knows all parts."""
+"""Composition root: settings in, a service ready to run out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from enum import StrEnum
 from functools import partial
 
@@ -9,8 +9,8 @@ from litestar.di import Provide
 from booking.adapters.transitions import TABLE
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
-from booking.handlers.intake import apply
-from booking.settings import BookingSettings, OfflineSettings
+from booking.handlers import messages
+from booking.settings import SERVICE, BookingSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterMeter
@@ -32,11 +32,11 @@ from chassis.relay import Relay
 from chassis.service import Service
 from contracts.topics import topics_of
 
-NAME = "booking"
+APPEND_ONLY_TABLES = (TABLE, ACTION_TABLE)
 
 
-class Duty(StrEnum):
-    """What a process of this service does; health and metrics are served always."""
+class WorkerRole(StrEnum):
+    """Work that a process takes on (`serve --only`). Every process serves health and metrics."""
 
     API = "api"
     CONSUMERS = "consumers"
@@ -44,34 +44,25 @@ class Duty(StrEnum):
 
 
 def open_database(settings: BookingSettings | OfflineSettings) -> Database:
-    """The service's database, with its own role."""
-    return Database(settings.booking_postgres_dsn.get_secret_value(), application_name=NAME)
+    """Build the service's database, with its own role; not yet connected."""
+    return Database(settings.booking_postgres_dsn.get_secret_value(), application_name=SERVICE)
 
 
-def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Service:
-    """The service, composed and not yet started."""
-    metrics, health = Metrics(NAME), Health()
+def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(WorkerRole)) -> Service:
+    """Compose the service without starting it."""
+    metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
-    searches = ReadPool(settings.booking_postgres_dsn.get_secret_value(), application_name=f"{NAME}-searches")
+    searches = ReadPool(
+        settings.booking_postgres_dsn.get_secret_value(), application_name=f"{SERVICE}-searches"
+    )
     database.measure(metrics, searches)
-    guard = AppendOnlyGuard(database, [TABLE, ACTION_TABLE], packages=("chassis", NAME))
-    parts: list[Part] = [database, searches, MigrationsGuard(database, NAME), guard]
-    kafka = KafkaConnection.from_settings(settings)
-    if set(duties) - {Duty.API}:
-        parts.append(TopicsGuard(kafka, topics_of(NAME)))
-    if Duty.RELAY in duties:
-        producer = Producer(kafka, client_id=NAME, metrics=metrics)
-        parts += [producer, Relay(database, producer, metrics)]
-    if Duty.CONSUMERS in duties:
-        consumers = build_consumers(NAME, database, kafka, metrics, settings.stripe_world)
-        parts += [consumers, DeadLetterMeter(database, NAME, metrics)]
-        parts.append(InboxRetention(database, settings.inbox_retention, metrics))
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    replay = partial(apply, world=settings.stripe_world)
-    lifecycle = Lifecycle(settings, [*auth.parts, *parts], health)
+    components = [*auth.parts, searches, *_components(settings, roles, database, metrics)]
+    lifecycle = Lifecycle(settings, components, health)
+    apply = partial(messages.apply, world=settings.stripe_world)
     app = build_app(
         title="Plumbline booking",
-        handlers=[*ROUTES, dead_letter_routes(NAME, replay)] if Duty.API in duties else (),
+        handlers=[*ROUTES, dead_letter_routes(SERVICE, apply)] if WorkerRole.API in roles else (),
         health=health,
         metrics=metrics,
         guard=auth.guard,
@@ -83,4 +74,28 @@ def build(settings: BookingSettings, duties: Sequence[Duty] = tuple(Duty)) -> Se
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
     )
-    return Service(NAME, settings, app, lifecycle, host=settings.booking_host, port=settings.booking_port)
+    return Service(SERVICE, settings, app, lifecycle, host=settings.booking_host, port=settings.booking_port)
+
+
+def _components(
+    settings: BookingSettings, roles: Collection[WorkerRole], database: Database, metrics: Metrics
+) -> list[Part]:
+    """Return the components in the order in which they start."""
+    kafka = KafkaConnection.from_settings(settings)
+    components: list[Part] = [
+        database,
+        MigrationsGuard(database, SERVICE),
+        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
+    ]
+    if set(roles) - {WorkerRole.API}:
+        components.append(TopicsGuard(kafka, topics_of(SERVICE)))
+    if WorkerRole.RELAY in roles:
+        producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
+        components += [producer, Relay(database, producer, metrics)]
+    if WorkerRole.CONSUMERS in roles:
+        components += [
+            build_consumers(settings, database, kafka, metrics),
+            DeadLetterMeter(database, SERVICE, metrics),
+            InboxRetention(database, settings.inbox_retention, metrics),
+        ]
+    return components

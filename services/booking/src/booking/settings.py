@@ -1,4 +1,4 @@
-"""What booking reads from its environment."""
+"""Settings of booking."""
 
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -10,9 +10,11 @@ from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings
 from contracts.stripe_events import StripeWorld, stripe_world
 
+SERVICE = "booking"
+
 
 class StripeSettings(ServiceSettings):
-    """Whose Stripe events count (BK-7a)."""
+    """Mode and account whose Stripe events are applied (BK-7a)."""
 
     stripe_mode: Literal["live", "test"] | None = Field(
         None, description="events of this mode count; unset: live in production, else test"
@@ -25,12 +27,11 @@ class StripeSettings(ServiceSettings):
 
     @property
     def stripe_world(self) -> StripeWorld:
-        """Whose events count."""
         return stripe_world(self.stripe_mode, self.stripe_account, self.environment)
 
 
 class BookingSettings(InboxSettings, StripeSettings):
-    """Settings of booking, besides those of every service."""
+    """Settings that `booking serve` reads."""
 
     booking_postgres_dsn: Dsn
     booking_host: str = "127.0.0.1"
@@ -41,7 +42,7 @@ class BookingSettings(InboxSettings, StripeSettings):
 
     @field_validator("business_time_zone")
     @classmethod
-    def _is_a_zone(cls, name: str) -> str:
+    def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
@@ -50,7 +51,7 @@ class BookingSettings(InboxSettings, StripeSettings):
 
 
 class OfflineSettings(StripeSettings):
-    """Enough for the commands that only need booking's own database."""
+    """Settings of the commands that need booking's database and no broker."""
 
     kafka_bootstrap: str = ""
     booking_postgres_dsn: Dsn

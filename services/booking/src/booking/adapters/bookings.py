@@ -1,4 +1,4 @@
-"""The table `booking`: locked for a change, written, shown."""
+"""Table `booking`: lock, write, read."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 from booking.adapters.booking_rows import to_booking, to_parameters, to_record
 from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Details
-from booking.domain.funds import PaymentStatus
-from booking.domain.statuses import Status
+from booking.domain.filters import BookingFilter
 from chassis.messaging.failures import require_written
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
@@ -15,7 +14,7 @@ from contracts.ids import BookingId
 
 _STATE = "booking_id, status, version, transitions, currency, total, captured, refunded, is_disputed"
 
-# One order for everybody: two batches that share bookings cannot deadlock.
+# One order of locking: two batches that share bookings cannot deadlock.
 _LOCK = f"SELECT {_STATE} FROM booking WHERE booking_id = ANY($1::uuid[]) ORDER BY booking_id FOR UPDATE"  # noqa: S608 - a constant
 
 _LOCK_FREE = f"{_LOCK} SKIP LOCKED"
@@ -72,7 +71,7 @@ LIMIT $5
 
 
 async def lock_bookings(connection: Connection, ids: Collection[BookingId]) -> dict[BookingId, Booking]:
-    """Those of these bookings that exist, locked until the transaction ends, as they stand once locked."""
+    """Lock bookings until the transaction ends. Return the existing ones in their state after the lock."""
     if not ids:
         return {}
     rows = await connection.fetch(_LOCK, list(ids))
@@ -80,13 +79,13 @@ async def lock_bookings(connection: Connection, ids: Collection[BookingId]) -> d
     return {booking.id: booking for booking in bookings}
 
 
-async def lock_free_bookings(
+async def try_lock_bookings(
     connection: Connection, ids: Collection[BookingId]
 ) -> tuple[dict[BookingId, Booking], set[BookingId]]:
-    """Lock those of these bookings that nobody else has locked, without waiting.
+    """Lock the bookings that no other session has locked, without waiting.
 
     Returns:
-        The bookings as they stand once locked, and the ids of those that exist and are locked by others.
+        The locked bookings in their state after the lock, and the ids of bookings locked by other sessions.
     """
     if not ids:
         return {}, set()
@@ -106,7 +105,7 @@ async def insert_booking(
     idempotency_key: str | None,
     request_sha256: bytes,
 ) -> bool:
-    """Write a new booking; False if the key is taken, be it by a transaction that had to be waited for."""
+    """Insert a booking. Return False if the key is taken; a concurrent insert under the key is waited for."""
     inserted = await connection.fetchval(
         _INSERT, *to_parameters(booking, details, pricing), idempotency_key, request_sha256
     )
@@ -131,33 +130,26 @@ async def update_bookings(connection: Connection, bookings: Sequence[Booking]) -
     require_written("booking", int(status.removeprefix("UPDATE ")), len(bookings))
 
 
-async def show_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:
-    """A booking whole."""
+async def find_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:
+    """Return a booking; None for an unknown id."""
     row = await stored_rows.fetch_one(connection, _SHOW, booking_id)
     return None if row is None else stored_rows.read_row(row, to_record, key="booking_id")
 
 
 async def booking_exists(connection: Connection, booking_id: BookingId) -> bool:
-    """Whether there is such a booking."""
     return bool(await connection.fetchval(_EXISTS, booking_id))
 
 
 async def find_request(connection: Connection, idempotency_key: str) -> tuple[BookingId, bytes] | None:
-    """The booking made under this key and the digest of the request that made it."""
+    """Return the booking created under this key, and the digest of the request that created it."""
     row = await connection.fetchrow(_FIND_REQUEST, idempotency_key)
     return None if row is None else (BookingId(str(row["booking_id"])), row["request_sha256"])
 
 
 async def list_bookings(
-    connection: Connection,
-    *,
-    status: Status | None,
-    payment_status: PaymentStatus | None,
-    service: str | None,
-    before: BookingId | None,
-    rows_max: int,
+    connection: Connection, query: BookingFilter, *, rows_max: int
 ) -> list[BookingRecord | UnreadableRow]:
-    """Return bookings newest first, from the one after `before` on."""
-    arguments = (status, payment_status, service, before, rows_max)
+    """Return bookings, newest first."""
+    arguments = (query.status, query.payment_status, query.service, query.before, rows_max)
     rows = await stored_rows.fetch(connection, _LIST, *arguments, key="booking_id")
     return stored_rows.read_rows(rows, to_record, key="booking_id")

@@ -91,24 +91,24 @@ async def find_payments(connection: Connection, keys: Collection[PaymentKey]) ->
 
 
 async def insert_payments(
-    connection: Connection, arrivals: Sequence[NewPayment]
+    connection: Connection, incoming_payments: Sequence[NewPayment]
 ) -> dict[PaymentKey, datetime]:
     """Write payments; answers when each was recorded, by the database's clock."""
-    if not arrivals:
+    if not incoming_payments:
         return {}
-    payments = [arrival.payment for arrival in arrivals]
+    payments = [incoming.payment for incoming in incoming_payments]
     rows = await connection.fetch(
         _INSERT,
-        [arrival.booking_id for arrival in arrivals],
+        [incoming.booking_id for incoming in incoming_payments],
         [payment.booking_reference for payment in payments],
         [payment.provider for payment in payments],
         [payment.payment_id for payment in payments],
         [payment.event_id for payment in payments],
         [payment.captured.amount for payment in payments],
         [payment.captured.currency for payment in payments],
-        [arrival.anomaly for arrival in arrivals],
+        [incoming.anomaly for incoming in incoming_payments],
     )
-    require_written("payment", len(rows), len(arrivals))
+    require_written("payment", len(rows), len(incoming_payments))
     return {(row["provider"], row["provider_payment_id"]): row["recorded_at"] for row in rows}
 
 

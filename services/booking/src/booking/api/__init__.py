@@ -1,6 +1,6 @@
-"""The HTTP edge: `/api/bookings` (interface.md). Translates a request, calls a handler, translates back."""
+"""HTTP edge of booking (interface.md): parses a request, calls a handler, returns a response."""
 
-from booking.api.access import ACCESS
-from booking.api.routes import ROUTES
+from booking.api.bookings import ROUTES
+from booking.api.roles import ACCESS
 
 __all__ = ["ACCESS", "ROUTES"]

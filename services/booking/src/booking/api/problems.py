@@ -1,4 +1,4 @@
-"""Refusals as problem+json (ALL-6, BK-2): each says in one line what is wrong and what to do."""
+"""Errors as problem+json (ALL-6, BK-2): one line says what is wrong and what to do."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,58 +7,60 @@ from litestar import Request, Response
 
 from booking.domain.booking import IllegalTransitionError
 from booking.domain.statuses import Status
-from booking.handlers.changes import StaleVersionError
 from booking.handlers.creation import KeyReusedError
+from booking.handlers.status_changes import StaleVersionError
 from chassis.http import Problem
 from chassis.http.problems import PROBLEM_JSON, problem_body
 from pricing import InvalidPriceRequestError, UnknownServiceError
 
 AnyRequest = Request[Any, Any, Any]
-Answer = Response[dict[str, Any]]
+ProblemResponse = Response[dict[str, Any]]
 
 
 def unknown_booking(text: str) -> Problem:
-    """404. Whatever the caller wrote instead of an id names no booking either."""
+    """Return a 404; also for a text that is no booking id."""
     return Problem(404, "unknown-booking", f"there is no booking {ascii(text)[:80]}")
 
 
 def unknown_status(text: str) -> Problem:
-    """400, with the list (BK-2)."""
+    """Return a 400 that lists the known statuses (BK-2)."""
     known = [status.value for status in Status]
     detail = f"status: {ascii(text)[:80]} is unknown, choose one of {', '.join(known)}"
     return Problem(400, "unknown-status", detail, statuses=known)
 
 
-def _answer(status: int, kind: str, detail: str, members: Mapping[str, Any] | None = None) -> Answer:
+def _problem(
+    status: int, kind: str, detail: str, members: Mapping[str, Any] | None = None
+) -> ProblemResponse:
     return Response(problem_body(status, kind, detail, members), status_code=status, media_type=PROBLEM_JSON)
 
 
-def _on_illegal_transition(_request: AnyRequest, error: IllegalTransitionError) -> Answer:
+def _on_illegal_transition(_request: AnyRequest, error: IllegalTransitionError) -> ProblemResponse:
     members = {"from": error.from_status, "to": error.to_status, "allowed_transitions": list(error.allowed)}
-    return _answer(409, "illegal-transition", str(error), members)
+    return _problem(409, "illegal-transition", str(error), members)
 
 
-def _on_stale_version(request: AnyRequest, error: StaleVersionError) -> Answer:
+def _on_stale_version(request: AnyRequest, error: StaleVersionError) -> ProblemResponse:
     detail = str(error)
     if "W/" in request.headers.get("if-match", ""):
         detail = f'If-Match: weak tags never match; send "{error.version}" without W/ if you have read it'
-    return _answer(412, "stale-version", detail, {"version": error.version})
+    return _problem(412, "stale-version", detail, {"version": error.version})
 
 
-def _on_key_reused(_request: AnyRequest, _error: KeyReusedError) -> Answer:
+def _on_key_reused(_request: AnyRequest, _error: KeyReusedError) -> ProblemResponse:
     detail = "Idempotency-Key: used for another request before; take a new key for a new request"
-    return _answer(409, "idempotency-key-reused", detail)
+    return _problem(409, "idempotency-key-reused", detail)
 
 
-def _on_unknown_service(_request: AnyRequest, error: UnknownServiceError) -> Answer:
-    return _answer(400, "unknown-service", str(error), {"services": list(error.known)})
+def _on_unknown_service(_request: AnyRequest, error: UnknownServiceError) -> ProblemResponse:
+    return _problem(400, "unknown-service", str(error), {"services": list(error.known)})
 
 
-def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> Answer:
-    return _answer(400, "invalid-request", str(error))
+def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> ProblemResponse:
+    return _problem(400, "invalid-request", str(error))
 
 
-EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Answer]] = {
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
     IllegalTransitionError: _on_illegal_transition,
     StaleVersionError: _on_stale_version,
     KeyReusedError: _on_key_reused,

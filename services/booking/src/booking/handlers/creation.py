@@ -1,14 +1,14 @@
-"""A booking is made: priced, written with its snapshot, announced, all in one transaction (BK-3, BK-6)."""
+"""Create a booking: price, row with snapshot, history and event in one transaction (BK-3, BK-6)."""
 
 from dataclasses import dataclass, replace
 
-from booking.adapters.bookings import find_request, insert_booking, show_booking
+from booking.adapters.bookings import find_booking, find_request, insert_booking
 from booking.adapters.transitions import append_transitions
 from booking.domain.booking import open_booking
 from booking.domain.details import BookingRecord, Details, quote
 from booking.domain.funds import Funds
 from booking.domain.statuses import Actor, Status
-from booking.handlers.publishing import creation
+from booking.handlers.outgoing_events import booking_created
 from chassis import clock
 from chassis.messaging.outbox import append
 from chassis.postgres import Connection, Database
@@ -18,14 +18,14 @@ from pricing import to_json_object
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request to book, as it came.
+class BookingRequest:
+    """A request to create a booking.
 
     Attributes:
-        details: what is asked for.
-        actor: who asks.
-        idempotency_key: the caller's name for this request, which may come again; None if it has none.
-        sha256: digest of what was asked for, by which a reused key is noticed.
+        details: the booking asked for.
+        actor: the caller.
+        idempotency_key: the caller's key for this request and its repetitions; None without one.
+        sha256: digest of the request's content; shows that a key was reused for another request.
     """
 
     details: Details
@@ -35,10 +35,8 @@ class Request:
 
     @property
     def key(self) -> str | None:
-        """The key as it is stored: the caller's own, so that nobody is answered with another's booking.
-
-        No name of an actor and no header has a line feed: two pairs never make the same text.
-        """
+        """The stored key. It includes the actor, so that no caller gets another caller's booking."""
+        # Neither an actor's name nor a header has a line feed: two pairs never give the same text.
         return None if self.idempotency_key is None else f"{self.actor.name}\n{self.idempotency_key}"
 
 
@@ -46,8 +44,8 @@ class KeyReusedError(Exception):
     """The idempotency key was used for another request: take a new key for a new request."""
 
 
-async def create_booking(database: Database, request: Request, *, time_zone: str) -> BookingRecord:
-    """The new booking; under a key that was used for this same request, the one made then, as it was then.
+async def create_booking(database: Database, request: BookingRequest, *, time_zone: str) -> BookingRecord:
+    """Create a booking and return it. A repeated request returns the first one's booking as it was created.
 
     Raises:
         KeyReusedError: the key was used for another request.
@@ -67,27 +65,27 @@ async def create_booking(database: Database, request: Request, *, time_zone: str
             request_sha256=request.sha256,
         )
         if not is_new:
-            return await _made_before(connection, request)
+            return await _created_before(connection, request)
         recorded = await append_transitions(connection, [created])
         recorded_at = recorded[booking.id, created.version]
-        await append(connection, [creation(booking, request.details, created, recorded_at)])
-        return await _shown(connection, booking.id)
+        await append(connection, [booking_created(booking, request.details, created, recorded_at)])
+        return await _get(connection, booking.id)
 
 
-async def _made_before(connection: Connection, request: Request) -> BookingRecord:
-    """The same answer again: the booking may have changed since, but the request's outcome has not."""
-    assert request.key is not None, "only a key can be taken"
-    found = await find_request(connection, request.key)
-    assert found is not None, "a booking is never deleted"
-    booking_id, sha256 = found
+async def _created_before(connection: Connection, request: BookingRequest) -> BookingRecord:
+    # The same response again: the booking may have changed since then, the outcome of the request has not.
+    assert request.key is not None, "only a key can conflict"
+    first = await find_request(connection, request.key)
+    assert first is not None, "a booking is never deleted"
+    booking_id, sha256 = first
     if sha256 != request.sha256:
         raise KeyReusedError
-    return _as_created(await _shown(connection, booking_id))
+    return _as_created(await _get(connection, booking_id))
 
 
-async def _shown(connection: Connection, booking_id: BookingId) -> BookingRecord:
-    record = await show_booking(connection, booking_id)
-    assert record is not None, "it was just written, or found"
+async def _get(connection: Connection, booking_id: BookingId) -> BookingRecord:
+    record = await find_booking(connection, booking_id)
+    assert record is not None, "the row was just written or found"
     return record
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from booking.adapters.identity_conflicts import insert_conflicts, key_of
-from booking.handlers.publishing import SOURCE
+from booking.settings import SERVICE
 from chassis.messaging.inbox import Conflict
 from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
@@ -29,5 +29,5 @@ def _event(conflict: Conflict, recorded_at: datetime) -> OutgoingEvent:
     )
     key = conflict.message.key.decode(errors="replace") or metadata.id
     return caused_by(
-        OutgoingEvent(payload=payload, key=key, source=SOURCE, subject=metadata.subject), metadata
+        OutgoingEvent(payload=payload, key=key, source=SERVICE, subject=metadata.subject), metadata
     )

@@ -1,4 +1,4 @@
-"""Request headers that a write depends on: If-Match (RFC 9110 §13.1.1) and Idempotency-Key."""
+"""Preconditions of a write: If-Match (RFC 9110 §13.1.1) and Idempotency-Key."""
 
 import re
 
@@ -12,13 +12,13 @@ _ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*\s*")
 _VERSION = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
 
 
-def versions_wanted(if_match: str | None) -> frozenset[int] | None:
-    """The versions that an If-Match header accepts; None where any will do.
+def accepted_versions(if_match: str | None) -> frozenset[int] | None:
+    """Return the versions that an If-Match header accepts; None accepts any.
 
-    A weak tag, or one that is none of ours, is well-formed and matches no version.
+    A weak tag and a tag of another form are well-formed and match no version.
 
     Raises:
-        Problem: 400, the header is malformed.
+        Problem: 400 `malformed-if-match`.
     """
     if if_match is None or if_match.strip() == _ANY:
         return None
@@ -27,11 +27,11 @@ def versions_wanted(if_match: str | None) -> frozenset[int] | None:
     return frozenset(int(version) for version in _VERSION.findall(if_match))
 
 
-def checked_idempotency_key(key: str | None) -> str | None:
-    """The key as it is kept.
+def parse_idempotency_key(key: str | None) -> str | None:
+    """Return the key unchanged; None without one.
 
     Raises:
-        Problem: 400, the key is empty, too long, or not printable ASCII.
+        Problem: 400 `malformed-idempotency-key`: empty, too long, or not printable ASCII.
     """
     if key is None:
         return None

@@ -1,26 +1,26 @@
-"""A person changes a booking's status (BK-1, BK-2)."""
+"""Status changes made by a person (BK-1, BK-2)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from booking.adapters.bookings import lock_bookings, show_booking
+from booking.adapters.bookings import find_booking, lock_bookings
 from booking.domain.booking import change_status
 from booking.domain.details import BookingRecord
 from booking.domain.statuses import Actor, Status
-from booking.handlers.recording import Happening, record
+from booking.handlers.persistence import CausedEvent, save
 from chassis.postgres import Database
 from contracts.ids import BookingId
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """What a person wants.
+    """A requested change of status.
 
     Attributes:
-        to: the status wanted.
-        reason: theirs, kept in the history.
-        actor: who asks.
-        versions: the versions of the booking that the wish is based on; None does not ask for one.
+        to: the new status.
+        reason: kept in the history.
+        actor: the caller.
+        versions: versions of the booking that the change may be based on; None accepts any.
     """
 
     to: Status
@@ -40,11 +40,11 @@ class StaleVersionError(Exception):
 async def change_booking_status(
     database: Database, booking_id: BookingId, change: StatusChange
 ) -> BookingRecord | None:
-    """The booking afterwards; None if there is none.
+    """Change a booking's status. Return the changed booking; None for an unknown id.
 
     Raises:
-        StaleVersionError: it is not at one of the versions asked for.
-        IllegalTransitionError: the table does not allow the change.
+        StaleVersionError: the booking is not at one of `change.versions`.
+        IllegalTransitionError: the transition table does not allow the change.
     """
     async with database.transaction() as connection:
         booking = (await lock_bookings(connection, [booking_id])).get(booking_id)
@@ -54,5 +54,5 @@ async def change_booking_status(
             raise StaleVersionError(booking.version)
         changed, transitions = change_status(booking, change.to, by=change.actor, reason=change.reason)
         if transitions:
-            await record(connection, [changed], [Happening(transition) for transition in transitions])
-        return await show_booking(connection, booking_id)
+            await save(connection, [changed], [CausedEvent(transition) for transition in transitions])
+        return await find_booking(connection, booking_id)

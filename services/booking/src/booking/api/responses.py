@@ -1,14 +1,16 @@
-"""What callers get: the shapes of interface.md."""
+"""Response bodies (interface.md). Class names are schema names in `contracts/openapi/booking.json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
+from booking.adapters.payments import PaymentRecord
 from booking.adapters.transitions import HistoryEntry
 from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Client, Pet, Visit
 from booking.domain.statuses import Status
+from chassis.postgres.stored_rows import UnreadableItem
 from contracts.money import Money
 
 
@@ -36,7 +38,7 @@ class BookingAnswer:
 
 
 class TransitionAnswer(TypedDict):
-    """A transition. `reason_erased` is there where a person gave a reason and it was erased since."""
+    """A transition. `reason_erased` is present if a person gave a reason and it was erased later."""
 
     id: str
     from_status: Status | None
@@ -49,9 +51,29 @@ class TransitionAnswer(TypedDict):
     recorded_at: datetime
 
 
-def transition_answer(entry: HistoryEntry) -> TransitionAnswer:
-    """Return a transition as it is shown."""
-    answer: TransitionAnswer = {
+class BookingPage(TypedDict):
+    """Bookings, newest first."""
+
+    items: list[BookingAnswer | UnreadableItem]
+    next_cursor: str | None
+
+
+class StatusHistory(TypedDict):
+    """Transitions, oldest first."""
+
+    booking_id: str
+    history: list[TransitionAnswer | UnreadableItem]
+
+
+class PaymentPage(TypedDict):
+    """Payments, in order of their recording."""
+
+    items: list[PaymentRecord | UnreadableItem]
+    next_cursor: str | None
+
+
+def transition_response(entry: HistoryEntry) -> TransitionAnswer:
+    response: TransitionAnswer = {
         "id": entry.id,
         "from_status": entry.from_status,
         "to_status": entry.to_status,
@@ -62,12 +84,11 @@ def transition_answer(entry: HistoryEntry) -> TransitionAnswer:
         "recorded_at": entry.recorded_at,
     }
     if entry.reason_erased:
-        answer["reason_erased"] = True
-    return answer
+        response["reason_erased"] = True
+    return response
 
 
-def booking_answer(record: BookingRecord) -> BookingAnswer:
-    """A booking as it is shown."""
+def booking_response(record: BookingRecord) -> BookingAnswer:
     booking, details = record.booking, record.details
     return BookingAnswer(
         id=booking.id,
@@ -91,5 +112,5 @@ def booking_answer(record: BookingRecord) -> BookingAnswer:
 
 
 def entity_tag(booking: Booking) -> str:
-    """The booking's version as an ETag, to be sent back in If-Match."""
+    """Return the booking's version as an ETag, for If-Match."""
     return f'"{booking.version}"'

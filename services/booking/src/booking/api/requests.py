@@ -1,4 +1,4 @@
-"""What callers send: checked, cleaned and turned into the domain's values."""
+"""Request bodies: checked, cleaned and converted into the domain's values."""
 
 import hashlib
 import re
@@ -25,7 +25,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def _phone(text: str) -> str:
-    """Digits, with "+" if it was given one: no country is guessed for a number that names none."""
+    # No country is guessed for a number without "+".
     number = _PHONE_SEPARATORS.sub("", text)
     if not _PHONE.fullmatch(number):
         raise ValueError("expected 7 to 15 digits, such as +1 312 555 0100")
@@ -39,7 +39,7 @@ def _email(text: str) -> str:
 
 
 def _checked_time(value: object) -> object:
-    """Return the value unchanged: the digest of a request keeps the offset that the caller wrote."""
+    # Unchanged: the digest of a request includes the offset that the caller wrote.
     read_time(value)
     return value
 
@@ -54,7 +54,7 @@ class _Body(RequestBody):
 
 
 class NewClient(_Body):
-    """Whom the booking is for."""
+    """The client of the booking."""
 
     name: Name
     phone: Annotated[str, Field(max_length=PHONE_CHARACTERS_MAX), AfterValidator(_phone)]
@@ -88,7 +88,7 @@ class NewBooking(_Body):
     holiday: StrictBool | None = None
 
     def details(self) -> Details:
-        """The request in the domain's words."""
+        """Return the request as domain values."""
         return Details(
             client=Client(self.client.name, self.client.phone, self.client.email),
             service=self.service,
@@ -101,12 +101,12 @@ class NewBooking(_Body):
         )
 
     def sha256(self) -> bytes:
-        """Digest of what is asked for, whatever the spacing and order of the JSON it came in."""
+        """Return the digest of the content; spacing and order of the JSON do not matter."""
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
 
 class BookingChange(_Body):
-    """Body of `PATCH /api/bookings/{id}`. The status is checked by the route, which lists the known ones."""
+    """Body of `PATCH /api/bookings/{id}`. The route checks the status and lists the known ones."""
 
     status: str | None = None
     reason: Annotated[Text, Field(max_length=REASON_CHARACTERS_MAX)] | None = None

@@ -1,4 +1,4 @@
-"""Writing down what was decided: state, history, payments and outbox in one transaction (BK-4, BK-11)."""
+"""Save what was decided: state, history, payments and outbox in one transaction (BK-4, BK-11)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from booking.adapters.payments import NewPayment, PaymentKey, insert_payments, k
 from booking.adapters.transitions import append_transitions
 from booking.domain.booking import Booking, Transition
 from booking.domain.payments import Anomaly, PaymentAnomaly, PaymentEvent, PaymentRecorded
-from booking.handlers.publishing import announcement
+from booking.handlers.outgoing_events import outgoing_event
 from chassis import clock
 from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
@@ -18,8 +18,8 @@ from contracts.metadata import MessageMetadata
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """An event and the message that caused it; None where a person did."""
+class CausedEvent:
+    """An event and the message that caused it; `cause` is None for an event that a person caused."""
 
     event: PaymentEvent
     cause: MessageMetadata | None = None
@@ -27,7 +27,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class _RecordedAt:
-    """When the rows of this transaction were written, by the database's clock."""
+    """Times at which the rows of this transaction were written, by the database's clock."""
 
     transitions: Mapping[tuple[BookingId, int], datetime]
     payments: Mapping[PaymentKey, datetime]
@@ -39,17 +39,17 @@ class _RecordedAt:
         return self.payments.get(key_of(event.payment)) or clock.now()
 
 
-async def record(
-    connection: Connection, bookings: Sequence[Booking], happenings: Sequence[Happening]
+async def save(
+    connection: Connection, bookings: Sequence[Booking], caused_events: Sequence[CausedEvent]
 ) -> None:
-    """Write events and the state that they left bookings in. The caller has locked these bookings."""
-    events = [happening.event for happening in happenings]
+    """Write events and the resulting state of bookings. The caller has locked these bookings."""
+    events = [caused.event for caused in caused_events]
     await update_bookings(connection, bookings)
     recorded_at = _RecordedAt(
         await append_transitions(connection, [event for event in events if isinstance(event, Transition)]),
         await insert_payments(connection, _new_payments(events)),
     )
-    await append(connection, [_outgoing(happening, recorded_at) for happening in happenings])
+    await append(connection, [_outgoing(caused, recorded_at) for caused in caused_events])
 
 
 def _new_payments(events: Sequence[PaymentEvent]) -> list[NewPayment]:
@@ -67,6 +67,6 @@ def _new_payments(events: Sequence[PaymentEvent]) -> list[NewPayment]:
     return new
 
 
-def _outgoing(happening: Happening, recorded_at: _RecordedAt) -> OutgoingEvent:
-    outgoing = announcement(happening.event, recorded_at.of(happening.event))
-    return outgoing if happening.cause is None else caused_by(outgoing, happening.cause)
+def _outgoing(caused: CausedEvent, recorded_at: _RecordedAt) -> OutgoingEvent:
+    outgoing = outgoing_event(caused.event, recorded_at.of(caused.event))
+    return outgoing if caused.cause is None else caused_by(outgoing, caused.cause)

@@ -1,78 +1,52 @@
-"""The routes."""
+"""Routes of `/api/bookings`."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict, TypeVar
+from typing import Annotated, TypeVar
 
 from litestar import Response, Router, get, patch, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from booking.adapters.payments import PaymentRecord
 from booking.adapters.transitions import HistoryEntry
-from booking.api.answers import (
-    BookingAnswer,
-    TransitionAnswer,
-    booking_answer,
-    entity_tag,
-    transition_answer,
-)
-from booking.api.bodies import BookingChange, NewBooking
-from booking.api.conditions import checked_idempotency_key, versions_wanted
+from booking.api.filters import Limit, parse_cursor
+from booking.api.preconditions import accepted_versions, parse_idempotency_key
 from booking.api.problems import EXCEPTION_HANDLERS, unknown_booking, unknown_status
+from booking.api.requests import BookingChange, NewBooking
+from booking.api.responses import (
+    BookingAnswer,
+    BookingPage,
+    PaymentPage,
+    StatusHistory,
+    TransitionAnswer,
+    booking_response,
+    entity_tag,
+    transition_response,
+)
 from booking.domain.booking import parse_booking_id
 from booking.domain.details import BookingRecord
+from booking.domain.filters import BookingFilter
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Actor, Status
-from booking.handlers import reading
-from booking.handlers.changes import StatusChange, change_booking_status
-from booking.handlers.creation import Request, create_booking
+from booking.handlers import queries
+from booking.handlers.creation import BookingRequest, create_booking
+from booking.handlers.status_changes import StatusChange, change_booking_status
 from chassis.http import Problem
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import (
-    PAGE_ROWS_DEFAULT,
-    PAGE_ROWS_MAX,
-    bad_cursor,
-    decode_cursor,
-    page,
-)
+from chassis.http.paging import PAGE_ROWS_DEFAULT, page
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
-from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
+from chassis.postgres.stored_rows import UnreadableRow, show_row, show_rows
 from contracts.ids import BookingId
 
 PATH = "/api/bookings"
-
-
-class BookingPage(TypedDict):
-    """Bookings, newest first."""
-
-    items: list[BookingAnswer | UnreadableItem]
-    next_cursor: str | None
-
-
-class StatusHistory(TypedDict):
-    """Transitions, oldest first."""
-
-    booking_id: str
-    history: list[TransitionAnswer | UnreadableItem]
-
-
-class PaymentPage(TypedDict):
-    """Payments, in order of their recording."""
-
-    items: list[PaymentRecord | UnreadableItem]
-    next_cursor: str | None
-
-
 ETAG = ResponseHeader(
     "ETag", documentation_only=True, required=True, description="the version, to be sent back in If-Match"
 )
-UNKNOWN = {404: ["unknown-booking"]}
+UNKNOWN_BOOKING = {404: ["unknown-booking"]}
 RowT = TypeVar("RowT")
-
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
 
 @post(
@@ -94,12 +68,11 @@ async def create(
     actor: NamedDependency[str],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
 ) -> Response[BookingAnswer]:
-    """Priced by the current rate card. The same key and body get the same answer again."""
-    request = Request(
-        data.details(), _operator(actor), checked_idempotency_key(idempotency_key), data.sha256()
-    )
+    """Price the booking by the current rate card. The same key and body get the same response again."""
+    key = parse_idempotency_key(idempotency_key)
+    request = BookingRequest(data.details(), _operator(actor), key, data.sha256())
     record = await create_booking(database, request, time_zone=time_zone)
-    return _answer(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
+    return _response(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
 
 
 @get("/", summary="List bookings, newest first", opt=refuses(READ_REFUSALS))
@@ -112,14 +85,14 @@ async def list_bookings(
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: FromQuery[str | None] = None,
 ) -> BookingPage:
-    """One page; `next_cursor` leads to the next."""
-    question = (PATH, status, payment_status, service)
-    wanted = reading.Filter(
-        status=status, payment_status=payment_status, service=service, before=_position(cursor, question)
+    """Return one page; `next_cursor` leads to the next."""
+    query = (PATH, status, payment_status, service)
+    bookings = BookingFilter(
+        status=status, payment_status=payment_status, service=service, before=parse_cursor(cursor, query)
     )
-    records = await reading.read_bookings(database, searches, wanted, rows_max=limit + 1)
-    shown = page(records, limit=limit, key=lambda record: [_id(record)], of=question)
-    items = show_rows(shown["items"], booking_answer, BookingAnswer, key=_id)
+    records = await queries.list_bookings(database, searches, bookings, rows_max=limit + 1)
+    shown = page(records, limit=limit, key=lambda record: [_id(record)], of=query)
+    items = show_rows(shown["items"], booking_response, BookingAnswer, key=_id)
     return {"items": items, "next_cursor": shown["next_cursor"]}
 
 
@@ -127,15 +100,15 @@ async def list_bookings(
     "/{booking_id:str}",
     summary="One booking",
     response_headers=[ETAG],
-    opt=refuses({**UNKNOWN, **STORED_ROW}),
+    opt=refuses({**UNKNOWN_BOOKING, **STORED_ROW}),
 )
 async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -> Response[BookingAnswer]:
-    """With its version as ETag."""
-    record = await reading.read_booking(database, _known_form(booking_id))
+    """Return a booking, with its version as ETag."""
+    record = await queries.get_booking(database, _parse_id(booking_id))
     if record is None:
         raise unknown_booking(booking_id)
-    show_row(record, booking_answer, BookingAnswer, key=_id)
-    return _answer(record)
+    show_row(record, booking_response, BookingAnswer, key=_id)
+    return _response(record)
 
 
 @patch(
@@ -144,7 +117,7 @@ async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -
     response_headers=[ETAG],
     opt=refuses(
         {
-            **UNKNOWN,
+            **UNKNOWN_BOOKING,
             **STORED_ROW,
             400: ["invalid-request", "malformed-if-match", "unknown-status"],
             409: ["illegal-transition"],
@@ -159,32 +132,33 @@ async def change(
     actor: NamedDependency[str],
     if_match: Annotated[str | None, HeaderParameter(name="If-Match")] = None,
 ) -> Response[BookingAnswer]:
-    """By the transition table. The status that it has already is no change."""
-    wish = StatusChange(_status(data.status), data.reason, _operator(actor), versions_wanted(if_match))
-    record = await change_booking_status(database, _known_form(booking_id), wish)
+    """Change the status by the transition table. The current status is accepted and changes nothing."""
+    status = _parse_status(data.status)
+    request = StatusChange(status, data.reason, _operator(actor), accepted_versions(if_match))
+    record = await change_booking_status(database, _parse_id(booking_id), request)
     if record is None:
         raise unknown_booking(booking_id)
-    return _answer(record)
+    return _response(record)
 
 
 @get(
     "/{booking_id:str}/status-history",
     summary="A booking's status history, oldest first",
-    opt=refuses(UNKNOWN),
+    opt=refuses(UNKNOWN_BOOKING),
 )
 async def status_history(booking_id: FromPath[str], database: NamedDependency[Database]) -> StatusHistory:
-    """Each transition with who, when and why."""
-    history = await reading.read_status_history(database, _known_form(booking_id))
+    """Return each transition with actor, time and reason."""
+    history = await queries.get_status_history(database, _parse_id(booking_id))
     if history is None:
         raise unknown_booking(booking_id)
-    shown = show_rows(history, transition_answer, TransitionAnswer, key=_id)
-    return {"booking_id": _known_form(booking_id), "history": shown}
+    shown = show_rows(history, transition_response, TransitionAnswer, key=_id)
+    return {"booking_id": _parse_id(booking_id), "history": shown}
 
 
 @get(
     "/{booking_id:str}/payments",
     summary="A booking's payments, oldest first",
-    opt=refuses(UNKNOWN),
+    opt=refuses(UNKNOWN_BOOKING),
 )
 async def payments(
     booking_id: FromPath[str],
@@ -192,15 +166,15 @@ async def payments(
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: FromQuery[str | None] = None,
 ) -> PaymentPage:
-    """Those with an anomaly are shown, and do not count for the booking."""
-    question = (PATH, "payments", _known_form(booking_id))
-    rows = await reading.read_booking_payments(
-        database, _known_form(booking_id), after=_position(cursor, question), rows_max=limit + 1
+    """Return all payments. A payment with an anomaly is listed and does not count for the booking."""
+    query = (PATH, "payments", _parse_id(booking_id))
+    rows = await queries.list_payments(
+        database, _parse_id(booking_id), after=parse_cursor(cursor, query), rows_max=limit + 1
     )
     if rows is None:
         raise unknown_booking(booking_id)
-    shown = page(rows, limit=limit, key=lambda payment: [_id(payment)], of=question)
-    items = show_rows(shown["items"], _as_it_is, PaymentRecord, key=_id)
+    shown = page(rows, limit=limit, key=lambda payment: [_id(payment)], of=query)
+    items = show_rows(shown["items"], _unchanged, PaymentRecord, key=_id)
     return {"items": items, "next_cursor": shown["next_cursor"]}
 
 
@@ -208,23 +182,23 @@ def _id(row: BookingRecord | HistoryEntry | PaymentRecord | UnreadableRow) -> st
     return row.booking.id if isinstance(row, BookingRecord) else row.id
 
 
-def _as_it_is(row: RowT) -> RowT:
+def _unchanged(row: RowT) -> RowT:
     return row
 
 
 def _operator(actor: str) -> Actor:
-    """Whoever may write here is a person of the business."""
+    # The access table lets only people of the business write.
     return Actor(actor, is_operator=True)
 
 
-def _known_form(booking_id: str) -> BookingId:
+def _parse_id(booking_id: str) -> BookingId:
     parsed = parse_booking_id(booking_id)
     if parsed is None:
         raise unknown_booking(booking_id)
     return parsed
 
 
-def _status(text: str | None) -> Status:
+def _parse_status(text: str | None) -> Status:
     if text is None:
         raise Problem(400, "invalid-request", "status: missing, there is nothing to change")
     try:
@@ -233,22 +207,11 @@ def _status(text: str | None) -> Status:
         raise unknown_status(text) from None
 
 
-def _position(cursor: str | None, question: object) -> BookingId | None:
-    """The id at which the page before ended; bookings and payments are both in order of their ids."""
-    key = decode_cursor(cursor, [str], question)
-    if key is None:
-        return None
-    position = parse_booking_id(key[0])
-    if position is None:
-        raise bad_cursor()
-    return position
-
-
-def _answer(
+def _response(
     record: BookingRecord, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response[BookingAnswer]:
     tag = {"ETag": entity_tag(record.booking)}
-    return Response(booking_answer(record), status_code=status, headers=tag | (headers or {}))
+    return Response(booking_response(record), status_code=status, headers=tag | (headers or {}))
 
 
 ROUTES: Sequence[ControllerRouterHandler] = (

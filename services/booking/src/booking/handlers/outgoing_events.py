@@ -1,10 +1,11 @@
-"""Domain events as the messages that `bookings.events.v1` carries (BK-12)."""
+"""Outgoing events: messages of `bookings.events.v1` built from domain events (BK-12)."""
 
 from datetime import datetime
 
 from booking.domain.booking import Booking, Transition
 from booking.domain.details import Details
 from booking.domain.payments import PaymentAnomaly, PaymentEvent, PaymentRecorded
+from booking.settings import SERVICE
 from chassis.messaging.outbox import OutgoingEvent
 from contracts.bookings import (
     BookingCreated,
@@ -14,11 +15,11 @@ from contracts.bookings import (
 )
 from contracts.wire import WireModel
 
-SOURCE = "booking"
 
-
-def creation(booking: Booking, details: Details, created: Transition, recorded_at: datetime) -> OutgoingEvent:
-    """`booking.created`; of the client it says nothing."""
+def booking_created(
+    booking: Booking, details: Details, created: Transition, recorded_at: datetime
+) -> OutgoingEvent:
+    """Return `booking.created`, which holds no personal data of the client."""
     payload = BookingCreated(
         booking_id=booking.id,
         version=created.version,
@@ -33,8 +34,11 @@ def creation(booking: Booking, details: Details, created: Transition, recorded_a
     return _outgoing(payload, booking.id, booking.version)
 
 
-def announcement(event: PaymentEvent, recorded_at: datetime) -> OutgoingEvent:
-    """The message of one event. Its sequence is the booking's version after it: one message per version."""
+def outgoing_event(event: PaymentEvent, recorded_at: datetime) -> OutgoingEvent:
+    """Return the message of a domain event.
+
+    Its sequence is the booking's version after the event: one message per version.
+    """
     match event:
         case Transition():
             return _outgoing(_status_changed(event, recorded_at), event.booking_id, event.sequence)
@@ -46,11 +50,11 @@ def announcement(event: PaymentEvent, recorded_at: datetime) -> OutgoingEvent:
 
 
 def _outgoing(payload: WireModel, key: str, sequence: int | None) -> OutgoingEvent:
-    return OutgoingEvent(payload=payload, key=key, source=SOURCE, subject=key, sequence=sequence)
+    return OutgoingEvent(payload=payload, key=key, source=SERVICE, subject=key, sequence=sequence)
 
 
 def _status_changed(transition: Transition, recorded_at: datetime) -> BookingStatusChanged:
-    assert transition.from_status is not None, "creation is announced by booking.created"
+    assert transition.from_status is not None, "booking.created stands for the creation"
     return BookingStatusChanged(
         booking_id=transition.booking_id,
         version=transition.version,

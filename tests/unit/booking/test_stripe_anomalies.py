@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from booking.adapters.stripe_claims import claim_of
+from booking.adapters.stripe_anomalies import anomaly_of
 from booking.domain.payments import NotApplied, PaymentAnomaly
 from contracts.stripe_events import StripeEvent
 from unit.booking.test_stripe_events import BOOKING, intent, json_values
@@ -14,7 +14,7 @@ from unit.booking.test_stripe_events import BOOKING, intent, json_values
 
 def claim(subject: Any, kind: NotApplied = NotApplied.OTHER_MODE, **members: Any) -> PaymentAnomaly:
     event = {"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": subject}, **members}
-    return claim_of(StripeEvent(event), kind, event_id="evt_1")
+    return anomaly_of(StripeEvent(event), kind, event_id="evt_1")
 
 
 def test_claim_names_payment_booking_and_amount() -> None:

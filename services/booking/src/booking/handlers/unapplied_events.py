@@ -1,12 +1,12 @@
-"""Events of another Stripe mode or account, or without their object: not applied, and reported once."""
+"""Stripe events that are not applied (other mode, other account, no object): each is reported once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from booking.adapters.stripe_claims import claim_of
+from booking.adapters.stripe_anomalies import anomaly_of
 from booking.adapters.unapplied_events import UnappliedKey, insert_unapplied
 from booking.domain.payments import NotApplied
-from booking.handlers.publishing import announcement
+from booking.handlers.outgoing_events import outgoing_event
 from chassis.messaging.inbox import event_identity
 from chassis.messaging.message import Message
 from chassis.messaging.outbox import OutgoingEvent, append, caused_by
@@ -19,8 +19,8 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Unapplied:
-    """A message that changes nothing, and why."""
+class UnappliedEvent:
+    """A message whose event changes nothing, and the reason."""
 
     message: Message
     event: StripeEvent
@@ -28,35 +28,35 @@ class Unapplied:
 
     @property
     def key(self) -> UnappliedKey:
-        """What is reported once."""
+        """Key under which the event is reported once."""
         return *event_identity(self.message), self.reason.value
 
 
-def find_unapplied(message: Message, world: StripeWorld) -> Unapplied | None:
-    """Return the message with the reason why it changes nothing here; None for one that may be applied."""
+def find_unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | None:
+    """Return the event with the reason why it changes nothing here; None for one that may be applied."""
     try:
         event = read_stripe_event(message.value)
     except JsonObjectError:
         return None
     reason = world.not_applied(event)
-    return None if reason is None else Unapplied(message, event, NotApplied(reason))
+    return None if reason is None else UnappliedEvent(message, event, NotApplied(reason))
 
 
-async def report_unapplied(connection: Connection, found: Sequence[Unapplied]) -> None:
-    """Publish an anomaly for each that tells of money and was not reported before."""
-    by_key = {each.key: each for each in found if each.event.tells_of_money}
+async def report_unapplied(connection: Connection, unapplied: Sequence[UnappliedEvent]) -> None:
+    """Publish an anomaly for each event that tells of money and was not reported before."""
+    by_key = {event.key: event for event in unapplied if event.event.tells_of_money}
     recorded = await insert_unapplied(connection, list(by_key))
-    events: list[OutgoingEvent] = []
+    outgoing: list[OutgoingEvent] = []
     for key, recorded_at in recorded.items():
-        each = by_key[key]
-        claim = claim_of(each.event, each.reason, event_id=each.message.metadata.id)
-        events.append(caused_by(announcement(claim, recorded_at), each.message.metadata))
-        _log.warning("event not applied", event_id=each.message.metadata.id, reason=each.reason.value)
-    await append(connection, events)
+        event, metadata = by_key[key], by_key[key].message.metadata
+        anomaly = anomaly_of(event.event, event.reason, event_id=metadata.id)
+        outgoing.append(caused_by(outgoing_event(anomaly, recorded_at), metadata))
+        _log.warning("event not applied", event_id=metadata.id, reason=event.reason.value)
+    await append(connection, outgoing)
 
 
 def unapplied_counter(metrics: Metrics) -> Callable[[NotApplied], None]:
-    """Count `events_not_applied_total` by reason; a message that Kafka delivers again is counted again."""
+    """Return a function that counts `events_not_applied_total` by reason; redeliveries count again."""
     counter = metrics.counter(
         "events_not_applied", "Stripe events of another mode or account, or without their object", "reason"
     )

@@ -15,7 +15,7 @@ _AMOUNTS = ("amount_received", "amount_total", "amount_paid", "amount_refunded",
 _AMOUNT_MAX = 10**15
 
 
-def claim_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentAnomaly:
+def anomaly_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentAnomaly:
     """Return the anomaly that reports an event: what it claims, why it counts for nothing, what to do."""
     subject = event.subject or event.related
     reference = referenced_booking(subject)

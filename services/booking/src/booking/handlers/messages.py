@@ -1,0 +1,75 @@
+"""Messages of the webhook topics: each admitted once, payments applied, other events ignored (BK-7, BK-10).
+
+A new Stripe event type is an entry and a reader in `booking.adapters.stripe_events`.
+"""
+
+from collections.abc import Callable, Sequence
+
+from booking.adapters.stripe_events import read_payment
+from booking.domain.payments import NotApplied
+from booking.handlers.identity_conflicts import report_conflicts
+from booking.handlers.payments import IncomingPayment, apply_payments
+from booking.handlers.unapplied_events import UnappliedEvent, find_unapplied, report_unapplied
+from chassis.messaging.failures import data_constraints
+from chassis.messaging.inbox import admit
+from chassis.messaging.message import Message
+from chassis.postgres import Connection
+from contracts.statements import Statement, stripe_statement
+from contracts.stripe_events import StripeWorld
+from contracts.topics import WEBHOOKS_STRIPE
+
+# Constraints on values of Stripe's events. A row that another constraint refuses is not the event's fault.
+_PAYMENT_CONSTRAINTS = ("payment_captured_check", "payment_currency_check", "booking_captured_check")
+
+
+async def apply(
+    connection: Connection,
+    messages: Sequence[Message],
+    *,
+    world: StripeWorld,
+    count_conflicts: Callable[[float], None] | None = None,
+    count_unapplied: Callable[[NotApplied], None] | None = None,
+) -> int:
+    """Apply a batch inside the caller's transaction. Return the number of payments in the batch.
+
+    Args:
+        connection: in a transaction.
+        messages: in order.
+        world: mode and account whose events are applied (BK-7a).
+        count_conflicts: called with the number of known event ids that came with another body.
+        count_unapplied: called with the reason for each event that is not applied.
+
+    Raises:
+        MalformedMessageError: a message cannot be read.
+    """
+    unapplied = [event for message in messages if (event := _unapplied(message, world))]
+    await report_unapplied(connection, unapplied)
+    if count_unapplied:
+        for event in unapplied:
+            count_unapplied(event.reason)
+    ignored = {event.message for event in unapplied}
+    applicable = [message for message in messages if message not in ignored]
+    admission = await admit(connection, applicable, statement_of=_statement)
+    await report_conflicts(connection, admission.conflicts)
+    if count_conflicts:
+        count_conflicts(len(admission.conflicts))
+    payments = [incoming for message in admission.fresh if (incoming := _incoming_payment(message))]
+    with data_constraints(*_PAYMENT_CONSTRAINTS):
+        await apply_payments(connection, payments)
+    return len(payments)
+
+
+def _unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | None:
+    return find_unapplied(message, world) if message.topic == WEBHOOKS_STRIPE.name else None
+
+
+def _statement(message: Message) -> Statement | None:
+    """Return what the inbox compares: Stripe renders one event in several ways (BK-10a)."""
+    return stripe_statement(message.value) if message.topic == WEBHOOKS_STRIPE.name else None
+
+
+def _incoming_payment(message: Message) -> IncomingPayment | None:
+    if message.topic != WEBHOOKS_STRIPE.name:
+        return None
+    payment = read_payment(message.metadata.type, message.value, event_id=message.metadata.id)
+    return None if payment is None else IncomingPayment(payment, message)
