@@ -47,7 +47,7 @@ def test_a_refused_load_is_tried_again_when_its_time_has_come() -> None:
     assert watched.poll(NEW, 100.0 + RETRY_SECONDS - 0.1)[1] is False
     again, is_due = watched.poll(NEW, 100.0 + RETRY_SECONDS)
     assert is_due
-    assert again.loaded_now().look(NEW, 1_000.0)[1] is False
+    assert again.loaded_now().poll(NEW, 1_000.0)[1] is False
 
 
 def test_a_refused_load_is_tried_again_at_once_when_the_files_change() -> None:

@@ -70,7 +70,7 @@ def is_reloaded(configuration: Configuration, loaded: Mapping[str, Source], fing
     """Whether two looks at files that change no more find something to load."""
     watched = FileWatch(fingerprint, fingerprint)
     for _ in range(2):
-        watched, is_due = watched.look(configuration.fingerprint(loaded.values()), 0.0)
+        watched, is_due = watched.poll(configuration.fingerprint(loaded.values()), 0.0)
     return is_due
 
 
