@@ -3,8 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services/booking services/audit services/reconciler deploy/local
-SERVICES := webhook_gateway booking audit reconciler
+MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services/booking services/audit services/reconciler deploy/local tools
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
@@ -12,7 +11,7 @@ MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock openapi format setup sbom
+.PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock contracts format setup sbom
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -73,13 +72,11 @@ check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
 	@$(BIN)/squawk libs/chassis/src/chassis/migrations/*.sql services/*/src/*/migrations/*.sql
-	@$(BIN)/python -m contracts.schemas --check
-	@$(BIN)/python -m contracts.asyncapi --check
-	@$(BIN)/python -m chassis.http.openapi --check $(SERVICES)
+	@$(BIN)/python -m contract_tools --check
 	@$(PYTEST) -q tests/test_tidy.py tests/contract
 
-openapi: $(STAMP) ## write contracts/openapi/*.json anew; refuses what would break a client
-	@$(BIN)/python -m chassis.http.openapi $(SERVICES)
+contracts: $(STAMP) ## write JSON Schemas, AsyncAPI and OpenAPI documents; refuses what breaks a consumer
+	@$(BIN)/python -m contract_tools
 
 format: $(STAMP) ## rewrite the code in the house format
 	@$(BIN)/ruff format .

@@ -14,7 +14,14 @@ from contracts.topics import TOPICS, webhook_topic
 from plumbline.doctor.grants import granted
 
 ROOT = Path(__file__).parents[1]
-SOURCE_ROOTS = ("contracts/src", "libs/chassis/src", "libs/pricing/src", "services", "deploy/local/src")
+SOURCE_ROOTS = (
+    "contracts/src",
+    "libs/chassis/src",
+    "libs/pricing/src",
+    "services",
+    "deploy/local/src",
+    "tools/src",
+)
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 TEST_LINES_MAX = 500

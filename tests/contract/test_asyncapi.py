@@ -11,8 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from contracts import asyncapi
-from contracts.asyncapi_messages import ContradictionError, component_schemas
+from contract_tools import asyncapi
+from contract_tools.__main__ import main
+from contract_tools.asyncapi_messages import ContradictionError, component_schemas
+from contract_tools.committed import check, write
 from contracts.catalogue import MESSAGES, MessageCard
 from contracts.topics import BOOKINGS_EVENTS, TOPICS
 from contracts.wire import WireModel
@@ -25,7 +27,7 @@ DEAD_LETTER_MODELS = {"MessageSetAside", "MessageReplayed", "MessageDiscarded", 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return json.loads(asyncapi.DOCUMENT.read_text())
+    return json.loads(asyncapi.FILE.read_text())
 
 
 def console_name(package: str) -> str:
@@ -33,7 +35,7 @@ def console_name(package: str) -> str:
 
 
 def test_committed_document_is_current_and_no_topic_broke() -> None:
-    assert asyncapi.check() == []
+    assert check(asyncapi.documents()) == []
 
 
 def test_document_is_valid_asyncapi(document: dict[str, Any]) -> None:
@@ -93,7 +95,7 @@ def test_dead_letters_are_produced_by_the_services_that_set_messages_aside() -> 
 
 
 def makes(service: str, class_name: str) -> bool:
-    """Whether a service's own code calls a class, as `Name(…)` or `module.Name(…)`."""
+    # A call is `Name(…)` or `module.Name(…)`.
     for path in ROOT.glob(f"services/*/src/{service}/**/*.py"):
         calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
         if any(class_name in {getattr(call, "id", None), getattr(call, "attr", None)} for call in calls):
@@ -117,7 +119,18 @@ def take_message_away(document: dict[str, Any]) -> None:
     del document["channels"][BOOKINGS_EVENTS.name]["messages"]["booking.created"]
 
 
-@pytest.mark.parametrize("plant", [remove_topic, add_partitions, change_key, take_message_away])
+def narrow_header(document: dict[str, Any]) -> None:
+    headers = document["components"]["messages"]["booking.created"]["headers"]
+    headers["required"].remove("ce_id")
+
+
+def change_payload(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["Money"]["properties"]["amount"]["type"] = "number"
+
+
+@pytest.mark.parametrize(
+    "plant", [remove_topic, add_partitions, change_key, take_message_away, narrow_header, change_payload]
+)
 def test_planted_break_is_found_and_not_written(
     plant: Callable[[dict[str, Any]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,12 +139,12 @@ def test_planted_break_is_found_and_not_written(
     plant(after)
     committed = tmp_path / "plumbline.json"
     committed.write_text(json.dumps(promised))
-    monkeypatch.setattr(asyncapi, "DOCUMENT", committed)
     monkeypatch.setattr(asyncapi, "document", lambda: after)
+    generated = asyncapi.documents(committed)
 
-    assert "BREAKING" in "".join(asyncapi.write())
+    assert "BREAKING" in "".join(write(generated))
     assert json.loads(committed.read_text()) == promised
-    assert asyncapi.main(["--check"]) == 1
+    assert "BREAKING" in "".join(check(generated))
 
 
 def test_new_topic_is_no_break() -> None:
@@ -145,3 +158,9 @@ def test_one_name_for_two_shapes_is_refused() -> None:
     cards = [*MESSAGES, MessageCard("booking.painted", other, BOOKINGS_EVENTS)]
     with pytest.raises(ContradictionError, match=r"BookingCreated of booking\.painted"):
         component_schemas(cards)
+
+
+def test_command_compares_all_kinds_and_refuses_an_unknown_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0
+    assert main(["--check", "avro"]) == 2
+    assert "unknown avro; choose from schemas, asyncapi, openapi" in capsys.readouterr().err

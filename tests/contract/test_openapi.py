@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from chassis.http.openapi import documents
-from chassis.http.openapi.breaking import breaking_changes
 from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
+from contract_tools.committed import Document as CommittedDocument
+from contract_tools.committed import check, write
+from contract_tools.openapi import documents, path_of
+from contract_tools.openapi_changes import breaking_changes
 from harness.composed import SERVICES
 
 Document = dict[str, Any]
@@ -19,7 +21,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def committed(service: str) -> Document:
-    return json.loads(documents.path_of(service).read_text())
+    return json.loads(path_of(service).read_text())
 
 
 def operations(document: Document) -> list[tuple[str, Document]]:
@@ -31,9 +33,8 @@ def operations(document: Document) -> list[tuple[str, Document]]:
     ]
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_committed_document_is_current_and_breaks_nobody(service: str) -> None:
-    assert documents.check(service) == []
+def test_committed_documents_are_current_and_break_nobody() -> None:
+    assert check(documents()) == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -147,21 +148,26 @@ def test_addition_breaks_nobody(name: str) -> None:
     assert breaking_changes(before, after) == []
 
 
+def document_of(service: str, folder: Path) -> CommittedDocument:
+    return next(each for each in documents(folder) if each.path == path_of(service, folder))
+
+
 def test_breaking_document_is_not_overwritten(tmp_path: Path) -> None:
     relied_on = committed("booking")
     relied_on["paths"]["/api/gone"] = relied_on["paths"]["/api/bookings"]
-    path = documents.path_of("booking", tmp_path)
-    path.write_text(documents.text(relied_on))
-    findings = documents.write("booking", tmp_path)
+    path = path_of("booking", tmp_path)
+    path.write_text(json.dumps(relied_on))
+    findings = write([document_of("booking", tmp_path)])
     assert [f for f in findings if "booking.json: BREAKING: GET /api/gone: is gone" in f]
     assert json.loads(path.read_text()) == relied_on
 
 
 def test_stale_or_missing_document_is_named_and_written(tmp_path: Path) -> None:
-    path = documents.path_of("audit", tmp_path)
-    assert documents.check("audit", tmp_path) == ["audit.json: missing; run `make openapi`"]
-    assert documents.write("audit", tmp_path) == []
+    audit = [document_of("audit", tmp_path)]
+    assert check(audit) == ["audit.json: missing; run `make contracts`"]
+    assert write(audit) == []
+    path = path_of("audit", tmp_path)
     path.write_text(path.read_text() + " ")
-    assert "stale" in documents.check("audit", tmp_path)[0]
-    assert documents.write("audit", tmp_path) == []
-    assert documents.check("audit", tmp_path) == []
+    assert "stale" in check(audit)[0]
+    assert write(audit) == []
+    assert check(audit) == []

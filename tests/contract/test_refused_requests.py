@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.http.openapi import documents
+from contract_tools.openapi import compose
 from harness.composed import SERVICES
 
 ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"
@@ -98,7 +98,7 @@ def routes(client: httpx.AsyncClient, document: dict[str, Any]) -> Iterator[Rout
 
 @pytest.fixture(scope="module", params=[service for service in SERVICES if service != "webhook_gateway"])
 async def every_route(request: pytest.FixtureRequest) -> AsyncGenerator[list[Route]]:
-    app: Any = documents.compose(request.param)
+    app: Any = compose(request.param)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield list(routes(client, app.openapi_schema.to_schema()))

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts import schemas
+from contract_tools.committed import check, write
+from contract_tools.json_schemas import SCHEMAS, breaking_changes, documents, schema_of
 from contracts.catalogue import MESSAGES, MessageCard
 
-EXAMPLES = Path(schemas.SCHEMAS).parent / "examples"
+EXAMPLES = SCHEMAS.parent / "examples"
 CARDS = pytest.mark.parametrize("card", MESSAGES, ids=lambda card: card.event_type)
 
 
 def committed(card: MessageCard) -> dict[str, Any]:
-    return json.loads((schemas.SCHEMAS / f"{card.event_type}.json").read_text())
+    return json.loads((SCHEMAS / f"{card.event_type}.json").read_text())
 
 
 def example(card: MessageCard) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def card_of(event_type: str) -> MessageCard:
 
 
 def test_committed_schemas_are_current_and_nothing_broke() -> None:
-    assert schemas.check() == []
+    assert check(documents()) == []
 
 
 @CARDS
@@ -43,7 +44,7 @@ def test_frozen_example_is_read_and_written_again_without_loss(card: MessageCard
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in EXAMPLES.glob("*.json") if not (schemas.SCHEMAS / p.name).exists()],
+    [p for p in EXAMPLES.glob("*.json") if not (SCHEMAS / p.name).exists()],
     ids=lambda p: p.name,
 )
 def test_frozen_example_of_a_further_form_is_read(path: Path) -> None:
@@ -60,7 +61,7 @@ def test_field_from_a_newer_producer_is_ignored(card: MessageCard) -> None:
 
 @CARDS
 def test_producer_supplies_every_field(card: MessageCard) -> None:
-    schema = schemas.schema_of(card)
+    schema = schema_of(card)
     assert set(schema["required"]) == set(schema["properties"])
 
 
@@ -127,7 +128,7 @@ def test_planted_breaking_change_is_found(plant: Callable[[dict[str, Any]], None
     before = committed(card_of("booking.created"))
     after = copy.deepcopy(before)
     plant(after)
-    assert schemas.breaking_changes(before, after)
+    assert breaking_changes(before, after)
 
 
 def test_closed_list_may_open_if_it_keeps_its_values() -> None:
@@ -135,9 +136,9 @@ def test_closed_list_may_open_if_it_keeps_its_values() -> None:
     after = copy.deepcopy(before)
     values = after["properties"]["status"].pop("enum")
     after["properties"]["status"]["x-extensible-enum"] = [*values, "archived"]
-    assert schemas.breaking_changes(before, after) == []
+    assert breaking_changes(before, after) == []
     del after["properties"]["status"]["x-extensible-enum"][0]
-    assert schemas.breaking_changes(before, after)
+    assert breaking_changes(before, after)
 
 
 def test_added_property_and_other_words_are_not_breaking() -> None:
@@ -146,29 +147,27 @@ def test_added_property_and_other_words_are_not_breaking() -> None:
     after["properties"]["channel"] = {"type": "string"}
     after["required"].append("channel")
     after["description"] = "said better"
-    assert schemas.breaking_changes(before, after) == []
+    assert breaking_changes(before, after) == []
 
 
-def test_writing_refuses_to_overwrite_a_schema_that_consumers_rely_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schemas, "SCHEMAS", tmp_path)
-    assert schemas.write() == []
+def test_writing_refuses_to_overwrite_a_schema_that_consumers_rely_on(tmp_path: Path) -> None:
+    generated = documents(tmp_path)
+    assert write(generated) == []
     path = tmp_path / "booking.created.json"
     promised = json.loads(path.read_text())
     promised["properties"]["promised"] = {"type": "string"}
     promised["required"].append("promised")
     path.write_text(json.dumps(promised))
 
-    findings = schemas.write()
+    findings = write(generated)
 
     assert any("booking.created.json: BREAKING" in finding for finding in findings)
     assert "promised" in json.loads(path.read_text())["properties"]
-    assert schemas.main(["--check"]) == 1
+    assert check(generated) == findings
 
 
-def test_message_that_vanished_is_breaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "SCHEMAS", tmp_path)
-    schemas.write()
+def test_message_that_vanished_is_breaking(tmp_path: Path) -> None:
+    generated = documents(tmp_path)
+    write(generated)
     (tmp_path / "booking.vanished.json").write_text("{}")
-    assert any("booking.vanished.json: BREAKING" in finding for finding in schemas.check())
+    assert any("booking.vanished.json: BREAKING" in finding for finding in check(generated))

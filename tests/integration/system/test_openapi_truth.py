@@ -10,7 +10,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from chassis.http.openapi import documents
+from contract_tools.openapi import path_of
 from harness import Stack
 from harness.composed import SERVICES
 
@@ -85,7 +85,7 @@ def assert_documented(document: dict[str, Any], bad: Bad, response: httpx.Respon
 async def test_bad_requests_are_answered_as_documented(
     stack: Stack, http: httpx.AsyncClient, service: str
 ) -> None:
-    document = json.loads(documents.path_of(service).read_text())
+    document = json.loads(path_of(service).read_text())
     base = stack.url(service.replace("_", "-"))
     for template, item in document["paths"].items():
         for method in METHODS:
@@ -101,4 +101,4 @@ async def test_bad_requests_are_answered_as_documented(
 async def test_served_document_is_the_committed_one(stack: Stack, http: httpx.AsyncClient) -> None:
     for service in SERVICES:
         served = await http.get(stack.url(service.replace("_", "-")) + "/schema/openapi.json")
-        assert served.json() == json.loads(documents.path_of(service).read_text())
+        assert served.json() == json.loads(path_of(service).read_text())

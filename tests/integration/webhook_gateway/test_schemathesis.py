@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.http.openapi import documents
+from contract_tools.openapi import path_of
 from harness import Infra, start_services
 from harness.processes import run
 
@@ -51,7 +51,7 @@ async def test_gateway_answers_as_its_document_says(
     infra: Infra, http: httpx.AsyncClient, tmp_path: Path, flag: str, excluded: list[str]
 ) -> None:
     document = tmp_path / "webhook-gateway.json"
-    document.write_text(json.dumps(narrowed(json.loads(documents.path_of("webhook_gateway").read_text()))))
+    document.write_text(json.dumps(narrowed(json.loads(path_of("webhook_gateway").read_text()))))
     settings = tmp_path / "schemathesis.toml"
     settings.write_text("[cache]\nenabled = false\n")  # else it leaves a folder where it runs
     async with start_services(infra, "webhook-gateway", env={"ENABLE_WEBHOOK_VALIDATION": flag}) as stack:

@@ -1,1 +1,1 @@
-"""OpenAPI: errors described as they are, documents generated, changes that break a client refused."""
+"""OpenAPI: descriptions of errors and access, and the pages below `/schema`."""

@@ -1,31 +1,25 @@
-"""The AsyncAPI 3.0 document of all topics, generated, committed and compared (decision 0010).
+"""The AsyncAPI 3.0 document of all topics (decision 0010).
 
-    python -m contracts.asyncapi           # write contracts/asyncapi/plumbline.json anew; refuses a break
-    python -m contracts.asyncapi --check   # exit 1 when the file is stale, or a topic has broken
-
-Whoever reads or writes a topic finds here its key, partitions and retention, who produces and consumes it,
-the headers of a record and every message with an example. What may change inside a message is watched by
-`contracts.schemas`; here it is the topics that may not go, or change key or partitions, under one version.
+For each topic: key, partitions, retention, producers, consumers, the headers of a record, and every
+message with an example.
 """
 
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from contracts.asyncapi_messages import (
+from contract_tools.asyncapi_messages import (
     KAFKA_BINDING_VERSION,
-    Object,
+    JsonObject,
     component_schemas,
     delivery_message,
     message,
 )
+from contract_tools.committed import ROOT, Document, Object
+from contract_tools.differ import SchemaDiffer
 from contracts.catalogue import MESSAGES
 from contracts.topics import TOPICS, TopicCard
 
-DOCUMENT = Path(__file__).parents[2] / "asyncapi" / "plumbline.json"
-"""The committed file: there in a checkout, not in an installed wheel."""
+FILE = ROOT / "asyncapi" / "plumbline.json"
 
 _DESCRIPTION = """Every topic of Plumbline. The value of a record is the payload alone.
 Who says what happened, when and to whom stands in its headers: CloudEvents 1.0, Kafka binary mode.
@@ -34,8 +28,21 @@ A deployment may put a TOPIC_PREFIX before every address and consumer group.
 A further webhook source has a topic webhooks.<source>.v1 like that of stripe; audit reads them all."""
 
 
-def document() -> Object:
-    """The whole document, in a stable order."""
+def documents(path: Path = FILE) -> list[Document]:
+    """Return the one document of all topics."""
+    return [
+        Document(
+            path=path,
+            content=document(),
+            changes=breaking_changes,
+            advice="make a topic of a new version",
+            sort_keys=False,
+        )
+    ]
+
+
+def document() -> JsonObject:
+    """Return the whole document, in a stable order."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Plumbline topics", "version": "1", "description": _DESCRIPTION},
@@ -54,52 +61,36 @@ def document() -> Object:
 
 
 def breaking_changes(before: Object, after: Object) -> list[str]:
-    """What users of the topics of `before` would stumble over; words, retention and new topics are not it."""
+    """Return what breaks users of the topics of `before`, one line each.
+
+    Other words, another retention and new topics break nobody.
+    """
+    differ = SchemaDiffer(before, after)
     findings: list[str] = []
     for name, old in before["channels"].items():
         new = after["channels"].get(name)
-        if new is None:
-            findings.append(f"topic {name}: is gone")
-            continue
-        for what in ("partitions", "key"):
-            was, becomes = _fixed(old)[what], _fixed(new)[what]
-            if was != becomes:
-                findings.append(f"topic {name}: {what} was {was}, is {becomes}: keys would lose their order")
-        gone = sorted(old["messages"].keys() - new["messages"].keys())
-        findings += [f"topic {name}: {event_type} no longer travels on it" for event_type in gone]
+        findings += [f"topic {name}: is gone"] if new is None else list(_channel_changes(name, old, new))
+    for event_type, old in before["components"]["messages"].items():
+        if new := after["components"]["messages"].get(event_type):
+            for part in ("headers", "payload"):
+                findings += differ.changes(f"{event_type}: {part}", old[part], new[part], "sent")
     return findings
 
 
-def check() -> list[str]:
-    """Findings about the committed file, one line each."""
-    if not DOCUMENT.exists():
-        return [f"{DOCUMENT.name}: missing; run `python -m contracts.asyncapi`"]
-    committed = DOCUMENT.read_text(encoding="utf-8")
-    broken = breaking_changes(json.loads(committed), document())
-    if broken:
-        return [f"{DOCUMENT.name}: BREAKING: {change}; make a topic of a new version" for change in broken]
-    stale = committed != _text(document())
-    return [f"{DOCUMENT.name}: stale; run `python -m contracts.asyncapi` and commit"] if stale else []
+def _channel_changes(name: str, old: Object, new: Object) -> Iterator[str]:
+    was, becomes = _fixed(old), _fixed(new)
+    for part in was:
+        if was[part] != becomes[part]:
+            yield f"topic {name}: {part} was {was[part]}, is {becomes[part]}: keys would lose their order"
+    for event_type in sorted(old["messages"].keys() - new["messages"].keys()):
+        yield f"topic {name}: {event_type} no longer travels on it"
 
 
-def write() -> list[str]:
-    """Write the file anew, unless a topic has broken: then nothing is, and the findings are returned."""
-    findings = [finding for finding in check() if "BREAKING" in finding]
-    if not findings:
-        DOCUMENT.parent.mkdir(exist_ok=True)
-        DOCUMENT.write_text(_text(document()), encoding="utf-8")
-    return findings
+def _fixed(channel: Object) -> JsonObject:
+    return {"partitions": channel["bindings"]["kafka"]["partitions"], "key": channel["x-key"]}
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Command line: no argument writes, `--check` compares. Returns the exit code."""
-    findings = check() if list(arguments) == ["--check"] else write()
-    for finding in findings:
-        sys.stderr.write(f"asyncapi: {finding}\n")
-    return 1 if findings else 0
-
-
-def _server() -> Object:
+def _server() -> JsonObject:
     return {
         "host": "{bootstrap}",
         "protocol": "kafka",
@@ -108,7 +99,7 @@ def _server() -> Object:
     }
 
 
-def _channel(card: TopicCard) -> Object:
+def _channel(card: TopicCard) -> JsonObject:
     config = card.config()
     return {
         "address": card.name,
@@ -132,8 +123,8 @@ def _channel(card: TopicCard) -> Object:
     }
 
 
-def _operations(card: TopicCard) -> Iterator[tuple[str, Object]]:
-    """Who sends and who receives; nothing for a topic on which no message travels yet."""
+def _operations(card: TopicCard) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the senders and receivers of a topic. A topic without messages has none."""
     if not _messages_on(card):
         return
     channel = {"$ref": f"#/channels/{card.name}"}
@@ -153,17 +144,5 @@ def _messages_on(card: TopicCard) -> list[str]:
 
 
 def _carries_deliveries(card: TopicCard) -> bool:
-    """Webhook deliveries stand in no catalogue: their value is the provider's own bytes."""
+    # Webhook deliveries are not in the catalogue: their value is the provider's own bytes.
     return card.name.startswith("webhooks.") and all(each.topic != card for each in MESSAGES)
-
-
-def _fixed(channel: Mapping[str, Any]) -> dict[str, Any]:
-    return {"partitions": channel["bindings"]["kafka"]["partitions"], "key": channel["x-key"]}
-
-
-def _text(content: Object) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

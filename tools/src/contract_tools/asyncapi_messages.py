@@ -1,18 +1,18 @@
-"""Messages as AsyncAPI describes them: headers, key, payload and the frozen example."""
+"""AsyncAPI descriptions of messages: headers, key, payload and the frozen example."""
 
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 
+from contract_tools.committed import ROOT
 from contracts.catalogue import MessageCard
 from contracts.metadata import SPEC_VERSION, VERIFICATION_HEADER, MessageMetadata
 from contracts.topics import TopicCard
 
-Object: TypeAlias = dict[str, Any]
+JsonObject: TypeAlias = dict[str, Any]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 KAFKA_BINDING_VERSION = "0.5.0"
 
 _COMPONENTS = "#/components/schemas/"
@@ -37,8 +37,8 @@ class ContradictionError(ValueError):
     """Two messages define different things under one name; give one of the models another name."""
 
 
-def message(card: MessageCard) -> Object:
-    """One message of the catalogue."""
+def message(card: MessageCard) -> JsonObject:
+    """Describe a message of the catalogue."""
     example = json.loads((EXAMPLES / f"{card.event_type}.json").read_text(encoding="utf-8"))
     summary, _, more = (card.model.__doc__ or "").strip().partition("\n")
     return {
@@ -54,8 +54,8 @@ def message(card: MessageCard) -> Object:
     }
 
 
-def delivery_message(card: TopicCard) -> Object:
-    """A webhook delivery: any JSON value, exactly as the provider sent it."""
+def delivery_message(card: TopicCard) -> JsonObject:
+    """Describe a webhook delivery: any JSON value, exactly as the provider sent it."""
     source = card.name.split(".")[1]
     own = {
         "ce_source": {"const": f"/webhooks/{source}"},
@@ -80,32 +80,32 @@ def delivery_message(card: TopicCard) -> Object:
     }
 
 
-def component_schemas(cards: Iterable[MessageCard]) -> Object:
-    """Payload schemas and all that they refer to, by name.
+def component_schemas(cards: Iterable[MessageCard]) -> JsonObject:
+    """Return the payload schemas, and the schemas that they refer to, by name.
 
     Raises:
-        ContradictionError: one name would mean two things.
+        ContradictionError: two different schemas have one name.
     """
-    found: Object = {}
+    schemas: JsonObject = {}
     for card in cards:
         schema = card.model.model_json_schema(mode="serialization", ref_template=_COMPONENTS + "{model}")
         for name, definition in {**schema.pop("$defs", {}), card.model.__name__: schema}.items():
-            if found.setdefault(name, definition) != definition:
+            if schemas.setdefault(name, definition) != definition:
                 raise ContradictionError(f"schema {name} of {card.event_type} differs from another message's")
-    return dict(sorted(found.items()))
+    return dict(sorted(schemas.items()))
 
 
-def _headers(narrowed: Mapping[str, Object]) -> Object:
-    """The headers of a record: what `contracts.metadata` writes, narrowed for one kind of message."""
+def _headers(narrowed: Mapping[str, JsonObject]) -> JsonObject:
+    """Describe the headers that `contracts.metadata` writes, narrowed for one kind of message."""
     properties = {
         name: {"type": "string", "description": _WORDS[name], **narrowed.get(name, {})}
-        for name in _names_written()
+        for name in _header_names()
     }
     properties["ce_specversion"]["const"] = SPEC_VERSION
     return {"type": "object", "properties": properties, "required": list(_ALWAYS)}
 
 
-def _names_written() -> list[str]:
+def _header_names() -> list[str]:
     everything = MessageMetadata(
         id="i", source="s", type="t", time=datetime(2026, 1, 1, tzinfo=UTC), subject="s", sequence=1,
         correlation_id="c", causation_id="c", traceparent="t",
@@ -113,7 +113,7 @@ def _names_written() -> list[str]:
     return [name for name, _ in everything.to_headers()]
 
 
-def _key(card: TopicCard) -> Object:
+def _key(card: TopicCard) -> JsonObject:
     return {
         "key": {"type": "string", "description": card.key},
         "bindingVersion": KAFKA_BINDING_VERSION,
