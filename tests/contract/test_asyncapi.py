@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -21,7 +22,9 @@ from contracts.wire import WireModel
 from harness.composed import PREFIX, SERVICES, topics_subscribed
 
 ROOT = Path(__file__).parents[2]
-STANDARD = json.loads((Path(__file__).parent / "standards" / "asyncapi-3.0.0.json").read_text())
+STANDARD = json.loads(
+    gzip.decompress((Path(__file__).parent / "standards" / "asyncapi-3.0.0.json.gz").read_bytes())
+)
 DEAD_LETTER_MODELS = {"MessageSetAside", "MessageReplayed", "MessageDiscarded", "MessagesLost"}
 
 
