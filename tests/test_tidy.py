@@ -117,6 +117,14 @@ def test_no_room_for_odds_and_ends() -> None:
     assert [path for path, words in parts if words & REFUSED_NAMES and path not in allowed] == []
 
 
+def test_uvicorn_is_imported_by_what_runs_it_alone() -> None:
+    allowed = ("libs/chassis/src/chassis/service.py", "services/webhook-gateway/src/webhook_gateway/server/")
+    imports = re.compile(r"^\s*(import|from) uvicorn\b", re.MULTILINE)
+    found = [name(path) for path in sources() if imports.search(path.read_text())]
+    assert [path for path in found if not path.startswith(allowed)] == []
+    assert any(path.startswith(allowed[1]) for path in found)
+
+
 def test_chassis_speaks_of_no_business() -> None:
     found = [
         f"{name(path)}:{number}: {line.strip()}"

@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from chassis import clock
-from chassis.http.server.protocol import HEAD_SECONDS_MAX
 from harness import Infra, Running, Stack, eventually, start_services
 from integration.webhook_gateway.raw_http import Answer, Conversation, assert_typed, conversation
 from plumbline import signing
+from webhook_gateway.server.protocol import HEAD_SECONDS_MAX
 
 HOST = b"Host: localhost\r\n"
 STILL_THERE = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"

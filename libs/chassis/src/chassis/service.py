@@ -1,4 +1,4 @@
-"""Run a composed service: uvicorn in front of its application, until a signal."""
+"""Run a composed service: uvicorn serves its application until a signal."""
 
 import asyncio
 import signal
@@ -9,7 +9,6 @@ import uvicorn
 from litestar import Litestar
 
 from chassis.http.internal_port import listen
-from chassis.http.server.protocol import BoundedHttpProtocol, ReadEndingProtocol
 from chassis.observability.logs import get_logger
 from chassis.process import tuning
 from chassis.process.lifecycle import Lifecycle
@@ -23,12 +22,12 @@ class Service:
 
     Args:
         name: console name, e.g. "webhook-gateway".
-        settings: of the service.
-        app: from `chassis.http.build_app`, given the lifecycle's `lifespan`.
-        lifecycle: of its parts.
-        host, port: where to listen.
+        settings: the service's settings.
+        app: the application from `chassis.http.build_app`, given the lifecycle's `lifespan`.
+        lifecycle: starts and stops the components.
+        host, port: address to listen on.
         internal: host and port of a second socket; see `chassis.http.internal_port`.
-        answers_half_closed: a read goes on when its client closes its own direction. Otherwise it ends.
+        http_protocol: protocol class of the connections, or uvicorn's name of one.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class Service:
         host: str,
         port: int,
         internal: tuple[str, int] | None = None,
-        answers_half_closed: bool = False,
+        http_protocol: type[asyncio.Protocol] | str = "httptools",
     ) -> None:
         self.name = name
         self.app = app
@@ -52,12 +51,12 @@ class Service:
                 app,
                 host=host,
                 port=port,
-                http=BoundedHttpProtocol if answers_half_closed else ReadEndingProtocol,
-                ws="none",  # nobody is served over it, and uvicorn leaves a POST that asks for it unanswered
+                http=http_protocol,
+                ws="none",  # no service speaks WebSocket
                 loop="asyncio",
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # who is trusted to name a client is a setting of ours, not of uvicorn
+                proxy_headers=False,  # a service's own setting says which proxies may name the client
                 log_config=None,
                 lifespan="on",
                 timeout_graceful_shutdown=settings.stop_seconds_max,
@@ -66,7 +65,7 @@ class Service:
         )
 
     def serve(self) -> int:
-        """Serve until a signal asks to stop. Returns the exit code: 0, or 1 if it never started."""
+        """Serve until SIGINT or SIGTERM. Return the exit code: 0, or 1 if the service never started."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
         tuning.read_in_pieces()
@@ -91,4 +90,4 @@ class Service:
 
 
 def _already_handled(_number: int, _frame: FrameType | None) -> None:
-    """Uvicorn raises a signal again after its graceful stop; by then there is nothing left to do."""
+    """Ignore the signal that uvicorn raises again after its graceful stop."""

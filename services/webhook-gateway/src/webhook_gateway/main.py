@@ -24,6 +24,7 @@ from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.jobs.refusals import RefusalLog
 from webhook_gateway.jobs.reloading import Configuration, Reloader
 from webhook_gateway.metrics import SecretsCollector, register_metrics
+from webhook_gateway.server import BoundedHttpProtocol
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
 
@@ -95,7 +96,7 @@ def _service(settings: GatewaySettings, app: Litestar, lifecycle: Lifecycle) -> 
         host=settings.webhook_gateway_host,
         port=settings.webhook_gateway_port,
         internal=settings.internal_address,
-        answers_half_closed=True,
+        http_protocol=BoundedHttpProtocol,
     )
 
 

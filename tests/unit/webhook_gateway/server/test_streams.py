@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from chassis.http.server.protocol import BoundedHttpProtocol
+from webhook_gateway.server import BoundedHttpProtocol
 
 BODIES = st.binary(max_size=40)
 PIECES = st.lists(st.binary(min_size=1, max_size=12), max_size=4)
@@ -122,7 +122,7 @@ class Talk:
     async def hear(self, piece: bytes) -> None:
         """A read, as soon as the connection is read at all."""
         await rest()
-        while not self.wire.is_read:
+        while not self.wire.is_read and not self.wire.is_closing():
             await self.answer()
         if not self.wire.is_closing():
             self.protocol.data_received(piece)

@@ -1,1 +1,0 @@
-"""uvicorn's HTTP/1.1 protocol with limits."""
