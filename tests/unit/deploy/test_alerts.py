@@ -24,7 +24,7 @@ RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules
 def exposed() -> set[str]:
     metrics = Metrics("webhook-gateway")
     register_metrics(metrics, validation_enabled=True)
-    metrics.registry.register(SecretsCollector(metrics.prefix, Sources({})))
+    metrics.registry.register(SecretsCollector(metrics, Sources({})))
     families = list(metrics.registry.collect())
     for service in ("booking", "audit", "reconciler"):
         consuming = Metrics(service)

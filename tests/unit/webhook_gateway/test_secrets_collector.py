@@ -6,6 +6,7 @@ from math import inf
 from prometheus_client.core import CollectorRegistry
 
 from chassis import clock
+from chassis.observability.metrics import Metrics
 from unit.webhook_gateway.signed_deliveries import OTHER_SECRET, SECRET
 from webhook_gateway.domain.source import STRIPE_IDENTITY, Source
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Secret
@@ -17,7 +18,7 @@ def told(*secrets: Secret) -> tuple[float | None, float | None]:
     accepted = AcceptedScheme(SCHEMES["stripe"], secrets, "STRIPE_WEBHOOK_SECRET")
     sources = Sources({"stripe": Source("stripe", (accepted,), STRIPE_IDENTITY, always_verified=True)})
     registry = CollectorRegistry()
-    registry.register(SecretsCollector("gateway", sources))
+    registry.register(SecretsCollector(Metrics("gateway"), sources))
     labels = {"source": "stripe", "scheme": "stripe", "variable": "STRIPE_WEBHOOK_SECRET"}
     return (
         registry.get_sample_value("gateway_secrets_live", labels),

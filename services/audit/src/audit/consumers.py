@@ -35,11 +35,9 @@ class EventLogConsumer:
 
     def __init__(self, metrics: Metrics, world: StripeWorld) -> None:
         self._world = world
-        self._entries = metrics.counter("entries", "EventLog entries appended", "status")
-        self._duplicates = metrics.counter("duplicates", "Messages that added nothing: known events")
-        self._conflicts = metrics.counter(
-            "conflicts", "Known event ids with another body, versions told differently"
-        )
+        self._entries = metrics.counter("entries")
+        self._duplicates = metrics.counter("duplicates")
+        self._conflicts = metrics.counter("conflicts")
 
     async def append(self, connection: Connection, messages: Sequence[Message]) -> int:
         """Append a batch inside the caller's transaction. Returns how many entries that made."""

@@ -37,10 +37,8 @@ class GapWatch:
         self._database = database
         self._patience = timedelta(seconds=patience_seconds)
         self._round_seconds = min(round_seconds, patience_seconds)
-        self._gaps = metrics.gauge("history_gaps", "Status histories that wait for a version", "state")
-        self._incomplete = metrics.gauge(
-            "log_incomplete_seconds", "From the time up to which the log can be shown, until now"
-        )
+        self._gaps = metrics.gauge("history_gaps")
+        self._incomplete = metrics.gauge("log_incomplete_seconds")
         self._loop = BackgroundLoop(self.name, self._run)
 
     async def start(self) -> None:

@@ -45,7 +45,7 @@ def build(settings: GatewaySettings) -> Service:
     sources = Sources(loaded)
     _warn_if_open(settings)
     metrics = Metrics(SERVICE)
-    metrics.registry.register(SecretsCollector(metrics.prefix, sources))
+    metrics.registry.register(SecretsCollector(metrics, sources))
     gateway_metrics = register_metrics(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
     topics = _topics(sources.names())

@@ -18,7 +18,6 @@ from webhook_gateway.handlers.sources import Sources
 
 # Label and record key of every source that is not configured: callers must not name our metrics.
 SOURCE_UNKNOWN = "unknown"
-SECRET_LABELS = ("source", "scheme", "variable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +47,17 @@ class GatewayMetrics:
 
 def register_metrics(metrics: Metrics, *, validation_enabled: bool) -> GatewayMetrics:
     """Register the gateway's metrics, and set the gauge of ENABLE_WEBHOOK_VALIDATION (GW-8)."""
-    metrics.gauge("validation_enabled", "1 while ENABLE_WEBHOOK_VALIDATION is true").set(validation_enabled)
+    metrics.gauge("validation_enabled").set(validation_enabled)
     return GatewayMetrics(
-        requests=metrics.tally("requests", "Requests by source and outcome", "source", "outcome"),
-        unverified=metrics.tally(
-            "unverified",
-            "Deliveries accepted unverified, by the reason for which the flag would have refused them",
-            "source",
-            "reason",
-        ),
-        in_flight=metrics.gauge("requests_in_flight", "Requests in flight"),
-        bodies_bytes=metrics.gauge("bodies_bytes", "Bytes of request bodies in memory"),
-        refusals_suppressed=metrics.counter(
-            "refusals_suppressed", "Refusals counted in a summary instead of published one by one", "source"
-        ),
-        refusals_unpublished=metrics.counter(
-            "refusals_unpublished", "Refusals never published because the broker was away for too long"
-        ),
-        refusals_waiting=metrics.gauge("refusals_waiting", "Refusals waiting to be published"),
-        reload_ok=metrics.gauge("reload_ok", "1 while the active configuration is that of the files"),
-        reloaded_at=metrics.gauge(
-            "reloaded_timestamp_seconds", "When secrets and sources were last loaded, as Unix time"
-        ),
+        requests=metrics.tally("requests"),
+        unverified=metrics.tally("unverified"),
+        in_flight=metrics.gauge("requests_in_flight"),
+        bodies_bytes=metrics.gauge("bodies_bytes"),
+        refusals_suppressed=metrics.counter("refusals_suppressed"),
+        refusals_unpublished=metrics.counter("refusals_unpublished"),
+        refusals_waiting=metrics.gauge("refusals_waiting"),
+        reload_ok=metrics.gauge("reload_ok"),
+        reloaded_at=metrics.gauge("reloaded_timestamp_seconds"),
     )
 
 
@@ -77,25 +65,19 @@ class SecretsCollector(Collector):
     """Gauges of the signing secrets, computed at each scrape: sources are replaced and secrets end.
 
     Args:
-        prefix: of the metrics' names.
+        metrics: of the process.
         sources: the configured sources.
     """
 
-    def __init__(self, prefix: str, sources: Sources) -> None:
-        self._prefix = prefix
+    def __init__(self, metrics: Metrics, sources: Sources) -> None:
+        self._metrics = metrics
         self._sources = sources
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield `secrets_live` of every scheme, `secrets_end_timestamp_seconds` of those with a secret."""
         now = clock.now()
-        live = GaugeMetricFamily(
-            f"{self._prefix}_secrets_live", "Secrets that may sign deliveries now", labels=SECRET_LABELS
-        )
-        ends = GaugeMetricFamily(
-            f"{self._prefix}_secrets_end_timestamp_seconds",
-            "When the last secret ends, or has ended, as Unix time; +Inf: never",
-            labels=SECRET_LABELS,
-        )
+        live = self._metrics.gauge_family("secrets_live")
+        ends = self._metrics.gauge_family("secrets_end_timestamp_seconds")
         for source in self._sources.all():
             for accepted in source.accepted:
                 labels = (source.name, accepted.scheme.name, accepted.variable)

@@ -25,13 +25,13 @@ def exposed(metrics: Metrics) -> dict[str, float]:
 
 def test_names_begin_with_the_service_and_end_in_their_unit() -> None:
     metrics = Metrics("webhook-gateway")
-    metrics.counter("messages_handled", "Messages", "topic", "outcome").labels("a", "applied").inc(3)
-    metrics.gauge("shards_owned", "Shards").set(16)
-    metrics.seconds("batch_seconds", "Duration").observe(0.3)
+    metrics.counter("messages_handled").labels("a", "applied").inc(3)
+    metrics.gauge("outbox_owned_shards").set(16)
+    metrics.seconds("batch_seconds").observe(0.3)
     found = exposed(metrics)
     labels = "{'outcome': 'applied', 'topic': 'a'}"
     assert found["webhook_gateway_messages_handled_total" + labels] == 3
-    assert found["webhook_gateway_shards_owned{}"] == 16
+    assert found["webhook_gateway_outbox_owned_shards{}"] == 16
     assert found["webhook_gateway_batch_seconds_sum{}"] == 0.3
     assert found["webhook_gateway_batch_seconds_bucket{'le': '0.25'}"] == 0
     assert found["webhook_gateway_batch_seconds_bucket{'le': '0.5'}"] == 1
@@ -39,8 +39,8 @@ def test_names_begin_with_the_service_and_end_in_their_unit() -> None:
 
 def test_two_services_in_one_process_do_not_clash() -> None:
     one, two = Metrics("one"), Metrics("two")
-    one.counter("outbox_published", "Rows").inc()
-    two.counter("outbox_published", "Rows")
+    one.counter("outbox_published").inc()
+    two.counter("outbox_published")
     assert exposed(one)["one_outbox_published_total{}"] == 1
     assert exposed(two)["two_outbox_published_total{}"] == 0
     assert not any(name.startswith("one_") for name in exposed(two))
@@ -53,13 +53,13 @@ def test_process_itself_is_measured() -> None:
 @given(st.lists(st.tuples(VALUES, VALUES)))
 def test_tally_says_what_a_counter_of_the_library_says(counted: list[tuple[str, str]]) -> None:
     registry, metrics = CollectorRegistry(), Metrics("one")
-    counter = Counter("one_things", "Things", ("x", "y"), registry=registry)
-    tally = metrics.tally("things", "Things", "x", "y")
+    counter = Counter("one_unverified", "Things", ("source", "reason"), registry=registry)
+    tally = metrics.tally("unverified")
     for values in counted:
         counter.labels(*values).inc()
         tally.count(*values)
-    assert told_of("one_things", exposed(metrics)) == told_of(
-        "one_things", samples(generate_latest(registry))
+    assert told_of("one_unverified", exposed(metrics)) == told_of(
+        "one_unverified", samples(generate_latest(registry))
     )
 
 
@@ -67,19 +67,21 @@ def test_tally_says_what_a_counter_of_the_library_says(counted: list[tuple[str, 
 @example([(bound, "a") for bound in SECONDS_BUCKETS])
 def test_durations_say_what_a_histogram_of_the_library_says(measured: list[tuple[float, str]]) -> None:
     registry, metrics = CollectorRegistry(), Metrics("one")
-    histogram = Histogram("one_seconds", "Time", ("x",), buckets=SECONDS_BUCKETS, registry=registry)
-    durations = metrics.seconds("seconds", "Time", "x")
+    histogram = Histogram(
+        "one_http_request_seconds", "Time", ("route",), buckets=SECONDS_BUCKETS, registry=registry
+    )
+    durations = metrics.seconds("http_request_seconds")
     for seconds, value in measured:
         histogram.labels(value).observe(seconds)
         durations.observe(seconds, value)
-    assert told_of("one_seconds", exposed(metrics)) == told_of(
-        "one_seconds", samples(generate_latest(registry))
+    assert told_of("one_http_request_seconds", exposed(metrics)) == told_of(
+        "one_http_request_seconds", samples(generate_latest(registry))
     )
 
 
 def test_what_has_no_labels_is_told_from_the_start() -> None:
     metrics = Metrics("one")
-    metrics.seconds("batch_seconds", "Duration")
+    metrics.seconds("batch_seconds")
     assert exposed(metrics)["one_batch_seconds_count{}"] == 0
 
 
@@ -94,9 +96,10 @@ def told_of(name: str, found: dict[str, float]) -> dict[str, float]:
 
 def test_expected_count_is_told_before_the_first() -> None:
     metrics = Metrics("gateway")
-    tally = metrics.tally("requests", "Requests", "source")
-    tally.expect("stripe")
-    assert metrics.registry.get_sample_value("gateway_requests_total", {"source": "stripe"}) == 0
-    tally.count("stripe")
-    tally.expect("stripe")
-    assert metrics.registry.get_sample_value("gateway_requests_total", {"source": "stripe"}) == 1
+    tally = metrics.tally("requests")
+    name = "gateway_requests_total{'outcome': 'verified', 'source': 'stripe'}"
+    tally.expect("stripe", "verified")
+    assert exposed(metrics)[name] == 0
+    tally.count("stripe", "verified")
+    tally.expect("stripe", "verified")
+    assert exposed(metrics)[name] == 1

@@ -37,7 +37,7 @@ def build_auth(settings: AuthSettings, access: Access, *, health: Health, metric
     """
     authenticate, parts, mode = _mode(settings)
     health.add("auth", _shown(mode))
-    refusals = metrics.counter("access_refusals", "Requests refused at the door.", "reason")
+    refusals = metrics.counter("access_refusals")
     return Auth(Guard(access, authenticate, refusals), parts)
 
 

@@ -19,19 +19,13 @@ class ConsumerMetrics:
     """
 
     def __init__(self, metrics: Metrics) -> None:
-        self._handled = metrics.counter("messages_handled", "Messages consumed", "topic", "outcome")
-        self._seconds = metrics.seconds("batch_seconds", "From a batch's arrival to its commit")
-        self._since_sent = metrics.seconds(
-            "since_sent_seconds", "From a record's timestamp to the commit of what it did", "topic"
-        )
-        self._lag = metrics.gauge("lag_messages", "Records not yet committed", "topic", "partition")
-        self._oldest = metrics.gauge(
-            "oldest_unhandled_seconds", "Age of the oldest record in hand, 0 for none", "topic", "partition"
-        )
-        self._dead_letters = metrics.counter("dead_letters", "Messages set aside", "reason")
-        self._lost = metrics.counter(
-            "messages_lost", "Offsets of records that were deleted before they were read", "topic"
-        )
+        self._handled = metrics.counter("messages_handled")
+        self._seconds = metrics.seconds("batch_seconds")
+        self._since_sent = metrics.seconds("since_sent_seconds")
+        self._lag = metrics.gauge("lag_messages")
+        self._oldest = metrics.gauge("oldest_unhandled_seconds")
+        self._dead_letters = metrics.counter("dead_letters")
+        self._lost = metrics.counter("messages_lost")
         for reason in SetAsideReason:
             self._dead_letters.labels(reason.value)
 

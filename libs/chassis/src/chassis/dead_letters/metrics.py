@@ -28,15 +28,9 @@ class DeadLetterMeter:
     def __init__(self, database: Database, consumer: str, metrics: Metrics) -> None:
         self._database = database
         self._consumer = consumer
-        self._waiting = metrics.gauge(
-            "dead_letters_waiting", f"Messages set aside; counted up to {COUNTED_ROWS_MAX}", "reason"
-        )
-        self._oldest = metrics.gauge(
-            "dead_letters_oldest_seconds", "Age of the message that was set aside first, 0 if none waits"
-        )
-        self._lines = metrics.gauge(
-            "dead_letters_lines_waiting", f"Keys that stand still; counted up to {limits.LINES_MAX}"
-        )
+        self._waiting = metrics.gauge("dead_letters_waiting")
+        self._oldest = metrics.gauge("dead_letters_oldest_seconds")
+        self._lines = metrics.gauge("dead_letters_lines_waiting")
         self._loop = BackgroundLoop(self.name, self._run)
 
     async def start(self) -> None:

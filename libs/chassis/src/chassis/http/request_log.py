@@ -46,10 +46,8 @@ class ObservedApp:
     def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet_routes: Collection[str] = ()) -> None:
         self._app = app
         self._quiet = {*_PROBES, UNMATCHED, *quiet_routes}
-        self._requests = metrics.tally(
-            "http_requests", "HTTP requests by route template", "method", "route", "status"
-        )
-        self._seconds = metrics.seconds("http_request_seconds", "From request to answer", "route")
+        self._requests = metrics.tally("http_requests")
+        self._seconds = metrics.seconds("http_request_seconds")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; whatever is not HTTP passes through."""

@@ -70,11 +70,7 @@ class Producer:
         self._connection = connection
         self._client_id = client_id
         self._topics = [connection.topic_prefix + topic for topic in topics]
-        self._publish_seconds = (
-            metrics.seconds("publish_seconds", "From handing records to Kafka's client to the last ack")
-            if metrics
-            else None
-        )
+        self._publish_seconds = metrics.seconds("publish_seconds") if metrics else None
         self._ack_timeouts = cache(Timeouts)
         self._producer: Any = None  # aiokafka ships no types
         self._trouble: tuple[float, BrokerUnavailableError] | None = None

@@ -66,9 +66,7 @@ def conflict_counter(metrics: Metrics) -> Callable[[float], None]:
 
     A message that Kafka delivers again is counted again.
     """
-    counter = metrics.counter(
-        "identity_conflicts", "Messages with the id of an event that had another body; none is applied"
-    )
+    counter = metrics.counter("identity_conflicts")
     return counter.inc
 
 

@@ -66,7 +66,7 @@ class InboxRetention:
         self.name = "inbox retention"
         self._database = database
         self._retention = retention
-        self._removed = metrics.counter("inbox_rows_removed", "Inbox rows that were older than the retention")
+        self._removed = metrics.counter("inbox_rows_removed")
         self._loop = BackgroundLoop(self.name, self._run)
 
     async def start(self) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from chassis import __version__
+from contracts.metrics import METRICS
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -25,40 +26,51 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 
 
 class Metrics:
-    """The metrics of one process, in a registry of their own, so that two may live in one test."""
+    """The metrics of one process, made from `contracts.metrics`, in a registry of their own.
+
+    Two instances can live in one test.
+    """
 
     def __init__(self, service: str) -> None:
         self.prefix = service.replace("-", "_")
         self.registry = CollectorRegistry()
-        Gauge(f"{self.prefix}_build_info", "1, of this version", ("version",), registry=self.registry).labels(
-            __version__
-        ).set(1)
+        self.gauge("build_info").labels(__version__).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
-    def counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        """A count that only grows; `_total` is appended to its name."""
-        return Counter(f"{self.prefix}_{name}", meaning, labels, registry=self.registry)
+    def counter(self, name: str) -> Counter:
+        """Return a new counter; Prometheus sees its name with `_total`."""
+        return Counter(*self._definition("counter", name), registry=self.registry)
 
-    def gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        """A value that goes up and down."""
-        return Gauge(f"{self.prefix}_{name}", meaning, labels, registry=self.registry)
+    def gauge(self, name: str) -> Gauge:
+        """Return a new gauge."""
+        return Gauge(*self._definition("gauge", name), registry=self.registry)
 
-    def tally(self, name: str, meaning: str, *labels: str) -> "Tally":
-        """The same, counted very often and in the event loop only."""
-        tally = Tally(f"{self.prefix}_{name}", meaning, labels)
+    def gauge_family(self, name: str) -> GaugeMetricFamily:
+        """Return an empty gauge for one scrape, for a collector that computes its values then."""
+        full_name, meaning, labels = self._definition("gauge", name)
+        return GaugeMetricFamily(full_name, meaning, labels=labels)
+
+    def tally(self, name: str) -> "Tally":
+        """Return a new counter that is cheap and counts in the event loop only."""
+        tally = Tally(*self._definition("counter", name))
         self.registry.register(tally)
         return tally
 
-    def seconds(self, name: str, meaning: str, *labels: str) -> "Durations":
-        """Durations in seconds, measured in the event loop only; the name ends in `_seconds`."""
-        durations = Durations(f"{self.prefix}_{name}", meaning, labels)
+    def seconds(self, name: str) -> "Durations":
+        """Return a new histogram of seconds that measures in the event loop only."""
+        durations = Durations(*self._definition("histogram", name))
         self.registry.register(durations)
         return durations
 
     def expose(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def _definition(self, kind: str, name: str) -> tuple[str, str, tuple[str, ...]]:
+        metric = METRICS[name]
+        assert metric.kind == kind, f"{name} is defined as a {metric.kind}"
+        return f"{self.prefix}_{name}", metric.meaning, metric.labels
 
 
 class Tally(Collector):

@@ -116,9 +116,8 @@ class Database:
 
     def measure(self, metrics: Metrics, *others: "Database") -> None:
         """Expose how many connections this pool and others have lent out, and how many each may have."""
-        labels = ("pool",)
-        in_use = metrics.gauge("postgres_connections_in_use", "Connections lent out", *labels)
-        most = metrics.gauge("postgres_connections_max", "Connections that the pool may have", *labels)
+        in_use = metrics.gauge("postgres_connections_in_use")
+        most = metrics.gauge("postgres_connections_max")
         for database in (self, *others):
             in_use.labels(database.application_name).set_function(database.lent)
             most.labels(database.application_name).set(database.connections_max)

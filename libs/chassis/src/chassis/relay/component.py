@@ -45,17 +45,10 @@ class Relay:
         self.name = "relay"
         self._database = database
         self._producer = producer
-        self._published = metrics.counter("outbox_published", "Outbox rows acknowledged by the broker")
-        self._owned = metrics.gauge("outbox_owned_shards", "Shards of the outbox that this process owns")
-        self._unowned = metrics.gauge(
-            "outbox_unowned_shards", "Shards of the outbox that no relay has owned for a while"
-        )
-        self._held_back = metrics.gauge(
-            "outbox_held_back",
-            "Keys held back behind a record that Kafka refuses; 1 under a topic held back whole",
-            "topic",
-            "kind",
-        )
+        self._published = metrics.counter("outbox_published")
+        self._owned = metrics.gauge("outbox_owned_shards")
+        self._unowned = metrics.gauge("outbox_unowned_shards")
+        self._held_back = metrics.gauge("outbox_held_back")
         self._meter = OutboxMeter(database, metrics)
         self._loop = BackgroundLoop(self.name, self._run)
         self._state = Check(ok=True, detail="not connected yet")

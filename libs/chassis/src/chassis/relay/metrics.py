@@ -26,12 +26,8 @@ class OutboxMeter:
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
-        self._rows = metrics.gauge(
-            "outbox_unsent_rows", f"Events not yet sent; counted up to {COUNTED_ROWS_MAX}", "shard"
-        )
-        self._oldest = metrics.gauge(
-            "outbox_oldest_unsent_seconds", "Age of the oldest unsent event", "shard"
-        )
+        self._rows = metrics.gauge("outbox_unsent_rows")
+        self._oldest = metrics.gauge("outbox_oldest_unsent_seconds")
         self._loop = BackgroundLoop("outbox meter", self._run)
 
     async def start(self) -> None:

@@ -57,9 +57,7 @@ async def report_unapplied(connection: Connection, unapplied: Sequence[Unapplied
 
 def unapplied_counter(metrics: Metrics) -> Callable[[NotApplied], None]:
     """Return a function that counts `events_not_applied_total` by reason; redeliveries count again."""
-    counter = metrics.counter(
-        "events_not_applied", "Stripe events of another mode or account, or without their object", "reason"
-    )
+    counter = metrics.counter("events_not_applied")
     for reason in NotApplied:
         counter.labels(reason.value)
     return lambda reason: counter.labels(reason.value).inc()

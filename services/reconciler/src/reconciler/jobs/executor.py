@@ -59,8 +59,8 @@ class RunExecutor:
         self._rules = rules
         self._page_rows_max = page_rows_max
         self._attempts_max = attempts_max
-        self._checked = metrics.counter("bookings_checked", "Bookings evaluated by runs", "outcome")
-        self._completed = metrics.counter("runs_completed", "Runs that read every booking")
+        self._checked = metrics.counter("bookings_checked")
+        self._completed = metrics.counter("runs_completed")
         self._loop = BackgroundLoop(self.name, self._run)
         self._is_owner = False
 
