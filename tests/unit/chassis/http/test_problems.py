@@ -15,7 +15,7 @@ from chassis.auth.identity import SYSTEM_ACTOR
 from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import build_auth
 from chassis.http import Problem, build_app
-from chassis.http.app import REQUEST_BYTES_MAX
+from chassis.http.error_responses import REQUEST_BYTES_MAX
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.observability.metrics import Metrics
 from chassis.postgres import DatabaseNotReadyError
@@ -30,6 +30,7 @@ FAILURES: dict[str, Exception] = {
     "bug": RuntimeError("secret-4711"),
     "data": asyncpg.DataError("secret-4711"),
     "refused": Problem(409, "transition-not-allowed", "no way back", allowed_transitions=["cancelled"]),
+    "busy": Problem(429, "too-many", "try again"),
     "teapot": Problem(412, "stale", "read it again", headers={"X-Version": "7"}),
 }
 
@@ -98,6 +99,12 @@ async def test_problem_carries_its_members_and_headers(client: httpx.AsyncClient
     response = await client.get("/fails/teapot")
     problem(response, 412, "stale")
     assert response.headers["x-version"] == "7"
+
+
+async def test_every_429_says_when_to_try_again(client: httpx.AsyncClient) -> None:
+    response = await client.get("/fails/busy")
+    problem(response, 429, "too-many")
+    assert response.headers["retry-after"] == "5"
 
 
 async def test_unknown_path_is_404(client: httpx.AsyncClient) -> None:

@@ -26,7 +26,6 @@ Raises:
 
 _REALM = 'Bearer realm="plumbline"'
 _FORBIDDEN = {RefusalReason.ROLE_MISSING, RefusalReason.ROUTE_WITHOUT_ROLE}
-RETRY_AFTER_SECONDS = 5
 
 
 class AccessRefusedError(Exception):
@@ -47,7 +46,7 @@ class AccessRefusedError(Exception):
     def headers(self) -> dict[str, str]:
         """RFC 6750 §3: a request without a token gets the bare challenge, one with a bad token the error."""
         if self.status is HTTPStatus.SERVICE_UNAVAILABLE:
-            return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return {}
         if self.refusal.reason is RefusalReason.TOKEN_MISSING:
             return {"WWW-Authenticate": _REALM}
         error = "insufficient_scope" if self.status is HTTPStatus.FORBIDDEN else "invalid_token"

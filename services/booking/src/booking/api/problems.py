@@ -1,6 +1,6 @@
 """Errors as problem+json (ALL-6, BK-2): one line says what is wrong and what to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response
@@ -10,7 +10,7 @@ from booking.domain.statuses import Status
 from booking.handlers.creation import KeyReusedError
 from booking.handlers.status_changes import StaleVersionError
 from chassis.http import Problem
-from chassis.http.problems import PROBLEM_JSON, problem_body
+from chassis.http.problems import problem_response
 from pricing import InvalidPriceRequestError, UnknownServiceError
 
 AnyRequest = Request[Any, Any, Any]
@@ -29,35 +29,29 @@ def unknown_status(text: str) -> Problem:
     return Problem(400, "unknown-status", detail, statuses=known)
 
 
-def _problem(
-    status: int, kind: str, detail: str, members: Mapping[str, Any] | None = None
-) -> ProblemResponse:
-    return Response(problem_body(status, kind, detail, members), status_code=status, media_type=PROBLEM_JSON)
-
-
 def _on_illegal_transition(_request: AnyRequest, error: IllegalTransitionError) -> ProblemResponse:
     members = {"from": error.from_status, "to": error.to_status, "allowed_transitions": list(error.allowed)}
-    return _problem(409, "illegal-transition", str(error), members)
+    return problem_response(409, "illegal-transition", str(error), members)
 
 
 def _on_stale_version(request: AnyRequest, error: StaleVersionError) -> ProblemResponse:
     detail = str(error)
     if "W/" in request.headers.get("if-match", ""):
         detail = f'If-Match: weak tags never match; send "{error.version}" without W/ if you have read it'
-    return _problem(412, "stale-version", detail, {"version": error.version})
+    return problem_response(412, "stale-version", detail, {"version": error.version})
 
 
 def _on_key_reused(_request: AnyRequest, _error: KeyReusedError) -> ProblemResponse:
     detail = "Idempotency-Key: used for another request before; take a new key for a new request"
-    return _problem(409, "idempotency-key-reused", detail)
+    return problem_response(409, "idempotency-key-reused", detail)
 
 
 def _on_unknown_service(_request: AnyRequest, error: UnknownServiceError) -> ProblemResponse:
-    return _problem(400, "unknown-service", str(error), {"services": list(error.known)})
+    return problem_response(400, "unknown-service", str(error), {"services": list(error.known)})
 
 
 def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> ProblemResponse:
-    return _problem(400, "invalid-request", str(error))
+    return problem_response(400, "invalid-request", str(error))
 
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 from litestar.types import Message, Send
 
-from chassis.http.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
+from chassis.http.problems import PROBLEM_JSON, problem_body, retry_after
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.flag_table import Refusal
 from webhook_gateway.domain.source import AnswerKind
@@ -70,9 +70,7 @@ def _refused(refusal: Refusal, *, close: bool) -> _Messages:
         DETAILS[refusal.reason],
         {"reason": refusal.reason.value},
     )
-    headers: dict[str, str] = {}
-    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    headers = retry_after(refusal.status)
     if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["allow"] = "POST"
     return _messages(refusal.status, PROBLEM_JSON, msgspec.json.encode(body), headers, close=close)

@@ -13,8 +13,8 @@ from chassis.dead_letters.history import Discarding, Replaying
 from chassis.dead_letters.operator import serializers
 from chassis.dead_letters.queries import Filter, WaitingLine
 from chassis.dead_letters.replay import Failure, Replayer
-from chassis.http.app import Problem
 from chassis.http.openapi.problems import refuses
+from chassis.http.problems import Problem
 from chassis.http.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
 from contracts.text import sanitize_for_postgres

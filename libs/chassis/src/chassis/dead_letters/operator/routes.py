@@ -18,9 +18,9 @@ from chassis.dead_letters.operator.bulk_routes import BULK_ROUTES, REQUEST_MESSA
 from chassis.dead_letters.ordering import Line
 from chassis.dead_letters.queries import DeadLetter, Filter, Status
 from chassis.dead_letters.replay import Replayer
-from chassis.http.app import Problem
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.http.problems import Problem
 from chassis.http.request_bodies import RequestBody
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database

@@ -1,0 +1,165 @@
+"""Errors of a request as problems: each exception has a handler, and invalid fields are named (ALL-6, ALL-9).
+
+The framework names a handler's arguments: `format_` for `format`, `idempotency_key` for a header. Here a
+field has the name that its caller wrote.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Literal, cast, get_args, get_origin
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import ParameterKwarg
+
+from chassis.auth.guard import AccessRefusedError
+from chassis.http.problems import FAILED, Problem, problem_response
+from chassis.http.request_bodies import body_errors
+from chassis.http.request_checks import InvalidRequestError, types_in
+from chassis.http.request_log import route_of
+from chassis.kafka.errors import BrokerUnavailableError
+from chassis.observability.logs import get_logger
+from chassis.observability.redaction import loggable
+from chassis.postgres.database import is_transient
+from chassis.postgres.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
+from chassis.postgres.stored_rows import UnreadableRowError
+from chassis.process.terminal import printable
+
+_log = get_logger(__name__)
+
+REQUEST_BYTES_MAX = 1024 * 1024
+UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+_TOO_LARGE = f"the body is larger than {REQUEST_BYTES_MAX:,} bytes; send less at a time"
+_INVALID_REQUEST = "invalid-request"
+_KIND_BY_STATUS = {
+    400: _INVALID_REQUEST,
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "body-incomplete",
+    413: "body-too-large",
+    415: UNSUPPORTED_MEDIA_TYPE,
+}
+
+_BODY = "body"
+_CHARACTERS_MAX = 500
+_MISSING_BODY = "missing; send a JSON object"
+_DATA = "data"
+
+AnyRequest = Request[Any, Any, Any]
+Answer = Response[dict[str, Any]]
+
+
+def _on_problem(_request: AnyRequest, error: Problem) -> Answer:
+    return problem_response(error.status_code, error.kind, error.detail, error.members, error.headers)
+
+
+def _on_http_error(request: AnyRequest, error: HTTPException) -> Answer:
+    """Answer an error of the framework; of an invalid request all fields, the first one in `detail`."""
+    errors = _invalid_fields(request, error)
+    if errors is not None:
+        detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
+        return problem_response(400, _INVALID_REQUEST, detail, {"errors": errors} if errors else None)
+    kind = _KIND_BY_STATUS.get(error.status_code, "error")
+    members = {"errors": error.extra} if error.extra else None
+    detail = _TOO_LARGE if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else error.detail
+    return problem_response(error.status_code, kind, detail, members, error.headers)
+
+
+def _on_access_refused(_request: AnyRequest, error: AccessRefusedError) -> Answer:
+    reason = error.refusal.reason.value
+    kind = reason.replace("_", "-")
+    return problem_response(error.status, kind, error.refusal.detail, {"reason": reason}, error.headers)
+
+
+def _on_unreadable_row(_request: AnyRequest, error: UnreadableRowError) -> Answer:
+    return problem_response(500, "stored-row-unreadable", str(error))
+
+
+def _on_error(request: AnyRequest, error: Exception) -> Answer:
+    if isinstance(error, BrokerUnavailableError) or is_transient(error):
+        _log.warning("request could not be served", route=route_of(request.scope), error=loggable(error))
+        detail = "a database or broker does not answer; try again"
+        return problem_response(503, "temporarily-unavailable", detail)
+    if isinstance(error, RecursionError | UnicodeDecodeError):  # raised by the decoder of the body alone
+        return problem_response(400, _INVALID_REQUEST, "body: not JSON in UTF-8, or nested too deeply")
+    _log.error("request failed", route=route_of(request.scope), error=loggable(error), exc_info=error)
+    return problem_response(500, *FAILED)
+
+
+def _on_too_many_reads(_request: AnyRequest, _error: TooManyReadsError) -> Answer:
+    return problem_response(429, TOO_MANY_READS, "other long reads are running; try again in a moment")
+
+
+def _on_read_too_long(_request: AnyRequest, error: ReadTooLongError) -> Answer:
+    return problem_response(503, READ_TOO_LONG, str(error))
+
+
+EXCEPTION_HANDLERS: Any = {
+    AccessRefusedError: _on_access_refused,
+    TooManyReadsError: _on_too_many_reads,
+    ReadTooLongError: _on_read_too_long,
+    Problem: _on_problem,
+    HTTPException: _on_http_error,
+    UnreadableRowError: _on_unreadable_row,
+    Exception: _on_error,
+}
+
+
+def _invalid_fields(request: AnyRequest, error: HTTPException) -> list[dict[str, str]] | None:
+    """Return `field` and `message` of each invalid part of the request; None for another kind of error."""
+    if isinstance(error, InvalidRequestError):
+        fields = [{"field": error.field, "message": error.message}]
+    elif isinstance(errors := getattr(error.__cause__, "errors", None), list):
+        body = _arguments(request).get(_DATA)
+        annotation = None if body is None else body.annotation
+        fields = list(body_errors(annotation, cast("list[Mapping[str, Any]]", errors)))
+    elif isinstance(error, ValidationException):
+        extra: list[Any] = error.extra if isinstance(error.extra, list) else []
+        fields = list(_framework_fields(request, extra))
+    else:
+        return None
+    return [{name: _printable(text) for name, text in each.items()} for each in fields]
+
+
+def _printable(text: str) -> str:
+    """Return the caller's words in one line of bounded length."""
+    return printable(text[:_CHARACTERS_MAX])
+
+
+def _framework_fields(request: AnyRequest, errors: list[Any]) -> Iterator[dict[str, str]]:
+    arguments = _arguments(request)
+    for error in errors:
+        key = str(error.get("key", _BODY))
+        argument = arguments.get(key)
+        is_missing_body = key == _DATA and error["message"] == repr(_DATA)
+        message = _MISSING_BODY if is_missing_body else str(error["message"])
+        choices = _choices(None if argument is None else argument.annotation)
+        if choices:
+            message = f"{message}; choose one of {', '.join(choices)}"
+        yield {"field": _name(key, argument), "message": message}
+
+
+def _name(key: str, argument: Any) -> str:
+    if key == _DATA:
+        return _BODY
+    definition = getattr(argument, "kwarg_definition", None)
+    return (isinstance(definition, ParameterKwarg) and definition.name) or key
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Return the values of the enums and literals in a type."""
+    choices: list[str] = []
+    for each in types_in(annotation):
+        if isinstance(each, type) and issubclass(each, Enum):
+            choices += [str(member.value) for member in each]
+        elif get_origin(each) is Literal:
+            choices += [str(value) for value in get_args(each)]
+    return choices
+
+
+def _arguments(request: AnyRequest) -> Mapping[str, Any]:
+    scope = cast("Mapping[str, Any]", request.scope)  # a request without a route has no handler
+    return scope["route_handler"].parsed_fn_signature.parameters if "route_handler" in scope else {}
