@@ -6,12 +6,17 @@ BIN := .venv/bin
 MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services/booking services/audit services/reconciler deploy/local tools
 STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
-MUTATED := tests/unit/webhook_gateway/test_mutated_deliveries.py
+BROKERLESS := tests/unit tests/contract tests/mutation tests/test_tidy.py
+# Each worker of `make test` has a Kafka and a PostgreSQL of its own; most of the time is waiting.
+WORKERS ?= 3
+ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py system/test_failover.py \
+	system/test_replicas.py webhook_gateway/test_ack.py booking/test_payments.py audit/test_delivery.py \
+	reconciler/test_runs.py chassis/relay/test_relay.py chassis/postgres/test_migrations.py)
 
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test simulate simulate-faults mutants constant-time test-containers faults up down check clean lock contracts format setup sbom
+.PHONY: help demo test test-fast simulate simulate-faults mutants constant-time test-containers faults up down check clean lock contracts format setup sbom
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,15 +36,23 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 demo: $(STAMP) ## a business day through the front doors, then the tables: the main job
 	@$(BIN)/plumbline demo
 
-test: $(STAMP) ## every test that belongs to a commit, on real Kafka and PostgreSQL
-	@$(PYTEST) $(ARGS)
+test-fast: $(STAMP) ## all that needs no broker and no database, a few examples of what explores: the loop to work in
+	@EXPLORE=quick $(PYTEST) -q -n auto --dist worksteal -m "not slow" $(BROKERLESS) $(ARGS)
 
-test-containers: $(STAMP) ## integration tests on containers, and a smoke test of the compose stack
-	@INFRA=containers $(PYTEST) tests/integration tests/e2e $(ARGS)
+test: $(STAMP) ## every test that belongs to a commit, on real Kafka and PostgreSQL (ARGS="tests/unit -k pricing" some)
+ifdef ARGS
+	@$(PYTEST) $(ARGS)
+else
+	@$(PYTEST) -n $(WORKERS) --dist loadfile tests/integration $(BROKERLESS)
+	@$(PYTEST) -n 2 --dist load tests/faults tests/e2e
+endif
+
+test-containers: $(STAMP) ## what containers can break: one pass of each service on them, and the compose stack
+	@INFRA=containers $(PYTEST) $(ON_CONTAINERS) $(ARGS)
 
 faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
 	@$(if $(ROW)$(SHORT),,$(MAKE) --no-print-directory simulate ARGS="--random 20000")
-	@$(if $(ROW)$(SHORT),,MUTATED_DELIVERIES=5000000 $(PYTEST) -q $(MUTATED))
+	@$(if $(ROW)$(SHORT),,EXPLORE=whole MUTATED_DELIVERIES=5000000 $(PYTEST) -q -n auto -m explores tests/unit)
 	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" SHORT="$(SHORT)" $(BIN)/python -m faults
 
 simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SEEDS=n so many (docs/simulation.md)

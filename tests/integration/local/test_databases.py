@@ -5,6 +5,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from harness.folders import open_to_all
 from harness.ports import free_port
 from plumbline import databases, dsn, server_rights, waiting
 from plumbline.failure import StackError
@@ -20,8 +21,7 @@ STRING_OF = {
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[EmbeddedPostgres]:
     directory = tmp_path_factory.mktemp("server")
-    for folder in (directory, *directory.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(directory)
     async with EmbeddedPostgres(Path(directory) / "postgres", free_port()) as running:
         await databases.provision(running.admin_dsn, PASSWORDS)
         yield running

@@ -13,6 +13,7 @@ from chassis.kafka import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from contracts.topics import TOPICS
 from harness import eventually
+from harness.folders import open_to_all
 from harness.ports import free_port
 from harness.topics import Record, TestTopic
 from plumbline import dsn, postgres_binaries, postgres_directory
@@ -28,8 +29,7 @@ TOPIC = TOPICS[0].name
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A directory that the account which runs PostgreSQL for root can reach."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     return tmp_path
 
 

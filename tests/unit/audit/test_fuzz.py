@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit.domain.digest import SALT_BYTES, new_salt, payload_digest
@@ -14,6 +14,7 @@ from chassis.messaging.message import Message
 from contracts.catalogue import MESSAGES
 from contracts.metadata import Headers
 from contracts.stripe_events import StripeWorld
+from harness.exploring import explores
 
 WORLD = StripeWorld(is_live=False, account=None)
 OURS = ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_sequence", "ce_correlationid",
@@ -61,7 +62,7 @@ def assert_storable(entry: Entry) -> None:
     assert entry.occurred_at is None or entry.occurred_at.utcoffset() is not None
 
 
-@settings(max_examples=500)
+@explores(5_000)
 @given(HEADERS, st.one_of(st.binary(max_size=200), PAYLOADS), st.binary(max_size=20))
 @example((), b"", b"")
 def test_any_record_becomes_one_storable_entry(headers: Headers, value: bytes, key: bytes) -> None:
@@ -74,7 +75,7 @@ def test_any_record_becomes_one_storable_entry(headers: Headers, value: bytes, k
     assert entry.event_type in {"message.unreadable", "message.out-of-place"} or entry.body == value
 
 
-@settings(max_examples=500)
+@explores(5_000)
 @given(st.sampled_from(sorted(RULES)), PAYLOADS)
 def test_any_payload_of_a_known_type_becomes_a_storable_entry(event_type: str, value: bytes) -> None:
     topic = next(card.topic for card in MESSAGES if card.event_type == event_type)

@@ -64,7 +64,6 @@ def test_an_open_loop_sends_what_was_due() -> None:
         answers = run(port, Phase(0.1, rate=200), Phase(0.1, rate=400))
     (_, middle, _), (first, last, _) = answers.phases
     assert middle == first
-    assert all(status in OK for status in answers.statuses)
     assert len(answers.statuses) == last
     assert all(moment >= 0.1 for moment in answers.scheduled[first:])
 

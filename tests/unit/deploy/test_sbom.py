@@ -5,12 +5,15 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.processes import run
 from plumbline.kafka_lock import locked_artifacts
 
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow  # the generator resolves every locked package
 async def test_bill_of_materials_is_valid_and_complete(tmp_path: Path) -> None:
     target = tmp_path / "var/sbom.cdx.json"
     finished = await run([sys.executable, str(ROOT / "deploy/sbom.py"), str(target)], {}, seconds_max=150)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.folders import open_to_all
 from harness.ports import free_port
 from plumbline import (
     atomic,
@@ -212,8 +213,7 @@ def test_data_go_elsewhere_only_where_the_account_cannot_get(tmp_path: Path) -> 
     somebody = Account("somebody", 65_000, 65_000)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
 
     assert postgres_directory.home(tmp_path / "open" / "postgres", somebody) == tmp_path / "open" / "postgres"
     assert postgres_directory.home(closed / "postgres", None) == closed / "postgres"

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.process.environment import SettingsError
+from harness.exploring import explores
 from unit.webhook_gateway.signed_deliveries import BODY, MESSAGE_ID, NOW, PUBLIC_URL, SECRET
 from webhook_gateway.domain.verification import FORM, AcceptedScheme, UnsignedDelivery, Verified, sign, verify
 from webhook_gateway.settings.sources_file import read_sources_file
@@ -69,7 +70,7 @@ def read(folder: Path, described: Description) -> AcceptedScheme | SettingsError
     return replace(source.accepted[0], secrets=(SECRET,))
 
 
-@settings(max_examples=1500, deadline=None)
+@explores(10_000)
 @given(described=descriptions())
 @example(described={"header": "x-s", "items": ["{signature}", "s={signature}"], "separator": ","})
 @example(described={"header": "x-s", "signed": "{form}"})

@@ -1,8 +1,9 @@
 """Whatever a request holds, the domain answers with a value: no error leaves it (GW-7)."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.exploring import explores
 from unit.webhook_gateway.signed_deliveries import NOW, accepting, signed_headers
 from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.pointer import find
@@ -81,7 +82,7 @@ json_like = st.recursive(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@explores(10_000)
 @given(headers=header_lists, body=st.binary(max_size=60))
 def test_no_header_or_body_raises_an_error_from_verification(
     headers: list[tuple[bytes, bytes]], body: bytes
@@ -89,7 +90,7 @@ def test_no_header_or_body_raises_an_error_from_verification(
     assert isinstance(verify(headers, body, ACCEPTED, NOW), Refused)
 
 
-@settings(max_examples=3000, deadline=None)
+@explores(10_000)
 @given(body=json_like | st.binary(max_size=60))
 def test_outline_accepts_the_same_bodies_and_says_the_same_of_them(body: bytes) -> None:
     whole = parse(body)
@@ -104,7 +105,7 @@ def test_outline_accepts_the_same_bodies_and_says_the_same_of_them(body: bytes) 
         assert next(told) == next(told)
 
 
-@settings(max_examples=3000, deadline=None)
+@explores(10_000)
 @given(body=json_like | st.binary(max_size=60))
 def test_no_body_raises_an_error_from_json_or_identity(body: bytes) -> None:
     document = parse(body)

@@ -1,6 +1,6 @@
 """Good deliveries of every scheme, broken in one to four places: no error, no false acceptance, no growth.
 
-`make test` takes 20,000 of them, `make faults` five million (MUTATED_DELIVERIES); MUTATED_SEED repeats one.
+`make test` takes 20,000 of them, `make faults` five million; MUTATED_SEED repeats one.
 """
 
 import hashlib
@@ -10,6 +10,9 @@ import resource
 import secrets
 from dataclasses import dataclass
 
+import pytest
+
+from harness.exploring import examples
 from unit.webhook_gateway.signed_deliveries import BODY, NOW, accepting, signed_headers
 from webhook_gateway.domain.document import FormKind, read_document
 from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
@@ -18,7 +21,7 @@ from webhook_gateway.domain.source import FORM_SCHEMES, IDENTITIES
 from webhook_gateway.domain.strict_json import Document, Outline
 from webhook_gateway.domain.verification import SCHEMES, AcceptedScheme, Scheme, Verified, verify
 
-DELIVERIES = int(os.environ.get("MUTATED_DELIVERIES", "20000"))
+DELIVERIES = int(os.environ.get("MUTATED_DELIVERIES") or examples(200_000))
 SEED = int(os.environ.get("MUTATED_SEED") or secrets.randbelow(2**31))
 WARM_UP = 20_000
 GROWTH_KIB_MAX = 32 * 1024
@@ -51,6 +54,8 @@ def test_every_delivery_is_good_before_it_is_broken() -> None:
         assert isinstance(verify(good.headers, BODY, good.accepted, NOW, good.query), Verified)
 
 
+@pytest.mark.explores
+@pytest.mark.timeout(1800)
 def test_broken_deliveries_raise_nothing_and_vouch_for_no_other_body() -> None:
     rng = random.Random(SEED)
     verdicts: dict[type, int] = {}

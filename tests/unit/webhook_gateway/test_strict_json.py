@@ -4,10 +4,11 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.reasons import RefusalReason
+from harness.exploring import explores
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.strict_json import DEPTH_LEVELS_MAX, Document, Outline, parse
 
@@ -123,7 +124,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@explores(5_000)
 @given(value=json_values, ascii_only=st.booleans())
 def test_what_the_standard_library_writes_is_read_back(value: object, ascii_only: bool) -> None:
     body = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
@@ -179,7 +180,7 @@ fragments = st.sampled_from(
 )
 
 
-@settings(max_examples=4000, deadline=None)
+@explores(20_000)
 @given(body=st.lists(fragments, max_size=12).map(b"".join) | st.binary(max_size=30))
 @example(b'"\\ud83d"')
 def test_both_parsers_agree_on_what_is_json(body: bytes) -> None:

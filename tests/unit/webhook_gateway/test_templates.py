@@ -1,9 +1,10 @@
 """Signature headers: the short way to read an ordinary one says what the long way says."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness.exploring import explores
 from unit.webhook_gateway.signed_deliveries import signed_headers
 from webhook_gateway.domain.verification import SCHEMES, Scheme, templates
 
@@ -34,7 +35,7 @@ def test_every_scheme_is_read_the_short_way(name: str, value: bytes) -> None:
     assert ordinary.fullmatch(value)
 
 
-@settings(max_examples=2000, deadline=None)
+@explores(20_000)
 @given(
     name=st.sampled_from(NAMES),
     parts=st.lists(st.sampled_from(WRITTEN) | st.sampled_from(PIECES), max_size=4),

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from gidgethub import ValidationFailure
 from gidgethub.sansio import validate_event
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     MOSTLY,
     assert_same_or_named,
@@ -30,7 +31,7 @@ def _package_accepts(body: bytes, signature: str, secret: str) -> bool:
     return True
 
 
-@settings(max_examples=1000, deadline=None)
+@explores(10_000)
 @given(data=st.data(), body=st.binary(max_size=200), secret=keys)
 def test_github_signature_gets_the_verdict_of_the_gidgethub_package(
     data: st.DataObject, body: bytes, secret: str

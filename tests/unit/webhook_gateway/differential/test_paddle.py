@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from paddle_billing.Notifications import Secret as PaddleSecret
 from paddle_billing.Notifications import Verifier
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     WINDOW_SECONDS,
     assert_same_or_named,
@@ -50,7 +51,7 @@ def _package_is_stricter(header: str) -> str | None:
     return "signs the number, not the text: leading zeros" if timestamp else None
 
 
-@settings(max_examples=1000, deadline=None)
+@explores(10_000)
 @given(
     data=st.data(),
     body=texts,

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sendgrid.helpers.eventwebhook import EventWebhook
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     MOSTLY,
     WINDOW_SECONDS,
@@ -48,7 +49,7 @@ def _package_is_laxer(timestamp: str, signature: str) -> str | None:
     return None
 
 
-@settings(max_examples=1000, deadline=None)
+@explores(10_000)
 @given(
     data=st.data(),
     body=texts,

@@ -4,10 +4,11 @@ import hmac
 import re
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.signature import Clock, SignatureVerifier
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     MOSTLY,
     WINDOW_SECONDS,
@@ -61,7 +62,7 @@ def _package_is_stricter(body: bytes) -> str | None:
     return None
 
 
-@settings(max_examples=1000, deadline=None)
+@explores(10_000)
 @given(data=st.data(), body=texts.map(str.encode) | st.binary(max_size=60), secret=keys, skew=skews)
 def test_slack_signature_gets_the_verdict_of_the_slack_package(
     data: st.DataObject, body: bytes, secret: str, skew: int

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from square.utils.webhooks_helper import verify_signature
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     assert_same_or_named,
     bodies_like,
@@ -27,7 +28,7 @@ def _package_is_stricter(body: str) -> str | None:
     return None if body else "refuses an empty body unseen"
 
 
-@settings(max_examples=1000, deadline=None)
+@explores(10_000)
 @given(
     data=st.data(),
     body=texts,

@@ -9,9 +9,10 @@ from typing import Protocol
 import pytest
 import standardwebhooks
 import svix.webhooks
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     MOSTLY,
     WINDOW_SECONDS,
@@ -73,7 +74,7 @@ def _package_is_stricter(signatures: str) -> str | None:
     return None
 
 
-@settings(max_examples=1500, deadline=None)
+@explores(10_000)
 @pytest.mark.parametrize("name", PACKAGES)
 @given(
     data=st.data(),

@@ -4,9 +4,10 @@ import re
 from datetime import UTC, datetime
 
 import stripe
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     WINDOW_SECONDS,
     assert_same_or_named,
@@ -55,7 +56,7 @@ def _package_is_stricter(header: str) -> str | None:
     return None
 
 
-@settings(max_examples=1500, deadline=None)
+@explores(10_000)
 @given(data=st.data(), body=texts, secret=keys, skew=skews)
 def test_stripe_signature_gets_the_verdict_of_the_stripe_package(
     data: st.DataObject, body: str, secret: str, skew: int

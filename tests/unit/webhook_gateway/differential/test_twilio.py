@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
+from harness.exploring import explores
 from unit.webhook_gateway.differential.drawn import (
     MOSTLY,
     assert_same_or_named,
@@ -107,7 +108,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, str, str]:
     return content_type, body, query, draw(st.sampled_from([*URLS, *ODD_PORTS]))
 
 
-@settings(max_examples=1000, deadline=None)
+@explores(10_000)
 @pytest.mark.parametrize("scheme", [TWILIO, TWILIO_SHA256], ids=["SHA-1", "SHA-256"])
 @given(data=st.data(), request=requests(), token=keys)
 def test_twilio_signature_gets_the_verdict_of_the_twilio_package(
