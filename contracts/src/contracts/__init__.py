@@ -1,4 +1,4 @@
-"""What crosses a wire: topic cards, message metadata and message models. Pure data.
+"""Contracts between services: topic cards, message metadata and message models. Pure data.
 
-Start at `topics` (which topics there are), then `catalogue` (which messages travel on them).
+Start at `topics` (the topics), then `catalogue` (the messages on each).
 """

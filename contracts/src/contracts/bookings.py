@@ -1,4 +1,4 @@
-"""What happens to bookings (BK-12). Nothing here names a person: no phone, no e-mail, no message text."""
+"""Events of bookings (BK-12). No field names a person: no phone, no e-mail, no message text."""
 
 from typing import Annotated, Literal
 
@@ -63,9 +63,9 @@ class BookingPaymentRecorded(WireModel):
 
 
 class BookingPaymentAnomaly(WireModel):
-    """Money that fits no booking as it should: it changes no status, a person must look (BK-8).
+    """A payment that does not fit its booking. It changes no status; a person must look at it (BK-8).
 
-    `captured` is 0 of no currency (ISO 4217) where the provider did not tell an amount. Kinds other_mode and
+    `captured` is 0 of no currency (ISO 4217) if the provider sent no amount. Kinds other_mode and
     other_account are events of another Stripe mode or account (BK-7a), thin_event is one that carries no
     payment (BK-7b).
     """

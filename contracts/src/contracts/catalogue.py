@@ -1,7 +1,7 @@
-"""Which messages travel: event type → model and topic.
+"""The catalogue of messages: event type → model and topic.
 
-Everything that is generated or checked per message (JSON Schemas, examples, AsyncAPI) walks this list.
-Webhook deliveries do not stand here: their value is the provider's own bytes.
+JSON Schemas, examples and the AsyncAPI document are generated and checked from this list.
+Webhook deliveries are not in the list: their value is the provider's own bytes.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from contracts.wire import WireModel
 
 @dataclass(frozen=True, slots=True)
 class MessageCard:
-    """One kind of message: its event type (`ce_type`), its payload and the topic it travels on."""
+    """One kind of message: its event type (`ce_type`), its payload and its topic."""
 
     event_type: str
     model: type[WireModel]
     topic: TopicCard
 
 
+# Every message that Plumbline itself writes.
 MESSAGES: tuple[MessageCard, ...] = (
     MessageCard("webhook.validation.failed", webhooks.WebhookValidationFailed, topics.WEBHOOKS_REJECTED),
     MessageCard("webhook.refusals-suppressed", webhooks.WebhookRefusalsSuppressed, topics.WEBHOOKS_REJECTED),
@@ -47,7 +48,6 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard("dead-letter.discarded", dead_letters.MessageDiscarded, topics.DEAD_LETTERS),
     MessageCard("messages.lost", dead_letters.MessagesLost, topics.DEAD_LETTERS),
 )
-"""Every message that Plumbline itself writes."""
 
+# A model has exactly one event type. Senders find its type and topic here.
 CARD_BY_MODEL: dict[type[WireModel], MessageCard] = {card.model: card for card in MESSAGES}
-"""A model travels under exactly one type: senders look the type and topic up here."""

@@ -1,8 +1,8 @@
-"""How many digits each currency's minor unit has: ISO 4217, list one of 2026-01-01.
+"""Digits of each currency's minor unit: ISO 4217, list one of 2026-01-01.
 
 `tests/contract/test_money.py` compares the table with the package `iso4217`, which follows the list that ISO
-publishes. The table stands here because contracts import no package for it, and because CLDR's digits (babel)
-are those of daily use and not ISO's.
+publishes. The contracts import no package for the table; CLDR's digits (babel) are
+those of daily use and not ISO's.
 """
 
 from collections.abc import Mapping
@@ -22,19 +22,19 @@ _CODES: Mapping[int, str] = {
     4: "CLF UYW",
 }
 
+# Withdrawn since 2010, with the digits that they had: stored amounts outlive their currency.
 _WITHDRAWN: Mapping[int, str] = {
     0: "BYR",
     2: "ANG BGN CUC EEK HRK LTL LVL MRO SLL STD VEF ZMK ZWL",
 }
-"""Withdrawn since 2010, with the digits that they had: stored amounts outlive their currency."""
 
+# By alphabetic code in capitals. Codes without a minor unit (XAU, XDR…) are no money for payments.
 MINOR_DIGITS: Mapping[str, int] = {
     code: digits
     for table in (_CODES, _WITHDRAWN)
     for digits, codes in table.items()
     for code in codes.split()
 }
-"""By alphabetic code in capitals. Codes without a minor unit (XAU, XDR…) are no money that anybody pays."""
 
+# ISO's code for "no currency", beside the amount 0 when the provider sent no amount.
 NO_CURRENCY = 3 * "X"
-"""ISO's code where no currency is involved: stands beside the amount 0 where nobody told an amount."""

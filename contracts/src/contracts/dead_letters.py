@@ -1,4 +1,4 @@
-"""Messages that a consumer set aside, and what became of them (ALL-1)."""
+"""Messages about set-aside messages: set aside, replayed, discarded, lost (ALL-1)."""
 
 from contracts.reasons import AnnouncedReason
 from contracts.wire import UtcDatetime, WireModel
@@ -36,7 +36,7 @@ class MessagesLost(WireModel):
 
 
 class MessageReplayed(WireModel):
-    """A message that had been set aside was applied at last; whoever fixed the cause replayed its line."""
+    """A message that had been set aside was applied: an operator replayed its ordering key."""
 
     dead_letter_id: str
     consumer: str
@@ -52,7 +52,7 @@ class MessageReplayed(WireModel):
 
 
 class MessageDiscarded(WireModel):
-    """A message that had been set aside will not be applied: somebody decided so, and says why."""
+    """A message that had been set aside will not be applied: an operator discarded it, with a reason."""
 
     dead_letter_id: str
     consumer: str

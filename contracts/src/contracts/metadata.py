@@ -16,28 +16,26 @@ Headers = tuple[tuple[str, bytes], ...]
 CONTENT_TYPE_JSON = "application/json"
 SPEC_VERSION = "1.0"
 _SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
+# On webhook records: "verified", or "unverified" where the flag table lets a delivery pass unsigned (GW-8).
+# A record without the header is not from a permitted publisher. A publisher of deliveries beside the gateway,
+# such as the Stripe sweep (`plumbline-origin: sweep`, REC-13), writes the result of its own check.
 VERIFICATION_HEADER = "plumbline-verification"
-"""On webhook records: "verified", or "unverified" where the flag table lets a delivery pass unsigned (GW-8).
-
-A record without it comes from nobody that may publish deliveries. Who adds deliveries by another way than the
-gateway, as the Stripe sweep does (`plumbline-origin: sweep`, REC-13), says here what it checked.
-"""
 
 
 class MetadataError(ValueError):
-    """The headers do not describe a message; there is no event to apply. Set the record aside."""
+    """The headers do not describe a message. Set the record aside."""
 
 
 class MessageMetadata(msgspec.Struct, frozen=True):
-    """Who says what happened, when, to whom.
+    """Source, type, time and subject of an event.
 
     Attributes:
         id: event id, unique within `source` for ever.
-        source: who says so: a service's name, or `/webhooks/<source>`.
-        type: what happened, e.g. "booking.status-changed".
-        time: when it happened, timezone-aware; None where the provider does not say.
-        subject: the thing it happened to, usually a booking id.
-        sequence: the booking's version after the event (BK-12); None where nothing is counted.
+        source: the sender: a service's name, or `/webhooks/<source>`.
+        type: kind of event, e.g. "booking.status-changed".
+        time: moment of the event, timezone-aware; None if the provider sent none.
+        subject: usually a booking id.
+        sequence: the booking's version after the event (BK-12); None for events without a version.
         correlation_id: id of the event that started the chain.
         causation_id: id of the event that directly caused this one.
         traceparent: W3C trace context of the producer.
@@ -56,7 +54,7 @@ class MessageMetadata(msgspec.Struct, frozen=True):
     content_type: str = CONTENT_TYPE_JSON
 
     def to_headers(self) -> Headers:
-        """Kafka headers; attributes without a value are left out."""
+        """Return the Kafka headers; attributes without a value are left out."""
         headers = [
             _SPEC_VERSION_HEADER,
             ("ce_id", self.id.encode()),
@@ -80,20 +78,19 @@ class MessageMetadata(msgspec.Struct, frozen=True):
 
 
 def format_time(moment: datetime) -> str:
-    """RFC 3339 in UTC with microseconds and "Z"."""
+    """Return the moment as RFC 3339 text in UTC with microseconds and "Z"."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def read_metadata(headers: Iterable[tuple[str, bytes | None]]) -> MessageMetadata:
-    """Metadata from a record's headers, whatever bytes they hold.
+    """Return the metadata in a record's headers.
 
-    Headers that are not ours are not looked at, so bad bytes in them do no harm. Of a repeated name the
-    last counts.
+    Unknown headers are ignored, so bad bytes in them do no harm. Of a repeated name the last counts.
 
     Raises:
-        MetadataError: id, source or type is missing, or a header of ours is not readable.
+        MetadataError: id, source or type is missing, or a known header is not readable.
     """
     raw = dict(headers)
     return MessageMetadata(

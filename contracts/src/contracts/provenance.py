@@ -1,23 +1,23 @@
-"""Which sender may say what on which topic (ALL-7): the topic cards are the rule, asked here alone.
+"""The permitted sources, types and verifications of each topic (ALL-7), by the topic cards.
 
-Whoever may write to one topic must not speak for everybody: a record that claims another sender would take
-the place of a genuine event in an inbox, in the EventLog or in a history. Consumers ask before any of that.
+A writer of one topic must not write for other senders: a record with a false source would take the place of
+a genuine event in an inbox, in the EventLog or in a history. Consumers check every record first.
 """
 
 from contracts.catalogue import MESSAGES
 from contracts.metadata import VERIFICATION_HEADER, Headers, MessageMetadata
 from contracts.topics import card_of
 
-_HOME = {card.event_type: card.topic.name for card in MESSAGES}
+_TOPIC_BY_TYPE = {card.event_type: card.topic.name for card in MESSAGES}
 
 
 def misplacement(topic: str, metadata: MessageMetadata, headers: Headers) -> str:
-    """Return why this is not the event that it claims to be, without a word of the record; else "".
+    """Return the reason why a record does not belong on its topic, without text from the record; else "".
 
-    Types that no catalogue knows yet are taken by their first part, so that a newer producer stops nobody.
+    A type outside of the catalogue is checked by its first part, so that a newer producer can add types.
 
     Args:
-        topic: name as on its card; of a topic without a card nothing is known and nothing refused.
+        topic: name on its card; a topic without a card is not checked.
         metadata: read from `headers`.
         headers: of the record.
     """
@@ -28,7 +28,7 @@ def misplacement(topic: str, metadata: MessageMetadata, headers: Headers) -> str
         return "ce_source names a sender that does not write to this topic"
     if not metadata.type.startswith(card.type_prefixes):
         return "ce_type names an event that does not stand on this topic"
-    if _HOME.get(metadata.type, topic) != topic:
+    if _TOPIC_BY_TYPE.get(metadata.type, topic) != topic:
         return "ce_type names an event of another topic"
     if card.verifications and dict(headers).get(VERIFICATION_HEADER, b"") not in card.verifications:
         return f"unverified: {VERIFICATION_HEADER} is missing, or not one that this topic takes"

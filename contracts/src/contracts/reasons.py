@@ -1,10 +1,10 @@
-"""Closed lists of reasons. Each is a promise to consumers, dashboards and runbooks: never renamed."""
+"""Closed lists of reasons. Consumers, dashboards and runbooks depend on each value: never rename one."""
 
 from enum import StrEnum
 
 
 class RefusalReason(StrEnum):
-    """Why the gateway did not take a delivery (GW-7)."""
+    """The gateway's reason to refuse a delivery (GW-7)."""
 
     SIGNATURE_MISSING = "signature_missing"
     SIGNATURE_MALFORMED = "signature_malformed"
@@ -23,7 +23,7 @@ class RefusalReason(StrEnum):
 
 
 class AnnouncedReason(StrEnum):
-    """Why a consumer set a message aside, as `dead-letter.set-aside` says it: v1 takes no further reason."""
+    """The reason in `dead-letter.set-aside`. Version 1 takes no further values."""
 
     MALFORMED = "malformed"
     BUG = "bug"
@@ -31,7 +31,7 @@ class AnnouncedReason(StrEnum):
 
 
 class SetAsideReason(StrEnum):
-    """Why a consumer set a message aside instead of applying it (ALL-1)."""
+    """A consumer's reason to set a message aside instead of applying it (ALL-1)."""
 
     MALFORMED = "malformed"
     BUG = "bug"
@@ -40,5 +40,5 @@ class SetAsideReason(StrEnum):
 
     @property
     def announced(self) -> AnnouncedReason:
-        """The reason as consumers of v1 know it; the message's `error` says what it is more exactly."""
+        """The reason known to consumers of v1; the message's `error` is more exact."""
         return AnnouncedReason.MALFORMED if self is self.OUT_OF_PLACE else AnnouncedReason(self.value)

@@ -1,4 +1,4 @@
-"""Requests to reconcile, and what came of them (REC-1, REC-7)."""
+"""Requests to reconcile, and their results (REC-1, REC-7)."""
 
 from typing import Annotated, Literal
 
@@ -59,7 +59,7 @@ class RunCompleted(WireModel):
 
 
 class RunFailed(WireModel):
-    """A run could not read everything; what it found until then stands."""
+    """A run could not read everything; its findings until then stay."""
 
     run_id: str
     error: str
@@ -105,7 +105,7 @@ class BookingErrored(WireModel):
 
 
 class ExceptionOpened(WireModel):
-    """Something a person must look at; one open exception per type, booking and fingerprint (REC-8)."""
+    """A finding for a person; one open exception per type, booking and fingerprint (REC-8)."""
 
     exception_id: str
     exception_type: ExceptionType
@@ -117,10 +117,10 @@ class ExceptionOpened(WireModel):
 
 
 class ExceptionResolved(WireModel):
-    """An exception was closed: by a person, or by a run that did not find it any more.
+    """An exception was closed: by a person, or by a run without the finding.
 
-    `resolution` of a run: "fixed", or "not_evaluated" where no run looks at the booking any more. `reason`
-    says why in one line; None from a producer that did not say.
+    `resolution` of a run: "fixed", or "not_evaluated" if no run evaluates the booking any more. `reason` is
+    one line; None from an older producer.
     """
 
     exception_id: str

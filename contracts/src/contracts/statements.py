@@ -1,4 +1,4 @@
-"""What a message says, apart from how it was written: two writings of one event are copies (BK-10a)."""
+"""Facts of a message, independent of its rendering: two renderings of one event are copies (BK-10a)."""
 
 import hashlib
 import json
@@ -8,24 +8,24 @@ from typing import cast
 from contracts.ids import booking_id_of, id_or_digest
 from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event, referenced_booking
 
+# Name of a fact → value. A fact that the message does not state is absent.
 Statement = Mapping[str, str | int | bool]
-"""Names of facts and what is said of each; a fact that is not told has no name here."""
 
 _ENVELOPE = ("id", "type", "created", "livemode", "account")
 _OBJECT = (
     "id", "object", "amount", "amount_received", "amount_captured", "amount_refunded", "amount_total",
     "amount_paid", "currency", "status", "payment_status", "payment_intent", "charge",
 )  # fmt: skip
+# Statuses of a payment intent until API version 2019-02-11.
 _RENAMED = {"requires_source": "requires_payment_method", "requires_source_action": "requires_action"}
-"""Statuses of a payment intent until API version 2019-02-11."""
 _BIGGEST_INTEGER = 2**63
 
 
 def stripe_statement(body: bytes) -> Statement | None:
-    """Return what a Stripe event says; None where it is none, and can only be compared by its bytes.
+    """Return the facts of a Stripe event; None if the body is no event and can only be compared by its bytes.
 
-    API versions, `pending_webhooks` and `request` change how an event is written and are no part of it.
-    References of people are told by digest, unless they are a booking's id: a statement is kept.
+    API versions, `pending_webhooks` and `request` change the rendering of an event and are left out.
+    References written by people are stored as a digest, unless they are a booking's id.
     """
     try:
         event = read_stripe_event(body)
@@ -34,14 +34,14 @@ def stripe_statement(body: bytes) -> Statement | None:
     if event.type is None or not isinstance(event.members.get("id"), str):
         return None
     subject = event.subject or event.related
-    said = {name: event.members.get(name) for name in _ENVELOPE}
-    said |= {f"object.{name}": _named(subject.get(name)) for name in _OBJECT}
-    said |= _references(subject)
-    return {name: value for name, told in said.items() if (value := _scalar(told)) is not None}
+    facts = {name: event.members.get(name) for name in _ENVELOPE}
+    facts |= {f"object.{name}": _id_or_value(subject.get(name)) for name in _OBJECT}
+    facts |= _references(subject)
+    return {name: value for name, fact in facts.items() if (value := _scalar(fact)) is not None}
 
 
 def agree(first: Statement, second: Statement) -> bool:
-    """Tell whether two statements can be of one event: whatever both tell, they tell alike."""
+    """Return True if two statements can be of one event: facts that both state are equal."""
     return all(first[name] == second[name] for name in first.keys() & second.keys())
 
 
@@ -51,7 +51,7 @@ def pack_statement(statement: Statement | None) -> str | None:
 
 
 def unpack_statement(packed: str | None) -> Statement | None:
-    """Return the statement that `pack_statement` took."""
+    """Return the statement in a result of `pack_statement`."""
     return None if packed is None else cast("Statement", json.loads(packed))
 
 
@@ -65,8 +65,8 @@ def _references(subject: JsonObject) -> dict[str, object]:
     }
 
 
-def _named(value: object) -> object:
-    """An object that stands in the place of its id, as expanded members do, counts as the id."""
+def _id_or_value(value: object) -> object:
+    # An expanded member is an object in the place of its id.
     if isinstance(value, dict):
         return cast("JsonObject", value).get("id")
     return _RENAMED.get(value, value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A Stripe event's envelope, read alike by all services: its type, mode, account and object.
+"""The envelope of a Stripe event: type, mode, account and object. All services read it here.
 
 docs.stripe.com/api/events/object. Snapshot events carry their object in `data.object`; thin events
 (`"object": "v2.core.event"`) carry only its id, in `related_object`.
@@ -16,8 +16,8 @@ JsonObject = Mapping[str, Any]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _THIN = "v2.core.event"
 _V1_PREFIX = "v1."
+# Members of an object's metadata that name its booking; older links have the second.
 _BOOKING_MEMBERS = ("booking_id", "bookingId")
-"""Members of an object's metadata that name its booking; the second one stands in older links."""
 
 _MONEY_TYPES = frozenset(
     {
@@ -33,13 +33,12 @@ _MONEY_TYPES = frozenset(
 )  # fmt: skip
 _MONEY_PREFIXES_V2 = ("v2.payments.", "v2.money_management.")
 
-
+# Reasons not to apply an event.
 NotApplied = Literal["other_mode", "other_account", "thin_event"]
-"""Why an event changes nothing, whatever it says."""
 
 
 class JsonObjectError(ValueError):
-    """The bytes are no JSON object: its text says what they are."""
+    """The bytes are not a JSON object. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +49,28 @@ class StripeEvent:
 
     @property
     def type(self) -> str | None:
-        """What happened, e.g. `payment_intent.succeeded`."""
+        """The kind of event, e.g. `payment_intent.succeeded`."""
         return _text(self.members, "type")
 
     @property
     def is_live(self) -> bool:
-        """True if the event tells of real money: only the literal `true` says so."""
+        """True if the event is about real money: only the literal `true` counts."""
         return self.members.get("livemode") is True
 
     @property
     def account(self) -> str | None:
-        """The connected account of the event; None where it happened in the receiver's own account."""
+        """The connected account of the event; None for the receiver's own account."""
         account = self.members.get("account")
         return None if account is None or account == "" else str(account)
 
     @property
     def is_thin(self) -> bool:
-        """True if the event only names its object, which has to be fetched."""
+        """True if the event only names its object."""
         return self.members.get("object") == _THIN or ("related_object" in self.members and not self.subject)
 
     @property
     def subject(self) -> JsonObject:
-        """The object as it stood when the event happened; empty for a thin event."""
+        """The object at the moment of the event; empty for a thin event."""
         return member(member(self.members, "data"), "object")
 
     @property
@@ -80,38 +79,38 @@ class StripeEvent:
         return member(self.members, "related_object")
 
     @property
-    def tells_of_money(self) -> bool:
-        """Whether it tells that money came, failed to come, or went back (BK-7)."""
+    def is_about_money(self) -> bool:
+        """True for events about money that arrived, failed to arrive, or went back (BK-7)."""
         name = (self.type or "").removeprefix(_V1_PREFIX)
         return name in _MONEY_TYPES or name.startswith(_MONEY_PREFIXES_V2)
 
 
 @dataclass(frozen=True, slots=True)
 class StripeWorld:
-    """Whose events count (BK-7a).
+    """The mode and account whose events are applied (BK-7a).
 
     Attributes:
-        is_live: whether events of live mode count, or those of test mode.
-        account: our own account, where events of connected accounts come in too.
+        is_live: True for live mode, False for test mode.
+        account: our own account, if events of connected accounts arrive too.
     """
 
     is_live: bool
     account: str | None
 
     def not_applied(self, event: StripeEvent) -> NotApplied | None:
-        """Return why an event changes nothing here; None for one that may be applied.
+        """Return the reason not to apply an event; None if it may be applied.
 
-        A thin event that tells of no money is like every other event that nobody reads.
+        A thin event that is not about money may be applied: no handler reads it.
         """
         if event.is_live is not self.is_live:
             return "other_mode"
         if event.account not in {None, self.account}:
             return "other_account"
-        return "thin_event" if event.is_thin and event.tells_of_money else None
+        return "thin_event" if event.is_thin and event.is_about_money else None
 
 
 def stripe_world(mode: Literal["live", "test"] | None, account: str | None, environment: str) -> StripeWorld:
-    """Return the world that STRIPE_MODE, STRIPE_ACCOUNT and ENVIRONMENT name; unset, production is live."""
+    """Return the world of STRIPE_MODE, STRIPE_ACCOUNT and ENVIRONMENT; production is live by default."""
     return StripeWorld((mode or ("live" if environment == "production" else "test")) == "live", account)
 
 
@@ -119,21 +118,21 @@ def read_stripe_event(body: bytes) -> StripeEvent:
     """Read the body of a delivery; of a repeated name the last counts (GW-12).
 
     Raises:
-        JsonObjectError: it is no JSON object.
+        JsonObjectError: the body is not a JSON object.
     """
     try:
-        found = json.loads(body.removeprefix(_BYTE_ORDER_MARK).decode(), parse_constant=_refuse_constant)
+        value = json.loads(body.removeprefix(_BYTE_ORDER_MARK).decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise JsonObjectError(f"not a JSON object: {type(error).__name__}") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise JsonObjectError("not a JSON object")
-    return StripeEvent(cast("JsonObject", found))
+    return StripeEvent(cast("JsonObject", value))
 
 
 def member(parent: JsonObject, name: str) -> JsonObject:
-    """Return a member that is an object; an empty one where it is missing or something else."""
-    found = parent.get(name)
-    return cast("JsonObject", found) if isinstance(found, dict) else {}
+    """Return a member that is an object; an empty one if it is missing or of another type."""
+    value = parent.get(name)
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
 
 
 def referenced_booking(subject: JsonObject) -> str | None:
@@ -143,8 +142,8 @@ def referenced_booking(subject: JsonObject) -> str | None:
 
 
 def _text(parent: JsonObject, name: str) -> str | None:
-    found = parent.get(name)
-    return found if isinstance(found, str) and found else None
+    value = parent.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _refuse_constant(name: str) -> None:

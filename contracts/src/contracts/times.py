@@ -1,7 +1,7 @@
-"""Times as text: RFC 3339, read in one place.
+"""RFC 3339 times from outside. No other module reads them.
 
-Digits alone are no time. Read leniently, "2026" is a moment in 1970, and "1796140800" is either seconds or
-milliseconds: a filter would answer with a whole log, and a booking would start on another day.
+Digits alone are refused. A lenient reader takes "2026" for a moment in 1970, and "1796140800" for seconds or
+milliseconds: a filter would return a whole log, and a booking would start on another day.
 """
 
 import re
@@ -18,17 +18,17 @@ _WITHOUT_OFFSET = re.compile(rf"{_DAY}{_HOUR}(?::[0-9]{{2}}(?:\.[0-9]+)?)?")
 
 
 class TimeError(ValueError):
-    """The text is no RFC 3339 time: the message says what is wrong and shows one."""
+    """The text is not an RFC 3339 time. The message says why and shows an example."""
 
 
 def parse_time(text: str) -> datetime:
-    """Return the moment that an RFC 3339 text names, in UTC.
+    """Return the moment of an RFC 3339 text, in UTC.
 
     Raises:
-        TimeError: the text is anything else, or names a moment outside of the years 1 to 9999 in UTC.
+        TimeError: the text is not RFC 3339, or its moment is outside of the years 1 to 9999 in UTC.
     """
     if not _RFC_3339.fullmatch(text):
-        raise TimeError(_what_is_wrong(text))
+        raise TimeError(_problem_of(text))
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError:
@@ -38,7 +38,7 @@ def parse_time(text: str) -> datetime:
 
 
 def read_time(value: object) -> datetime:
-    """Return the moment of a value of JSON, which must be RFC 3339 text; a `datetime` must have an offset.
+    """Return the moment of a JSON value: RFC 3339 text, or a `datetime` with an offset.
 
     Raises:
         TimeError: the value is a number, another text, or a `datetime` without an offset.
@@ -55,7 +55,7 @@ def read_time(value: object) -> datetime:
         raise TimeError(_OUT_OF_RANGE) from None
 
 
-def _what_is_wrong(text: str) -> str:
+def _problem_of(text: str) -> str:
     if _WITHOUT_OFFSET.fullmatch(text):
         return f'a time needs seconds and its offset, such as {EXAMPLE}; add "Z" for UTC'
     if (lost := _OFFSET_LOST.fullmatch(text)) and _RFC_3339.fullmatch(f"{lost[1]}+{lost[2]}"):

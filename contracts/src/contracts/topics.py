@@ -1,18 +1,18 @@
-"""Topic cards: everything that must agree about a topic, in one place.
+"""Topic cards: the one definition of each topic.
 
-`plumbline topics apply` creates topics from these cards, `plumbline doctor` compares the broker with
-them, and a tidy test refuses a topic name that stands on no card.
+`plumbline topics apply` creates topics from the cards, `plumbline doctor` compares the broker with the cards,
+and a tidy test refuses a topic name without a card.
 """
 
 import re
 from dataclasses import dataclass
 from functools import cache
 
+# Every source's topic and `webhooks.rejected.v1`, for a consumer of all of them.
 WEBHOOK_TOPIC_PATTERN = r"webhooks\.[a-z0-9-]+\.v1"
-"""Every source's topic, `webhooks.rejected.v1` among them: for consumers that take them all."""
 
+# A body of 1 MiB and its headers; the gateway's own limit (GW-12) is smaller.
 _MESSAGE_BYTES_MAX = 1024 * 1024 + 64 * 1024
-"""A body of 1 MiB and its headers; the gateway's own limit (GW-12) is below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +21,16 @@ class TopicCard:
 
     Attributes:
         name: without the deployment's TOPIC_PREFIX.
-        purpose: one sentence for whoever finds the topic on a broker.
-        key: what the record key is; records of one key keep their order.
+        purpose: one sentence for a person who finds the topic on a broker.
+        key: meaning of the record key; records of one key keep their order.
         partitions: never changed once created, or keys change their partition.
         retention_hours: None keeps records for ever; not where records can hold personal data (ALL-8).
         producers: service names.
-        consumers: service names; "any" where anybody may read.
-        personal_data: what of persons its records can hold; empty where they hold none.
-        sources: what `ce_source` may be here, exactly.
-        type_prefixes: how `ce_type` begins here.
-        verifications: what `plumbline-verification` may be here; empty where it says nothing.
+        consumers: service names; "any" for every reader.
+        personal_data: kinds of personal data in its records; empty for none.
+        sources: the permitted values of `ce_source`.
+        type_prefixes: the permitted beginnings of `ce_type`.
+        verifications: the permitted values of `plumbline-verification`; empty for no check.
     """
 
     name: str
@@ -46,7 +46,7 @@ class TopicCard:
     verifications: tuple[bytes, ...] = ()
 
     def config(self) -> dict[str, str]:
-        """Topic configuration as the broker spells it; retention in milliseconds, -1 for ever."""
+        """Return the topic's configuration for the broker; retention in milliseconds, -1 for ever."""
         retention_ms = -1 if self.retention_hours is None else self.retention_hours * 3_600_000
         return {
             "retention.ms": str(retention_ms),
@@ -55,17 +55,16 @@ class TopicCard:
         }
 
 
+# Booking acts on deliveries of these sources. Deliveries of other sources are only recorded.
 _APPLIED = frozenset({"stripe", "sms"})
-"""Sources whose deliveries booking acts on; those of all others are recorded, for whoever wants them."""
 
-
+# The gateway verifies these sources even if validation is off (GW-8): an unverified record is no delivery.
 ALWAYS_VERIFIED = frozenset({"stripe"})
-"""Sources that the gateway verifies whatever the flag says (GW-8): an unverified record is no delivery."""
 
 
 @cache
 def webhook_topic(source: str) -> TopicCard:
-    """The card of a configured source's topic, e.g. "stripe" → `webhooks.stripe.v1` (GW-1)."""
+    """Return the card of a configured source's topic, e.g. "stripe" → `webhooks.stripe.v1` (GW-1)."""
     return TopicCard(
         name=f"webhooks.{source}.v1",
         purpose=f"Deliveries from {source}: bytes exactly as received, verified unless marked otherwise.",
@@ -156,6 +155,7 @@ AUDIT_CHECKPOINTS = TopicCard(
     personal_data="",
 )
 
+# Every topic of a deployment without further sources.
 TOPICS: tuple[TopicCard, ...] = (
     WEBHOOKS_STRIPE,
     WEBHOOKS_SMS,
@@ -166,11 +166,10 @@ TOPICS: tuple[TopicCard, ...] = (
     DEAD_LETTERS,
     AUDIT_CHECKPOINTS,
 )
-"""Every topic of a deployment without further sources."""
 
 
 def topics_of(service: str) -> tuple[TopicCard, ...]:
-    """The topics that a service produces or consumes, by its console name."""
+    """Return the topics that a service produces or consumes, by its console name."""
     return tuple(card for card in TOPICS if service in (*card.producers, *card.consumers))
 
 
@@ -179,7 +178,7 @@ _OF_SOURCE = re.compile(r"webhooks\.([a-z0-9-]+)\.v1")
 
 
 def card_of(topic: str) -> TopicCard | None:
-    """Return the card of a topic, also of one that a configured source has; None where there is none."""
+    """Return the card of a topic or of a source's topic; None for an unknown name."""
     card = _BY_NAME.get(topic)
     if card is None and (source := _OF_SOURCE.fullmatch(topic)):
         return webhook_topic(source[1])

@@ -1,11 +1,11 @@
-"""What the gateway says about deliveries it did not take (GW-9)."""
+"""The gateway's events about refused deliveries (GW-9)."""
 
 from contracts.reasons import RefusalReason
 from contracts.wire import UtcDatetime, WireModel
 
 
 class WebhookValidationFailed(WireModel):
-    """One refused delivery. Never the secret, never the body: its digest and size tell deliveries apart."""
+    """One refused delivery, without secret and body: digest and size distinguish deliveries."""
 
     source: str
     reason: RefusalReason
@@ -18,7 +18,7 @@ class WebhookValidationFailed(WireModel):
 
 
 class WebhookRefusalsSuppressed(WireModel):
-    """How many further refusals of one source and address were not published one by one, in one window."""
+    """The number of refusals of one source and address in one window that were not published one by one."""
 
     source: str
     remote_address: str

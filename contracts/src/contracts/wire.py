@@ -1,4 +1,4 @@
-"""The base of every message model, and the rules that all of them keep (design rule 11)."""
+"""The base of every message model, and the rules for all of them (design rule 11)."""
 
 from datetime import datetime
 from typing import Annotated
@@ -7,8 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from contracts.times import read_time
 
+# RFC 3339 text in JSON. A moment with another offset is converted to UTC.
 UtcDatetime = Annotated[datetime, BeforeValidator(read_time)]
-"""A moment, as RFC 3339 text in JSON; whatever offset it has, it is kept in UTC."""
 
 
 class WireModel(BaseModel):
@@ -18,5 +18,5 @@ class WireModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", json_schema_serialization_defaults_required=True)
 
     def to_bytes(self) -> bytes:
-        """The record's value: compact JSON in UTF-8."""
+        """Return the record's value: compact JSON in UTF-8."""
         return self.model_dump_json().encode()

@@ -68,7 +68,7 @@ def test_events_of_our_mode_and_account_count(
         ("v1.payment_intent.created", None),
     ],
 )
-def test_thin_event_that_tells_of_money_carries_nothing_to_apply(event_type: str, reason: str | None) -> None:
+def test_thin_event_that_is_about_money_carries_nothing_to_apply(event_type: str, reason: str | None) -> None:
     assert not_applied(TEST, THIN, type=event_type) == reason
     assert not_applied(TEST, {**THIN, "object": "event"}, type=event_type) == reason
 

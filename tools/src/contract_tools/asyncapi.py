@@ -22,7 +22,7 @@ from contracts.topics import TOPICS, TopicCard
 FILE = ROOT / "asyncapi" / "plumbline.json"
 
 _DESCRIPTION = """Every topic of Plumbline. The value of a record is the payload alone.
-Who says what happened, when and to whom stands in its headers: CloudEvents 1.0, Kafka binary mode.
+Source, type, time and subject of an event are in the headers: CloudEvents 1.0, Kafka binary mode.
 Delivery is at least once and in order per key: count a (ce_source, ce_id) once, ignore unknown fields.
 A deployment may put a TOPIC_PREFIX before every address and consumer group.
 A further webhook source has a topic webhooks.<source>.v1 like that of stripe; audit reads them all."""

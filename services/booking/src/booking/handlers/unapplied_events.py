@@ -44,7 +44,7 @@ def find_unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | Non
 
 async def report_unapplied(connection: Connection, unapplied: Sequence[UnappliedEvent]) -> None:
     """Publish an anomaly for each event that tells of money and was not reported before."""
-    by_key = {event.key: event for event in unapplied if event.event.tells_of_money}
+    by_key = {event.key: event for event in unapplied if event.event.is_about_money}
     recorded = await insert_unapplied(connection, list(by_key))
     outgoing: list[OutgoingEvent] = []
     for key, recorded_at in recorded.items():
