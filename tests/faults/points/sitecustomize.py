@@ -61,16 +61,16 @@ def _before_offset_commit(fault: Fault) -> None:
 
 def _before_outbox_mark(fault: Fault) -> None:
     """After the broker's ack, before the outbox rows are deleted (F3)."""
-    from chassis.relay.publisher import Outlet
+    from chassis.relay.publisher import Publisher
 
-    publish = Outlet._publish
+    publish = Publisher._publish
 
     async def publish_and_strike(self: Any, *args: Any, **options: Any) -> Any:
         published = await publish(self, *args, **options)
         await fault.strike()
         return published
 
-    Outlet._publish = publish_and_strike
+    Publisher._publish = publish_and_strike
 
 
 def _before_database_commit(fault: Fault) -> None:

@@ -152,9 +152,9 @@ class Ground:
         return {record.partition: record.offset + 1 for record in await self.topic.records()}
 
     def start_process(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
-        """A program of this folder on this ground, to be killed by the test."""
+        """Start a program below this folder on this ground, to be killed by the test."""
         return subprocess.Popen(
-            [sys.executable, Path(__file__).with_name(program), *self._arguments, *arguments],
+            [sys.executable, Path(__file__).parent / program, *self._arguments, *arguments],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

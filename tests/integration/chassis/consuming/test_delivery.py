@@ -66,7 +66,7 @@ async def test_process_killed_around_its_commit_loses_nothing_and_doubles_nothin
 ) -> None:
     ids = [f"e{number}" for number in range(20)]
     await ground.topic.publish_all([record(event_id) for event_id in ids])
-    process = ground.start_process("member_process.py", moment)
+    process = ground.start_process("consuming/member_process.py", moment)
     try:
         assert await asyncio.to_thread(process.wait, 60) == -signal.SIGKILL, process.stdout.read()
     finally:

@@ -61,7 +61,10 @@ async def _flow(ground: Ground, stopping: asyncio.Event, numbers: "count[int]") 
 
 async def _two_replays(ground: Ground, deaths: Sequence[tuple[str, float]]) -> int:
     """How many of them were killed."""
-    both = [ground.start_process("replay_process.py", "sick", kind, str(number)) for kind, number in deaths]
+    both = [
+        ground.start_process("dead_letters/replay_process.py", "sick", kind, str(number))
+        for kind, number in deaths
+    ]
     told = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in both))
     codes = [process.returncode for process in both]
     assert set(codes) <= {0, -signal.SIGKILL}, told

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.kafka.errors import RecordRefusedError
 from chassis.kafka.producer import OutgoingRecord, Producer
-from chassis.relay.publisher import Publisher
+from chassis.relay.publisher import RecordProducer
 from integration.chassis.ground import TOPIC, Ground
 from integration.chassis.kafka.memory_log import MemoryLog
 
@@ -16,7 +16,7 @@ ACK_SECONDS_MAX = 20.0
 
 @dataclass
 class Place:
-    publisher: Publisher
+    publisher: RecordProducer
     values: Callable[[], Awaitable[Sequence[bytes]]]
 
 

@@ -1,4 +1,4 @@
-"""A row that cannot be sent waits with its key, in order, and delays nobody else (F22 for the way out)."""
+"""A row that cannot be sent waits with its key, in order, and delays no other (F22, outgoing)."""
 
 from collections.abc import Collection
 
@@ -10,12 +10,12 @@ from chassis.kafka.producer import Producer
 from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS, shard_of
 from chassis.postgres import Session
-from chassis.relay import publisher as outlet_module
-from chassis.relay.publisher import START_OVER_WITH_HOLDS_SECONDS, Outlet
+from chassis.relay import publisher as publisher_module
+from chassis.relay.publisher import FULL_POLL_WITH_HOLDS_SECONDS, Publisher
 from harness import TestTopic, eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
 
-# Two keys of one shard, so that they share every look and every batch.
+# Two keys of one shard, so that they share each poll and each batch.
 KEY_A, KEY_B = "a", "k2"
 assert shard_of(KEY_A.encode()) == shard_of(KEY_B.encode())
 MISSING = "nobody.made.v1"
@@ -41,10 +41,10 @@ async def make_topic(ground: Ground, name: str) -> TestTopic:
 
 
 async def test_missing_topic_holds_back_its_rows_alone_until_it_is_made(ground: Ground) -> None:
-    """Other rows go on, also behind more of them than a batch has and in their very shard and key."""
+    """Other rows are sent, although more rows than a batch wait before them, in the same shard and key."""
     database = ground.database("writer")
     await database.start()
-    stuck = 3 * outlet_module.SHARD_ROWS_MAX
+    stuck = 3 * publisher_module.SHARD_ROWS_MAX
     await write_to_missing_topic(ground, KEY_A, stuck)
     async with Sender(ground).running() as sender:
         for number in range(5):
@@ -66,7 +66,7 @@ async def test_missing_topic_holds_back_its_rows_alone_until_it_is_made(ground: 
             return await ground.outbox_rows() == 0
 
         await eventually(drained, seconds=30)
-        await eventually(lambda: _good(sender), seconds=START_OVER_WITH_HOLDS_SECONDS + 10)
+        await eventually(lambda: _good(sender), seconds=FULL_POLL_WITH_HOLDS_SECONDS + 10)
     await database.stop()
     assert [record.value for record in await topic.records()] == [b"%d" % n for n in range(1, stuck + 1)]
 
@@ -104,7 +104,7 @@ async def test_record_that_is_too_large_holds_back_only_its_key(ground: Ground) 
         async def drained() -> bool:
             return await ground.outbox_rows() == 0
 
-        await eventually(drained, seconds=START_OVER_WITH_HOLDS_SECONDS + 10)
+        await eventually(drained, seconds=FULL_POLL_WITH_HOLDS_SECONDS + 10)
     await database.stop()
     ids = event_ids(records)
     assert [i for i in ids if i.startswith(KEY_B)] == [f"{KEY_B}:{number}" for number in range(11)]
@@ -112,7 +112,7 @@ async def test_record_that_is_too_large_holds_back_only_its_key(ground: Ground) 
 
 
 class Late(Producer):
-    """Has the database session ended between the relay's look and its first record, as a long stop would."""
+    """Ends the database session between the relay's poll and its first record, as a long stop would."""
 
     def __init__(self, ground: Ground, session: Session) -> None:
         super().__init__(ground.kafka, client_id="late")
@@ -120,16 +120,16 @@ class Late(Producer):
         self._session = session
 
     async def led(self, topics: Collection[str]) -> set[str]:
-        found = await super().led(topics)
+        led = await super().led(topics)
         pid = self._session.get_server_pid()
         await self._ground.sql.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
-        return found
+        return led
 
 
-async def test_relay_stopped_after_its_look_publishes_nothing_without_its_session(
+async def test_relay_stopped_after_its_poll_publishes_nothing_without_its_session(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlet_module, "PROOF_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(publisher_module, "PROOF_SECONDS_MAX", 0.01)
     database = ground.database("writer")
     await database.start()
     await append(database, [event(number, key="k") for number in range(5)])
@@ -137,7 +137,7 @@ async def test_relay_stopped_after_its_look_publishes_nothing_without_its_sessio
     producer = Late(ground, session)
     await producer.start()
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
-        await Outlet(session, producer).move(range(SHARDS))
+        await Publisher(session, producer).publish_batch(range(SHARDS))
     await producer.stop()
     await database.stop()
     assert await ground.topic.records() == []
@@ -145,7 +145,7 @@ async def test_relay_stopped_after_its_look_publishes_nothing_without_its_sessio
 
 
 async def test_relay_that_cannot_reach_kafka_leaves_the_shards_to_others(ground: Ground) -> None:
-    """Else it would take its share and sit on it."""
+    """Otherwise it would claim its share and publish nothing."""
     cut_off = Sender(ground, "cut-off")
     await cut_off.database.start()
     await cut_off.relay.start()  # its producer never was

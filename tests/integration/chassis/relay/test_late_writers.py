@@ -1,4 +1,4 @@
-"""Floors on the real database: eight writers that commit late lose nothing, and dead rows cost no look."""
+"""Low watermarks on a real database: late commits lose nothing, and dead rows do not slow polls."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from chassis.relay.publisher import (
     PLAN_SETTINGS,
     SHARD_BYTES_MAX,
     SHARD_ROWS_MAX,
-    Outlet,
+    Publisher,
 )
 from harness import eventually
 from integration.chassis.ground import Ground, Sender, append, event, event_ids
@@ -22,7 +22,7 @@ PAGES_TOUCHED_MAX = 150
 
 
 async def test_eight_writers_that_commit_late_lose_nothing_under_two_relays(ground: Ground) -> None:
-    """Some keep their transaction open while many others draw later ids, commit, and are sent."""
+    """Some transactions stay open while many others draw later ids, commit, and are sent."""
     database = ground.database("writers")
     await database.start()
 
@@ -50,46 +50,46 @@ async def test_row_that_commits_after_thousands_of_later_ones_were_sent_is_sent(
     database = ground.database("writers")
     await database.start()
     session, log = await database.dedicated(), MemoryLog()
-    outlet = Outlet(session, log)
+    publisher = Publisher(session, log)
     async with database.transaction() as late:
         await outbox.append(late, [event(0, key="late")])
         for number in range(5):
             await append(database, [event(number, key=f"k{key}") for key in range(100)])
-            await outlet.settle()
-            await _move_all(outlet)
-            await outlet.settle()
-    await _move_all(outlet)
+            await publisher.raise_watermarks()
+            await _publish_all(publisher)
+            await publisher.raise_watermarks()
+    await _publish_all(publisher)
     session.terminate()
     await database.stop()
     assert len(log.records) == 501
     assert event_ids(log.records)[-1] == "late:0"
 
 
-async def _move_all(outlet: Outlet) -> None:
-    while await outlet.move(range(SHARDS)):
+async def _publish_all(publisher: Publisher) -> None:
+    while await publisher.publish_batch(range(SHARDS)):
         pass
 
 
-async def test_look_under_a_held_snapshot_does_not_walk_over_the_rows_already_sent(ground: Ground) -> None:
-    """B4 without a clock: how many pages a look touches, with 20,000 dead rows that cannot be vacuumed."""
+async def test_poll_under_a_held_snapshot_does_not_read_the_rows_already_sent(ground: Ground) -> None:
+    """B4 without a clock: a poll touches few pages despite 20,000 dead rows that cannot be vacuumed."""
     database = ground.database("writers")
     await database.start()
     session, log = await database.dedicated(**PLAN_SETTINGS), MemoryLog()
-    outlet = Outlet(session, log)
+    publisher = Publisher(session, log)
     async with ground.sql.connect() as holder, holder.transaction(isolation="repeatable_read"):
         await holder.execute("SELECT 1 FROM outbox LIMIT 1")
         for number in range(20):
             await append(database, [event(number, key=f"k{key}") for key in range(1000)])
-            await _move_all(outlet)
-            await outlet.settle()
+            await _publish_all(publisher)
+            await publisher.raise_watermarks()
         for _ in range(2):  # one to mark what was seen, one to see that its writers have ended
-            await outlet.settle()
-            await _move_all(outlet)
+            await publisher.raise_watermarks()
+            await _publish_all(publisher)
         plan = json.loads(
             await session.fetchval(
                 f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {_UNSENT}",
                 list(range(SHARDS)),
-                outlet._floors.of(range(SHARDS)),
+                publisher._watermarks.of(range(SHARDS)),
                 *([], [], []),
                 SHARD_ROWS_MAX,
                 SHARD_BYTES_MAX,
@@ -103,6 +103,6 @@ async def test_look_under_a_held_snapshot_does_not_walk_over_the_rows_already_se
 
 
 async def test_ids_are_drawn_without_a_cache(ground: Ground) -> None:
-    """A session with ids in store would write old ids after newer ones were seen: no proof of a floor."""
+    """A session with cached ids would write old ids after newer ones were seen: no proof would hold."""
     cache = "SELECT cache_size FROM pg_sequences WHERE sequencename = 'outbox_id_seq'"
     assert await ground.sql.fetchval(cache) == 1

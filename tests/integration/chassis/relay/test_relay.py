@@ -1,4 +1,4 @@
-"""The relay: every row once acknowledged, in order per key, deleted only after the ack (BK-11, rule 3)."""
+"""The relay sends each row in order per key and deletes it only after the ack (BK-11, rule 3)."""
 
 import asyncio
 import random
@@ -14,21 +14,21 @@ from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS
 from chassis.postgres import Session
 from chassis.postgres.advisory_locks import OUTBOX_RELAY
-from chassis.relay.publisher import Outlet
+from chassis.relay.publisher import Publisher
 from harness import Infra, Record, down, eventually
 from integration.chassis.ground import TOPIC, Ground, Sender, append, event, event_ids
 
 
 def numbers_by_key(records: Sequence[Record]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
+    numbers: dict[str, list[int]] = defaultdict(list)
     for event_id in event_ids(records):
         key, number = event_id.split(":")
-        found[key].append(int(number))
-    return found
+        numbers[key].append(int(number))
+    return numbers
 
 
 async def owners(ground: Ground) -> Counter[int]:
-    """How many sessions hold each shard's lock."""
+    """Return how many sessions hold the lock of each shard."""
     rows = await ground.sql.fetch(
         "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid < $2 AND granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
@@ -39,7 +39,7 @@ async def owners(ground: Ground) -> Counter[int]:
 
 
 async def test_writers_that_commit_late_lose_nothing_and_keep_the_order_per_key(ground: Ground) -> None:
-    """Ids are drawn when a row is written, and seen when it commits: `id > last` would skip some."""
+    """Ids are drawn when a row is written and visible when it commits: `id > last` would skip some."""
     keys, events = 12, 40
     database = ground.database("writers")
     await database.start()
@@ -76,8 +76,8 @@ async def test_two_relays_own_each_shard_once_and_publish_each_row_once(ground: 
         await eventually(drained)
 
         async def shared_evenly() -> bool:
-            told = [(await sender.relay.check()).detail for sender in (one, two)]
-            return told == [f"owns {SHARDS // 2} of {SHARDS} shards"] * 2
+            details = [(await sender.relay.check()).detail for sender in (one, two)]
+            return details == [f"owns {SHARDS // 2} of {SHARDS} shards"] * 2
 
         await eventually(shared_evenly)
         assert await owners(ground) == dict.fromkeys(range(SHARDS), 1)
@@ -114,7 +114,7 @@ async def test_kafka_away_keeps_the_rows_and_sends_them_when_it_is_back(ground: 
 
 
 class Interrupted(Producer):
-    """Sends, and has the relay's database session ended before the relay hears of the acks."""
+    """Sends, then ends the relay's database session before the relay receives the acks."""
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground.kafka, client_id="interrupted")
@@ -133,7 +133,7 @@ class Interrupted(Producer):
 
 
 async def test_relay_that_lost_its_session_after_the_ack_cannot_delete(ground: Ground) -> None:
-    """Its locks went with the session: another relay may own the shards by now."""
+    """Its locks ended with the session: another relay may own the shards now."""
     database = ground.database("writer")
     await database.start()
     await append(database, [event(number, key="k") for number in range(5)])
@@ -146,7 +146,7 @@ async def test_relay_that_lost_its_session_after_the_ack_cannot_delete(ground: G
     await eventually(topic_is_led)
     session = producer.session = await database.dedicated()
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
-        await Outlet(session, producer).move(range(SHARDS))
+        await Publisher(session, producer).publish_batch(range(SHARDS))
     assert await ground.outbox_rows() == 5
     await producer.stop()
     await database.stop()

@@ -1,4 +1,4 @@
-"""A relay that falls silent loses its shards to another within seconds, and nothing is lost (F3, F4)."""
+"""Another relay takes over the shards of a silent one within seconds, and no event is lost (F3, F4)."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from chassis.messaging.outbox import SHARDS
 from chassis.postgres.advisory_locks import OUTBOX_RELAY
-from chassis.relay import strangers
+from chassis.relay import foreign_locks
 from chassis.relay.component import SESSION_SETTINGS
 from chassis.relay.shards import Shards
 from harness import eventually
@@ -26,7 +26,7 @@ WHERE locktype = 'advisory' AND classid = $1 AND objid < $2 AND granted AND appl
 
 
 def in_charge(ground: Ground, name: str, *, shards: int = SHARDS) -> Callable[[], Awaitable[bool]]:
-    """Whether that relay owns so many shards."""
+    """Return a condition: the relay owns so many shards."""
 
     async def owns() -> bool:
         return await owned(ground, name) == [shards]
@@ -35,15 +35,15 @@ def in_charge(ground: Ground, name: str, *, shards: int = SHARDS) -> Callable[[]
 
 
 async def owned(ground: Ground, *names: str) -> list[int]:
-    """How many shards each of these relays owns."""
+    """Return how many shards each of these relays owns."""
     sessions = [f"{ground.name}-{name}-dedicated" for name in names]
     return [await ground.sql.fetchval(_OWNED, OUTBOX_RELAY, SHARDS, session) for session in sessions]
 
 
 @contextmanager
 def relay_process(ground: Ground) -> Generator[Callable[[signal.Signals], None]]:
-    """A relay of its own process; yields what sends it a signal."""
-    process = ground.start_process("relay_process.py")
+    """Run a relay in its own process. Yield a function that sends a signal to it."""
+    process = ground.start_process("relay/relay_process.py")
     try:
         yield process.send_signal
     finally:
@@ -53,7 +53,7 @@ def relay_process(ground: Ground) -> Generator[Callable[[signal.Signals], None]]
 
 @asynccontextmanager
 async def writing(ground: Ground, *, key: str = "k") -> AsyncGenerator[list[str]]:
-    """Events are written all the while; yields the ids of those committed."""
+    """Write events inside the block. Yield the ids of the committed ones."""
     database = ground.database("writer")
     await database.start()
     written: list[str] = []
@@ -154,44 +154,44 @@ async def test_three_relays_share_evenly_and_the_rest_shares_what_one_leaves(gro
             await eventually(in_charge(ground, name, shards=SHARDS // 2), seconds=TAKEN_OVER_SECONDS_MAX)
 
 
-async def test_shards_are_given_up_only_once_nothing_is_in_doubt(ground: Ground) -> None:
-    """A record without an ack may still arrive, behind those of the next owner."""
+async def test_shards_are_released_only_once_nothing_is_in_doubt(ground: Ground) -> None:
+    """A record without an ack may still arrive, after those of the next owner."""
     database = ground.database()
     await database.start()
     first, second = Shards(await database.dedicated()), Shards(await database.dedicated())
     await first.join()
-    await first.balance(may_release=True)
+    await first.rebalance(may_release=True)
     await second.join()
-    await first.balance(may_release=False)
+    await first.rebalance(may_release=False)
     assert len(first.owned) == SHARDS
-    await first.balance(may_release=True)
-    await second.balance(may_release=True)
+    await first.rebalance(may_release=True)
+    await second.rebalance(may_release=True)
     assert (len(first.owned), len(second.owned)) == (SHARDS // 2, SHARDS // 2)
     for shards in (first, second):
         shards._session.terminate()
     await database.stop()
 
 
-async def test_shards_that_a_stranger_holds_are_told(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strangers, "UNOWNED_SECONDS_MAX", 1.0)
-    async with ground.sql.connect(ground.role) as stranger:
-        pid = await stranger.fetchval("SELECT pg_backend_pid()")
-        await stranger.execute(
+async def test_foreign_locks_on_shards_are_reported(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign_locks, "UNOWNED_SECONDS_MAX", 1.0)
+    async with ground.sql.connect(ground.role) as other:
+        pid = await other.fetchval("SELECT pg_backend_pid()")
+        await other.execute(
             "SELECT pg_advisory_lock($1, shard) FROM generate_series(1, 15) AS shard", OUTBOX_RELAY
         )
         async with Sender(ground, "only").running() as sender:
 
-            async def told() -> str:
+            async def problem() -> str:
                 check = await sender.relay.check()
                 assert not check.ok
                 return check.detail
 
-            assert await eventually(told) == (
+            assert await eventually(problem) == (
                 f"no relay owns 15 of {SHARDS} shards, their events wait:"
                 f" pid {pid} (role {ground.role}, no name) holds 15"
             )
             assert "sample_outbox_unowned_shards 15.0" in sender.exposed()
-            await stranger.execute("SELECT pg_advisory_unlock_all()")
+            await other.execute("SELECT pg_advisory_unlock_all()")
 
             async def good() -> bool:
                 return (await sender.relay.check()).ok
@@ -205,11 +205,11 @@ LARGE = "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
 
 @pytest.mark.parametrize("prepared", [True, False])
 async def test_relay_stopped_within_a_query_loses_its_shards(ground: Ground, *, prepared: bool) -> None:
-    """Its session is not idle: it waits to be read, or to hear the rest of the query. Others end it."""
+    """Its session is not idle: the server waits for its client. Other relays end the session."""
     unread = await ground.database("unread").dedicated(**SESSION_SETTINGS)
     shards = Shards(unread)
     await shards.join()
-    await shards.balance(may_release=True)
+    await shards.rebalance(may_release=True)
     assert len(shards.owned) == SHARDS
     ask = (await unread.prepare(LARGE)).fetch if prepared else partial(unread.fetch, LARGE)
     unread._transport.pause_reading()

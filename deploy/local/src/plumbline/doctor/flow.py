@@ -6,8 +6,8 @@ import asyncpg
 
 from chassis.postgres import Session
 from chassis.process.terminal import in_one_line
-from chassis.relay.status import read_waiting
-from chassis.relay.strangers import Stranger, describe_strangers, read_strangers
+from chassis.relay.foreign_locks import ForeignLock, describe_foreign_locks, read_foreign_locks
+from chassis.relay.status import read_backlog
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.patient import Patient
@@ -33,7 +33,7 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
         return [Finding(subject, str(error)) for subject in subjects]
     try:
         age = await _oldest_unsent_seconds(connection)
-        strangers = await read_strangers(connection)
+        foreign_locks = await read_foreign_locks(connection)
         row = await connection.fetchrow(_WAITING.format(service=service))
     except asyncpg.PostgresError as error:
         problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
@@ -43,7 +43,7 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
     waiting, lines = (row["messages"], row["lines"]) if row else (0, 0)
     return [
         Finding(subjects[0], _unsent(service, age)),
-        Finding(subjects[1], _taken(strangers)),
+        Finding(subjects[1], _taken(foreign_locks)),
         Finding(subjects[2], _set_aside(service, waiting, lines)),
     ]
 
@@ -51,7 +51,7 @@ async def flow(patient: Patient, service: str) -> list[Finding]:
 async def _oldest_unsent_seconds(connection: Session) -> float | None:
     """By the index, one row a shard: an outbox of millions of rows is not read to the end for its age."""
     async with connection.transaction(readonly=True):
-        waiting = await read_waiting(connection, rows_max=1)
+        waiting = await read_backlog(connection, rows_max=1)
     return max((shard.oldest_seconds for shard in waiting if shard.oldest_seconds is not None), default=None)
 
 
@@ -68,11 +68,11 @@ def _unsent(service: str, age_seconds: float | None) -> str:
     )
 
 
-def _taken(strangers: Sequence[Stranger]) -> str:
-    if not strangers:
+def _taken(locks: Sequence[ForeignLock]) -> str:
+    if not locks:
         return ""
     return (
-        f"no relay can own {len(strangers)} of them, their events wait: {describe_strangers(strangers)};"
+        f"no relay can own {len(locks)} of them, their events wait: {describe_foreign_locks(locks)};"
         " end these sessions (pg_terminate_backend), then `plumbline databases apply`"
     )
 

@@ -1,4 +1,4 @@
-"""`outbox status`, the same in every service that publishes: what waits to be sent, and who moves it."""
+"""`outbox status`, the same in every service that publishes: backlog and owner of each shard."""
 
 import asyncio
 import sys
@@ -14,12 +14,12 @@ from rich.text import Text
 from chassis.postgres.database import DATABASE_ERRORS, Database
 from chassis.process.command_line import EXIT_NO, database_failure
 from chassis.process.terminal import print_json, printable
-from chassis.relay.status import Owner, Waiting, read_owners, read_waiting
+from chassis.relay.status import ShardBacklog, ShardOwner, read_backlog, read_owners
 
 COUNTED_ROWS_MAX = 1_000
-"""Per shard: what a person needs to know is whether rows wait, and since when."""
+"""Per shard. An operator needs to know whether rows wait, and since when."""
 OLDER_THAN_SECONDS_DEFAULT = 60.0
-"""Rows live for milliseconds, and for seconds while a replica takes a dead one's shards over."""
+"""Rows exist for milliseconds, or for seconds while another replica takes over the shards of a dead one."""
 PIPED_CHARACTERS = 120
 
 
@@ -27,47 +27,49 @@ def add_outbox(cli: typer.Typer, open_database: Callable[[], Database]) -> None:
     """Add the command group to a service's command line.
 
     Args:
-        cli: the service's.
-        open_database: the service's own, not yet started; reads the environment.
+        cli: command line of the service.
+        open_database: returns the service's database, not yet started; reads the environment.
     """
     group = typer.Typer(no_args_is_help=True)
 
-    # Typer makes of a single command the group itself; a callback keeps `status` a word of its own.
+    # Without a callback Typer would merge a single command into its group, and drop the word `status`.
     @group.callback()
     def outbox() -> None:
         pass
 
     @group.command(
-        help="What waits to be sent, shard by shard, and which relay owns the shard; exit code 1 if the "
+        help="Show the unsent events of each shard and the relay that owns the shard. Exit code 1 if the "
         "oldest event has waited for too long, 2 if the database does not answer."
     )
     def status(
         *,
         older_than: Annotated[
-            float, typer.Option(min=0, metavar="SECONDS", help="The age from which the answer is no.")
+            float, typer.Option(min=0, metavar="SECONDS", help="Exit with 1 if the oldest event is older.")
         ] = OLDER_THAN_SECONDS_DEFAULT,
-        as_json: Annotated[bool, typer.Option("--json", help="For programs: one line.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     ) -> None:
-        found = shape(*_read(open_database()), counted_max=COUNTED_ROWS_MAX)
+        report = build_report(*_read(open_database()), counted_max=COUNTED_ROWS_MAX)
         if as_json:
-            print_json(found)
+            print_json(report)
         else:
-            _print(found)
-        if (found["oldest_unsent_seconds"] or 0.0) > older_than:
+            _print(report)
+        if (report["oldest_unsent_seconds"] or 0.0) > older_than:
             raise typer.Exit(EXIT_NO)
 
-    cli.add_typer(group, name="outbox", help="Events on their way to Kafka: what waits, and who moves it.")
+    cli.add_typer(group, name="outbox", help="Events on their way to Kafka: backlog and relays.")
 
 
-def shape(waiting: Sequence[Waiting], owners: Mapping[int, Owner], *, counted_max: int) -> dict[str, Any]:
-    """What `--json` prints: totals, and a member per shard.
+def build_report(
+    backlog: Sequence[ShardBacklog], owners: Mapping[int, ShardOwner], *, counted_max: int
+) -> dict[str, Any]:
+    """Return the object that `--json` prints: totals, and a member per shard.
 
-    `unsent_rows` is a floor where `counted_max` of a shard are reached; ages are in seconds, and null where
-    nothing waits; an owner is null where no relay holds the shard.
+    `unsent_rows` is a lower bound if a shard reaches `counted_max`. Ages are in seconds, null without rows.
+    An owner is null if no relay owns the shard.
     """
-    ages = [shard.oldest_seconds for shard in waiting if shard.oldest_seconds is not None]
+    ages = [shard.oldest_seconds for shard in backlog if shard.oldest_seconds is not None]
     return {
-        "unsent_rows": sum(shard.rows for shard in waiting),
+        "unsent_rows": sum(shard.rows for shard in backlog),
         "oldest_unsent_seconds": max(ages, default=None),
         "counted_per_shard_max": counted_max,
         "owned_shards": len(owners),
@@ -78,20 +80,18 @@ def shape(waiting: Sequence[Waiting], owners: Mapping[int, Owner], *, counted_ma
                 "oldest_unsent_seconds": shard.oldest_seconds,
                 "owner": owners.get(shard.shard),
             }
-            for shard in waiting
+            for shard in backlog
         ],
     }
 
 
-def _read(database: Database) -> tuple[list[Waiting], dict[int, Owner]]:
-    """Both answers of one moment; what stands in the way is one line."""
-
-    async def read() -> tuple[list[Waiting], dict[int, Owner]]:
+def _read(database: Database) -> tuple[list[ShardBacklog], dict[int, ShardOwner]]:
+    async def read() -> tuple[list[ShardBacklog], dict[int, ShardOwner]]:
         try:
             await database.start()
             async with database.transaction(readonly=True) as connection:
-                waiting = await read_waiting(connection, rows_max=COUNTED_ROWS_MAX)
-                return waiting, await read_owners(connection)
+                backlog = await read_backlog(connection, rows_max=COUNTED_ROWS_MAX)
+                return backlog, await read_owners(connection)
         finally:
             await database.stop()
 
@@ -101,24 +101,23 @@ def _read(database: Database) -> tuple[list[Waiting], dict[int, Owner]]:
         raise database_failure(database.name, error) from error
 
 
-def _print(found: dict[str, Any]) -> None:
-    """For people: one row a shard."""
+def _print(report: dict[str, Any]) -> None:
     table = Table(Column("shard", justify="right"), box=SIMPLE)
     for name in ("unsent", "oldest"):
         table.add_column(name, justify="right")
     table.add_column("owner", no_wrap=True)
-    for shard in found["shards"]:
+    for shard in report["shards"]:
         table.add_row(
             str(shard["shard"]),
             _count(shard["unsent_rows"]),
             _age(shard["oldest_unsent_seconds"]),
-            Text(printable(_owner(shard["owner"]))),  # a session names itself as it likes
+            Text(printable(_owner(shard["owner"]))),  # a session chooses its own name
         )
     Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
-    total = _count(found["unsent_rows"], full=any(map(_full, found["shards"])))
-    oldest = _age(found["oldest_unsent_seconds"]) or "none"
+    total = _count(report["unsent_rows"], full=any(map(_full, report["shards"])))
+    oldest = _age(report["oldest_unsent_seconds"]) or "none"
     typer.echo(
-        f"{total} unsent, oldest {oldest}, {found['owned_shards']} of {len(found['shards'])} shards owned"
+        f"{total} unsent, oldest {oldest}, {report['owned_shards']} of {len(report['shards'])} shards owned"
     )
 
 
@@ -135,7 +134,7 @@ def _age(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.1f} s"
 
 
-def _owner(owner: Owner | None) -> str:
+def _owner(owner: ShardOwner | None) -> str:
     if owner is None:
         return "nobody"
     since = f"{owner.connected_at:%Y-%m-%d %H:%M:%S}Z"

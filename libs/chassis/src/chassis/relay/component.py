@@ -1,4 +1,4 @@
-"""The relay as a part of a service: one session at a time, adaptive polling, health and metrics."""
+"""The relay as a component of a service: one session at a time, adaptive polling, health and metrics."""
 
 import asyncio
 import time
@@ -9,21 +9,22 @@ from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database, Session
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from chassis.relay.metrics import OutboxMeter
-from chassis.relay.publisher import PLAN_SETTINGS, SHARD_ROWS_MAX, Outlet
+from chassis.relay.foreign_locks import ShardWatch
+from chassis.relay.metrics import OutboxGauges
+from chassis.relay.publisher import PLAN_SETTINGS, SHARD_ROWS_MAX, Publisher
 from chassis.relay.shards import Shards
-from chassis.relay.strangers import ShardWatch
 
 POLL_SECONDS_MIN = 0.002
 POLL_SECONDS_MAX = 0.05
-SETTLE_SECONDS = 0.1
-"""Between two looks at which writers have ended. While a snapshot is held, every look at the outbox walks
-over what was sent since the last but one: 150 rows at 1,000 a second; with half a second it was 750."""
-TEND_SECONDS = 0.5
-"""Between two looks at who is alive."""
+# While a snapshot is held, each poll of the outbox reads all rows sent since the last watermark but one: 150
+# rows at 1,000 a second. With half a second between watermarks it was 750.
+WATERMARK_SECONDS = 0.1
+"""Pause between two polls of the writers that have ended."""
+REBALANCE_SECONDS = 0.5
+"""Pause between two rebalances of the shards."""
+# More than `publisher.ACK_SECONDS_MAX`, the longest wait between two statements of a running relay.
 SILENT_MILLISECONDS_MAX = 3_500
-"""The server ends a silent relay's session after this long: more than an outlet's `ACK_SECONDS_MAX`, the
-longest wait between two of a living relay's statements."""
+"""After this time without a statement the server ends the session of a relay."""
 
 SESSION_SETTINGS = {
     **PLAN_SETTINGS,
@@ -32,13 +33,13 @@ SESSION_SETTINGS = {
 
 
 class Relay:
-    """Moves rows from one outbox to Kafka until stopped.
+    """Publishes the rows of one outbox to Kafka.
 
     Args:
-        database: whose outbox.
-        producer: started before, stopped after.
-        metrics: `outbox_published_total`, `outbox_owned_shards`, `outbox_unowned_shards`,
-            `outbox_held_back`, and the meter's.
+        database: the database of the outbox.
+        producer: started before the relay, stopped after it.
+        metrics: exposes `outbox_published_total`, `outbox_owned_shards`, `outbox_unowned_shards`,
+            `outbox_held_back` and the gauges of the backlog.
     """
 
     def __init__(self, database: Database, producer: Producer, metrics: Metrics) -> None:
@@ -49,66 +50,63 @@ class Relay:
         self._owned = metrics.gauge("outbox_owned_shards")
         self._unowned = metrics.gauge("outbox_unowned_shards")
         self._held_back = metrics.gauge("outbox_held_back")
-        self._meter = OutboxMeter(database, metrics)
+        self._gauges = OutboxGauges(database, metrics)
         self._loop = BackgroundLoop(self.name, self._run)
         self._state = Check(ok=True, detail="not connected yet")
 
     async def start(self) -> None:
-        """Begin; connecting is the loop's business."""
         await self._loop.start()
-        await self._meter.start()
+        await self._gauges.start()
 
     async def stop(self) -> None:
-        """Finish the batch in hand and release the shards."""
+        """Finish the current batch and release the shards."""
         await self._loop.stop()
-        await self._meter.stop()
+        await self._gauges.stop()
 
     async def check(self) -> Check:
-        """Good while batches go through, nothing is held back and relays own all shards; else says why."""
+        """Return a bad check if publishing fails, anything is held back or a shard has no relay."""
         check = await self._loop.check()
         return self._state if check.ok else check
 
     async def _run(self, stopping: asyncio.Event) -> None:
-        await self._producer.led(())  # who does not reach Kafka must not stand for a share of the shards
+        await self._producer.led(())  # raises: a relay that does not reach Kafka must claim no shards
         session = await self._database.dedicated(**SESSION_SETTINGS)
         try:
-            await self._relay(session, stopping)
+            await self._publish_until_stopped(session, stopping)
         finally:
-            self._show(Shards(session), ShardWatch(session), None)
+            self._report(Shards(session), ShardWatch(session), None)
             session.terminate()
 
-    async def _relay(self, session: Session, stopping: asyncio.Event) -> None:
-        shards, outlet = Shards(session), Outlet(session, self._producer)
+    async def _publish_until_stopped(self, session: Session, stopping: asyncio.Event) -> None:
+        shards, publisher = Shards(session), Publisher(session, self._producer)
         watch = ShardWatch(session)
         await shards.join()
-        wait_seconds, settle_at, tend_at = POLL_SECONDS_MIN, 0.0, 0.0
+        wait_seconds, watermark_at, rebalance_at = POLL_SECONDS_MIN, 0.0, 0.0
         while not stopping.is_set():
-            if time.monotonic() >= settle_at:
-                await outlet.settle()
-                settle_at = time.monotonic() + SETTLE_SECONDS
-            if time.monotonic() >= tend_at:
-                await shards.balance(may_release=not outlet.in_doubt)
-                await watch.look()
-                tend_at = time.monotonic() + TEND_SECONDS
-            moved = await outlet.move(shards.owned) if shards.owned else 0
-            self._published.inc(moved)
-            self._show(shards, watch, outlet)
+            if time.monotonic() >= watermark_at:
+                await publisher.raise_watermarks()
+                watermark_at = time.monotonic() + WATERMARK_SECONDS
+            if time.monotonic() >= rebalance_at:
+                await shards.rebalance(may_release=not publisher.in_doubt)
+                await watch.poll()
+                rebalance_at = time.monotonic() + REBALANCE_SECONDS
+            published = await publisher.publish_batch(shards.owned) if shards.owned else 0
+            self._published.inc(published)
+            self._report(shards, watch, publisher)
             self._loop.recovered()
-            if moved >= SHARD_ROWS_MAX:
+            if published >= SHARD_ROWS_MAX:
                 continue
-            wait_seconds = POLL_SECONDS_MIN if moved else min(wait_seconds * 2, POLL_SECONDS_MAX)
+            wait_seconds = POLL_SECONDS_MIN if published else min(wait_seconds * 2, POLL_SECONDS_MAX)
             await pause(stopping, wait_seconds)
 
-    def _show(self, shards: Shards, watch: ShardWatch, outlet: Outlet | None) -> None:
+    def _report(self, shards: Shards, watch: ShardWatch, publisher: Publisher | None) -> None:
         self._owned.set(len(shards.owned))
         self._unowned.set(watch.unowned)
         self._held_back.clear()
-        for topic in outlet.holds.topics if outlet else ():
+        for topic in publisher.holds.topics if publisher else ():
             self._held_back.labels(topic, "topic").set(1)
-        for topic, keys in outlet.holds.by_topic().items() if outlet else ():
+        for topic, keys in publisher.holds.by_topic().items() if publisher else ():
             self._held_back.labels(topic, "keys").set(keys)
-        troubles = [
-            trouble for trouble in (watch.trouble, outlet.holds.account() if outlet else "") if trouble
-        ]
+        problems = [*filter(None, (watch.problem, publisher.holds.describe() if publisher else ""))]
         detail = f"owns {len(shards.owned)} of {SHARDS} shards"
-        self._state = Check(ok=not troubles, detail="; ".join(troubles) or detail)
+        self._state = Check(ok=not problems, detail="; ".join(problems) or detail)

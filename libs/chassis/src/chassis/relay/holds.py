@@ -1,4 +1,4 @@
-"""What a relay does not try for now, so that one row that cannot be sent delays no other. Pure."""
+"""Topics and keys that a relay holds back, so that a row that cannot be sent delays no other. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,88 +7,92 @@ from dataclasses import dataclass, field
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
 from chassis.kafka.producer import OutgoingRecord
 
-Line = tuple[str, bytes]
-"""Topic and key: what Kafka keeps in order."""
+OrderingKey = tuple[str, bytes]
+"""Topic and key. Kafka keeps the records of an ordering key in order."""
 
-HELD_LINES_MAX = 1_000
-"""More lines than this, and their topics are held back whole."""
+HELD_KEYS_MAX = 1_000
+"""With more keys than this, their topics are held back whole."""
 
 
 @dataclass(slots=True)
 class Holds:
-    """Topics that nobody leads or acknowledges, and lines whose next record Kafka refuses, each with why.
+    """Topics and ordering keys that are held back, each with the reason.
 
-    A line waits behind its refused record, in order; other lines of the topic go on.
+    Attributes:
+        topics: without a leader, or without an ack in time.
+        keys: Kafka refuses their next record. Later records of the key wait; other keys continue.
     """
 
     topics: dict[str, str] = field(default_factory=dict[str, str])
-    lines: dict[Line, str] = field(default_factory=dict[Line, str])
+    keys: dict[OrderingKey, str] = field(default_factory=dict[OrderingKey, str])
 
-    def hold_topic(self, topic: str, why: str) -> None:
-        """Try nothing of a topic until `clear`."""
-        self.topics.setdefault(topic, why)
+    def hold_topic(self, topic: str, reason: str) -> None:
+        """Send no record of a topic until `clear`."""
+        self.topics.setdefault(topic, reason)
 
-    def hold_line(self, line: Line, why: str) -> None:
-        """Try nothing of a topic and key until `clear`."""
-        if len(self.lines) < HELD_LINES_MAX:
-            self.lines.setdefault(line, why)
+    def hold_key(self, key: OrderingKey, reason: str) -> None:
+        """Send no record of an ordering key until `clear`."""
+        if len(self.keys) < HELD_KEYS_MAX:
+            self.keys.setdefault(key, reason)
         else:
-            self.hold_topic(line[0], f"{HELD_LINES_MAX} keys are held back already; the last one: {why}")
+            self.hold_topic(key[0], f"{HELD_KEYS_MAX} keys are held back already; the last one: {reason}")
 
     def clear(self) -> None:
         """Try everything again."""
         self.topics.clear()
-        self.lines.clear()
+        self.keys.clear()
 
     def __bool__(self) -> bool:
-        return bool(self.topics or self.lines)
+        return bool(self.topics or self.keys)
 
     def by_topic(self) -> dict[str, int]:
-        """How many keys of each topic are held back, those of topics held back whole not counted."""
-        return Counter(topic for topic, _ in self.lines)
+        """Return how many keys of each topic are held back, not counting topics that are held back whole."""
+        return Counter(topic for topic, _ in self.keys)
 
-    def account(self) -> str:
-        """What is held back and why, in one line; empty if nothing is."""
-        told = [f"topic {topic} is held back: {why}" for topic, why in self.topics.items()]
-        for topic, keys in self.by_topic().items():
-            line, why = next(found for found in self.lines.items() if found[0][0] == topic)
-            more = f" and {keys - 1} more" if keys > 1 else ""
-            told.append(f"key {line[1].decode(errors='replace')!r}{more} of {topic} held back: {why}")
-        return "; ".join(told)
+    def describe(self) -> str:
+        """Return in one line what is held back and why; empty if nothing is."""
+        lines = [f"topic {topic} is held back: {reason}" for topic, reason in self.topics.items()]
+        for topic, count in self.by_topic().items():
+            (_, key), reason = next(item for item in self.keys.items() if item[0][0] == topic)
+            more = f" and {count - 1} more" if count > 1 else ""
+            lines.append(f"key {key.decode(errors='replace')!r}{more} of {topic} held back: {reason}")
+        return "; ".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the broker's answers to a batch mean.
+class BatchResult:
+    """The broker's answers to a batch, classified.
 
     Attributes:
-        sent: positions in the batch that may be deleted.
-        refused: of each line that cannot go on, why.
-        unanswered: topics without an ack in time, and why; their records may arrive all the same.
+        sent: positions in the batch whose rows may be deleted.
+        refused: ordering keys that cannot continue, each with the reason.
+        unanswered: topics without an ack in time, each with the reason. Their records may still arrive.
     """
 
     sent: list[int]
-    refused: dict[Line, str]
+    refused: dict[OrderingKey, str]
     unanswered: dict[str, str]
 
 
-def judge(records: Sequence[OutgoingRecord], outcomes: Sequence[BrokerUnavailableError | None]) -> Verdict:
-    """Of a line with a failure, only records before it count as sent.
+def classify_outcomes(
+    records: Sequence[OutgoingRecord], outcomes: Sequence[BrokerUnavailableError | None]
+) -> BatchResult:
+    """Classify the outcomes of a batch: after a failure, no later record of the same key counts as sent.
 
-    The rest is sent again, so that the last copies stand in order on the topic; consumers drop the earlier
-    ones by event id.
+    Those records are sent again, so that their last copies are in order on the topic. Consumers drop the
+    earlier copies by event id.
     """
-    verdict = Verdict([], {}, {})
-    stopped: set[Line] = set()
+    result = BatchResult([], {}, {})
+    stopped: set[OrderingKey] = set()
     for position, (record, outcome) in enumerate(zip(records, outcomes, strict=True)):
-        line = (record.topic, record.key)
+        key = (record.topic, record.key)
         if outcome is None:
-            if line not in stopped:
-                verdict.sent.append(position)
+            if key not in stopped:
+                result.sent.append(position)
             continue
-        stopped.add(line)
+        stopped.add(key)
         if isinstance(outcome, RecordRefusedError):
-            verdict.refused.setdefault(line, str(outcome))
+            result.refused.setdefault(key, str(outcome))
         else:
-            verdict.unanswered.setdefault(record.topic, str(outcome))
-    return verdict
+            result.unanswered.setdefault(record.topic, str(outcome))
+    return result

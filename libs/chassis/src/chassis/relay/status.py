@@ -1,4 +1,4 @@
-"""What waits in an outbox, per shard, and who owns the shard: for metrics and operators."""
+"""Backlog and owner of each shard of an outbox, for metrics and operators."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +7,9 @@ from chassis.messaging.outbox import SHARDS
 from chassis.postgres.advisory_locks import OUTBOX_RELAY
 from chassis.postgres.database import Connection
 
-# LIMIT NULL is none. Of each shard the rows are walked once, oldest first: by id, which a transaction draws
-# after its time was taken, so that the oldest by time is among the first.
-_WAITING = """
+# LIMIT NULL means no limit. The rows of a shard are read by id. A transaction draws ids after its start time
+# was taken, so the oldest row by time is among the first.
+_BACKLOG = """
 SELECT shard, rows, extract(epoch FROM clock_timestamp() - oldest)::float8 AS oldest_seconds
 FROM generate_series(0, $1::smallint - 1) AS shard
 CROSS JOIN LATERAL (
@@ -27,17 +27,18 @@ WHERE locktype = 'advisory' AND classid = $1 AND objid < $2 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-# A plan of a time when the table was empty would read all of it, deleted rows too, for each shard.
+# A plan made while the table was empty would read the whole table, deleted rows too, for each shard.
 _BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits in one shard.
+class ShardBacklog:
+    """The unsent rows of one shard.
 
     Attributes:
-        rows: unsent events; with a limit, at most so many.
-        oldest_seconds: age of the oldest; None when nothing waits.
+        shard: number of the shard.
+        rows: how many; counted up to the limit, if there is one.
+        oldest_seconds: age of the oldest row; None without rows.
     """
 
     shard: int
@@ -46,8 +47,8 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """The relay that owns a shard, as the database knows its session."""
+class ShardOwner:
+    """The database session of the relay that owns a shard."""
 
     application_name: str
     pid: int
@@ -55,22 +56,22 @@ class Owner:
     connected_at: datetime
 
 
-async def read_waiting(connection: Connection, *, rows_max: int | None = None) -> list[Waiting]:
-    """What waits, shard by shard; call it inside a transaction.
+async def read_backlog(connection: Connection, *, rows_max: int | None = None) -> list[ShardBacklog]:
+    """Return the backlog of each shard. Call it inside a transaction.
 
     Args:
         connection: of a role that may read the outbox.
-        rows_max: count no further than this in each shard; None counts all there are.
+        rows_max: count up to this number in each shard; None counts all rows.
     """
     await connection.execute(_BY_INDEX)
-    rows = await connection.fetch(_WAITING, SHARDS, rows_max)
-    return [Waiting(row["shard"], row["rows"], row["oldest_seconds"]) for row in rows]
+    rows = await connection.fetch(_BACKLOG, SHARDS, rows_max)
+    return [ShardBacklog(row["shard"], row["rows"], row["oldest_seconds"]) for row in rows]
 
 
-async def read_owners(connection: Connection) -> dict[int, Owner]:
-    """The owner of each shard that has one."""
+async def read_owners(connection: Connection) -> dict[int, ShardOwner]:
+    """Return the owner of each shard that has one."""
     rows = await connection.fetch(_OWNERS, OUTBOX_RELAY, SHARDS)
     return {
-        row["shard"]: Owner(row["application_name"], row["pid"], row["address"], row["backend_start"])
+        row["shard"]: ShardOwner(row["application_name"], row["pid"], row["address"], row["backend_start"])
         for row in rows
     }

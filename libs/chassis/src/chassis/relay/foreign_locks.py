@@ -1,4 +1,4 @@
-"""Sessions that hold a shard's lock and are no relay: the events of that shard wait.
+"""Shard locks held by sessions that are not relays: no relay can own those shards, and their events wait.
 
 Advisory locks are open to every role that may call their functions, and to every administrator.
 """
@@ -13,7 +13,7 @@ from chassis.postgres.advisory_locks import OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS
 from chassis.postgres.database import Connection, Session
 
 UNOWNED_SECONDS_MAX = 10.0
-"""A shard changes hands within a few seconds; one that no relay owns for longer is reported."""
+"""Shards without a relay for longer are reported. A take-over lasts a few seconds."""
 
 _OWNED = """
 WITH held AS (
@@ -25,7 +25,7 @@ SELECT count(DISTINCT objid) FROM held
 WHERE objid < $3 AND pid IN (SELECT pid FROM held WHERE objid = $2)
 """
 
-_STRANGERS = """
+_FOREIGN_LOCKS = """
 WITH held AS (
     SELECT objid, pid FROM pg_locks
     WHERE locktype = 'advisory' AND classid = $1 AND granted
@@ -39,8 +39,8 @@ ORDER BY pid, shard
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
-    """A session that holds a shard's lock and is no relay."""
+class ForeignLock:
+    """A shard lock held by a session that is not a relay."""
 
     shard: int
     pid: int
@@ -48,44 +48,48 @@ class Stranger:
     application_name: str | None
 
 
-async def read_strangers(connection: Connection) -> list[Stranger]:
-    """Return who holds shards without being a relay, by session."""
-    rows = await connection.fetch(_STRANGERS, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS, SHARDS)
-    return [Stranger(**row) for row in rows]
+async def read_foreign_locks(connection: Connection) -> list[ForeignLock]:
+    """Return the shard locks held by sessions that are not relays, ordered by session."""
+    rows = await connection.fetch(_FOREIGN_LOCKS, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS, SHARDS)
+    return [ForeignLock(**row) for row in rows]
 
 
-def describe_strangers(strangers: Sequence[Stranger]) -> str:
-    """Return in one phrase which sessions hold how many shards."""
-    told: list[str] = []
-    for pid, held in groupby(strangers, key=lambda stranger: stranger.pid):
-        first, *more = held
-        told.append(
+def describe_foreign_locks(locks: Sequence[ForeignLock]) -> str:
+    """Return in one phrase which sessions hold how many shard locks."""
+    phrases: list[str] = []
+    for pid, group in groupby(locks, key=lambda lock: lock.pid):
+        first, *more = group
+        phrases.append(
             f"pid {pid} (role {first.role}, {first.application_name or 'no name'}) holds {len(more) + 1}"
         )
-    return ", ".join(told)
+    return ", ".join(phrases)
 
 
 class ShardWatch:
-    """Notices shards that no relay has owned for a while.
+    """Detects shards that no relay has owned for `UNOWNED_SECONDS_MAX`.
 
     Args:
-        session: the relay's own.
+        session: of the relay.
+
+    Attributes:
+        unowned: how many such shards the last poll found.
+        problem: the same in words, with the sessions that hold the locks; empty if there is none.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._unowned_since: float | None = None
         self.unowned = 0
-        self.trouble = ""
+        self.problem = ""
 
-    async def look(self) -> None:
-        """Count the shards of all relays; call it every now and then, between two batches."""
+    async def poll(self) -> None:
+        """Count the shards that relays own. Call it between two batches."""
         owned: int = await self._session.fetchval(_OWNED, OUTBOX_RELAY, OUTBOX_RELAY_MEMBERS, SHARDS)
         now = time.monotonic()
         self._unowned_since = None if owned == SHARDS else self._unowned_since or now
         if self._unowned_since is None or now - self._unowned_since < UNOWNED_SECONDS_MAX:
-            self.unowned, self.trouble = 0, ""
+            self.unowned, self.problem = 0, ""
             return
         self.unowned = SHARDS - owned
-        holders = describe_strangers(await read_strangers(self._session)) or "nobody holds them"
-        self.trouble = f"no relay owns {self.unowned} of {SHARDS} shards, their events wait: {holders}"
+        holders = describe_foreign_locks(await read_foreign_locks(self._session)) or "nobody holds them"
+        self.problem = f"no relay owns {self.unowned} of {SHARDS} shards, their events wait: {holders}"
