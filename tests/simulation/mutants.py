@@ -38,9 +38,9 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "applied before it is placed": (
         SHELL,
-        "                placement = await self._store.place(connection, messages)\n"
+        "                placement = await self._store.partition_batch(connection, messages)\n"
         "                effects = await self._apply(connection, placement.free) if placement.free else 0\n",
-        "                placement = await self._store.place(connection, messages)\n"
+        "                placement = await self._store.partition_batch(connection, messages)\n"
         "                effects = await self._apply(connection, messages)\n",
     ),
     "shell forgets those without room": (SHELL, "no_room=placement.no_room,", "no_room=(),"),
@@ -77,7 +77,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "last attempt before what waits is looked at": (
         SHELL,
-        "                placement = await self._store.place(connection, [message])\n",
+        "                placement = await self._store.partition_batch(connection, [message])\n",
         "                placement = Placement(free=[message])\n",
     ),
     "what was fetched reaches the next assignment": (KAFKA, "if generation == self.generation:", "if True:"),
@@ -143,7 +143,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "this very record is kept twice": (
         PLACEMENT,
-        "if place_of(message) in places and identity_of(message) in kept:",
+        "if record_position(message) in places and record_identity(message) in kept:",
         "if False:",
     ),
     "behind its line, though applied before": (

@@ -9,7 +9,7 @@ from random import Random
 import asyncpg
 
 from chassis.consuming.limits import LOCK_MILLISECONDS_MAX
-from chassis.dead_letters.placement import Placement, divide, identity_of
+from chassis.dead_letters.placement import Placement, compute_placement, record_identity
 from chassis.messaging.message import KeysInUseError, Message
 
 Io = Callable[[], Awaitable[None]]
@@ -174,7 +174,7 @@ async def apply(tx: Transaction, messages: Sequence[Message]) -> int:
     return len(tx.effects)  # a duplicate proves nothing about the handlers
 
 
-async def place(tx: Transaction, messages: Sequence[Message]) -> Placement:
+async def partition_batch(tx: Transaction, messages: Sequence[Message]) -> Placement:
     """As `chassis.dead_letters.insert`: behind their lines go those that belong there."""
     store = tx.store
     await tx.statement()
@@ -183,9 +183,9 @@ async def place(tx: Transaction, messages: Sequence[Message]) -> Placement:
     locked = tx.try_lock("line", {message.key for message in messages if store.waiting(message.key)})
     await tx.statement()
     lines = {(e.message.topic, e.message.key) for e in store.waiting()}
-    placement = divide(
+    placement = compute_placement(
         messages,
-        kept={identity_of(letter.message) for letter in store.letters},
+        kept={record_identity(letter.message) for letter in store.letters},
         room={(topic, key): store.rows_max - len(store.waiting(key)) for topic, key in lines},
         is_applied=lambda message: message.value in store.inbox,
         in_use={(topic, key) for topic, key in lines if key not in locked},
@@ -203,7 +203,7 @@ async def set_aside(tx: Transaction, message: Message, **_: object) -> bool:
     """As `chassis.dead_letters.setting_aside`: False if there is no room; one applied meanwhile is done."""
     store = tx.store
     await tx.statement()
-    kept = identity_of(message) in {identity_of(letter.message) for letter in store.letters}
+    kept = record_identity(message) in {record_identity(letter.message) for letter in store.letters}
     if kept or message.value in store.inbox:
         return True
     others = {letter.message.key for letter in store.waiting()} - {message.key}

@@ -246,6 +246,15 @@ async def test_dead_letters(own: Stack, http: httpx.AsyncClient) -> None:
     assert table.exit_code == 0, table.stderr
     assert all(letter in table.stdout for letter in letters)
 
+    no_json = next(letter for letter, word in broken.items() if word == "malformed")
+    request = {"selection": {"topic": "t"}, "reason": "a test"}
+    discarded = (await http.post(f"{url}/discard", json=request)).json()
+    assert (discarded["discarded"], discarded["waiting"]) == (2, 2), "the time is after the request"
+    assert [failure["id"] for failure in discarded["failures"]] == [no_json]
+    again = await own.run("booking", "dead-letters", "discard", "--topic", "t", "--reason", "a test")
+    assert (again.exit_code, again.stdout.splitlines()[0]) == (1, "discarded: 0")
+    assert again.stdout.splitlines()[1].startswith(f"{no_json} was not discarded: ")
+
 
 async def test_booking_of_the_service_itself_is_whole(own: Stack, http: httpx.AsyncClient) -> None:
     api = BookingApi(own, http)

@@ -45,7 +45,7 @@ class EventLogConsumer:
         self._observe(outcome)
         return len(outcome.entries)
 
-    async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+    async def partition_batch(self, connection: Connection, messages: Sequence[Message]) -> Placement:
         """All are free: no message waits behind another here, the log takes them all."""
         del connection
         return Placement(free=list(messages))

@@ -13,7 +13,7 @@ from booking.handlers import messages
 from booking.settings import SERVICE, BookingSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.history import ACTION_TABLE
-from chassis.dead_letters.metrics import DeadLetterMeter
+from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
@@ -95,7 +95,7 @@ def _components(
     if WorkerRole.CONSUMERS in roles:
         components += [
             build_consumers(settings, database, kafka, metrics),
-            DeadLetterMeter(database, SERVICE, metrics),
+            DeadLetterGauges(database, SERVICE, metrics),
             InboxRetention(database, settings.inbox_retention, metrics),
         ]
     return components

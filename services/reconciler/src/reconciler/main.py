@@ -5,7 +5,7 @@ from litestar.di import Provide
 from chassis.auth.setup import build_auth
 from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters.history import ACTION_TABLE
-from chassis.dead_letters.metrics import DeadLetterMeter
+from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
@@ -86,7 +86,7 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
         producer,
         Relay(database, producer, metrics),
         Consumers(broker, [consumer]),
-        DeadLetterMeter(database, SERVICE, metrics),
+        DeadLetterGauges(database, SERVICE, metrics),
         InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics),
         Scheduler(database, settings.reconciler_cron, settings.zone),

@@ -3,7 +3,7 @@
 from itertools import count
 
 from chassis.dead_letters import DeadLetters
-from chassis.dead_letters.history import Replaying
+from chassis.dead_letters.history import ReplayedBy
 from chassis.dead_letters.replay import Replayer
 from harness import eventually
 from integration.chassis.consuming.test_failures import Trouble
@@ -30,7 +30,7 @@ async def _halts_and_goes_on(ground: Ground, ids: list[str], poison: list[str], 
 
         async def all_applied() -> bool:
             for line in {(TOPIC, each.partition(":")[0].encode()) for each in ids}:
-                await Replayer(member.database, SERVICE, member.apply).replay(line, Replaying("ada"))
+                await Replayer(member.database, SERVICE, member.apply).replay(line, ReplayedBy("ada"))
             return set(ids) <= set(await ground.effects())
 
         await eventually(all_applied, seconds=60)
@@ -38,10 +38,10 @@ async def _halts_and_goes_on(ground: Ground, ids: list[str], poison: list[str], 
 
 async def test_message_without_room_behind_its_line_does_not_pass(ground: Ground) -> None:
     ids = [f"sick:{number}" for number in range(3)]
-    await _halts_and_goes_on(ground, ids, ids[:1], DeadLetters(SERVICE, rows_per_line_max=1))
+    await _halts_and_goes_on(ground, ids, ids[:1], DeadLetters(SERVICE, rows_per_key_max=1))
     assert [each for each in await ground.effects() if each in ids] == ids
 
 
 async def test_message_without_room_for_a_line_of_its_own_does_not_pass(ground: Ground) -> None:
     ids = ["a:0", "b:0"]
-    await _halts_and_goes_on(ground, ids, ids, DeadLetters(SERVICE, lines_max=1))
+    await _halts_and_goes_on(ground, ids, ids, DeadLetters(SERVICE, keys_max=1))

@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from chassis.dead_letters.history import Replaying
+from chassis.dead_letters.history import ReplayedBy
 from chassis.dead_letters.replay import Replayer
 from chassis.postgres import Connection, Database, Isolation
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member
@@ -53,7 +53,7 @@ async def main() -> None:
         death = threading.Timer(number, die)
         death.daemon = True
         death.start()
-    await Replayer(member.database, SERVICE, member.apply).replay((TOPIC, key), Replaying("ada"))
+    await Replayer(member.database, SERVICE, member.apply).replay((TOPIC, key), ReplayedBy("ada"))
     await member.database.stop()
 
 

@@ -11,10 +11,10 @@ import pytest
 from chassis.dead_letters import DeadLetters, history, queries, setting_aside
 from chassis.dead_letters import discard as discarding_module
 from chassis.dead_letters.discard import discard, discard_matching
-from chassis.dead_letters.history import ACTION_TABLE, Discarding, Replaying
-from chassis.dead_letters.ordering import Line, lock_lines, try_lock_lines
+from chassis.dead_letters.history import ACTION_TABLE, DiscardedBy, Outcome, ReplayedBy
+from chassis.dead_letters.ordering import OrderingKey, lock_keys, try_lock_keys
 from chassis.dead_letters.queries import DeadLetter, Filter
-from chassis.dead_letters.replay import Outcome, Replayer
+from chassis.dead_letters.replay import Replayer
 from chassis.messaging.failures import LostWriteError
 from chassis.messaging.message import Message, unpack_headers
 from chassis.postgres import Connection, Database
@@ -26,7 +26,7 @@ from integration.chassis.consuming.test_failures import Trouble
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
 
 LINE = (TOPIC, b"sick")
-BY = Replaying("ada", "fixed")
+BY = ReplayedBy("ada", "fixed")
 # A session that waits for a line: bigint advisory locks have objsubid 1.
 LINE_WAITERS = """
 SELECT count(*) FROM pg_locks
@@ -78,6 +78,11 @@ async def first(database: Database) -> DeadLetter:
     return letter
 
 
+async def list_letters(connection: Connection, criteria: Filter, *, after: int = 0) -> list[DeadLetter]:
+    letters = await queries.list_letters(connection, SERVICE, criteria, after=after, rows_max=2)
+    return [letter for letter in letters if isinstance(letter, DeadLetter)]
+
+
 def replayer(member: Member) -> Replayer:
     return Replayer(member.database, SERVICE, member.apply)
 
@@ -112,7 +117,7 @@ async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
     await put(database, *(message(f"sick:{number}", number) for number in range(4)))
     outcome = await replayer(member).replay(LINE, BY)
     letter = await first(database)
-    assert (outcome.replayed, outcome.failure and outcome.failure.dead_letter_id) == (1, letter.id)
+    assert (outcome.done, [failure.dead_letter_id for failure in outcome.failures]) == (1, [letter.id])
     assert letter.error.startswith("ValueError at ")
     assert "poison" not in letter.error
     assert letter.attempts == 4
@@ -132,7 +137,7 @@ async def test_effect_written_before_the_failure_is_undone(place: Ground, databa
 
     await put(database, message("sick:0", 0))
     outcome = await Replayer(database, SERVICE, half).replay(LINE, BY)
-    assert outcome.failure is not None
+    assert outcome.failures
     assert await place.effects() == []
 
 
@@ -150,7 +155,7 @@ async def test_two_replays_at_once_apply_each_message_once(place: Ground, databa
     member = Member(place, database=database, through_inbox=False)
     await put(database, *(message(f"sick:{number}", number) for number in range(12)))
     outcomes = await asyncio.gather(*(replayer(member).replay(LINE, BY) for _ in range(4)))
-    assert sum(outcome.replayed for outcome in outcomes) == 12
+    assert sum(outcome.done for outcome in outcomes) == 12
     assert await place.effects() == [f"sick:{number}" for number in range(12)]
     assert len(await taken(place)) == 12
 
@@ -192,14 +197,16 @@ async def test_line_released_between_look_and_lock_is_no_waiting_one(
     member = Member(place, database=database, through_inbox=False)
     await put(database, message("sick:0", 0))
 
-    async def replay_first(connection: Connection, consumer: str, lines: Iterable[Line]) -> set[Line]:
+    async def replay_first(
+        connection: Connection, consumer: str, lines: Iterable[OrderingKey]
+    ) -> set[OrderingKey]:
         assert await replayer(member).replay(LINE, BY) == Outcome(1)
-        return await try_lock_lines(connection, consumer, lines)
+        return await try_lock_keys(connection, consumer, lines)
 
-    monkeypatch.setattr(setting_aside, "try_lock_lines", replay_first)
+    monkeypatch.setattr(setting_aside, "try_lock_keys", replay_first)
     late = message("sick:1", 1)
     async with database.transaction() as connection:
-        assert (await DeadLetters(SERVICE).place(connection, [late])).free == [late]
+        assert (await DeadLetters(SERVICE).partition_batch(connection, [late])).free == [late]
 
 
 async def test_message_being_put_behind_is_seen_by_the_replay_that_empties_the_line(
@@ -210,7 +217,7 @@ async def test_message_being_put_behind_is_seen_by_the_replay_that_empties_the_l
     await put(database, message("sick:0", 0))
     late = message("sick:1", 1)
     async with database.transaction() as connection:
-        assert (await letters.place(connection, [late])).behind == [late]
+        assert (await letters.partition_batch(connection, [late])).behind == [late]
         replay = asyncio.create_task(replayer(member).replay(LINE, BY))
 
         async def held_back() -> bool:
@@ -241,7 +248,7 @@ async def test_stream_replayed_while_it_flows_keeps_its_order(ground: Ground) ->
 
         async def all_applied() -> bool:
             outcome = await replayer(member).replay(LINE, BY)
-            return outcome.failure is None and len(await ground.effects()) == len(names)
+            return not outcome.failures and len(await ground.effects()) == len(names)
 
         await eventually(all_applied, seconds=40)
         await flowing
@@ -255,10 +262,10 @@ async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
     member = Member(place, database=database, through_inbox=False)
     await put(database, *(message(f"sick:{number}", number) for number in range(3)))
     head = await first(database)
-    assert await discard(database, SERVICE, head, Discarding("ada", "a test event"))
-    assert not await discard(database, SERVICE, head, Discarding("bob", "too late"))
+    assert await discard(database, SERVICE, head, DiscardedBy("ada", "a test event"))
+    assert not await discard(database, SERVICE, head, DiscardedBy("bob", "too late"))
     async with database.transaction() as connection:
-        assert (await DeadLetters(SERVICE).place(connection, [message("sick:3", 3)])).behind
+        assert (await DeadLetters(SERVICE).partition_batch(connection, [message("sick:3", 3)])).behind
     assert await replayer(member).replay(LINE, BY) == Outcome(3)
     assert await place.effects() == ["sick:1", "sick:2", "sick:3"]
     assert (await taken(place))[0] == ("discarded", "ada", "a test event", None)
@@ -272,9 +279,9 @@ async def test_message_that_is_being_replayed_cannot_be_discarded_meanwhile(
     await put(database, message("sick:0", 0))
     head = await first(database)
     async with database.transaction() as connection:
-        await lock_lines(connection, SERVICE, [LINE])
-        await history.replayed(connection, SERVICE, head, BY)
-        discarding = asyncio.create_task(discard(database, SERVICE, head, Discarding("bob", "too late")))
+        await lock_keys(connection, SERVICE, [LINE])
+        await history.record_replay(connection, SERVICE, head, BY)
+        discarding = asyncio.create_task(discard(database, SERVICE, head, DiscardedBy("bob", "too late")))
         await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
     assert not await discarding
     assert await taken(place) == [("replayed", BY.actor, BY.reason, None)]
@@ -282,12 +289,10 @@ async def test_message_that_is_being_replayed_cannot_be_discarded_meanwhile(
 
 async def test_discarded_line_is_released(place: Ground, database: Database) -> None:
     await put(database, *(message(f"sick:{number}", number) for number in range(3)))
-    assert (
-        await discard_matching(database, SERVICE, Filter(key=b"sick"), Discarding("ada", "all for nothing"))
-        == 3
-    )
+    by = DiscardedBy("ada", "all for nothing")
+    assert await discard_matching(database, SERVICE, Filter(key=b"sick"), by) == Outcome(3)
     async with database.transaction() as connection:
-        assert (await DeadLetters(SERVICE).place(connection, [message("sick:3", 3)])).free
+        assert (await DeadLetters(SERVICE).partition_batch(connection, [message("sick:3", 3)])).free
 
 
 async def test_discarding_keeps_to_its_rate(
@@ -300,18 +305,18 @@ async def test_discarding_keeps_to_its_rate(
 
     await put(database, *(message(f"sick:{number}", number) for number in range(5)))
     monkeypatch.setattr(discarding_module, "asyncio", SimpleNamespace(sleep=sleep))
-    by = Discarding("ada", "all for nothing")
-    assert await discard_matching(database, SERVICE, Filter(), by, rate_per_second_max=2.0) == 5
+    by = DiscardedBy("ada", "all for nothing")
+    assert await discard_matching(database, SERVICE, Filter(), by, rate_per_second_max=2.0) == Outcome(5)
     assert slept == [1.0, 1.0], "between the pages, and not behind the last"
 
 
 async def test_copy_of_a_discarded_event_has_no_effect_either(place: Ground, database: Database) -> None:
     member = Member(place, database=database)
     await put(database, message("sick:0", 0))
-    assert await discard(database, SERVICE, await first(database), Discarding("ada", "a test event"))
+    assert await discard(database, SERVICE, await first(database), DiscardedBy("ada", "a test event"))
     copy = message("sick:0", 7)
     async with database.transaction() as connection:
-        placement = await DeadLetters(SERVICE).place(connection, [copy])
+        placement = await DeadLetters(SERVICE).partition_batch(connection, [copy])
         assert await member.apply(connection, placement.free) == 0
     assert await place.effects() == []
 
@@ -322,8 +327,8 @@ async def test_discarding_a_copy_lets_the_one_that_waits_be_applied(
     member = Member(place, database=database)
     await put(database, message("sick:0", 0), message("sick:0", 7))
     async with database.connection() as connection:
-        (_, copy) = await queries.letters(connection, SERVICE, Filter(), rows_max=2)
-    assert await discard(database, SERVICE, copy, Discarding("ada", "it stands there twice"))
+        (_, copy) = await list_letters(connection, Filter())
+    assert await discard(database, SERVICE, copy, DiscardedBy("ada", "it stands there twice"))
     assert await replayer(member).replay(LINE, BY) == Outcome(1)
     assert await place.effects() == ["sick:0"]
 
@@ -336,7 +341,7 @@ async def test_corrected_body_of_a_discarded_undecodable_one_is_applied(
         await DeadLetters(SERVICE).set_aside(
             connection, message("sick:0", 0), reason=SetAsideReason.MALFORMED, error="no JSON", attempts=1
         )
-    assert await discard(database, SERVICE, await first(database), Discarding("ada", "is sent again"))
+    assert await discard(database, SERVICE, await first(database), DiscardedBy("ada", "is sent again"))
     corrected = Message(TOPIC, 0, 7, b"sick", b"{}", message("sick:0", 0).headers)
     async with database.transaction() as connection:
         assert await member.apply(connection, [corrected]) == 1
@@ -344,7 +349,7 @@ async def test_corrected_body_of_a_discarded_undecodable_one_is_applied(
 
 async def test_discarding_what_names_no_event_is_done_all_the_same(place: Ground, database: Database) -> None:
     await put(database, Message(TOPIC, 0, 0, b"sick", b"{}", ()))
-    assert await discard(database, SERVICE, await first(database), Discarding("ada", "no event"))
+    assert await discard(database, SERVICE, await first(database), DiscardedBy("ada", "no event"))
     assert await place.sql.fetchval("SELECT count(*) FROM inbox") == 0
 
 
@@ -366,19 +371,19 @@ async def test_message_that_the_database_does_not_keep_is_not_passed(
 async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Database) -> None:
     await put(database, *(message(f"sick:{number}", number) for number in range(3)))
     async with database.connection() as connection:
-        page = await queries.letters(connection, SERVICE, Filter(), rows_max=2)
-        rest = await queries.letters(connection, SERVICE, Filter(), after=page[-1].number, rows_max=2)
+        page = await list_letters(connection, Filter())
+        rest = await list_letters(connection, Filter(), after=page[-1].number)
         assert [letter.message.metadata.id for letter in (*page, *rest)] == ["sick:0", "sick:1", "sick:2"]
         assert not any(letter.message.value for letter in page), "bodies are for who asks for one letter"
         assert (await first(database)).message.value
-        for wanted in (
+        for criteria in (
             Filter(status="replayed"),
             Filter(topic="another"),
             Filter(key=b"well"),
             Filter(reason="malformed"),
             Filter(set_aside_before=page[0].set_aside_at),
         ):
-            assert await queries.letters(connection, SERVICE, wanted, rows_max=2) == []
+            assert await list_letters(connection, criteria) == []
 
 
 async def test_record_of_actions_is_append_only(database: Database) -> None:

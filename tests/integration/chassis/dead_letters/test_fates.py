@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 
 from chassis.dead_letters import DeadLetters, queries
 from chassis.dead_letters.discard import discard
-from chassis.dead_letters.history import Discarding, Replaying
-from chassis.dead_letters.placement import RecordIdentity, identity_of
-from chassis.dead_letters.queries import Filter
+from chassis.dead_letters.history import DiscardedBy, ReplayedBy
+from chassis.dead_letters.placement import RecordIdentity, record_identity
+from chassis.dead_letters.queries import DeadLetter, Filter
 from chassis.dead_letters.replay import Replayer
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
@@ -97,13 +97,13 @@ class Model:
     def _take(self, message: Message) -> bool:
         key, event = message.key.decode(), message.metadata.id
         line = self.waiting[key]
-        if identity_of(message) not in self.kept and not self._is_known(key, event):
+        if record_identity(message) not in self.kept and not self._is_known(key, event):
             if line or event in self.poison:
                 lines = sum(1 for other in self.waiting.values() if other)
                 if len(line) >= ROWS_PER_LINE or (not line and lines >= LINES):
                     return False
                 line.append(event)
-                self.kept.add(identity_of(message))
+                self.kept.add(record_identity(message))
             else:
                 self._apply(key, event)
         if event not in self.passed[key]:
@@ -112,7 +112,7 @@ class Model:
 
     def _fails(self, message: Message) -> bool:
         key, event = message.key.decode(), message.metadata.id
-        known = identity_of(message) in self.kept or self._is_known(key, event)
+        known = record_identity(message) in self.kept or self._is_known(key, event)
         return event in self.poison and not known and not self.waiting[key]
 
     def _apply(self, key: str, event: str) -> None:
@@ -134,7 +134,7 @@ class Fates(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.consumer = f"sample-{next(self.numbers)}"
-        self.letters = DeadLetters(self.consumer, rows_per_line_max=ROWS_PER_LINE, lines_max=LINES)
+        self.letters = DeadLetters(self.consumer, rows_per_key_max=ROWS_PER_LINE, keys_max=LINES)
         self.model = Model()
         self.events: list[tuple[str, str]] = []
         self.log: list[Message] = []
@@ -181,7 +181,7 @@ class Fates(RuleBasedStateMachine):
     def replay(self, key: str) -> None:
         self.model.replay(key)
         replayer = Replayer(self.database, self.consumer, self._apply)
-        self._wait(replayer.replay((TOPIC, key.encode()), Replaying("ada")))
+        self._wait(replayer.replay((TOPIC, key.encode()), ReplayedBy("ada")))
 
     @precondition(lambda self: any(self.model.waiting.values()))
     @rule(data=st.data())
@@ -217,7 +217,7 @@ class Fates(RuleBasedStateMachine):
         """As the core has it done: all at once, else one by one; what fails alone is set aside."""
         try:
             async with self.database.transaction() as connection:
-                placement = await self.letters.place(connection, batch)
+                placement = await self.letters.partition_batch(connection, batch)
                 await self._apply(connection, placement.free)
         except ValueError:
             for number, message in enumerate(batch):
@@ -246,16 +246,19 @@ class Fates(RuleBasedStateMachine):
 
     async def _discard(self, key: str, index: int) -> bool:
         async with self.database.connection() as connection:
-            wanted = Filter(topic=TOPIC, key=key.encode())
-            letters = await queries.letters(connection, self.consumer, wanted, rows_max=ROWS_PER_LINE)
-        return await discard(self.database, self.consumer, letters[index], Discarding("ada", "never"))
+            letter = (await self._letters(connection, Filter(topic=TOPIC, key=key.encode())))[index]
+        return await discard(self.database, self.consumer, letter, DiscardedBy("ada", "never"))
+
+    async def _letters(self, connection: Connection, criteria: Filter) -> list[DeadLetter]:
+        letters = await queries.list_letters(connection, self.consumer, criteria, rows_max=100)
+        return [letter for letter in letters if isinstance(letter, DeadLetter)]
 
     async def _state(self) -> tuple[Lines, Lines, int]:
         effects, waiting = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
         async with self.database.connection() as connection:
             for row in await connection.fetch(_EFFECTS, self.consumer):
                 effects[row["key"].decode()].append(row["event_id"])
-            for letter in await queries.letters(connection, self.consumer, Filter(), rows_max=100):
+            for letter in await self._letters(connection, Filter()):
                 waiting[letter.message.key.decode()].append(letter.message.metadata.id)
             return effects, waiting, await connection.fetchval(_ACTIONS, self.consumer)
 

@@ -2,8 +2,8 @@
 
 from chassis.dead_letters import DeadLetters, limits
 from chassis.dead_letters.discard import discard_matching
-from chassis.dead_letters.history import Discarding
-from chassis.dead_letters.metrics import DeadLetterMeter
+from chassis.dead_letters.history import DiscardedBy
+from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.queries import Filter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
@@ -20,7 +20,7 @@ class Meter:
 
     def __init__(self, database: Database) -> None:
         self._metrics = Metrics(SERVICE)
-        self.part = DeadLetterMeter(database, SERVICE, self._metrics)
+        self.part = DeadLetterGauges(database, SERVICE, self._metrics)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self._metrics.registry.get_sample_value(f"{SERVICE}_dead_letters_{name}", labels)
@@ -49,7 +49,7 @@ async def test_what_was_worked_off_is_counted_no_more(place: Ground, database: D
     meter = Meter(database)
     await meter.part.look()
     assert meter.value("waiting", reason="bug") == 1
-    await discard_matching(database, SERVICE, Filter(), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(), DiscardedBy("ada", "never"))
     await meter.part.look()
     assert meter.value("waiting", reason="bug") == 0
     assert (meter.value("lines_waiting"), meter.value("oldest_seconds")) == (0, 0)
@@ -61,7 +61,7 @@ async def test_counting_stops_at_its_bound(place: Ground, database: Database) ->
     async with database.connection() as connection:
         counted = await limits.waiting_by_reason(connection, SERVICE, up_to=3)
         assert counted[SetAsideReason.BUG].rows == 3
-        assert await limits.lines_waiting(connection, SERVICE, up_to=3) == 3
+        assert await limits.keys_waiting(connection, SERVICE, up_to=3) == 3
 
 
 async def test_meter_that_cannot_count_says_so_and_does_not_stop_its_service(

@@ -4,7 +4,7 @@ import pytest
 
 from chassis.dead_letters import DeadLetters, limits, misplaced
 from chassis.dead_letters.discard import discard_matching
-from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.history import DiscardedBy, Outcome, ReplayedBy
 from chassis.dead_letters.queries import Filter
 from chassis.dead_letters.replay import Replayer
 from chassis.messaging import inbox
@@ -35,7 +35,7 @@ async def test_forged_messages_hold_nobody_up_and_take_no_identity(
     monkeypatch.setattr(misplaced, "KEPT_MAX", 2)
     batch = [forged("e1", 0), true("e1", 1), forged("e2", 2), forged("e3", 3)]
     async with database.transaction() as connection:
-        placement = await DeadLetters(SERVICE).place(connection, batch)
+        placement = await DeadLetters(SERVICE).partition_batch(connection, batch)
     assert (placement.misplaced, placement.free) == ([batch[0], batch[2], batch[3]], [batch[1]])
     kept = await place.set_aside()
     assert [(row["reason"], row["record_offset"]) for row in kept] == [
@@ -43,13 +43,13 @@ async def test_forged_messages_hold_nobody_up_and_take_no_identity(
         ("out_of_place", 2),
     ]
     async with database.transaction() as connection:
-        assert await limits.lines_waiting(connection, SERVICE, up_to=9) == 0
+        assert await limits.keys_waiting(connection, SERVICE, up_to=9) == 0
         later = true("e4", 4)
-        assert (await DeadLetters(SERVICE).place(connection, [later])).free == [later]
-    outcome = await Replayer(database, SERVICE, never).replay((TOPIC, KEY), Replaying("ada"))
-    assert outcome.failure is not None
-    assert outcome.failure.error.startswith("MisplacedMessageError: ce_source")
-    assert await discard_matching(database, SERVICE, Filter(), Discarding("ada", "a forgery")) == 2
+        assert (await DeadLetters(SERVICE).partition_batch(connection, [later])).free == [later]
+    outcome = await Replayer(database, SERVICE, never).replay((TOPIC, KEY), ReplayedBy("ada"))
+    (failure,) = outcome.failures
+    assert failure.error.startswith("MisplacedMessageError: ce_source")
+    assert await discard_matching(database, SERVICE, Filter(), DiscardedBy("ada", "a forgery")) == Outcome(2)
     async with database.connection() as connection:
         identities = [inbox.event_identity(message) for message in batch]
         assert await inbox.fetch_processed(connection, identities) == {}, "the true event can still come"

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from chassis.dead_letters import DeadLetters, Placement
 from chassis.dead_letters.discard import discard_matching
-from chassis.dead_letters.history import Discarding, Replaying
-from chassis.dead_letters.ordering import lock_lines
-from chassis.dead_letters.placement import divide, identity_of
+from chassis.dead_letters.history import DiscardedBy, Outcome, ReplayedBy
+from chassis.dead_letters.ordering import lock_keys
+from chassis.dead_letters.placement import compute_placement, record_identity
 from chassis.dead_letters.queries import Filter
-from chassis.dead_letters.replay import Outcome
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
 from chassis.postgres import Database
@@ -29,7 +28,7 @@ from integration.chassis.dead_letters.test_dead_letters import (
 )
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
 
-BY = Replaying("ada")
+BY = ReplayedBy("ada")
 
 
 def message(event_id: str, offset: int, *, key: str = "sick", value: bytes = b"{}") -> Message:
@@ -39,7 +38,7 @@ def message(event_id: str, offset: int, *, key: str = "sick", value: bytes = b"{
 
 async def placed(database: Database, *batch: Message, letters: DeadLetters | None = None) -> Placement:
     async with database.transaction() as connection:
-        return await (letters or DeadLetters(SERVICE)).place(connection, batch)
+        return await (letters or DeadLetters(SERVICE)).partition_batch(connection, batch)
 
 
 async def set_aside(database: Database, made: Message, letters: DeadLetters | None = None) -> bool:
@@ -85,7 +84,7 @@ async def test_record_that_comes_again_is_settled_whatever_became_of_it(
     await put(database, *lines)
     member = Member(place, database=database)
     assert await replayer(member).replay((TOPIC, b"a"), BY) == Outcome(1)
-    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"b"), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"b"), DiscardedBy("ada", "never"))
     assert await placed(database, *lines) == Placement(settled=lines)
     assert [row["status"] for row in await place.set_aside()] == ["replayed", "discarded", "waiting"]
 
@@ -114,7 +113,7 @@ async def test_table_and_code_compute_one_digest(place: Ground, database: Databa
     )
     await put(database, made)
     (row,) = await place.set_aside()
-    assert row["record_sha256"] == identity_of(made)[3]
+    assert row["record_sha256"] == record_identity(made)[3]
 
 
 async def test_rewound_topic_sets_nothing_aside_that_was_applied_before(
@@ -125,7 +124,7 @@ async def test_rewound_topic_sets_nothing_aside_that_was_applied_before(
     await apply(database, *batch[:2])
     await put(database, batch[2])
     await placed(database, *batch[3:4])
-    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"sick"), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"sick"), DiscardedBy("ada", "never"))
     await apply(database, batch[4])
     await put(database, batch[5])
     assert await placed(database, *batch) == Placement(
@@ -150,7 +149,7 @@ async def test_late_failure_of_what_somebody_else_is_applying_waits_for_him(
 ) -> None:
     made = message("sick:0", 0)
     async with database.transaction() as connection:
-        await lock_lines(connection, SERVICE, [LINE])
+        await lock_keys(connection, SERVICE, [LINE])
         await inbox.admit(connection, [made])
         late = asyncio.create_task(set_aside(database, made))
         await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
@@ -167,7 +166,7 @@ async def test_known_identity_with_another_body_is_kept(place: Ground, database:
 async def test_full_line_takes_no_more_and_its_messages_have_no_room(
     place: Ground, database: Database
 ) -> None:
-    letters = DeadLetters(SERVICE, rows_per_line_max=3)
+    letters = DeadLetters(SERVICE, rows_per_key_max=3)
     batch = [message(f"sick:{number}", number) for number in range(5)]
     well = message("well:0", 9, key="well")
     await put(database, batch[0])
@@ -182,12 +181,12 @@ async def test_full_line_takes_no_more_and_its_messages_have_no_room(
 async def test_line_beyond_the_bound_does_not_begin_and_begins_when_another_has_gone(
     place: Ground, database: Database
 ) -> None:
-    letters = DeadLetters(SERVICE, lines_max=2)
+    letters = DeadLetters(SERVICE, keys_max=2)
     heads = [message(f"{key}:0", offset, key=key) for offset, key in enumerate("abc")]
     assert [await set_aside(database, head, letters) for head in heads] == [True, True, False]
     behind = message("b:1", 5, key="b")
     assert (await placed(database, behind, letters=letters)).behind == [behind]
-    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"a"), Discarding("ada", "never"))
+    await discard_matching(database, SERVICE, Filter(topic=TOPIC, key=b"a"), DiscardedBy("ada", "never"))
     assert await set_aside(database, heads[2], letters)
     assert await waiting(place) == ["b:0", "b:1", "c:0"]
 
@@ -195,7 +194,7 @@ async def test_line_beyond_the_bound_does_not_begin_and_begins_when_another_has_
 async def test_room_is_counted_after_whoever_takes_it_at_the_same_time(
     place: Ground, database: Database
 ) -> None:
-    letters = DeadLetters(SERVICE, rows_per_line_max=1)
+    letters = DeadLetters(SERVICE, rows_per_key_max=1)
     async with database.transaction() as connection:
         assert await letters.set_aside(
             connection, message("sick:0", 0), reason=SetAsideReason.BUG, error="poison", attempts=3
@@ -231,9 +230,9 @@ def test_every_message_has_one_place_and_a_line_never_skips(
     keys: Sequence[str], room: dict[str, int], kept: set[int], applied: set[int], in_use: set[str]
 ) -> None:
     batch = [message(f"{offset}", offset, key=key) for offset, key in enumerate(keys)]
-    divided = divide(
+    divided = compute_placement(
         batch,
-        kept={identity_of(made) for made in batch if made.offset in kept},
+        kept={record_identity(made) for made in batch if made.offset in kept},
         room={(TOPIC, key.encode()): rows for key, rows in room.items()},
         is_applied=lambda made: made.offset in applied,
         in_use={(TOPIC, key.encode()) for key in in_use},

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from itertools import count
 
-from chassis.dead_letters.history import Replaying
+from chassis.dead_letters.history import ReplayedBy
 from chassis.dead_letters.replay import Replayer
 from harness import eventually
 from integration.chassis.consuming.test_failures import Trouble
@@ -40,8 +40,8 @@ async def test_killed_replays_lose_nothing_repeat_nothing_and_keep_the_order(gro
         names = [f"sick:{number}" for number in range(next(published))]
 
         async def all_applied() -> bool:
-            outcome = await Replayer(member.database, SERVICE, member.apply).replay(LINE, Replaying("ada"))
-            return outcome.failure is None and len(await ground.effects()) >= len(names)
+            outcome = await Replayer(member.database, SERVICE, member.apply).replay(LINE, ReplayedBy("ada"))
+            return not outcome.failures and len(await ground.effects()) >= len(names)
 
         await eventually(all_applied, seconds=60)
     assert kills == 2 * len(DEATHS), "a replay ended before it was killed: set more aside"

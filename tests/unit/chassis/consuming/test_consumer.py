@@ -51,7 +51,7 @@ class Divided:
     async def transaction(self) -> AsyncGenerator[AsyncMock]:
         yield AsyncMock()
 
-    async def place(self, _: Connection, messages: Sequence[Message]) -> Placement:
+    async def partition_batch(self, _: Connection, messages: Sequence[Message]) -> Placement:
         free, no_room, in_use, settled = messages
         return Placement(free=[free], no_room=[no_room], in_use=[in_use], settled=[settled])
 
@@ -111,7 +111,7 @@ class Forgetful:
 
 
 class AllFree(Divided):
-    async def place(self, _: Connection, messages: Sequence[Message]) -> Placement:
+    async def partition_batch(self, _: Connection, messages: Sequence[Message]) -> Placement:
         return Placement(free=[*messages])
 
 

@@ -7,10 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from chassis.dead_letters.history import Failure, Outcome
 from chassis.dead_letters.operator.cli import add_dead_letters
-from chassis.dead_letters.operator.console import Desk, print_detail, print_list
-from chassis.dead_letters.queries import WaitingLine
-from chassis.dead_letters.replay import Failure, Outcome
+from chassis.dead_letters.operator.console import CommandContext, print_detail, print_list
+from chassis.dead_letters.queries import WaitingKey
 from chassis.postgres import Database
 from chassis.process.command_line import EXIT_NO
 
@@ -65,9 +65,9 @@ def test_detail_is_one_line_a_member_and_the_body_keeps_its_own(capsys: pytest.C
 
 
 def test_failure_of_a_replay_holds_no_control_character(monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = Outcome(replayed=0, failure=Failure("7", f"E{STEER}\nreplayed: 9"))
-    answers = iter([[WaitingLine(("t", b"k"), 1)], [failed]])
-    monkeypatch.setattr(Desk, "ask", lambda *_: next(answers))
+    failed = Outcome(0, (Failure("7", f"E{STEER}\nreplayed: 9"),))
+    results = iter([[WaitingKey(("t", b"k"), 1)], failed])
+    monkeypatch.setattr(CommandContext, "run", lambda *_: next(results))
 
     async def apply(*_: object) -> int:
         return 0

@@ -54,7 +54,7 @@ kafka_records.install()
 class SetAsideStore(LossStore, Protocol):
     """Where messages go that cannot be applied: `chassis.dead_letters.DeadLetters`, or a service's own."""
 
-    async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+    async def partition_batch(self, connection: Connection, messages: Sequence[Message]) -> Placement:
         """Divide a batch, and put behind their lines those that belong there."""
         ...
 
@@ -235,7 +235,7 @@ class Consumer:
         in_hand = self._report.begin(messages)
         try:
             async with self._transaction() as connection:
-                placement = await self._store.place(connection, messages)
+                placement = await self._store.partition_batch(connection, messages)
                 effects = await self._apply(connection, placement.free) if placement.free else 0
         except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
             self._failed(step, error)
@@ -278,7 +278,7 @@ class Consumer:
         try:
             async with self._transaction() as connection:
                 await self._store.lock(connection, message)
-                placement = await self._store.place(connection, [message])
+                placement = await self._store.partition_batch(connection, [message])
                 try:
                     async with connection.transaction():  # a savepoint: the lock outlives what fails
                         effects = await self._apply(connection, placement.free) if placement.free else 0

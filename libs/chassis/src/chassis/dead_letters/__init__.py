@@ -4,8 +4,8 @@
 `commands` and `routes` are the two ways to do it, the same in every service that has dead letters.
 """
 
-from chassis.dead_letters.ordering import Line
+from chassis.dead_letters.ordering import OrderingKey
 from chassis.dead_letters.placement import Placement
 from chassis.dead_letters.setting_aside import DeadLetters
 
-__all__ = ["DeadLetters", "Line", "Placement"]
+__all__ = ["DeadLetters", "OrderingKey", "Placement"]

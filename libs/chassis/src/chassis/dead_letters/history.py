@@ -1,4 +1,4 @@
-"""What came of a dead letter: its status, the record of who did it, and the event that tells it."""
+"""Records of replays and discards: the new status, the entry in the record of actions, and the event."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,8 @@ from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres.database import Connection
 from contracts.dead_letters import MessageDiscarded, MessageReplayed
 
+# Append-only: a service's start-up check names it.
 ACTION_TABLE = "dead_letter_action"
-"""Append-only: a service's start-up self-check names it."""
 
 _SETTLE = "UPDATE dead_letter SET status = $2 WHERE dead_letter_id = $1"
 _FAIL = "UPDATE dead_letter SET error = $2, attempts = attempts + 1 WHERE dead_letter_id = $1"
@@ -23,23 +23,44 @@ _KEEP_REASON = "INSERT INTO dead_letter_action_reason (action_id, reason) VALUES
 
 
 @dataclass(frozen=True, slots=True)
-class Replaying:
-    """Who replays, and why, if they say so."""
+class ReplayedBy:
+    """The person who replays, and the reason if one was given."""
 
     actor: str
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Discarding:
-    """Who discards, and why: what is never applied has a reason."""
+class DiscardedBy:
+    """The person who discards, and the reason, which is mandatory."""
 
     actor: str
     reason: str
 
 
-async def replayed(connection: Connection, consumer: str, letter: DeadLetter, by: Replaying) -> None:
-    """The message was applied, in this very transaction."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that could not be replayed or discarded and still waits."""
+
+    dead_letter_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Result of a replay or a discard.
+
+    Attributes:
+        done: messages replayed or discarded.
+        failures: messages that were tried and still wait.
+    """
+
+    done: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+async def record_replay(connection: Connection, consumer: str, letter: DeadLetter, by: ReplayedBy) -> None:
+    """Record and announce that a message was applied, in the transaction that applied it."""
     await connection.execute(_SETTLE, letter.id, "replayed")
     await _record(connection, letter, "replayed", by)
     payload = MessageReplayed(
@@ -52,14 +73,16 @@ async def replayed(connection: Connection, consumer: str, letter: DeadLetter, by
     await append(connection, [_event(consumer, letter, payload)])
 
 
-async def replay_failed(connection: Connection, letter: DeadLetter, by: Replaying, *, error: str) -> None:
-    """The message failed again and goes on waiting, with its newest error."""
+async def record_failed_replay(
+    connection: Connection, letter: DeadLetter, by: ReplayedBy, *, error: str
+) -> None:
+    """Record that a message failed again. It waits on with the new error; no event is published."""
     await connection.execute(_FAIL, letter.id, error)
     await _record(connection, letter, "replay_failed", by, error=error)
 
 
-async def discarded(connection: Connection, consumer: str, letter: DeadLetter, by: Discarding) -> None:
-    """The message will not be applied."""
+async def record_discard(connection: Connection, consumer: str, letter: DeadLetter, by: DiscardedBy) -> None:
+    """Record and announce that a message will not be applied."""
     await connection.execute(_SETTLE, letter.id, "discarded")
     await _record(connection, letter, "discarded", by)
     payload = MessageDiscarded(
@@ -76,11 +99,11 @@ async def _record(
     connection: Connection,
     letter: DeadLetter,
     action: str,
-    by: Replaying | Discarding,
+    by: ReplayedBy | DiscardedBy,
     *,
     error: str | None = None,
 ) -> None:
-    """Write the record, which stays for ever, and the reason beside it, which can be erased."""
+    """Insert the entry, which is permanent, and the reason in its own table, where it can be erased."""
     number = await connection.fetchval(_RECORD, letter.id, action, by.actor, by.reason is not None, error)
     if by.reason is not None:
         await connection.execute(_KEEP_REASON, number, by.reason)

@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from chassis.dead_letters.ordering import Line
+from chassis.dead_letters.ordering import OrderingKey
 from chassis.postgres.database import Connection
 from contracts.reasons import SetAsideReason
 
-ROWS_PER_LINE_MAX = 1_000
+ROWS_PER_KEY_MAX = 1_000
 """A line takes no more: a sender that goes on for ever must not fill the table."""
-LINES_MAX = 1_000
+KEYS_MAX = 1_000
 """So many keys of a consumer may wait. More is no longer bad messages but a fault of ours. Members that begin
 lines at the same moment can exceed it by one each."""
 
@@ -74,8 +74,8 @@ class Waiting:
 
 
 async def rows_waiting(
-    connection: Connection, consumer: str, lines: Collection[Line], *, up_to: int
-) -> dict[Line, int]:
+    connection: Connection, consumer: str, lines: Collection[OrderingKey], *, up_to: int
+) -> dict[OrderingKey, int]:
     """How many messages wait in each of these lines; no more than `up_to` are counted."""
     if not lines:
         return {}
@@ -84,7 +84,7 @@ async def rows_waiting(
     return {(row["topic"], row["key"]): row["rows"] for row in rows}
 
 
-async def lines_waiting(connection: Connection, consumer: str, *, up_to: int) -> int:
+async def keys_waiting(connection: Connection, consumer: str, *, up_to: int) -> int:
     """In how many lines of a consumer messages wait; no more than `up_to` are counted."""
     return await connection.fetchval(_LINES, consumer, up_to)
 

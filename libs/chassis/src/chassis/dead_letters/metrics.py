@@ -13,7 +13,7 @@ COUNTED_ROWS_MAX = 10_000
 """Per reason. The gauge stops there, so that a full table costs a look no more than a few thousand rows."""
 
 
-class DeadLetterMeter:
+class DeadLetterGauges:
     """A part that looks every few seconds and sets gauges; every replica shows the same.
 
     Args:
@@ -49,7 +49,7 @@ class DeadLetterMeter:
         """Set the gauges once."""
         async with self._database.transaction(readonly=True) as connection:
             waiting = await limits.waiting_by_reason(connection, self._consumer, up_to=COUNTED_ROWS_MAX)
-            lines = await limits.lines_waiting(connection, self._consumer, up_to=limits.LINES_MAX)
+            lines = await limits.keys_waiting(connection, self._consumer, up_to=limits.KEYS_MAX)
         for reason, found in waiting.items():
             self._waiting.labels(reason.value).set(found.rows)
         self._oldest.set(max(found.oldest_seconds for found in waiting.values()))

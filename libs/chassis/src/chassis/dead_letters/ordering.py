@@ -20,14 +20,14 @@ from collections.abc import Iterable
 
 from chassis.postgres.database import Connection
 
-Line = tuple[str, bytes]
+OrderingKey = tuple[str, bytes]
 """Topic and key: what waits in order."""
 
 _TRY_LOCK = "SELECT number, pg_try_advisory_xact_lock(number) AS is_held FROM unnest($1::bigint[]) AS number"
 _LOCK = "SELECT pg_advisory_xact_lock(number) FROM unnest($1::bigint[]) AS number"
 
 
-async def lock_lines(connection: Connection, consumer: str, lines: Iterable[Line]) -> None:
+async def lock_keys(connection: Connection, consumer: str, lines: Iterable[OrderingKey]) -> None:
     """Hold these lines until the transaction ends.
 
     Raises:
@@ -36,7 +36,9 @@ async def lock_lines(connection: Connection, consumer: str, lines: Iterable[Line
     await connection.execute(_LOCK, sorted({_number(consumer, line) for line in lines}))
 
 
-async def try_lock_lines(connection: Connection, consumer: str, lines: Iterable[Line]) -> set[Line]:
+async def try_lock_keys(
+    connection: Connection, consumer: str, lines: Iterable[OrderingKey]
+) -> set[OrderingKey]:
     """Hold those of these lines that nobody else holds, until the transaction ends. Returns them."""
     numbers = {line: _number(consumer, line) for line in lines}
     rows = await connection.fetch(_TRY_LOCK, sorted(set(numbers.values())))
@@ -44,7 +46,7 @@ async def try_lock_lines(connection: Connection, consumer: str, lines: Iterable[
     return {line for line, number in numbers.items() if number in locked}
 
 
-def _number(consumer: str, line: Line) -> int:
+def _number(consumer: str, line: OrderingKey) -> int:
     """Two lines of one number only wait for each other in vain, which 64 bits make rare."""
     topic, key = line
     digest = hashlib.sha256(b"\0".join((consumer.encode(), topic.encode(), key))).digest()

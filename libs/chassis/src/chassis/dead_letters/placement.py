@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chassis.dead_letters.ordering import Line
+from chassis.dead_letters.ordering import OrderingKey
 from chassis.messaging.message import Message, pack_headers
 
 Place = tuple[str, int, int]
@@ -35,13 +35,13 @@ class Placement:
     misplaced: list[Message] = field(default_factory=list[Message])
 
 
-def divide(
+def compute_placement(
     messages: Sequence[Message],
     *,
     kept: Collection[RecordIdentity],
-    room: Mapping[Line, int],
+    room: Mapping[OrderingKey, int],
     is_applied: Callable[[Message], bool],
-    in_use: Collection[Line] = (),
+    in_use: Collection[OrderingKey] = (),
 ) -> Placement:
     """Divide a batch.
 
@@ -59,7 +59,7 @@ def divide(
     places = {identity[:3] for identity in kept}
     for message in messages:
         line = message.topic, message.key
-        if place_of(message) in places and identity_of(message) in kept:
+        if record_position(message) in places and record_identity(message) in kept:
             placement.settled.append(message)
         elif line not in left or is_applied(message):
             placement.free.append(message)
@@ -73,16 +73,16 @@ def divide(
     return placement
 
 
-def place_of(message: Message) -> Place:
+def record_position(message: Message) -> Place:
     """Where the record stands."""
     return message.topic, message.partition, message.offset
 
 
-def identity_of(message: Message) -> RecordIdentity:
+def record_identity(message: Message) -> RecordIdentity:
     """What makes the record itself: the same digest as the table's `record_sha256`."""
     digest = hashlib.sha256()
     for part in (message.key, message.value):
         digest.update(len(part).to_bytes(8))
         digest.update(part)
     digest.update(pack_headers(message.headers))
-    return *place_of(message), digest.digest()
+    return *record_position(message), digest.digest()

@@ -1,6 +1,6 @@
-"""Dead letters as an operator looks at them."""
+"""Reads of the dead letters, for operators and for the actions on them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,39 +8,51 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.dead_letters.ordering import Line
+from chassis.dead_letters.ordering import OrderingKey
 from chassis.messaging.message import Message, unpack_headers
 from chassis.postgres import stored_rows
 from chassis.postgres.database import Connection
-from chassis.postgres.stored_rows import UnreadableRow
+from chassis.postgres.stored_rows import UnreadableRow, UnreadableRowError
 
 Status = Literal["waiting", "replayed", "discarded"]
-STATUSES: tuple[Status, ...] = ("waiting", "replayed", "discarded")
 
 _COLUMNS = """
     id, dead_letter_id, topic, partition, record_offset, key, value, headers, reason, error, attempts, status,
     set_aside_at
 """
 
-# Bodies can be half a megabyte each, and hundreds are listed at once.
-_LIST = f"""
-SELECT {_COLUMNS.replace(" value,", " ''::bytea AS value,")} FROM dead_letter
-WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
+_MATCHES = """
+consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
     AND ($5::text IS NULL OR reason = $5) AND ($6::timestamptz IS NULL OR set_aside_at < $6)
     AND ($7::timestamptz IS NULL OR set_aside_at >= $7)
-    AND id > $8
-ORDER BY id LIMIT $9
-"""  # noqa: S608 - a constant
+"""
+
+# Without bodies: one can have half a megabyte, and a page has hundreds of rows.
+_LIST = f"""
+SELECT {_COLUMNS.replace(" value,", " ''::bytea AS value,")} FROM dead_letter
+WHERE {_MATCHES} AND id > $8 ORDER BY id LIMIT $9
+"""  # noqa: S608 - constants
+
+_REFERENCES = f"""
+SELECT id, dead_letter_id, topic, key FROM dead_letter WHERE {_MATCHES} AND id > $8 ORDER BY id LIMIT $9
+"""  # noqa: S608 - constants
+
+_COUNT = f"SELECT count(*) FROM dead_letter WHERE {_MATCHES}"  # noqa: S608 - constants
 
 _FIND = f"SELECT {_COLUMNS} FROM dead_letter WHERE consumer = $1 AND dead_letter_id = $2"  # noqa: S608 - a constant
 
-_FIRST = f"""
+_FIRST_WAITING = f"""
 SELECT {_COLUMNS} FROM dead_letter
 WHERE consumer = $1 AND topic = $2 AND key = $3 AND status = 'waiting'
 ORDER BY reason = 'out_of_place', id LIMIT 1
 """  # noqa: S608 - a constant
 
-_LINES = """
+_WAITING_MESSAGES = """
+SELECT dead_letter_id, topic, partition, record_offset, key, ''::bytea AS value, headers FROM dead_letter
+WHERE consumer = $1 AND topic = $2 AND key = $3 AND status = 'waiting'
+"""
+
+_WAITING_KEYS = """
 SELECT topic, key, count(*) AS messages FROM dead_letter
 WHERE consumer = $1 AND status = 'waiting' AND ($2::text IS NULL OR topic = $2)
     AND ($3::bytea IS NULL OR key = $3)
@@ -52,11 +64,10 @@ HAVING bool_or(
 ORDER BY min(id)
 """
 
-_COUNT = """
+_COUNT_WAITING = """
 SELECT count(*) FROM dead_letter
-WHERE consumer = $1 AND status = $2 AND ($3::text IS NULL OR topic = $3) AND ($4::bytea IS NULL OR key = $4)
-    AND ($5::text IS NULL OR reason = $5) AND ($6::timestamptz IS NULL OR set_aside_at < $6)
-    AND ($7::timestamptz IS NULL OR set_aside_at >= $7)
+JOIN unnest($2::text[], $3::bytea[]) AS ordering_key (topic, key) USING (topic, key)
+WHERE consumer = $1 AND status = 'waiting'
 """
 
 _ACTIONS = """
@@ -70,7 +81,7 @@ WHERE dead_letter_id = $1 ORDER BY taken.id
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters are meant; None means all. `set_aside_before` is exclusive."""
+    """Conditions that a dead letter must meet; None is no condition. `set_aside_before` is exclusive."""
 
     status: Status = "waiting"
     topic: str | None = None
@@ -82,11 +93,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message as it was set aside, and how it stands.
+    """A message that was set aside, and its status.
 
     Attributes:
-        number: its place in order of setting aside, within and between lines.
-        message: as it came from Kafka.
+        number: position in the order of setting aside, within an ordering key and across them.
+        message: as received from Kafka.
         attempts: made so far, by the consumer and by replays.
     """
 
@@ -100,22 +111,30 @@ class DeadLetter:
     set_aside_at: datetime
 
     @property
-    def line(self) -> Line:
-        """Where it waits."""
+    def ordering_key(self) -> OrderingKey:
         return self.message.topic, self.message.key
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingLine:
-    """A topic and key, and how many messages of it wait."""
+class Reference:
+    """The columns that identify a dead letter. They can be read where the rest of the row cannot."""
 
-    line: Line
+    number: int
+    id: UUID
+    ordering_key: OrderingKey
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingKey:
+    """An ordering key and the number of its waiting messages."""
+
+    ordering_key: OrderingKey
     messages: int
 
 
 @dataclass(frozen=True, slots=True)
 class ActionTaken:
-    """One thing that somebody did about a dead letter."""
+    """One entry of the record of actions on a dead letter."""
 
     action: str
     actor: str
@@ -125,25 +144,25 @@ class ActionTaken:
     recorded_at: datetime
 
 
-async def letters(
-    connection: Connection, consumer: str, wanted: Filter, *, after: int = 0, rows_max: int
-) -> list[DeadLetter]:
-    """Dead letters in the order in which they were set aside, from the number `after` on, without bodies."""
-    rows = await connection.fetch(_LIST, consumer, *_arguments(wanted), after, rows_max)
-    return [_letter(row) for row in rows]
-
-
-async def listed(
-    connection: Connection, consumer: str, wanted: Filter, *, after: int = 0, rows_max: int
+async def list_letters(
+    connection: Connection, consumer: str, criteria: Filter, *, after: int = 0, rows_max: int
 ) -> list[DeadLetter | UnreadableRow]:
-    """Return what `letters` does, for a list: one that cannot be read is marked."""
-    arguments = (consumer, *_arguments(wanted), after, rows_max)
+    """Return dead letters without bodies, in order of number, from the one behind `after` on."""
+    arguments = (consumer, *_arguments(criteria), after, rows_max)
     rows = await stored_rows.fetch(connection, _LIST, *arguments, key="dead_letter_id")
     return stored_rows.read_rows(rows, _letter, key="dead_letter_id", position=lambda row: (row["id"],))
 
 
+async def list_references(
+    connection: Connection, consumer: str, criteria: Filter, *, after: int, rows_max: int
+) -> list[Reference]:
+    """Return references in order of number, from the one behind `after` on."""
+    rows = await connection.fetch(_REFERENCES, consumer, *_arguments(criteria), after, rows_max)
+    return [Reference(row["id"], row["dead_letter_id"], (row["topic"], row["key"])) for row in rows]
+
+
 async def find(connection: Connection, consumer: str, dead_letter_id: UUID) -> DeadLetter | None:
-    """Return one dead letter, whatever its status; None if there is none of this id.
+    """Return one dead letter of any status; None if the id is unknown.
 
     Raises:
         UnreadableRowError: its row cannot be read.
@@ -152,49 +171,80 @@ async def find(connection: Connection, consumer: str, dead_letter_id: UUID) -> D
     return None if row is None else stored_rows.read_row(row, _letter, key="dead_letter_id")
 
 
-async def first_waiting(connection: Connection, consumer: str, line: Line) -> DeadLetter | None:
-    """The message of a line whose turn it is; None if none waits."""
-    row = await connection.fetchrow(_FIRST, consumer, *line)
-    return None if row is None else _letter(row)
+async def first_waiting(
+    connection: Connection, consumer: str, ordering_key: OrderingKey
+) -> DeadLetter | None:
+    """Return the message of an ordering key that is replayed next; None if none waits.
+
+    Raises:
+        UnreadableRowError: its row cannot be read.
+    """
+    rows = await stored_rows.fetch(connection, _FIRST_WAITING, consumer, *ordering_key, key="dead_letter_id")
+    for letter in stored_rows.read_rows(rows, _letter, key="dead_letter_id"):
+        if isinstance(letter, UnreadableRow):
+            raise UnreadableRowError(letter)
+        return letter
+    return None
 
 
-async def count(connection: Connection, consumer: str, wanted: Filter) -> int:
-    """How many dead letters are meant."""
-    return await connection.fetchval(_COUNT, consumer, *_arguments(wanted))
+async def waiting_messages(
+    connection: Connection, consumer: str, ordering_key: OrderingKey
+) -> list[Message | UnreadableRow]:
+    """Return the waiting messages of an ordering key without bodies, in no particular order."""
+    rows = await stored_rows.fetch(
+        connection, _WAITING_MESSAGES, consumer, *ordering_key, key="dead_letter_id"
+    )
+    return stored_rows.read_rows(rows, _message, key="dead_letter_id")
 
 
-async def waiting_lines(connection: Connection, consumer: str, wanted: Filter) -> list[WaitingLine]:
-    """Lines that hold a waiting message that is meant, whole; the one that has waited longest first."""
-    _, *arguments = _arguments(wanted)
-    rows = await connection.fetch(_LINES, consumer, *arguments)
-    return [WaitingLine((row["topic"], row["key"]), row["messages"]) for row in rows]
+async def count(connection: Connection, consumer: str, criteria: Filter) -> int:
+    """Count the dead letters that meet the criteria."""
+    return await connection.fetchval(_COUNT, consumer, *_arguments(criteria))
+
+
+async def waiting_keys(connection: Connection, consumer: str, criteria: Filter) -> list[WaitingKey]:
+    """Return the ordering keys with at least one waiting message that meets the criteria.
+
+    The key that has waited longest comes first. Each counts all its waiting messages.
+    """
+    _, *arguments = _arguments(criteria)
+    rows = await connection.fetch(_WAITING_KEYS, consumer, *arguments)
+    return [WaitingKey((row["topic"], row["key"]), row["messages"]) for row in rows]
+
+
+async def count_waiting(connection: Connection, consumer: str, ordering_keys: Collection[OrderingKey]) -> int:
+    """Count the waiting messages of these ordering keys, which are distinct."""
+    topics, keys = [topic for topic, _ in ordering_keys], [key for _, key in ordering_keys]
+    return await connection.fetchval(_COUNT_WAITING, consumer, topics, keys)
 
 
 async def actions(connection: Connection, dead_letter_id: str) -> Sequence[ActionTaken]:
-    """What was done about a dead letter, oldest first."""
+    """Return the recorded actions on a dead letter, oldest first."""
     rows = await connection.fetch(_ACTIONS, dead_letter_id)
     return [ActionTaken(**row) for row in rows]
 
 
-def _arguments(wanted: Filter) -> tuple[object, ...]:
+def _arguments(criteria: Filter) -> tuple[object, ...]:
     return (
-        wanted.status,
-        wanted.topic,
-        wanted.key,
-        wanted.reason,
-        wanted.set_aside_before,
-        wanted.set_aside_since,
+        criteria.status,
+        criteria.topic,
+        criteria.key,
+        criteria.reason,
+        criteria.set_aside_before,
+        criteria.set_aside_since,
     )
 
 
-def _letter(row: asyncpg.Record) -> DeadLetter:
+def _message(row: asyncpg.Record) -> Message:
     headers = unpack_headers(row["headers"])
+    return Message(row["topic"], row["partition"], row["record_offset"], row["key"], row["value"], headers)
+
+
+def _letter(row: asyncpg.Record) -> DeadLetter:
     return DeadLetter(
         number=row["id"],
         id=str(row["dead_letter_id"]),
-        message=Message(
-            row["topic"], row["partition"], row["record_offset"], row["key"], row["value"], headers
-        ),
+        message=_message(row),
         reason=row["reason"],
         error=row["error"],
         attempts=row["attempts"],

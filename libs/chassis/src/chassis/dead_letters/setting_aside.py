@@ -6,8 +6,8 @@ from dataclasses import replace
 from chassis.dead_letters import limits, misplaced
 from chassis.dead_letters.insert import keep
 from chassis.dead_letters.losing import announce_loss
-from chassis.dead_letters.ordering import Line, lock_lines, try_lock_lines
-from chassis.dead_letters.placement import Placement, RecordIdentity, divide
+from chassis.dead_letters.ordering import OrderingKey, lock_keys, try_lock_keys
+from chassis.dead_letters.placement import Placement, RecordIdentity, compute_placement
 from chassis.messaging import inbox
 from chassis.messaging.message import Message
 from chassis.postgres.database import Connection
@@ -41,8 +41,8 @@ class DeadLetters:
 
     Args:
         consumer: the service's name; part of what makes a set-aside message unique.
-        rows_per_line_max: so many messages wait in a line.
-        lines_max: so many lines wait.
+        rows_per_key_max: so many messages wait in a line.
+        keys_max: so many lines wait.
         check: the service's own rule about messages that cannot be what they claim to be.
     """
 
@@ -50,16 +50,16 @@ class DeadLetters:
         self,
         consumer: str,
         *,
-        rows_per_line_max: int = limits.ROWS_PER_LINE_MAX,
-        lines_max: int = limits.LINES_MAX,
+        rows_per_key_max: int = limits.ROWS_PER_KEY_MAX,
+        keys_max: int = limits.KEYS_MAX,
         check: misplaced.Check | None = None,
     ) -> None:
         self._consumer = consumer
-        self._rows_per_line_max = rows_per_line_max
-        self._lines_max = lines_max
+        self._rows_per_key_max = rows_per_key_max
+        self._keys_max = keys_max
         self._check = check
 
-    async def place(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+    async def partition_batch(self, connection: Connection, messages: Sequence[Message]) -> Placement:
         """Keep apart what is not what it claims to be, before it takes a place anywhere. Divide the rest."""
         found = await misplaced.find(connection, messages, self._check)
         if not found:
@@ -77,16 +77,16 @@ class DeadLetters:
         waiting, kept = await self._seen(connection, messages)
         if not waiting and not kept:
             return Placement(free=list(messages))
-        locked: set[Line] = set()
+        locked: set[OrderingKey] = set()
         if waiting:
-            locked = await try_lock_lines(connection, self._consumer, waiting)
+            locked = await try_lock_keys(connection, self._consumer, waiting)
             waiting, kept = await self._seen(connection, messages)
-        rows = await limits.rows_waiting(connection, self._consumer, waiting, up_to=self._rows_per_line_max)
+        rows = await limits.rows_waiting(connection, self._consumer, waiting, up_to=self._rows_per_key_max)
         applied = await _applied(connection, [m for m in messages if (m.topic, m.key) in waiting])
-        placement = divide(
+        placement = compute_placement(
             messages,
             kept=kept,
-            room={line: self._rows_per_line_max - rows[line] for line in waiting},
+            room={line: self._rows_per_key_max - rows[line] for line in waiting},
             is_applied=lambda message: _body_applied(message, applied) is not None,
             in_use=waiting - locked,
         )
@@ -102,7 +102,7 @@ class DeadLetters:
 
     async def lock(self, connection: Connection, message: Message) -> None:
         """Hold the message's line until the transaction ends."""
-        await lock_lines(connection, self._consumer, [(message.topic, message.key)])
+        await lock_keys(connection, self._consumer, [(message.topic, message.key)])
 
     async def set_aside(
         self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
@@ -116,12 +116,12 @@ class DeadLetters:
             False if there is no room: nothing was written, and the offset must not pass.
         """
         line = message.topic, message.key
-        await lock_lines(connection, self._consumer, [line])
+        await lock_keys(connection, self._consumer, [line])
         waiting, kept = await self._seen(connection, [message])
         applied = await _applied(connection, [message])
         if _body_applied(message, applied) == message.body_sha256:
             return True
-        if divide([message], kept=kept, room={}, is_applied=lambda _: False).settled:
+        if compute_placement([message], kept=kept, room={}, is_applied=lambda _: False).settled:
             return True
         if not await self._has_room(connection, line, begins=line not in waiting):
             return False
@@ -134,7 +134,7 @@ class DeadLetters:
 
     async def _seen(
         self, connection: Connection, messages: Sequence[Message]
-    ) -> tuple[set[Line], set[RecordIdentity]]:
+    ) -> tuple[set[OrderingKey], set[RecordIdentity]]:
         """The lines of these messages that wait, and the records at their places that are in the table."""
         lines = list({(m.topic, m.key) for m in messages})
         reach: dict[tuple[str, int], list[int]] = {}
@@ -158,12 +158,12 @@ class DeadLetters:
         }
         return waiting, kept
 
-    async def _has_room(self, connection: Connection, line: Line, *, begins: bool) -> bool:
+    async def _has_room(self, connection: Connection, line: OrderingKey, *, begins: bool) -> bool:
         if begins:
-            lines = await limits.lines_waiting(connection, self._consumer, up_to=self._lines_max)
-            return lines < self._lines_max
-        rows = await limits.rows_waiting(connection, self._consumer, [line], up_to=self._rows_per_line_max)
-        return rows[line] < self._rows_per_line_max
+            lines = await limits.keys_waiting(connection, self._consumer, up_to=self._keys_max)
+            return lines < self._keys_max
+        rows = await limits.rows_waiting(connection, self._consumer, [line], up_to=self._rows_per_key_max)
+        return rows[line] < self._rows_per_key_max
 
 
 async def _applied(connection: Connection, messages: Sequence[Message]) -> dict[inbox.EventIdentity, bytes]:

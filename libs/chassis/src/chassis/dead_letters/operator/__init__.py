@@ -1,1 +1,1 @@
-"""Dead letters for operators: one set of actions, shown as command line and HTTP."""
+"""Operator actions on dead letters, written once in `actions`; `cli` and `routes` call them."""

@@ -1,15 +1,17 @@
-"""`dead-letters list | show | replay | discard`, the same in every service that has them."""
+"""The commands `dead-letters list | show | replay | discard`, the same in every service that has them."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from chassis.dead_letters.history import Discarding, Replaying
-from chassis.dead_letters.operator import actions, serializers
-from chassis.dead_letters.operator.console import Desk, Progress, print_detail, print_list
-from chassis.dead_letters.operator.selection import parse_filter, parse_selection
-from chassis.dead_letters.replay import Outcome
+from chassis.dead_letters.history import DiscardedBy, Outcome, ReplayedBy
+from chassis.dead_letters.operator import serializers
+from chassis.dead_letters.operator.actions import Actions
+from chassis.dead_letters.operator.console import CommandContext, Progress, print_detail, print_list
+from chassis.dead_letters.operator.selection import build_filter, parse_age, parse_id, parse_target
+from chassis.dead_letters.queries import Filter
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
@@ -23,8 +25,8 @@ CLI_ACTOR = "cli"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
 Id = Annotated[str | None, typer.Argument(metavar="ID", help="Of a dead letter, as `list` shows it.")]
 Key = Annotated[str | None, typer.Option(help="The message key.")]
-Topic = Annotated[str | None, typer.Option(help="As on its card, without a prefix.")]
-Actor = Annotated[str, typer.Option(help="Who does this, for the record.")]
+Topic = Annotated[str | None, typer.Option(help="The topic, without a prefix.")]
+Actor = Annotated[str, typer.Option(help="Your name, for the record.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be done.")]
 SetAsideFor = Annotated[
     SetAsideReason | None, typer.Option("--set-aside-reason", help="Why it was set aside.")
@@ -33,26 +35,26 @@ OlderThan = Annotated[
     str | None, typer.Option(metavar="AGE", help="Set aside longer ago, such as 30m, 2h, 7d.")
 ]
 NewerThan = Annotated[str | None, typer.Option(metavar="AGE", help="Set aside since then.")]
-Rate = Annotated[float | None, typer.Option(min=0.01, help="Spare the database.")]
+Rate = Annotated[
+    float | None, typer.Option(min=0.01, help="At most so many messages a second, to spare the database.")
+]
 
 
 def add_dead_letters(
     cli: typer.Typer, consumer: str, open_database: Callable[[], Database], apply: Apply
 ) -> None:
-    """Add the commands to a service's command line; `Desk` tells what they need."""
+    """Add the commands to a service's command line. The arguments are those of `CommandContext`."""
     group = typer.Typer(no_args_is_help=True)
-    desk = Desk(consumer, open_database, apply)
-    _add_list(group, desk)
-    _add_show(group, desk)
-    _add_replay(group, desk)
-    _add_discard(group, desk)
-    cli.add_typer(
-        group, name="dead-letters", help="Messages set aside: look at them, replay or discard them."
-    )
+    context = CommandContext(consumer, open_database, apply)
+    _add_list(group, context)
+    _add_show(group, context)
+    _add_replay(group, context)
+    _add_discard(group, context)
+    cli.add_typer(group, name="dead-letters", help="Messages set aside: list, show, replay or discard them.")
 
 
-def _add_list(group: typer.Typer, desk: Desk) -> None:
-    @group.command(name="list", help="List what waits, in the order in which it was set aside.")
+def _add_list(group: typer.Typer, context: CommandContext) -> None:
+    @group.command(name="list", help="List waiting messages, in the order in which they were set aside.")
     def list_command(
         *,
         key: Key = None,
@@ -66,33 +68,31 @@ def _add_list(group: typer.Typer, desk: Desk) -> None:
         limit: Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX)] = PAGE_ROWS_DEFAULT,
         as_json: AsJson = False,
     ) -> None:
-        wanted = parse_filter(
-            key=key, topic=topic, reason=reason, older_than=older_than, newer_than=newer_than, now=desk.now
-        )
-        items = desk.ask(lambda replayer: actions.list_items(replayer, wanted, limit))
+        criteria = _criteria(context, key, topic, reason, older_than, newer_than)
+        items = serializers.items(context.run(lambda actions: actions.list_letters(criteria, rows_max=limit)))
         if as_json:
             print_json({"items": items})
         else:
             print_list(items)
 
 
-def _add_show(group: typer.Typer, desk: Desk) -> None:
-    @group.command(help="One message whole, with its body, and what was done about it.")
+def _add_show(group: typer.Typer, context: CommandContext) -> None:
+    @group.command(help="Show one message whole, with its body and the actions on it.")
     def show(
         dead_letter_id: Annotated[str, typer.Argument(metavar="ID")], *, as_json: AsJson = False
     ) -> None:
-        letter = desk.ask(lambda replayer: actions.show(replayer, dead_letter_id))
+        letter = serializers.detail(*context.run(lambda actions: actions.show(parse_id(dead_letter_id))))
         if as_json:
             print_json(letter)
         else:
             print_detail(letter)
 
 
-def _add_replay(group: typer.Typer, desk: Desk) -> None:
+def _add_replay(group: typer.Typer, context: CommandContext) -> None:
     @group.command(
-        help="Apply what waits: the line of an ID, every line that holds a message of that key, topic, "
-        "reason or age, or all. Lines are always taken whole and in order, each up to its first message that "
-        "fails again; exit code 1 if one did."
+        help="Apply waiting messages: the line of an ID, every line that holds a message of that key, topic, "
+        "reason or age, or all. A line is all waiting messages of a topic and key. It is always replayed "
+        "whole and in order, up to its first message that fails again. Exit code 1 if one failed."
     )
     def replay(
         dead_letter_id: Id = None,
@@ -109,36 +109,30 @@ def _add_replay(group: typer.Typer, desk: Desk) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        wanted = parse_filter(
-            key=key,
-            topic=topic,
-            reason=set_aside_reason,
-            older_than=older_than,
-            newer_than=newer_than,
-            now=desk.now,
-        )
-        selection = parse_selection(dead_letter_id, wanted, everything=everything)
-        by = Replaying(
+        criteria = _criteria(context, key, topic, set_aside_reason, older_than, newer_than)
+        target = parse_target(dead_letter_id, criteria, everything=everything)
+        by = ReplayedBy(
             sanitize_for_postgres(actor), None if reason is None else sanitize_for_postgres(reason)
         )
-        lines = desk.ask(lambda replayer: actions.lines(replayer, selection))
-        messages = sum(line.messages for line in lines)
+        keys = context.run(lambda actions: actions.waiting_keys(target))
+        plan = serializers.replay_plan(keys)
         if dry_run:
-            _report({"lines": len(lines), "messages": messages}, as_json=as_json)
+            _print_counts(plan, as_json=as_json)
             return
-        with Progress("replaying", messages) as progress:
-            outcomes = desk.ask(
-                lambda replayer: actions.replay(
-                    replayer, lines, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
+        with Progress("replaying", plan["messages"]) as progress:
+            outcome = context.run(
+                lambda actions: actions.replay(
+                    keys, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
                 )
             )
-        _report_replay(outcomes, as_json=as_json)
+        counts = f"replayed: {outcome.done}, failed: {len(outcome.failures)}"
+        _print_outcome("replayed", outcome, counts, "failed again", as_json=as_json)
 
 
-def _add_discard(group: typer.Typer, desk: Desk) -> None:
+def _add_discard(group: typer.Typer, context: CommandContext) -> None:
     @group.command(
-        help="Never apply a message, or all that wait of a key, topic, reason or age: these and no others of "
-        "their lines. What waits behind them moves by a replay."
+        help="Never apply a message, or all waiting messages of a key, topic, reason or age, and no others "
+        "of their lines. Messages behind them move by a replay. Exit code 1 if one cannot be discarded."
     )
     def discard(
         dead_letter_id: Id = None,
@@ -154,51 +148,59 @@ def _add_discard(group: typer.Typer, desk: Desk) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        wanted = parse_filter(
-            key=key,
-            topic=topic,
-            reason=set_aside_reason,
-            older_than=older_than,
-            newer_than=newer_than,
-            now=desk.now,
-        )
-        selection = parse_selection(dead_letter_id, wanted)
+        criteria = _criteria(context, key, topic, set_aside_reason, older_than, newer_than)
+        target = parse_target(dead_letter_id, criteria)
         if not reason.strip():
             raise CommandError("--reason is empty: say why this is never to be applied")
-        by = Discarding(sanitize_for_postgres(actor), sanitize_for_postgres(reason))
-        count = desk.ask(lambda replayer: actions.count(replayer, selection))
-        if not dry_run:
-            with Progress("discarding", count) as progress:
-                count = desk.ask(
-                    lambda replayer: actions.discard_selected(
-                        replayer,
-                        selection,
-                        by,
-                        rate_per_second_max=rate_per_second_max,
-                        advance=progress.advance,
-                    )
+        by = DiscardedBy(sanitize_for_postgres(actor), sanitize_for_postgres(reason))
+        messages = context.run(lambda actions: actions.count(target))
+        if dry_run:
+            _print_counts({"messages": messages}, as_json=as_json)
+            return
+        with Progress("discarding", messages) as progress:
+            outcome = context.run(
+                lambda actions: actions.discard(
+                    target, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
                 )
-        _report({"messages" if dry_run else "discarded": count}, as_json=as_json)
+            )
+        counts = f"discarded: {outcome.done}"
+        _print_outcome("discarded", outcome, counts, "was not discarded", as_json=as_json)
 
 
-def _report(counts: dict[str, int], *, as_json: bool) -> None:
+def _criteria(
+    context: CommandContext,
+    key: str | None,
+    topic: str | None,
+    reason: SetAsideReason | None,
+    older_than: str | None,
+    newer_than: str | None,
+) -> Filter:
+    """Return the filter of a command's options. Ages count back from the database's time."""
+    older, newer = (None if age is None else parse_age(age) for age in (older_than, newer_than))
+    now = None if older is None and newer is None else context.run(Actions.now)
+    return build_filter(
+        topic=topic,
+        key=None if key is None else os.fsencode(key),
+        reason=reason,
+        set_aside_before=None if now is None or older is None else now - older,
+        set_aside_since=None if now is None or newer is None else now - newer,
+    )
+
+
+def _print_counts(counts: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         print_json(counts)
     else:
         typer.echo(", ".join(f"{name}: {count}" for name, count in counts.items()))
 
 
-def _report_replay(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    """What was achieved, then each message that failed again: the answer is "no" if there is one."""
-    failures = [outcome.failure for outcome in outcomes if outcome.failure]
-    replayed = sum(outcome.replayed for outcome in outcomes)
+def _print_outcome(done: str, outcome: Outcome, counts: str, failed: str, *, as_json: bool) -> None:
+    """Print the counts, then each message that failed. Exit with "no" if there is one."""
     if as_json:
-        print_json(
-            {"replayed": replayed, "failures": [serializers.failure_item(failure) for failure in failures]}
-        )
+        print_json({done: outcome.done, "failures": serializers.failures(outcome)})
     else:
-        _report({"replayed": replayed, "failed": len(failures)}, as_json=False)
-        for failure in failures:
-            typer.echo(printable(f"{failure.dead_letter_id} failed again: {failure.error}"))
-    if failures:
+        typer.echo(counts)
+        for failure in outcome.failures:
+            typer.echo(printable(f"{failure.dead_letter_id} {failed}: {failure.error}"))
+    if outcome.failures:
         raise typer.Exit(EXIT_NO)

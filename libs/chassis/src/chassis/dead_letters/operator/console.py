@@ -1,10 +1,9 @@
-"""What the commands share: the service's database, its consumer's effect, and how answers are printed."""
+"""The commands' connection to the service's database, their progress bar and their output for people."""
 
 import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any, Self, TypeVar
 
 import typer
@@ -14,62 +13,64 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from chassis.dead_letters.operator import actions
-from chassis.dead_letters.replay import Replayer
+from chassis.dead_letters.operator.actions import Actions, DeadLetterNotFoundError, DeadLetterSettledError
 from chassis.messaging.message import Apply
 from chassis.observability.logs import configure_logs
 from chassis.postgres.database import DATABASE_ERRORS, Database
-from chassis.process.command_line import database_failure
+from chassis.process.command_line import CommandError, database_failure
 from chassis.process.terminal import printable
 
 PROGRESS_SECONDS_MIN = 2.0
+# Width of a table that is not written to a terminal; a terminal has its own width.
 PIPED_CHARACTERS = 200
-"""Width of a table that is not written to a terminal, which would tell its own."""
 
 ResultT = TypeVar("ResultT")
 
 
-class Desk:
-    """Where an operator works off the dead letters of one service.
+class CommandContext:
+    """Runs actions on the dead letters of one service for its command line.
 
     Args:
         consumer: the service's name, as its `DeadLetters` has it.
-        open_database: the service's own, not yet started; reads the environment.
-        apply: what its consumer does with a batch.
+        open_database: returns the service's database, not yet started; reads the environment.
+        apply: the handler of the service's consumer.
     """
 
     def __init__(self, consumer: str, open_database: Callable[[], Database], apply: Apply) -> None:
-        self.consumer = consumer
+        self._consumer = consumer
         self._open_database = open_database
         self._apply = apply
 
-    def ask(self, question: Callable[[Replayer], Awaitable[ResultT]]) -> ResultT:
-        """Put a question to the database; what stands in the way is one line.
+    def run(self, action: Callable[[Actions], Awaitable[ResultT]]) -> ResultT:
+        """Run an action on a database connection of its own.
 
-        Warnings of the service's own code go to standard error: standard output is the answer's.
+        Warnings of the service's code go to standard error; standard output has the result only.
+
+        Raises:
+            CommandError: the database fails, or the dead letter is unknown or does not wait.
         """
-        configure_logs(self.consumer, log_format="console", level="WARNING", stream=sys.stderr)
+        configure_logs(self._consumer, log_format="console", level="WARNING", stream=sys.stderr)
         database = self._open_database()
 
-        async def answer() -> ResultT:
+        async def run_started() -> ResultT:
             try:
                 await database.start()
-                return await question(Replayer(database, self.consumer, self._apply))
+                return await action(Actions(database, self._consumer, self._apply))
             finally:
                 await database.stop()
 
         try:
-            return asyncio.run(answer())
+            return asyncio.run(run_started())
         except DATABASE_ERRORS as error:
             raise database_failure(database.name, error) from error
-
-    def now(self) -> datetime:
-        """The time by the database's clock, which stamps what is set aside."""
-        return self.ask(actions.now)
+        except DeadLetterNotFoundError as error:
+            raise CommandError(f"{error}; `dead-letters list` shows them") from error
+        except DeadLetterSettledError as error:
+            raise CommandError(str(error)) from error
 
 
 class Progress:
-    """A bar on the terminal, once an action has taken PROGRESS_SECONDS_MIN; elsewhere nothing."""
+    """A progress bar on a terminal, shown after PROGRESS_SECONDS_MIN. Elsewhere nothing is shown."""
 
     def __init__(self, title: str, total: int) -> None:
         self._began = time.monotonic()
@@ -83,14 +84,13 @@ class Progress:
         self._bar.stop()
 
     def advance(self) -> None:
-        """One more message is done."""
         self._bar.advance(self._task)
         if sys.stderr.isatty() and time.monotonic() - self._began > PROGRESS_SECONDS_MIN:
             self._bar.start()
 
 
 def print_list(items: list[dict[str, Any]]) -> None:
-    """For people: one row a message."""
+    """Print the items of a list as a table, one row a message."""
     table = Table(Column("id", no_wrap=True), "set aside", "topic", "key", "reason", "tried", box=SIMPLE)
     table.add_column("error")
     for item in items:
@@ -108,19 +108,19 @@ def print_list(items: list[dict[str, Any]]) -> None:
             str(item["attempts"]),
             item["error"],
         )
-        # Text and printable: what a sender wrote is no markup of ours, and does not steer the terminal.
+        # Text and printable: a sender's text is no markup of rich and must not control the terminal.
         table.add_row(*(Text(printable(cell)) for cell in cells))
     Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
 
 
 def print_detail(letter: dict[str, Any]) -> None:
-    """For people: one member a line; what was done about it at the end. Only the body keeps its lines."""
+    """Print one dead letter, one member a line and the actions last. Only the body keeps its line ends."""
     for name, value in letter.items():
         if name not in ("headers", "actions"):
             typer.echo(f"{name}: {printable(str(value), keep_lines=name == 'value_text')}")
     for header in letter["headers"]:
         typer.echo(printable(f"header {header['name']}: {header['value']}"))
-    for taken in letter["actions"]:
-        why = " ".join(filter(None, (taken["reason"], taken["error"])))
-        done = f"{taken['recorded_at']:%Y-%m-%d %H:%M:%S}Z {taken['action']} by {taken['actor']}: {why}"
-        typer.echo(printable(done))
+    for action in letter["actions"]:
+        cause = " ".join(filter(None, (action["reason"], action["error"])))
+        line = f"{action['recorded_at']:%Y-%m-%d %H:%M:%S}Z {action['action']} by {action['actor']}: {cause}"
+        typer.echo(printable(line))

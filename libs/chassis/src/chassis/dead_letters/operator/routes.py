@@ -1,5 +1,7 @@
 """Dead letters over HTTP: `/api/dead-letters` (interface.md), the same in every service that has them."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,28 +9,31 @@ from uuid import UUID
 from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from pydantic import Field
 
 from chassis.auth.access import OPERATORS, READERS, Access
-from chassis.dead_letters import queries
-from chassis.dead_letters.discard import discard
-from chassis.dead_letters.history import Discarding, Replaying
+from chassis.dead_letters.history import DiscardedBy, ReplayedBy
 from chassis.dead_letters.operator import serializers
-from chassis.dead_letters.operator.bulk_routes import BULK_ROUTES, REQUEST_MESSAGES_MAX, DryRun, Reason
-from chassis.dead_letters.ordering import Line
-from chassis.dead_letters.queries import DeadLetter, Filter, Status
-from chassis.dead_letters.replay import Replayer
+from chassis.dead_letters.operator.actions import Actions, DeadLetterNotFoundError, DeadLetterSettledError
+from chassis.dead_letters.operator.request_models import (
+    BulkDiscardRequest,
+    BulkReplayRequest,
+    DiscardRequest,
+    ReplayRequest,
+)
+from chassis.dead_letters.operator.selection import build_filter
+from chassis.dead_letters.queries import DeadLetter, Status
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.http.problems import Problem
-from chassis.http.request_bodies import RequestBody
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from contracts.reasons import SetAsideReason
-from contracts.text import sanitize_for_postgres
 
 PATH = "/api/dead-letters"
+REQUEST_MESSAGES_MAX = 1000
+
+# The list names no person. One message shows its body, which may.
 DEAD_LETTER_ACCESS: Access = {
     f"GET {PATH}": READERS,
     f"GET {PATH}/{{dead_letter_id}}": OPERATORS,
@@ -37,49 +42,41 @@ DEAD_LETTER_ACCESS: Access = {
     f"POST {PATH}/replay": OPERATORS,
     f"POST {PATH}/discard": OPERATORS,
 }
-"""A list names no person; one message shows its body, which may."""
 
 _UNKNOWN = {404: ["dead-letter-not-found", "not-found"], **STORED_ROW}
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 
 
-class ReplayRequest(RequestBody):
-    """Why a line is replayed, for the record."""
-
-    reason: Reason | None = Field(None, description="for example, what was fixed")
-    dry_run: DryRun = False
-
-
-class DiscardRequest(RequestBody):
-    """Why a message will never be applied."""
-
-    reason: Reason
-    dry_run: DryRun = False
-
-
 def dead_letter_routes(consumer: str, apply: Apply) -> Router:
-    """The routes of a service whose application has the dependency `database`.
+    """Return the routes for a service whose application has the dependency `database`.
 
     Args:
         consumer: the service's name, as its `DeadLetters` has it.
-        apply: what its consumer does with a batch.
+        apply: the handler of the service's consumer.
     """
 
-    def provide_replayer(database: NamedDependency[Database]) -> Replayer:
-        return Replayer(database, consumer, apply)
+    def provide_actions(database: NamedDependency[Database]) -> Actions:
+        return Actions(database, consumer, apply)
 
     return Router(
         path=PATH,
-        route_handlers=[list_dead_letters, get_dead_letter, replay_line, discard_dead_letter, *BULK_ROUTES],
-        dependencies={"replayer": Provide(provide_replayer, sync_to_thread=False)},
+        route_handlers=[
+            list_dead_letters,
+            get_dead_letter,
+            replay_line,
+            discard_dead_letter,
+            replay_selected,
+            discard_selected,
+        ],
+        dependencies={"actions": Provide(provide_actions, sync_to_thread=False)},
         tags=["dead letters"],
     )
 
 
-@get("/", summary="Messages set aside, in the order in which they were")
+@get("/", summary="List messages set aside, in the order in which they were")
 async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interface.md)
-    replayer: NamedDependency[Replayer],
+    actions: NamedDependency[Actions],
     status: FromQuery[Status] = "waiting",
     topic: FromQuery[str | None] = None,
     key: FromQuery[str | None] = None,
@@ -89,39 +86,33 @@ async def list_dead_letters(  # noqa: PLR0917 - one parameter per filter (interf
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
-    """One page; `next_cursor` leads to the next. Bodies are shown one by one only."""
-    wanted = Filter(
+    """Return one page; `next_cursor` leads to the next. Bodies are shown with single messages only."""
+    criteria = build_filter(
         status=status,
-        topic=None if topic is None else sanitize_for_postgres(topic),
+        topic=topic,
         key=None if key is None else key.encode(errors="replace"),
         reason=reason,
         set_aside_before=set_aside_before,
         set_aside_since=set_aside_since,
     )
-    question = (PATH, wanted)
+    question = (PATH, criteria)
     (after,) = decode_cursor(cursor, (int,), question) or (0,)
-    async with replayer.database.connection() as connection:
-        found = await queries.listed(connection, replayer.consumer, wanted, after=after, rows_max=limit + 1)
-    rows = page(found, limit=limit, key=_key, of=question)
+    letters = await actions.list_letters(criteria, after=after, rows_max=limit + 1)
+    rows = page(letters, limit=limit, key=_position, of=question)
     return {**rows, "items": serializers.items(rows["items"])}
-
-
-def _key(letter: DeadLetter | UnreadableRow) -> tuple[KeyPart, ...] | None:
-    return letter.position if isinstance(letter, UnreadableRow) else (letter.number,)
 
 
 @get(
     "/{dead_letter_id:uuid}",
-    summary="One message set aside, whole, and what was done about it",
+    summary="Show one message set aside, whole, and the actions on it",
     opt=refuses(_UNKNOWN),
 )
 async def get_dead_letter(
-    replayer: NamedDependency[Replayer], dead_letter_id: FromPath[UUID]
+    actions: NamedDependency[Actions], dead_letter_id: FromPath[UUID]
 ) -> dict[str, Any]:
-    """With the body, which may hold personal data."""
-    letter = await _found(replayer, dead_letter_id)
-    async with replayer.database.connection() as connection:
-        return serializers.detail(letter, await queries.actions(connection, letter.id))
+    """Return the message with its body, which may hold personal data."""
+    with _problems():
+        return serializers.detail(*await actions.show(dead_letter_id))
 
 
 @post(
@@ -131,19 +122,21 @@ async def get_dead_letter(
     opt=refuses({**_UNKNOWN, 409: ["dead-letter-settled"]}),
 )
 async def replay_line(
-    replayer: NamedDependency[Replayer],
+    actions: NamedDependency[Actions],
     dead_letter_id: FromPath[UUID],
     actor: NamedDependency[str],
     data: JSONBody[ReplayRequest | None] = None,
 ) -> dict[str, Any]:
-    """From the line's first message on, in order, up to the first that fails again: `failure` names it."""
-    wanted = data or ReplayRequest(reason=None)
-    letter = await _waiting(replayer, dead_letter_id)
-    if wanted.dry_run:
-        return {"lines": 1, "messages": await _waiting_in(replayer, letter.line)}
-    by = Replaying(actor, wanted.reason)
-    outcome = await replayer.replay(letter.line, by, messages_max=REQUEST_MESSAGES_MAX)
-    return serializers.replay_answer(outcome, waiting=await _waiting_in(replayer, letter.line))
+    """Replay the line from its first message on, up to the first that fails again: `failure` names it."""
+    request = data or ReplayRequest(reason=None)
+    with _problems():
+        keys = await actions.waiting_keys(dead_letter_id)
+    if request.dry_run:
+        return serializers.replay_plan(keys)
+    by = ReplayedBy(actor, request.reason)
+    outcome = await actions.replay(keys, by, messages_max=REQUEST_MESSAGES_MAX)
+    failure = next(iter(serializers.failures(outcome)), None)
+    return {"replayed": outcome.done, "failure": failure, "waiting": await actions.count_waiting(keys)}
 
 
 @post(
@@ -153,47 +146,76 @@ async def replay_line(
     opt=refuses({**_UNKNOWN, 409: ["dead-letter-settled"]}),
 )
 async def discard_dead_letter(
-    replayer: NamedDependency[Replayer],
+    actions: NamedDependency[Actions],
     dead_letter_id: FromPath[UUID],
     actor: NamedDependency[str],
     data: JSONBody[DiscardRequest],
 ) -> dict[str, Any]:
-    """Those behind it go on waiting until their line is replayed."""
-    letter = await _waiting(replayer, dead_letter_id)
+    """Discard the message. Messages behind it wait until their line is replayed."""
+    with _problems():
+        if data.dry_run:
+            return {"messages": await actions.count(dead_letter_id)}
+        outcome = await actions.discard(dead_letter_id, DiscardedBy(actor, data.reason))
+    return {"discarded": outcome.done}
+
+
+@post(
+    "/replay",
+    summary="Replay every line that holds a message of a selection",
+    status_code=200,
+    opt=refuses({400: ["invalid-request", "selection-empty"]}),
+)
+async def replay_selected(
+    actions: NamedDependency[Actions], actor: NamedDependency[str], data: JSONBody[BulkReplayRequest]
+) -> dict[str, Any]:
+    """Replay each line up to its first message that fails again; `waiting` counts the rest of these lines."""
+    keys = await actions.waiting_keys(data.selection.to_filter())
     if data.dry_run:
-        return {"messages": 1}
-    by = Discarding(actor, data.reason)
-    if not await discard(replayer.database, replayer.consumer, letter, by):
-        raise _settled(await _found(replayer, dead_letter_id))  # somebody was faster
-    return {"discarded": 1}
+        return serializers.replay_plan(keys)
+    by = ReplayedBy(actor, data.reason)
+    outcome = await actions.replay(keys, by, messages_max=REQUEST_MESSAGES_MAX)
+    return {
+        "replayed": outcome.done,
+        "failures": serializers.failures(outcome),
+        "waiting": await actions.count_waiting(keys),
+    }
 
 
-async def _waiting_in(replayer: Replayer, line: Line) -> int:
-    topic, key = line
-    async with replayer.database.connection() as connection:
-        lines = await queries.waiting_lines(connection, replayer.consumer, Filter(topic=topic, key=key))
-    return sum(each.messages for each in lines)
+@post(
+    "/discard",
+    summary="Never apply the messages of a selection",
+    status_code=200,
+    opt=refuses({400: ["invalid-request", "selection-empty"]}),
+)
+async def discard_selected(
+    actions: NamedDependency[Actions], actor: NamedDependency[str], data: JSONBody[BulkDiscardRequest]
+) -> dict[str, Any]:
+    """Discard the messages; `failures` names those whose stored row cannot be read.
+
+    `waiting` counts the rest of the selection, failures included: repeat the request while it is larger.
+    """
+    criteria = data.selection.to_filter()
+    if data.dry_run:
+        return {"messages": await actions.count(criteria)}
+    by = DiscardedBy(actor, data.reason)
+    outcome = await actions.discard(criteria, by, messages_max=REQUEST_MESSAGES_MAX)
+    return {
+        "discarded": outcome.done,
+        "failures": serializers.failures(outcome),
+        "waiting": await actions.count(criteria),
+    }
 
 
-async def _found(replayer: Replayer, dead_letter_id: UUID) -> DeadLetter:
-    async with replayer.database.connection() as connection:
-        letter = await queries.find(connection, replayer.consumer, dead_letter_id)
-    if letter is None:
-        raise Problem(404, "dead-letter-not-found", f"there is no dead letter {dead_letter_id}")
-    return letter
+def _position(letter: DeadLetter | UnreadableRow) -> tuple[KeyPart, ...] | None:
+    return letter.position if isinstance(letter, UnreadableRow) else (letter.number,)
 
 
-async def _waiting(replayer: Replayer, dead_letter_id: UUID) -> DeadLetter:
-    letter = await _found(replayer, dead_letter_id)
-    if letter.status != "waiting":
-        raise _settled(letter)
-    return letter
-
-
-def _settled(letter: DeadLetter) -> Problem:
-    return Problem(
-        409,
-        "dead-letter-settled",
-        f"dead letter {letter.id} was {letter.status} already; only a waiting one can be worked off",
-        dead_letter_status=letter.status,
-    )
+@contextmanager
+def _problems() -> Generator[None]:
+    """Raise the errors of the actions as problems."""
+    try:
+        yield
+    except DeadLetterNotFoundError as error:
+        raise Problem(404, "dead-letter-not-found", str(error)) from error
+    except DeadLetterSettledError as error:
+        raise Problem(409, "dead-letter-settled", str(error), dead_letter_status=error.status) from error
