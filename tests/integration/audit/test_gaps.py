@@ -131,7 +131,7 @@ async def test_of_several_replicas_one_judges(own: Stack) -> None:
         await judging.start()
         await looking.start()
 
-        async def has_the_turn() -> bool:  # the stack's own replicas judge too, for a moment each
+        async def has_the_turn() -> bool:  # the stack's own replicas classify_gaps too, for a moment each
             return await history_gaps.try_lock(one)
 
         await eventually(has_the_turn)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from audit import __main__ as command
-from audit.domain.query import Filters
+from audit.adapters.event_log_queries import EntryRecord
+from audit.domain.filters import EntryFilter
 from chassis.process.output import OutputError
 
 
@@ -36,18 +37,18 @@ async def test_export_that_cannot_be_written_gives_its_connection_back(
 ) -> None:
     pool = Pool()
 
-    async def pages() -> AsyncGenerator[bytes]:
+    async def pages() -> AsyncGenerator[list[EntryRecord]]:
         try:
-            yield b"{}\n"
+            yield []
         finally:
             pool.given_back.set()
 
     async def export_entries(*_: object) -> Any:
-        return SimpleNamespace(lines=pages(), complete_until=None)
+        return SimpleNamespace(pages=pages(), complete_until=None)
 
     monkeypatch.setattr(command, "open_database", lambda _: pool)
     monkeypatch.setattr(command, "export_entries", export_entries)
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=Unwritable()))
     settings: Any = None
     with pytest.raises(OutputError):
-        await command._export(settings, Filters())
+        await command._export(settings, EntryFilter())

@@ -9,7 +9,7 @@ from audit.domain.digest import SALT_BYTES, new_salt, payload_digest
 from audit.domain.entries import Entry
 from audit.domain.facts import RULES
 from audit.domain.identifiers import identifier
-from audit.handlers.messages import read_entry
+from audit.handlers.entries import read_entry
 from chassis.messaging.message import Message
 from contracts.catalogue import MESSAGES
 from contracts.metadata import Headers

@@ -1,4 +1,4 @@
-"""Command line of the audit service."""
+"""Command line of audit."""
 
 import asyncio
 import sys
@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from audit.api.responses import ndjson
 from audit.domain.facts import Status
-from audit.domain.query import Filters, QueryError, filters
-from audit.handlers.reading import export_entries
+from audit.domain.filters import EntryFilter, FilterError, entry_filter
+from audit.handlers.queries import export_entries
 from audit.main import build, open_database
-from audit.settings import SERVICE, AuditSettings, ReadingSettings
+from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.postgres import DATABASE_ERRORS
 from chassis.process.command_line import CommandError, database_failure
@@ -28,9 +29,11 @@ add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 @cli.command()
 def export(
     event_type: Annotated[str | None, typer.Option(help="E.g. booking.status-changed.")] = None,
-    status: Annotated[Status | None, typer.Option(help="What became of it.")] = None,
+    status: Annotated[
+        Status | None, typer.Option(help="Result: success, failed, skipped or pending.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="E.g. stripe, booking.")] = None,
-    booking_id: Annotated[str | None, typer.Option(help="Of this booking.")] = None,
+    booking_id: Annotated[str | None, typer.Option(help="Entries of this booking.")] = None,
     recorded_from: Annotated[
         str | None, typer.Option("--from", help="Recorded then or later, RFC 3339.")
     ] = None,
@@ -38,7 +41,8 @@ def export(
     complete_until: Annotated[
         bool,
         typer.Option(
-            "--complete-until", help="Say on standard error up to when this is complete: the next --from."
+            "--complete-until",
+            help="Write to standard error the time up to which the export is complete: the next --from.",
         ),
     ] = False,
 ) -> None:
@@ -47,7 +51,7 @@ def export(
     Reads AUDIT_POSTGRES_DSN. Payloads are not exported.
     """
     try:
-        wanted = filters(
+        query = entry_filter(
             event_type=event_type,
             status=status,
             source=source,
@@ -57,8 +61,8 @@ def export(
             recorded_to=_moment("--to", recorded_to),
             text=None,
         )
-        until = asyncio.run(_export(load_settings(ReadingSettings), wanted))
-    except QueryError as error:
+        until = asyncio.run(_export(load_settings(OfflineSettings), query))
+    except FilterError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:
         raise database_failure("export", error) from error
@@ -66,13 +70,13 @@ def export(
         sys.stderr.write(f"{format_time(until)}\n")
 
 
-async def _export(settings: AuditSettings, wanted: Filters) -> datetime:
+async def _export(settings: OfflineSettings, query: EntryFilter) -> datetime:
     database = open_database(settings)
     try:
         await database.start()
-        export = await export_entries(database, wanted)
+        export = await export_entries(database, query)
         # Closed also when writing fails: the pool waits for the connection that the export holds.
-        async with aclosing(export.lines) as pages:
+        async with aclosing(ndjson(export.pages)) as pages:
             async for lines in pages:
                 sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
@@ -89,7 +93,7 @@ def _moment(option: str, text: str | None) -> datetime | None:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the console script."""
     run_cli(cli)
 
 

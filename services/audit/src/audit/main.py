@@ -1,12 +1,12 @@
-"""The composition root: settings in, a service ready to run out."""
+"""Composition root: settings in, a service ready to run out."""
 
-from audit.api import ACCESS, routes
-from audit.consumers import TOPIC_PATTERN, build_consumer
-from audit.handlers.reading import Databases
-from audit.jobs import GapWatch
-from audit.settings import SERVICE, AuditSettings
+from litestar.di import Provide
+
+from audit.api import ACCESS, ROUTES
+from audit.consumers import build_consumers
+from audit.jobs import HistoryGapMonitor
+from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.auth.setup import build_auth
-from chassis.consuming.broker import Consumers, build_broker
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.topics_check import TopicsGuard
@@ -23,55 +23,20 @@ from contracts.topics import topics_of
 
 APPEND_ONLY_TABLES = ("event_log", "event_payload", "event_rendering", "status_history")
 
-
+# Exports at once in one process. An export keeps one connection until its reader has read it.
 EXPORTS_MAX = 2
-"""At once in one process: each keeps a connection as long as its reader takes."""
 EXPORT_PAGE_SECONDS_MAX = 30.0
 
 
-def open_database(settings: AuditSettings) -> Database:
-    """The service's database, with its own role."""
+def open_database(settings: AuditSettings | OfflineSettings) -> Database:
+    """Build the service's database, with its own role; not yet connected."""
     return Database(settings.audit_postgres_dsn.get_secret_value(), application_name=SERVICE)
 
 
 def build(settings: AuditSettings) -> Service:
-    """The audit service as `settings` describe it."""
+    """Compose the service without starting it."""
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
-    searches, exports = _read_pools(settings)
-    database.measure(metrics, searches, exports)
-    kafka = KafkaConnection.from_settings(settings)
-    broker = build_broker(kafka, client_id=SERVICE)
-    consumer = build_consumer(
-        database, metrics, world=settings.stripe_world, topic_prefix=settings.topic_prefix
-    )
-    consumer.subscribe(broker, pattern=TOPIC_PATTERN)
-    auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    parts: list[Part] = [
-        *auth.parts,
-        database,
-        searches,
-        exports,
-        MigrationsGuard(database, SERVICE),
-        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
-        TopicsGuard(kafka, topics_of(SERVICE)),
-        Consumers(broker, [consumer]),
-        GapWatch(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
-    ]
-    lifecycle = Lifecycle(settings, parts, health)
-    app = build_app(
-        title="Plumbline audit",
-        handlers=routes(Databases(database, searches, exports)),
-        health=health,
-        metrics=metrics,
-        guard=auth.guard,
-        lifespan=[lifecycle.lifespan],
-        hosts=settings.http_hosts,
-    )
-    return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)
-
-
-def _read_pools(settings: AuditSettings) -> tuple[ReadPool, ReadPool]:
     dsn = settings.audit_postgres_dsn.get_secret_value()
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
     exports = ReadPool(
@@ -80,4 +45,35 @@ def _read_pools(settings: AuditSettings) -> tuple[ReadPool, ReadPool]:
         reads_max=EXPORTS_MAX,
         read_seconds_max=EXPORT_PAGE_SECONDS_MAX,
     )
-    return searches, exports
+    database.measure(metrics, searches, exports)
+    auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
+    components = [*auth.parts, searches, exports, *_components(settings, database, metrics)]
+    lifecycle = Lifecycle(settings, components, health)
+    app = build_app(
+        title="Plumbline audit",
+        handlers=ROUTES,
+        health=health,
+        metrics=metrics,
+        guard=auth.guard,
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "searches": Provide(lambda: searches, sync_to_thread=False),
+            "exports": Provide(lambda: exports, sync_to_thread=False),
+        },
+        lifespan=[lifecycle.lifespan],
+        hosts=settings.http_hosts,
+    )
+    return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)
+
+
+def _components(settings: AuditSettings, database: Database, metrics: Metrics) -> list[Part]:
+    """Return the components in the order in which they start."""
+    kafka = KafkaConnection.from_settings(settings)
+    return [
+        database,
+        MigrationsGuard(database, SERVICE),
+        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
+        TopicsGuard(kafka, topics_of(SERVICE)),
+        build_consumers(settings, database, kafka, metrics),
+        HistoryGapMonitor(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
+    ]

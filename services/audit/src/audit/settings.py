@@ -1,4 +1,4 @@
-"""What the audit service reads from the environment."""
+"""Settings of audit."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ SERVICE = "audit"
 
 
 class AuditSettings(ServiceSettings):
-    """Everything that `audit serve` reads."""
+    """Settings that `audit serve` reads."""
 
     audit_postgres_dsn: Dsn
     audit_host: str = "127.0.0.1"
@@ -26,11 +26,12 @@ class AuditSettings(ServiceSettings):
 
     @property
     def stripe_world(self) -> StripeWorld:
-        """Whose Stripe events booking applies (BK-7a)."""
+        """Mode and account whose Stripe events booking applies (BK-7a)."""
         return stripe_world(self.stripe_mode, self.stripe_account, self.environment)
 
 
-class ReadingSettings(AuditSettings):
-    """What is needed to read the log: its database, no broker."""
+class OfflineSettings(ServiceSettings):
+    """Settings of the commands that need audit's database and no broker."""
 
     kafka_bootstrap: str = ""
+    audit_postgres_dsn: Dsn

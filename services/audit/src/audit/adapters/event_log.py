@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from audit.domain.digest import new_salt, payload_digest
-from audit.domain.entries import Entry, Identity
+from audit.domain.entries import Entry, EventIdentity
 from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
 
@@ -70,12 +70,12 @@ class Known:
     payload_digest: bytes
 
 
-async def append(connection: Connection, entries: Iterable[Entry]) -> dict[Identity, Appended]:
+async def append(connection: Connection, entries: Iterable[Entry]) -> dict[EventIdentity, Appended]:
     """Append those whose identity is new, in order, inside the caller's transaction.
 
     Of several with one identity the first is taken; the caller compares the others.
     """
-    first: dict[Identity, Entry] = {}
+    first: dict[EventIdentity, Entry] = {}
     for entry in entries:
         first.setdefault(entry.identity, entry)
     if not first:
@@ -91,7 +91,7 @@ async def append(connection: Connection, entries: Iterable[Entry]) -> dict[Ident
     }
 
 
-async def known(connection: Connection, identities: Collection[Identity]) -> dict[Identity, Known]:
+async def known(connection: Connection, identities: Collection[EventIdentity]) -> dict[EventIdentity, Known]:
     """What the log holds under these identities, seen after whoever else appended them has committed."""
     if not identities:
         return {}

@@ -1,4 +1,4 @@
-"""The status history's rows: appended once per booking and version, read back whole."""
+"""Table `status_history`: one row per booking and version, appended once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -46,16 +46,16 @@ SELECT booking_id FROM status_history WHERE booking_id = ANY($1::text[])
 GROUP BY booking_id HAVING max(version) > count(*)
 """
 
-Place = tuple[str, int]
+VersionKey = tuple[str, int]
 """Booking id and version."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A transition of the history, with the entry that brought it.
+class TransitionRecord:
+    """A transition of the history, with the entry that reported it.
 
     Attributes:
-        is_erased: the entry's payload is gone, and with it the transition's reason and metadata.
+        is_erased: the entry's payload was erased, and with it the transition's reason and metadata.
     """
 
     entry_id: int
@@ -63,55 +63,55 @@ class Recorded:
     is_erased: bool
 
 
-async def append(connection: Connection, transitions: Sequence[Recorded]) -> set[Place]:
-    """Append those whose place is free; returns the places taken. One transition per place may be given."""
-    each = [recorded.transition for recorded in transitions]
+async def append(connection: Connection, transitions: Sequence[TransitionRecord]) -> set[VersionKey]:
+    """Append new versions; return the keys that were appended. The keys given must be distinct."""
+    appended = [record.transition for record in transitions]
     rows = await connection.fetch(
         _APPEND,
-        [transition.booking_id for transition in each],
-        [transition.version for transition in each],
-        [transition.from_status for transition in each],
-        [transition.to_status for transition in each],
-        [transition.changed_by for transition in each],
-        [transition.recorded_at for transition in each],
-        [recorded.entry_id for recorded in transitions],
+        [transition.booking_id for transition in appended],
+        [transition.version for transition in appended],
+        [transition.from_status for transition in appended],
+        [transition.to_status for transition in appended],
+        [transition.changed_by for transition in appended],
+        [transition.recorded_at for transition in appended],
+        [record.entry_id for record in transitions],
     )
     return {(row["booking_id"], row["version"]) for row in rows}
 
 
-async def known(connection: Connection, places: Collection[Place]) -> dict[Place, Recorded]:
-    """The transitions that stand at these places."""
+async def known(connection: Connection, keys: Collection[VersionKey]) -> dict[VersionKey, TransitionRecord]:
+    """Return the transitions under these keys."""
     rows = await connection.fetch(
-        _KNOWN, [booking_id for booking_id, _ in places], [version for _, version in places]
+        _KNOWN, [booking_id for booking_id, _ in keys], [version for _, version in keys]
     )
     return {(row["booking_id"], row["version"]): _recorded(row) for row in rows}
 
 
-async def of_booking(connection: Connection, booking_id: str) -> list[Recorded | UnreadableRow]:
-    """Return all transitions of a booking by ascending version, also those after a gap.
+async def of_booking(connection: Connection, booking_id: str) -> list[TransitionRecord | UnreadableRow]:
+    """Return all transitions of a booking by ascending version, including those after a gap.
 
-    The id of one that cannot be read is its version.
+    The id of an unreadable row is its version.
     """
     rows = await stored_rows.fetch(connection, _OF_BOOKING, booking_id, key="version")
     return stored_rows.read_rows(rows, _recorded, key="version")
 
 
 async def with_gap(connection: Connection, booking_ids: Collection[str]) -> list[str]:
-    """Which of these bookings wait for a version."""
+    """Return the bookings that wait for a version."""
     return [row["booking_id"] for row in await connection.fetch(_WITH_GAP, list(booking_ids))]
 
 
-def _recorded(row: asyncpg.Record) -> Recorded:
-    """The row; reason and metadata come from the payload, as long as it is not erased."""
-    told = read_transition(row["event_type"], row["body"]) if row["body"] is not None else None
+def _recorded(row: asyncpg.Record) -> TransitionRecord:
+    # Reason and metadata come from the payload, until the payload is erased.
+    payload = read_transition(row["event_type"], row["body"]) if row["body"] is not None else None
     transition = Transition(
         booking_id=row["booking_id"],
         version=row["version"],
         from_status=row["from_status"],
         to_status=row["to_status"],
         changed_by=row["changed_by"],
-        reason=told.reason if told else None,
-        metadata=told.metadata if told else {},
+        reason=payload.reason if payload else None,
+        metadata=payload.metadata if payload else {},
         recorded_at=row["recorded_at"],
     )
-    return Recorded(row["entry_id"], transition, is_erased=told is None)
+    return TransitionRecord(row["entry_id"], transition, is_erased=payload is None)

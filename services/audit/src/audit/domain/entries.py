@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from audit.domain.events import AUDIT, Event, Origin, PayloadError, source_name
 from audit.domain.facts import Facts, Status, error_text, facts_of
-from audit.domain.gaps import Gap
 from audit.domain.history import Transition, transition_of
+from audit.domain.history_gaps import Gap
 from audit.domain.identifiers import identifier, short
 from contracts.ids import booking_id_of
 from contracts.text import sanitize_for_postgres
@@ -22,7 +22,7 @@ HISTORY_CONFLICT = "status-history.conflict"
 HISTORY_GAP = "status-history.gap"
 HISTORY_HEALED = "status-history.gap-healed"
 
-Identity = tuple[str, str]
+EventIdentity = tuple[str, str]
 """Source and event id: what makes an event itself, for ever."""
 
 
@@ -56,7 +56,7 @@ class Entry:
     transition: Transition | None = None
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> EventIdentity:
         """Source and event id."""
         return self.source, self.event_id
 

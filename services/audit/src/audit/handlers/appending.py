@@ -1,29 +1,26 @@
-"""Appending a batch: entries, what contradicts entries, and the status history (AU-1, AU-2)."""
+"""Append a batch: entries, reports of contradictions, and the status history (AU-1, AU-2)."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from audit.adapters import event_log, event_renderings, history_gaps, status_history
 from audit.adapters.event_log import Appended
-from audit.adapters.status_history import Place, Recorded
+from audit.adapters.status_history import TransitionRecord, VersionKey
 from audit.domain.digest import payload_digest
-from audit.domain.entries import Entry, Identity, history_conflict, identity_conflict
+from audit.domain.entries import Entry, EventIdentity, history_conflict, identity_conflict
 from audit.domain.history import Transition
 from audit.domain.renderings import has_statement, is_rendering
-from audit.handlers.messages import read_entry
 from chassis.messaging.failures import require_written
-from chassis.messaging.message import Message
 from chassis.postgres import Connection
-from contracts.stripe_events import StripeWorld
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a batch added.
+    """Result of a batch.
 
     Attributes:
-        entries: new ones, reports of conflicts among them.
-        conflicts: reports of a known event id with another body, or of a version told differently.
+        entries: new entries, including reports of conflicts.
+        conflicts: reports of a known event id with another body, or of a known version with another content.
         duplicates: messages that added nothing.
         waiting: bookings of this batch whose history waits for a missing version.
     """
@@ -34,13 +31,11 @@ class Outcome:
     waiting: list[str]
 
 
-async def append_messages(connection: Connection, messages: Sequence[Message], world: StripeWorld) -> Outcome:
-    """Append one entry per message that is new, inside the caller's transaction."""
-    return await append_entries(connection, [read_entry(message, world) for message in messages])
-
-
 async def append_entries(connection: Connection, entries: Sequence[Entry]) -> Outcome:
-    """Append entries whose identity is new, and report those that contradict what is there."""
+    """Append entries with a new identity, and report entries that contradict the log.
+
+    The caller holds the transaction.
+    """
     fresh = await event_log.append(connection, entries)
     repeated = [entry for entry in entries if not _is_fresh(entry, fresh)]
     conflicts = await _identity_conflicts(connection, repeated)
@@ -58,14 +53,14 @@ async def append_entries(connection: Connection, entries: Sequence[Entry]) -> Ou
     )
 
 
-def _is_fresh(entry: Entry, fresh: dict[Identity, Appended]) -> bool:
+def _is_fresh(entry: Entry, fresh: dict[EventIdentity, Appended]) -> bool:
     return entry.identity in fresh and fresh[entry.identity].entry is entry
 
 
 async def _identity_conflicts(connection: Connection, repeated: Sequence[Entry]) -> list[Entry]:
-    """Report those whose body contradicts the one that the log has under their identity (BK-10).
+    """Return reports of entries whose body contradicts the log's entry of the same identity (BK-10).
 
-    A body that says the same and is written otherwise is kept beside the first (BK-10a).
+    A body with the same statement in another rendering is stored with the first entry (BK-10a).
     """
     identities = {entry.identity for entry in repeated}
     known = await event_log.known(connection, identities)
@@ -74,7 +69,7 @@ async def _identity_conflicts(connection: Connection, repeated: Sequence[Entry])
         (entry, first.entry_id, digest)
         for entry in repeated
         for first in [known[entry.identity]]
-        # Once erased, nobody can tell any more.
+        # An erased body cannot be compared.
         if first.salt is not None
         and (digest := payload_digest(first.salt, entry.body)) != first.payload_digest
     ]
@@ -92,48 +87,48 @@ async def _identity_conflicts(connection: Connection, repeated: Sequence[Entry])
     return reports
 
 
-_Told = tuple[Recorded, Entry]
-"""A transition, and the entry that tells of it."""
+# A transition, and the entry that reports it.
+_Reported = tuple[TransitionRecord, Entry]
 
 
-def _transitions(appended: Iterable[Appended]) -> list[_Told]:
+def _transitions(appended: Iterable[Appended]) -> list[_Reported]:
     return [
-        (Recorded(each.entry_id, each.entry.transition, is_erased=False), each.entry)
+        (TransitionRecord(each.entry_id, each.entry.transition, is_erased=False), each.entry)
         for each in appended
         if each.entry.transition is not None
     ]
 
 
-async def _append_history(connection: Connection, transitions: Collection[_Told]) -> list[Entry]:
-    """Append transitions to their histories; returns reports for versions that were told differently."""
+async def _append_history(connection: Connection, transitions: Collection[_Reported]) -> list[Entry]:
+    """Append transitions to their histories. Return reports of known versions with another content."""
     if not transitions:
         return []
-    first: dict[Place, _Told] = {}
-    for told in transitions:
-        first.setdefault(_place(told[0].transition), told)
-    taken = await status_history.append(connection, [recorded for recorded, _ in first.values()])
-    late = [told for told in transitions if not _stands(told, first, taken)]
-    places = {_place(recorded.transition) for recorded, _ in late}
-    known = await status_history.known(connection, places)
-    require_written("status_history", len(known), len(places))
+    first: dict[VersionKey, _Reported] = {}
+    for reported in transitions:
+        first.setdefault(_key(reported[0].transition), reported)
+    appended = await status_history.append(connection, [record for record, _ in first.values()])
+    repeated = [reported for reported in transitions if not _is_appended(reported, first, appended)]
+    keys = {_key(record.transition) for record, _ in repeated}
+    known = await status_history.known(connection, keys)
+    require_written("status_history", len(known), len(keys))
     return [
-        history_conflict(entry, version=recorded.transition.version, first_entry_id=known[place].entry_id)
-        for recorded, entry in late
-        for place in [_place(recorded.transition)]
-        if _contradicts(known[place], recorded.transition)
+        history_conflict(entry, version=record.transition.version, first_entry_id=known[key].entry_id)
+        for record, entry in repeated
+        for key in [_key(record.transition)]
+        if _contradicts(known[key], record.transition)
     ]
 
 
-def _stands(told: _Told, first: dict[Place, _Told], taken: set[Place]) -> bool:
-    place = _place(told[0].transition)
-    return place in taken and first[place] is told
+def _is_appended(reported: _Reported, first: dict[VersionKey, _Reported], appended: set[VersionKey]) -> bool:
+    key = _key(reported[0].transition)
+    return key in appended and first[key] is reported
 
 
-def _contradicts(first: Recorded, second: Transition) -> bool:
+def _contradicts(first: TransitionRecord, second: Transition) -> bool:
     if first.is_erased:
         second = replace(second, reason=None, metadata={})
     return first.transition != second
 
 
-def _place(transition: Transition) -> Place:
+def _key(transition: Transition) -> VersionKey:
     return transition.booking_id, transition.version

@@ -1,73 +1,72 @@
-"""From a record to an entry. Every record becomes one, whatever bytes it holds."""
+"""Messages of every topic: each becomes an entry, whatever bytes it holds (AU-1)."""
 
-from audit.domain.entries import OUT_OF_PLACE, UNREADABLE, Entry, entry_of, lost_entry, unreadable_entry
-from audit.domain.events import AUDIT, Event, Origin
-from chassis.messaging.failures import MalformedMessageError
+from collections.abc import Sequence
+
+from audit.handlers.appending import Outcome, append_entries
+from audit.handlers.entries import expired, read_entry, unreadable
+from chassis.dead_letters import Placement
 from chassis.messaging.message import Message
-from chassis.observability.trace_context import trace_id
+from chassis.observability.logs import get_logger
+from chassis.observability.metrics import Metrics
+from chassis.postgres import Connection
 from contracts.dead_letters import MessagesLost
-from contracts.metadata import VERIFICATION_HEADER
-from contracts.provenance import misplacement
-from contracts.stripe_events import JsonObjectError, NotApplied, StripeWorld, read_stripe_event
-from contracts.topics import WEBHOOKS_STRIPE
+from contracts.reasons import SetAsideReason
+from contracts.stripe_events import StripeWorld
 
-_VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
+_log = get_logger(__name__)
 
 
-def read_entry(message: Message, world: StripeWorld) -> Entry:
-    """Return the entry of a message, or of the fact that it cannot be read."""
-    try:
-        metadata = message.metadata
-    except MalformedMessageError as error:
-        return unreadable(message, str(error))
-    if metadata.source == AUDIT:
-        return unreadable(message, f"a message claims to come from {AUDIT}, which sends none of these")
-    if problem := misplacement(message.topic, metadata, message.headers):
-        return unreadable(message, problem, event_type=OUT_OF_PLACE)
-    event = Event(
-        id=metadata.id,
-        source=metadata.source,
-        type=metadata.type,
-        time=metadata.time,
-        subject=metadata.subject,
-        sequence=metadata.sequence,
-        correlation_id=metadata.correlation_id,
-        causation_id=metadata.causation_id,
-        verification=_VERIFICATIONS.get(dict(message.headers).get(VERIFICATION_HEADER, b"")),
-        body=message.value,
-        not_applied=_not_applied(message, world),
-        trace_id=trace_id(message.traceparent) if message.traceparent else None,
-    )
-    return entry_of(event, _origin(message))
+class MessageHandler:
+    """Appends messages to the EventLog; takes the place of dead letters for the consumer.
 
+    Args:
+        metrics: `audit_entries_total`, `audit_duplicates_total`, `audit_conflicts_total`.
+        world: mode and account whose Stripe events are applied (BK-7a).
+    """
 
-def _not_applied(message: Message, world: StripeWorld) -> NotApplied | None:
-    """Why a Stripe event changes nothing here, by the same rule as in booking (BK-7a, BK-7b)."""
-    if message.topic != WEBHOOKS_STRIPE.name:
-        return None
-    try:
-        return world.not_applied(read_stripe_event(message.value))
-    except JsonObjectError:
-        return None
+    def __init__(self, metrics: Metrics, world: StripeWorld) -> None:
+        self._world = world
+        self._entries = metrics.counter("entries")
+        self._duplicates = metrics.counter("duplicates")
+        self._conflicts = metrics.counter("conflicts")
 
+    async def apply(self, connection: Connection, messages: Sequence[Message]) -> int:
+        """Append a batch inside the caller's transaction. Return the number of new entries."""
+        outcome = await append_entries(connection, [read_entry(message, self._world) for message in messages])
+        self._count(outcome)
+        return len(outcome.entries)
 
-def unreadable(message: Message, error: str, *, event_type: str = UNREADABLE) -> Entry:
-    """Return the entry of a record that is no event, or that could not be recorded as one."""
-    return unreadable_entry(
-        _origin(message),
-        error=error,
-        key=message.key,
-        value=message.value,
-        headers=message.headers,
-        event_type=event_type,
-    )
+    async def partition_batch(self, connection: Connection, messages: Sequence[Message]) -> Placement:
+        """Return all messages as free: the log stores every message, none waits behind another."""
+        del connection
+        return Placement(free=list(messages))
 
+    async def lock(self, connection: Connection, message: Message) -> None:
+        """Lock nothing: no message waits here, so no other session works on one."""
+        del connection, message
 
-def expired(lost: MessagesLost) -> Entry:
-    """Return the entry of records that were deleted before this service read them."""
-    origin = Origin(lost.topic, lost.partition, lost.first_offset)
-    return lost_entry(origin, group=lost.group, last_offset=lost.last_offset)
+    async def set_aside(
+        self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
+    ) -> bool:
+        """Record that a message could not be appended as an event. The message's bytes are kept.
 
+        The entry holds the error's class only: the error's text may quote the message (AU-6).
+        """
+        kind = error.partition(":")[0]
+        entry = unreadable(message, f"{reason.value} after {attempts} attempts: {kind}")
+        self._count(await append_entries(connection, [entry]))
+        return True
 
-def _origin(message: Message) -> Origin:
-    return Origin(message.topic, message.partition, message.offset)
+    async def record_loss(self, connection: Connection, lost: MessagesLost) -> None:
+        """Record once that records of a topic were deleted before they were read."""
+        self._count(await append_entries(connection, [expired(lost)]))
+
+    def _count(self, outcome: Outcome) -> None:
+        for entry in outcome.entries:
+            self._entries.labels(entry.status).inc()
+        self._duplicates.inc(outcome.duplicates)
+        self._conflicts.inc(outcome.conflicts)
+        if outcome.conflicts:
+            _log.error("messages contradict the log", conflicts=outcome.conflicts)
+        if outcome.waiting:
+            _log.warning("status histories wait for a missing version", bookings=outcome.waiting)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import asyncpg
 
-from audit.domain.query import Filters, Position
+from audit.domain.filters import EntryFilter, Position
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
 
@@ -64,7 +64,7 @@ _ORDER: dict[Order, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEntry:
+class EntryRecord:
     """An entry as it stands in the log; `metadata` is JSON text, `payload_digest` binds the payload."""
 
     entry_id: int
@@ -92,8 +92,8 @@ class StoredEntry:
 
 
 async def page_of_entries(
-    connection: Connection, filters: Filters, *, after: Position | None, rows_max: int, order: Order
-) -> list[StoredEntry | UnreadableRow]:
+    connection: Connection, filters: EntryFilter, *, after: Position | None, rows_max: int, order: Order
+) -> list[EntryRecord | UnreadableRow]:
     """Return at most `rows_max` entries that come after a position, in order."""
     arguments: list[object] = []
     conditions: list[str] = []
@@ -119,7 +119,7 @@ async def page_of_entries(
     )
 
 
-async def entry_by_id(connection: Connection, entry_id: int) -> StoredEntry | None:
+async def entry_by_id(connection: Connection, entry_id: int) -> EntryRecord | None:
     """Return one entry, or None.
 
     Raises:
@@ -143,5 +143,5 @@ async def complete_until(connection: Connection) -> datetime:
     return await connection.fetchval(_COMPLETE_UNTIL)
 
 
-def _entry(row: asyncpg.Record) -> StoredEntry:
-    return StoredEntry(**dict(row))
+def _entry(row: asyncpg.Record) -> EntryRecord:
+    return EntryRecord(**dict(row))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.domain.query import Filters, Position, QueryError, filters
+from audit.domain.filters import EntryFilter, FilterError, Position, entry_filter
 
 NOTHING = dict.fromkeys(
     ["event_type", "status", "source", "booking_id", "event_id", "recorded_from", "recorded_to", "text"]
@@ -20,23 +20,23 @@ def test_position_survives_its_cursor(recorded_at: datetime, entry_id: int) -> N
 
 @given(st.integers(), st.integers())
 def test_any_forged_cursor_is_a_position_or_refused(microseconds: int, entry_id: int) -> None:
-    with suppress(QueryError):
+    with suppress(FilterError):
         position = Position.from_key(microseconds, entry_id)
         assert 0 < position.entry_id < 2**63
 
 
 @pytest.mark.parametrize("microseconds", [10**18, -(10**18), 10**400])
 def test_cursor_beyond_the_calendar_is_refused(microseconds: int) -> None:
-    with pytest.raises(QueryError, match="cursor"):
+    with pytest.raises(FilterError, match="cursor"):
         Position.from_key(microseconds, 1)
 
 
 def test_no_filter_means_every_entry() -> None:
-    assert filters(**NOTHING) == Filters()
+    assert entry_filter(**NOTHING) == EntryFilter()
 
 
 def test_filters_are_spelled_as_entries_are() -> None:
-    wanted = filters(
+    wanted = entry_filter(
         **{
             **NOTHING,
             "source": "/webhooks/stripe",
@@ -52,13 +52,13 @@ def test_filters_are_spelled_as_entries_are() -> None:
 
 
 def test_time_without_an_offset_is_refused_by_name() -> None:
-    with pytest.raises(QueryError, match=r"from: .*offset"):
-        filters(**{**NOTHING, "recorded_from": datetime(2026, 11, 23)})  # noqa: DTZ001 - what it is about
+    with pytest.raises(FilterError, match=r"from: .*offset"):
+        entry_filter(**{**NOTHING, "recorded_from": datetime(2026, 11, 23)})  # noqa: DTZ001 - what it is about
 
 
 @pytest.mark.parametrize(("year", "offset_hours"), [(1, 14), (9999, -14)])
 def test_time_that_utc_cannot_express_is_refused(year: int, offset_hours: int) -> None:
     month, day, hour = (1, 1, 0) if year == 1 else (12, 31, 23)
     moment = datetime(year, month, day, hour, tzinfo=timezone(timedelta(hours=offset_hours)))
-    with pytest.raises(QueryError, match="to: "):
-        filters(**{**NOTHING, "recorded_to": moment})
+    with pytest.raises(FilterError, match="to: "):
+        entry_filter(**{**NOTHING, "recorded_to": moment})

@@ -13,12 +13,12 @@ _MICROSECOND = timedelta(microseconds=1)
 _BIGINT_MAX = 2**63 - 1
 
 
-class QueryError(ValueError):
+class FilterError(ValueError):
     """The question cannot be answered as it stands: the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class EntryFilter:
     """Which entries are meant: all that agree with every filter given.
 
     Attributes:
@@ -48,7 +48,7 @@ class Filters:
         return self.text is not None or sum(value is not None for value in scanned) > 1
 
 
-def filters(
+def entry_filter(
     *,
     event_type: str | None,
     status: Status | None,
@@ -58,13 +58,13 @@ def filters(
     recorded_from: datetime | None,
     recorded_to: datetime | None,
     text: str | None,
-) -> Filters:
+) -> EntryFilter:
     """The filters as entries spell what they look for: `/webhooks/stripe` means "stripe".
 
     Raises:
-        QueryError: a time has no offset.
+        FilterError: a time has no offset.
     """
-    return Filters(
+    return EntryFilter(
         event_type=identifier(event_type) if event_type else None,
         status=status,
         source=identifier(source_name(source)) if source else None,
@@ -80,11 +80,11 @@ def _moment(name: str, moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
     if moment.tzinfo is None:
-        raise QueryError(f'{name}: a time needs its offset; add "Z" for UTC')
+        raise FilterError(f'{name}: a time needs its offset; add "Z" for UTC')
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
-        raise QueryError(f"{name}: no such time in UTC") from error
+        raise FilterError(f"{name}: no such time in UTC") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ class Position:
         """The position that `to_key` told.
 
         Raises:
-            QueryError: no entry can stand there.
+            FilterError: no entry can stand there.
         """
         try:
             recorded_at = _EPOCH + microseconds * _MICROSECOND
         except OverflowError as error:
-            raise QueryError("cursor: not one that this list gave out; leave it away to begin") from error
+            raise FilterError("cursor: not one that this list gave out; leave it away to begin") from error
         if not 0 < entry_id <= _BIGINT_MAX:
-            raise QueryError("cursor: not one that this list gave out; leave it away to begin")
+            raise FilterError("cursor: not one that this list gave out; leave it away to begin")
         return cls(recorded_at, entry_id)

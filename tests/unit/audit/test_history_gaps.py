@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.domain.events import Origin
-from audit.domain.gaps import Arrival, Gap, gaps, judge
+from audit.domain.history_gaps import Gap, RecordedVersion, classify_gaps, gaps
 
 BEGAN = datetime(2026, 11, 23, tzinfo=UTC)
 PATIENCE = timedelta(seconds=300)
 ORIGIN = Origin("bookings.events.v1", 0, 0)
 
 
-def arrivals(seconds_by_version: dict[int, int]) -> list[Arrival]:
+def recorded_versions(seconds_by_version: dict[int, int]) -> list[RecordedVersion]:
     return [
-        Arrival(version, BEGAN + timedelta(seconds=seconds), ORIGIN)
+        RecordedVersion(version, BEGAN + timedelta(seconds=seconds), ORIGIN)
         for version, seconds in sorted(seconds_by_version.items())
     ]
 
@@ -31,13 +31,18 @@ def test_gaps_are_the_runs_of_all_that_is_missing(versions: Sequence[int]) -> No
 @pytest.mark.parametrize(("age", "reported"), [(299, []), (300, [Gap(2, 3)])])
 def test_gap_is_reported_when_what_is_behind_it_waits_too_long(age: int, reported: list[Gap]) -> None:
     now = BEGAN + timedelta(seconds=age)
-    verdict = judge(arrivals({1: -900, 4: 0, 5: 299}), reported_to=0, now=now, patience=PATIENCE)
-    assert (verdict.overdue, verdict.is_whole, verdict.is_healed) == (reported, False, False)
+    state = classify_gaps(
+        recorded_versions({1: -900, 4: 0, 5: 299}), reported_to=0, now=now, patience=PATIENCE
+    )
+    assert (state.overdue, state.is_whole, state.is_healed) == (reported, False, False)
 
 
 def test_new_gap_behind_an_old_one_has_its_own_patience() -> None:
-    told = judge(
-        arrivals({1: 0, 3: 0, 5: 900}), reported_to=2, now=BEGAN + timedelta(seconds=1000), patience=PATIENCE
+    told = classify_gaps(
+        recorded_versions({1: 0, 3: 0, 5: 900}),
+        reported_to=2,
+        now=BEGAN + timedelta(seconds=1000),
+        patience=PATIENCE,
     )
     assert (told.overdue, told.reported_to) == ([], 2)
 
@@ -59,16 +64,16 @@ def test_whatever_order_and_loss_each_gap_is_reported_once_and_healed_once(
         here.setdefault(version, seconds)
         seconds += pauses[step]
         now = BEGAN + timedelta(seconds=seconds)
-        verdict = judge(arrivals(here), reported_to=reported_to, now=now, patience=PATIENCE)
-        if verdict.is_healed:
+        state = classify_gaps(recorded_versions(here), reported_to=reported_to, now=now, patience=PATIENCE)
+        if state.is_healed:
             healed, open_reports = healed + 1, 0
-        for gap in verdict.overdue:
+        for gap in state.overdue:
             reported += range(gap.first, gap.last + 1)
             open_reports = 1
         missing = set(range(1, max(here))) - here.keys()
-        assert verdict.is_whole == (not missing)
+        assert state.is_whole == (not missing)
         assert not open_reports or missing & set(reported)
-        reported_to = verdict.reported_to
+        reported_to = state.reported_to
     assert len(reported) == len(set(reported))
     assert (reported_to, open_reports) == (0, 0)
     assert (healed > 0) == bool(reported)

@@ -1,13 +1,15 @@
-"""Entries and transitions as they are given out (interface.md), over HTTP and by the export alike."""
+"""Response bodies (interface.md) of HTTP and of `audit export`. Class names are schema names in OpenAPI."""
 
-from collections.abc import Sequence
-from typing import Any, TypedDict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
-from audit.adapters.event_log_reading import StoredEntry
-from audit.adapters.status_history import Recorded
+from audit.adapters.event_log_queries import EntryRecord
+from audit.adapters.status_history import TransitionRecord
 from chassis.postgres.stored_rows import UnreadableRow, show_row, show_rows
+from chassis.process.terminal import json_line
 from contracts.metadata import format_time
 
 
@@ -34,7 +36,7 @@ class EntryItem(TypedDict):
 
 
 class TransitionItem(TypedDict):
-    """One status transition; `recorded_at` is booking's, `entry_id` the entry that brought it."""
+    """A status transition. `recorded_at` is booking's time, `entry_id` the entry that reported it."""
 
     version: int
     from_status: str | None
@@ -47,21 +49,51 @@ class TransitionItem(TypedDict):
 
 
 class UnreadableEntry(TypedDict):
-    """An entry that cannot be shown, in its place in the log: `unreadable` says what is wrong with it."""
+    """An entry whose row is damaged, at its position in the log: `unreadable` says what is wrong."""
 
     entry_id: int
     unreadable: str
 
 
 class UnreadableTransition(TypedDict):
-    """A transition that cannot be shown, in its place in the history."""
+    """A transition whose row is damaged, at its position in the history."""
 
     version: int
     unreadable: str
 
 
-def entry_items(entries: Sequence[StoredEntry | UnreadableRow]) -> list[EntryItem | UnreadableEntry]:
-    """Return entries, given out; one that cannot be shown is marked."""
+class EntryPage(TypedDict):
+    """Entries, newest first. Entries recorded at `complete_until` or later are in no answer yet."""
+
+    items: list[EntryItem | UnreadableEntry]
+    next_cursor: str | None
+    complete_until: str
+
+
+class EntryDetail(EntryItem):
+    """An entry with the digest of its payload: SHA-256(salt ‖ body), in hexadecimal."""
+
+    payload_digest: str
+
+
+class BookingHistory(TypedDict):
+    """Transitions, oldest first, up to the first gap; missing and waiting versions if there is a gap."""
+
+    booking_id: str
+    history: list[TransitionItem | UnreadableTransition]
+    missing_versions: NotRequired[list[int]]
+    waiting_versions: NotRequired[list[int]]
+
+
+async def ndjson(pages: AsyncGenerator[Sequence[EntryRecord | UnreadableRow]]) -> AsyncGenerator[bytes]:
+    """Yield each page of entries as lines of JSON; close `pages` at the end."""
+    async with aclosing(pages):
+        async for entries in pages:
+            yield b"".join(json_line(item) for item in entry_items(entries))
+
+
+def entry_items(entries: Sequence[EntryRecord | UnreadableRow]) -> list[EntryItem | UnreadableEntry]:
+    """Return entries as items; a damaged one is marked."""
     shown = show_rows(entries, entry_item, EntryItem, key=lambda entry: entry.entry_id)
     return [
         {"entry_id": int(item["id"]), "unreadable": item["unreadable"]} if "unreadable" in item else item
@@ -69,19 +101,19 @@ def entry_items(entries: Sequence[StoredEntry | UnreadableRow]) -> list[EntryIte
     ]
 
 
-def shown_entry(entry: StoredEntry) -> EntryItem:
-    """Return one entry, given out.
+def shown_entry(entry: EntryRecord) -> EntryItem:
+    """Return one entry as an item.
 
     Raises:
-        UnreadableRowError: it cannot be shown.
+        UnreadableRowError: the entry's row is damaged.
     """
     return show_row(entry, entry_item, EntryItem, key=lambda entry: entry.entry_id)
 
 
 def transition_items(
-    recorded: Sequence[Recorded | UnreadableRow],
+    recorded: Sequence[TransitionRecord | UnreadableRow],
 ) -> list[TransitionItem | UnreadableTransition]:
-    """Return transitions, given out; one that cannot be shown is marked."""
+    """Return transitions as items; a damaged one is marked."""
     shown = show_rows(recorded, transition_item, TransitionItem, key=lambda each: each.transition.version)
     return [
         {"version": int(item["id"]), "unreadable": item["unreadable"]} if "unreadable" in item else item
@@ -89,8 +121,7 @@ def transition_items(
     ]
 
 
-def entry_item(entry: StoredEntry) -> EntryItem:
-    """An entry, given out."""
+def entry_item(entry: EntryRecord) -> EntryItem:
     return {
         "entry_id": entry.entry_id,
         "event_type": entry.event_type,
@@ -112,8 +143,8 @@ def entry_item(entry: StoredEntry) -> EntryItem:
     }
 
 
-def transition_item(recorded: Recorded) -> TransitionItem:
-    """A transition, given out; reason and metadata are empty once the payload is erased."""
+def transition_item(recorded: TransitionRecord) -> TransitionItem:
+    """Return a transition as an item; reason and metadata are empty after the payload was erased."""
     transition = recorded.transition
     return {
         "version": transition.version,

@@ -1,0 +1,31 @@
+"""Errors as problem+json (ALL-6)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Request, Response
+
+from audit.domain.filters import FilterError
+from chassis.http import Problem
+from chassis.http.problems import PROBLEM_JSON, problem_body
+
+AnyRequest = Request[Any, Any, Any]
+ProblemResponse = Response[dict[str, Any]]
+
+
+def unknown_entry(entry_id: int) -> Problem:
+    return Problem(404, "not-found", f"the log has no entry {entry_id}")
+
+
+def unknown_booking() -> Problem:
+    return Problem(404, "not-found", "the log knows of no booking with this id")
+
+
+def _on_filter_error(_request: AnyRequest, error: FilterError) -> ProblemResponse:
+    body = problem_body(400, "invalid-request", str(error))
+    return Response(body, status_code=400, media_type=PROBLEM_JSON)
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
+    FilterError: _on_filter_error,
+}
