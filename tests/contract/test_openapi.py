@@ -1,4 +1,4 @@
-"""The OpenAPI documents: current, valid, and no change that breaks a client goes unnoticed."""
+"""The OpenAPI documents are current and valid, and a change that breaks a client is found."""
 
 import copy
 import json

@@ -1,7 +1,7 @@
-"""What no route of any service takes (ALL-9): asked of every route, with no database behind it.
+"""Requests that every route of every service refuses (ALL-9), without a database.
 
-A request that is right gets as far as the database, which is not there: 503. Anything else must be a 400 that
-names what is wrong as its caller wrote it, and never a 500.
+A valid request reaches the database, which is absent: 503. Any other request must be a 400 that names the
+invalid part as its caller wrote it, never a 500.
 """
 
 import json
@@ -49,7 +49,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Route:
-    """One operation of one service, and a client that asks it."""
+    """One operation of one service, and a client of this service."""
 
     client: httpx.AsyncClient
     name: str
@@ -81,11 +81,11 @@ class Route:
 
     async def refuses(self, field: str, query: str = "", body: object = None) -> str:
         response = await self.ask(query, body)
-        told = f"{self.name}?{query} {body}: {response.status_code} {response.text[:200]}"
-        assert response.status_code == 400, told
+        request_and_answer = f"{self.name}?{query} {body}: {response.status_code} {response.text[:200]}"
+        assert response.status_code == 400, request_and_answer
         problem = response.json()
-        assert problem["errors"][0]["field"] == field, told
-        assert problem["detail"].startswith(f"{field}: "), told
+        assert problem["errors"][0]["field"] == field, request_and_answer
+        assert problem["detail"].startswith(f"{field}: "), request_and_answer
         return problem["detail"]
 
 
@@ -118,8 +118,8 @@ async def test_every_route_that_writes_takes_a_body_that_is_checked(every_route:
 async def test_unknown_parameter_is_refused(every_route: list[Route]) -> None:
     for route in every_route:
         for name in ("sercive", "typ", "dry_run", "actor", "database", "data"):
-            told = await route.refuses(name, f"{name}=x")
-            assert all(each["name"] in told for each in route.query), told
+            detail = await route.refuses(name, f"{name}=x")
+            assert all(each["name"] in detail for each in route.query), detail
 
 
 async def test_header_is_named_as_its_caller_writes_it(every_route: list[Route]) -> None:
@@ -175,8 +175,8 @@ async def test_parameter_that_is_no_time_is_refused_with_one(every_route: list[R
             name = parameter["name"]
             for text in NO_TIMES:
                 await route.refuses(name, f"{name}={text.replace('+', '%2B')}")
-            told = await route.refuses(name, f"{name}=2026-01-01T10:00:00+02:00")
-            assert "2026-01-01T10:00:00%2B02:00" in told
+            detail = await route.refuses(name, f"{name}=2026-01-01T10:00:00+02:00")
+            assert "2026-01-01T10:00:00%2B02:00" in detail
             assert (await route.ask(f"{name}=2026-01-01T10:00:00%2B02:00")).status_code == NOT_THERE
 
 
@@ -188,7 +188,7 @@ async def good_value(route: Route, name: str) -> str:
 
 
 def places(body: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every object within a body."""
+    """Yield the path of each object in a body."""
     if isinstance(body, dict):
         yield path
         for name, value in body.items():
@@ -199,14 +199,14 @@ def places(body: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | 
 
 
 def known(body: Any, place: tuple[str | int, ...]) -> list[str]:
-    """The members of the object at a place."""
+    """Return the members of the object at `place`."""
     for part in place:
         body = body[part]
     return list(body)
 
 
 def changed(body: Any, path: tuple[str | int, ...], name: str, value: object) -> Any:
-    """A copy with one more member in the object at a place."""
+    """Return a copy with one more member in the object at `path`."""
     if not path:
         return {**body, name: value}
     copied: Any = body.copy()
@@ -214,7 +214,7 @@ def changed(body: Any, path: tuple[str | int, ...], name: str, value: object) ->
     return copied
 
 
-async def test_unknown_member_of_a_body_is_refused_and_the_right_one_told(
+async def test_unknown_member_of_a_body_is_refused_and_the_right_one_named(
     every_route: list[Route],
 ) -> None:
     for route in every_route:
@@ -222,9 +222,9 @@ async def test_unknown_member_of_a_body_is_refused_and_the_right_one_told(
         for place in places(body):
             for name in ("dryRun", "notThere", *DEPENDENCIES):
                 field = ".".join(map(str, (*place, name)))
-                told = await route.refuses(field, body=changed(body, place, name, value=True))
+                detail = await route.refuses(field, body=changed(body, place, name, value=True))
                 if name == "dryRun" and "DeadLetter" in route.operation["operationId"] and not place:
-                    assert "did you mean dry_run?" in told
+                    assert "did you mean dry_run?" in detail
 
 
 async def test_time_of_a_body_that_is_no_time_is_refused_with_one(every_route: list[Route]) -> None:
@@ -319,9 +319,9 @@ async def test_body_that_two_readers_read_in_two_ways_is_refused(every_route: li
             response = await route.client.request(
                 method, re.sub(r"\{[^}]*\}", ID, template), headers=headers, content=content
             )
-            told = (route.name, content[:40], response.text[:200])
-            assert response.status_code == status, told
-            assert response.json()["detail"].startswith(start), told
+            request_and_answer = (route.name, content[:40], response.text[:200])
+            assert response.status_code == status, request_and_answer
+            assert response.json()["detail"].startswith(start), request_and_answer
 
 
 async def test_missing_body_is_named_so(every_route: list[Route]) -> None:

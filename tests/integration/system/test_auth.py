@@ -1,4 +1,4 @@
-"""Tokens over real HTTP: the README's own lines, who is recorded, whose an idempotency key is (ALL-4)."""
+"""Tokens over real HTTP: the README's commands, the recorded actor, idempotency keys per actor (ALL-4)."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ def shell(*lines: str) -> str:
 
 @pytest.fixture(scope="module")
 async def variables() -> Mapping[str, str]:
-    """What the README's export lines set."""
+    """Return the variables that the README's export lines set."""
     lines = (await asyncio.to_thread(shell, *EXPORTS, "env")).splitlines()
     return dict(line.split("=", 1) for line in lines if line.startswith("AUTH_"))
 

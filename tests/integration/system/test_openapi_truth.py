@@ -1,4 +1,4 @@
-"""What each route answers to bad requests is what its document says: status, type of content, kind."""
+"""Answers to bad requests match the OpenAPI document: status, content type, kind."""
 
 import json
 import re
@@ -20,7 +20,7 @@ BAD_TEXT = "\x01 no such thing \u2028"
 BAD_BODIES = (b"", b"{", b"null", b"[]", b'{"x": 1}', b"\xff", b"[" * 20_000, b'"' + b"x" * 2_000_000 + b'"')
 
 
-GOOD_BODIES: dict[tuple[str, str], object] = {
+VALID_BODIES: dict[tuple[str, str], object] = {
     ("post", "/api/bookings"): {
         "client": {"name": "Ana", "phone": "+13125550100"},
         "service": "drop-in",
@@ -30,12 +30,11 @@ GOOD_BODIES: dict[tuple[str, str], object] = {
     },
     ("patch", "/api/bookings/{booking_id}"): {"status": "confirmed"},
 }
-"""With these a bad header is what is wrong with a request."""
 
 
 @dataclass(frozen=True)
 class Bad:
-    """One request of an operation, mostly a bad one."""
+    """One request of an operation, mostly an invalid one."""
 
     method: str
     path: str
@@ -57,7 +56,7 @@ def bad_requests(template: str, method: str, operation: dict[str, Any]) -> Itera
         if parameter["in"] == "header":
             for value in ("", "x" * 3000, '"', "*"):
                 headers = {parameter["name"]: value, "content-type": "application/json"}
-                body = GOOD_BODIES.get((method, template))
+                body = VALID_BODIES.get((method, template))
                 content = None if body is None else json.dumps(body).encode()
                 yield Bad(method, known_form, template, headers=headers, content=content)
     if "requestBody" in operation:
@@ -67,18 +66,20 @@ def bad_requests(template: str, method: str, operation: dict[str, Any]) -> Itera
 
 
 def assert_documented(document: dict[str, Any], bad: Bad, response: httpx.Response) -> None:
-    told = f"{bad.method} {bad.path} {bad.params} {bad.headers} {(bad.content or b'')[:20]!r}"
+    bad_request = f"{bad.method} {bad.path} {bad.params} {bad.headers} {(bad.content or b'')[:20]!r}"
     documented = document["paths"][bad.template][bad.method]["responses"]
-    assert str(response.status_code) in documented, f"{told}: {response.status_code} {response.text[:300]}"
+    assert str(response.status_code) in documented, (
+        f"{bad_request}: {response.status_code} {response.text[:300]}"
+    )
     described = documented[str(response.status_code)]
     content_type = response.headers["content-type"].partition(";")[0]
-    assert content_type in described["content"], f"{told}: {content_type}"
+    assert content_type in described["content"], f"{bad_request}: {content_type}"
     for name, header in (described.get("headers") or {}).items():
-        assert name in response.headers or not header.get("required"), f"{told}: no {name}"
+        assert name in response.headers or not header.get("required"), f"{bad_request}: no {name}"
     if content_type.endswith("json"):
         schema = {**described["content"][content_type]["schema"], "components": document["components"]}
         wrong = [error.message for error in Draft202012Validator(schema).iter_errors(response.json())]
-        assert wrong == [], f"{told}: {response.text[:300]}"
+        assert wrong == [], f"{bad_request}: {response.text[:300]}"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,4 +1,4 @@
-"""What strangers see of a process that has an internal port."""
+"""Answers of the public and of the internal port."""
 
 import socket
 from typing import Any, cast
@@ -41,10 +41,10 @@ async def test_public_port_has_nothing_but_health(path: str) -> None:
     assert answer.json()["type"] == "urn:plumbline:problem:not-found"
 
 
-@pytest.mark.parametrize(("ok", "status", "told"), [(True, 200, "ready"), (False, 503, "not_ready")])
-async def test_public_port_tells_whether_ready_and_no_details(ok: bool, status: int, told: str) -> None:
+@pytest.mark.parametrize(("ok", "status", "readiness"), [(True, 200, "ready"), (False, 503, "not_ready")])
+async def test_public_port_tells_whether_ready_and_no_details(ok: bool, status: int, readiness: str) -> None:
     answer = await call("GET", "/health/ready", 8080, ok=ok)
-    assert (answer.status_code, answer.json()) == (status, {"status": told})
+    assert (answer.status_code, answer.json()) == (status, {"status": readiness})
     assert (await call("GET", "/health/live", 8080, ok=ok)).status_code == 200
     assert (await call("POST", "/health/ready", 8080, ok=ok)).status_code in {403, 404, 405}
 

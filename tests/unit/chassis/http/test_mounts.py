@@ -1,4 +1,4 @@
-"""Applications beside the framework: which requests are theirs, and what becomes of their errors."""
+"""Mounted applications: the requests that they get, and answers to their errors."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -42,7 +42,7 @@ async def client() -> AsyncGenerator[httpx.AsyncClient]:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "answered"),
     [
         ("/door", (202, "/door")),
         ("/door/", (202, "/door")),
@@ -53,10 +53,10 @@ async def client() -> AsyncGenerator[httpx.AsyncClient]:
     ],
 )
 async def test_a_mount_gets_its_path_and_all_below_it(
-    client: httpx.AsyncClient, path: str, told: tuple[int, str]
+    client: httpx.AsyncClient, path: str, answered: tuple[int, str]
 ) -> None:
     answer = await client.get(path)
-    assert (answer.status_code, answer.text) == told
+    assert (answer.status_code, answer.text) == answered
 
 
 @pytest.mark.parametrize("path", ["/doorstep", "/api", "/x/door"])

@@ -1,4 +1,4 @@
-"""A cursor comes back as it was given out, and anything else is a 400, never a 500."""
+"""Cursors are decoded as they were encoded; any other text is a 400, never a 500."""
 
 import json
 from base64 import urlsafe_b64encode

@@ -1,4 +1,4 @@
-"""What is told of HTTP requests: templates and closed lists, whatever callers send (ALL-5)."""
+"""Metrics and log lines of HTTP requests: templates and closed lists, whatever callers send (ALL-5)."""
 
 from collections.abc import AsyncGenerator
 

@@ -1,31 +1,27 @@
-"""HTTP as every service speaks it: problem+json, health, metrics, OpenAPI (ALL-6)."""
+"""The HTTP application of a service: problem+json, health, metrics, OpenAPI (ALL-6)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar, Response, get
-from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Components
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import Guard, provide_actor
-from chassis.http.error_responses import EXCEPTION_HANDLERS, REQUEST_BYTES_MAX, UNSUPPORTED_MEDIA_TYPE
+from chassis.http.error_responses import EXCEPTION_HANDLERS, REQUEST_BYTES_MAX
 from chassis.http.hang_ups import EndingWithClient
 from chassis.http.internal_port import PublicPort
+from chassis.http.json_bodies import JsonRequest, require_json
 from chassis.http.mounts import Mounts
 from chassis.http.openapi.access import COMPONENTS, REFUSALS, describe_access
 from chassis.http.openapi.pages import SchemaPages
 from chassis.http.openapi.problems import describe_problems
-from chassis.http.problems import Problem
-from chassis.http.request_bodies import JsonRequest
-from chassis.http.request_checks import QueryCheck
+from chassis.http.query_check import QueryCheck
 from chassis.http.request_log import ObservedApp
 from chassis.http.request_rules import RequestRules
-from chassis.http.web_requests import is_compressed, is_json_if_any
 from chassis.observability.metrics import CONTENT_TYPE, Metrics
 from chassis.process.health import Health
 from chassis.process.hosts import LOOPBACK_ONLY, AllowedHosts
@@ -53,17 +49,6 @@ def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandle
     return [live, ready, expose]
 
 
-async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Raise a problem (415) for a body that is not stated to be JSON, uncompressed. Guard of every route."""
-    headers = list(connection.scope["headers"])
-    if is_compressed(headers):
-        raise Problem(
-            415, UNSUPPORTED_MEDIA_TYPE, "a body is not compressed here: send it without Content-Encoding"
-        )
-    if not is_json_if_any(headers):
-        raise Problem(415, UNSUPPORTED_MEDIA_TYPE, "a body is JSON here: send Content-Type: application/json")
-
-
 def build_app(
     *,
     title: str,
@@ -78,20 +63,20 @@ def build_app(
     quiet_routes: Sequence[str] = (),
     internal_port: int | None = None,
 ) -> Litestar:
-    """Return a service's HTTP application: its own routes and those that every service has.
+    """Return a service's HTTP application: its routes, and health, metrics and schema.
 
     Args:
         title: of the OpenAPI document at `/schema`.
-        handlers: its routes.
+        handlers: the routes of the service.
         health: served at `/health/ready`.
         metrics: served at `/metrics`.
-        guard: in front of every route; None where there is nothing to guard, and then nobody is an `actor`.
-        dependencies: by parameter name; `actor` is always there.
+        guard: authenticates the caller of every route; None for routes that need no caller (then no `actor`).
+        dependencies: by parameter name; `actor` is added.
         lifespan: context managers that live as long as the application.
-        mounts: bare ASGI applications by their path, which the framework never sees.
+        mounts: bare ASGI applications by path, outside of the framework.
         hosts: names under which the routes answer; `mounts` answer under every name.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
-        internal_port: the only one that answers more than `mounts` and plain health; None: each does.
+        internal_port: if set, other ports answer only `mounts`, liveness and the result of readiness.
     """
     check = QueryCheck()
     app = Litestar(
@@ -116,7 +101,7 @@ def build_app(
     if guard is not None:
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
-    # Around everything, so that requests without a route are seen too.
+    # Outermost, so that requests without a route are observed too.
     own = EndingWithClient(app.asgi_handler)
     if internal_port is not None:
         own = PublicPort(own, health, internal_port)

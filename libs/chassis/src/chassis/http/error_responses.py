@@ -14,9 +14,15 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import ParameterKwarg
 
 from chassis.auth.guard import AccessRefusedError
-from chassis.http.problems import FAILED, Problem, problem_response
-from chassis.http.request_bodies import body_errors
-from chassis.http.request_checks import InvalidRequestError, types_in
+from chassis.http.json_bodies import body_errors
+from chassis.http.problems import (
+    FAILED,
+    UNSUPPORTED_MEDIA_TYPE,
+    InvalidRequestError,
+    Problem,
+    problem_response,
+)
+from chassis.http.query_check import types_in
 from chassis.http.request_log import route_of
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.observability.logs import get_logger
@@ -29,7 +35,6 @@ from chassis.process.terminal import printable
 _log = get_logger(__name__)
 
 REQUEST_BYTES_MAX = 1024 * 1024
-UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
 _TOO_LARGE = f"the body is larger than {REQUEST_BYTES_MAX:,} bytes; send less at a time"
 _INVALID_REQUEST = "invalid-request"
 _KIND_BY_STATUS = {

@@ -1,7 +1,7 @@
-"""A second listening socket for what is nobody's business outside: metrics, details of readiness, OpenAPI.
+"""A second listening socket for metrics, details of readiness and OpenAPI, which the public port hides.
 
-Both sockets belong to one server of one process. A request is told apart by the port that it came to, which
-no client can choose other than by connecting there.
+Both sockets belong to one server of one process. The port that a request arrived at decides; a client cannot
+choose the port in any other way than by connecting there.
 """
 
 import socket
@@ -15,20 +15,19 @@ from chassis.http.problems import PROBLEM_JSON, problem_body
 from chassis.process.health import Health
 
 _LIVE, _READY = "/health/live", "/health/ready"
-_BACKLOG = 2048
-"""As uvicorn's own default."""
+_BACKLOG = 2048  # the default of uvicorn
 _NOT_HERE = msgspec.json.encode(
     problem_body(HTTPStatus.NOT_FOUND, "not-found", "nothing answers at this path on the public port")
 )
 
 
 class PublicPort:
-    """An application of which the public port shows only whether the process is alive and ready.
+    """Hides an application on the public port, except for liveness and the result of readiness.
 
     Args:
-        app: answers whatever comes to the internal port.
-        health: asked for readiness; the public port tells its result without details.
-        internal_port: where everything is answered.
+        app: answers every request to the internal port.
+        health: readiness; the public port answers the result without details.
+        internal_port: number of the port that hides nothing.
     """
 
     def __init__(self, app: ASGIApp, health: Health, internal_port: int) -> None:
@@ -37,12 +36,11 @@ class PublicPort:
         self._internal_port = internal_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request by the port that it came to."""
-        told = cast("dict[str, Any]", scope)
-        is_shown = told["type"] != "http" or _port(told) == self._internal_port or told["path"] == _LIVE
-        if is_shown:
+        request = cast("dict[str, Any]", scope)
+        is_internal = request["type"] != "http" or _port(request) == self._internal_port
+        if is_internal or request["path"] == _LIVE:
             await self._app(scope, receive, send)
-        elif told["path"] == _READY and told["method"] in {"GET", "HEAD"}:
+        elif request["path"] == _READY and request["method"] in {"GET", "HEAD"}:
             is_ready, report = await self._health.report()
             status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
             body = msgspec.json.encode({"status": report["status"]})
@@ -65,7 +63,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket.
 
     Raises:
-        OSError: the address is not ours, or is taken.
+        OSError: the address is not of this machine, or is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)

@@ -1,7 +1,7 @@
-"""Hand-written ASGI applications under a path of their own, in front of the framework's routing.
+"""ASGI applications mounted at a path in front of the framework.
 
-Finding a route, and what is wrapped around a handler, would cost a webhook as much as its signature, its JSON
-and its identity together. Everything else goes the ordinary way.
+The framework's routing and handler wrapping cost a webhook as much as its signature, JSON and identity
+together.
 """
 
 import re
@@ -21,12 +21,12 @@ _SLASHES = re.compile("//+")
 
 
 class Mounts:
-    """An application with others beside it.
+    """Routes requests to mounted applications, the rest to one application.
 
     Args:
-        app: gets every request that is nobody else's.
-        mounts: path → application that gets this path and all below it; `path_template` of its scope is the
-            path.
+        app: gets every request outside of `mounts`.
+        mounts: path → application for this path and all paths below it. The path is the `path_template` of
+            its scope.
     """
 
     def __init__(self, app: ASGIApp, mounts: Mapping[str, ASGIApp]) -> None:
@@ -34,14 +34,14 @@ class Mounts:
         self._mounts = tuple((path, f"{path}/", mounted) for path, mounted in mounts.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; an error of a mounted application is answered 500, as a problem."""
-        told = cast("dict[str, Any]", scope)
-        path: str = told["path"] if told["type"] == "http" else ""
+        """Handle one request. An error of a mounted application is answered as a problem (500)."""
+        request = cast("dict[str, Any]", scope)
+        path: str = request["path"] if request["type"] == "http" else ""
         if "//" in path:  # a base URL and a path, joined with a slash too many
-            path = told["path"] = _SLASHES.sub("/", path)
+            path = request["path"] = _SLASHES.sub("/", path)
         for mount, below, mounted in self._mounts:
             if path.startswith(below) or path == mount:
-                told["path_template"] = mount
+                request["path_template"] = mount
                 try:
                     await mounted(scope, receive, send)
                 except Exception as error:  # noqa: BLE001 - as the framework does for its own routes

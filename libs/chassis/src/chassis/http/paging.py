@@ -1,4 +1,4 @@
-"""Cursor paging: a page ends where the next begins, however many rows are added meanwhile."""
+"""Cursor paging: rows that are added meanwhile neither shift nor repeat a page's rows."""
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis.http.request_checks import InvalidRequestError
+from chassis.http.problems import InvalidRequestError
 from chassis.postgres.stored_rows import KeyPart
 from contracts.text import sanitize_for_postgres
 
 PAGE_ROWS_DEFAULT = 50
 PAGE_ROWS_MAX = 500
+# A page ends before the row that would make it larger, unless that row is its first.
 PAGE_BYTES_MAX = 2 * 1024 * 1024
-"""A page ends before the row that would make it larger, unless that row is its first."""
 
 _BIGINT = range(-(2**63), 2**63)
 _DIGEST_CHARACTERS = 12
@@ -26,9 +26,9 @@ def encode_cursor(key: Sequence[KeyPart], of: object = None) -> str:
     """Return a position in a sorted list as opaque text.
 
     Args:
-        key: what the list is sorted by, of the last row shown.
-        of: the list and its filters: whatever has the same `repr` for the same question. The position
-            counts for this question alone; with another filter it would skip rows without a word.
+        key: sort key of the last row of the page.
+        of: the list and its filters; equal queries have equal `repr`s. The cursor is valid for this query
+            only: with another filter it would skip rows silently.
     """
     bound = list(key) if of is None else [_digest(of), *key]
     return urlsafe_b64encode(msgspec.json.encode(bound)).decode().rstrip("=")
@@ -37,10 +37,10 @@ def encode_cursor(key: Sequence[KeyPart], of: object = None) -> str:
 def decode_cursor(
     cursor: str | None, kinds: Sequence[type[KeyPart]], of: object = None
 ) -> tuple[Any, ...] | None:
-    """Return the position that `encode_cursor` took for the same question, or None for the first page.
+    """Return the key that `encode_cursor` encoded for the same query, or None for the first page.
 
     Raises:
-        InvalidRequestError: the cursor is none of this list and these filters (answered as 400).
+        InvalidRequestError: the cursor is not of this list and these filters (answered as 400).
     """
     if not cursor:
         return None
@@ -61,7 +61,7 @@ def decode_cursor(
 def bad_cursor() -> InvalidRequestError:
     """Return the error of a cursor that names no position of the list."""
     return InvalidRequestError(
-        "cursor", "not one that this list gave out for these filters; leave it away to begin"
+        "cursor", "not one that this list gave out for these filters; omit it to begin"
     )
 
 
@@ -70,7 +70,7 @@ def _digest(of: object) -> str:
 
 
 def _comparable(part: KeyPart) -> bool:
-    """Whether PostgreSQL can hold it; a forged cursor must not become an error of the database."""
+    # PostgreSQL must be able to hold the value: a forged cursor must not become a database error.
     if isinstance(part, int):
         return part in _BIGINT
     return sanitize_for_postgres(part) == part
@@ -83,23 +83,23 @@ def page(
     key: Callable[[RowT], Sequence[KeyPart] | None],
     of: object = None,
 ) -> dict[str, Any]:
-    """Return `{"items", "next_cursor"}`: at most `limit` rows and PAGE_BYTES_MAX bytes, and at least one row.
+    """Return `{"items", "next_cursor"}`: 1 to `limit` rows, at most PAGE_BYTES_MAX bytes if more than one.
 
     Args:
-        rows: at most `limit` + 1; the extra one shows that there are more.
-        limit: rows of a page.
-        key: position of a row in the list, from which the next page goes on; None where it cannot be read,
-            and then the row before counts.
+        rows: at most `limit` + 1; the extra row shows that another page exists.
+        limit: maximum number of rows.
+        key: returns the sort key of a row, or None if the row is unreadable. The next page starts after the
+            last row that has a key.
         of: the list and its filters, as `encode_cursor` takes them.
     """
     items = list(rows[: _rows_within(rows[:limit])])
-    keys = (found for item in reversed(items) if (found := key(item)) is not None)
+    keys = (position for item in reversed(items) if (position := key(item)) is not None)
     last = next(keys, None) if len(rows) > len(items) else None
     return {"items": items, "next_cursor": None if last is None else encode_cursor(last, of)}
 
 
 def _rows_within(rows: Sequence[Any]) -> int:
-    """Return how many rows a page may have by their size as JSON."""
+    """Return how many of the rows fit into a page by their size as JSON."""
     size_bytes = 0
     for number, row in enumerate(rows):
         size_bytes += len(msgspec.json.encode(row, enc_hook=repr))

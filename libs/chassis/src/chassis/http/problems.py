@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Send
 
 PROBLEM_JSON = "application/problem+json"
@@ -14,6 +14,7 @@ PROBLEM_TYPE_PREFIX = "urn:plumbline:problem:"
 FAILED = ("internal-error", "the service failed; its log has the cause")
 """Kind and detail of every 500. The cause is for the log alone."""
 
+UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
 RETRY_AFTER_SECONDS = 5
 _TEMPORARY = frozenset({429, 503})
 
@@ -40,6 +41,15 @@ class Problem(HTTPException):
         super().__init__(detail=detail, status_code=status, headers=headers)
         self.kind = kind
         self.members = extra
+
+
+class InvalidRequestError(ValidationException):
+    """An invalid parameter, header or member of the body, under the name that its caller wrote (400)."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
 
 
 def retry_after(status: int) -> dict[str, str]:

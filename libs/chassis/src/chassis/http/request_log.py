@@ -1,7 +1,7 @@
-"""HTTP as it is observed: trace context, server span, measurements, one log line per request (ALL-5).
+"""Observation of HTTP requests: trace context, server span, metrics, one log line per request (ALL-5).
 
-It wraps the application on bare ASGI, because the gateway's route lives there too. A request is named by its
-route's template alone: paths, queries, headers and bodies hold whatever a caller puts there.
+Wraps the application as bare ASGI, because the gateway's endpoint is bare ASGI too. A request is labelled by
+the route's template only: a caller controls the content of paths, queries, headers and bodies.
 """
 
 import logging
@@ -16,16 +16,14 @@ from chassis.observability import spans, trace_context
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 
-UNMATCHED = "unmatched"
-"""The route of a request that has none here."""
+UNMATCHED = "unmatched"  # the route of a request without a route
 
 OTHER_METHOD = "other"
 METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"})
-STATUS_ABORTED = 499
-"""Nothing was answered, because the caller had gone or the process was stopping."""
+STATUS_ABORTED = 499  # no answer: the client had disconnected, or the process was stopping
 _SERVER_ERROR = 500
+# Called several times a second by machines: no span, and a line at DEBUG only.
 _PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
-"""Asked several times a second by machines: no span, and a line at DEBUG only."""
 
 _TRACEPARENT = trace_context.HEADER.encode()
 
@@ -34,13 +32,13 @@ _level = logging.getLogger(__name__)
 
 
 class ObservedApp:
-    """An application and what is told of its requests.
+    """Records metrics, spans and log lines of an application's requests.
 
     Args:
         app: the application.
         metrics: `http_requests_total` and `http_request_seconds`.
-        quiet_routes: templates whose requests are logged at DEBUG unless the service failed, because there
-            are many and something else tells of them.
+        quiet_routes: templates whose requests are logged at DEBUG only, because they are frequent and are
+            logged elsewhere.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet_routes: Collection[str] = ()) -> None:
@@ -50,7 +48,6 @@ class ObservedApp:
         self._seconds = metrics.seconds("http_request_seconds")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; whatever is not HTTP passes through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -67,9 +64,9 @@ class ObservedApp:
             with trace_context.Carried(traceparent):
                 await self._app(scope, receive, observed_send)
         finally:
-            self._tell(scope, status, time.monotonic() - began, traceparent, span)
+            self._record(scope, status, time.monotonic() - began, traceparent, span)
 
-    def _tell(self, scope: Any, status: int, seconds: float, traceparent: str, span: Span | None) -> None:
+    def _record(self, scope: Any, status: int, seconds: float, traceparent: str, span: Span | None) -> None:
         route = route_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
         self._requests.count(method, route, str(status))
@@ -95,12 +92,12 @@ class ObservedApp:
 
 
 def route_of(scope: Any) -> str:
-    """The template of a request's route."""
+    """Return the template of the request's route, or UNMATCHED."""
     return scope.get("path_template") or UNMATCHED
 
 
 def _trace(scope: Any) -> tuple[str, Span | None]:
-    """The caller's trace continued, or a new one; with a span where spans are exported."""
+    """Return the `traceparent` (the caller's, or a new one), and a span if spans are exported."""
     given = trace_context.read([value for name, value in scope["headers"] if name == _TRACEPARENT])
     if not spans.is_on() or scope["path"] in _PROBES:
         return given or trace_context.new(), None

@@ -7,8 +7,8 @@ from typing import Any
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.http.host_and_origin import refusal_of
 from chassis.http.problems import send_problem
-from chassis.http.web_requests import refusal_of
 from chassis.process.hosts import AllowedHosts
 
 BODY_SECONDS_MAX = 20.0
@@ -25,7 +25,7 @@ class BodyTooSlowError(HTTPException):
 
 
 class RequestRules:
-    """An application behind the rules of `web_requests`, a deadline for bodies, and headers of every answer.
+    """An application behind `host_and_origin`, with a deadline for bodies and headers of every answer.
 
     Args:
         app: gets the requests that are not refused.

@@ -17,7 +17,7 @@ from audit.domain.filters import EntryFilter, Position, entry_filter
 from audit.handlers import queries
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
-from chassis.http.request_checks import InvalidRequestError
+from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StrictBool
 
 from booking.domain.details import Client, Details, Pet, Visit
-from chassis.http.request_bodies import RequestBody
+from chassis.http.json_bodies import RequestBody
 from contracts.text import sanitize_for_postgres
 from contracts.times import read_time
 

@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from chassis.http import Problem
+from chassis.http.json_bodies import RequestBody
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
-from chassis.http.request_bodies import RequestBody
-from chassis.http.request_checks import InvalidRequestError
+from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow, show_row
 from reconciler.adapters.run_list import RunView

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, StrictBool, StringConstraints, field
 
 from chassis.dead_letters.operator.selection import build_filter
 from chassis.dead_letters.queries import Filter
+from chassis.http.json_bodies import RequestBody
 from chassis.http.problems import Problem
-from chassis.http.request_bodies import RequestBody
 from contracts.reasons import SetAsideReason
 from contracts.text import sanitize_for_postgres
 from contracts.wire import UtcDatetime

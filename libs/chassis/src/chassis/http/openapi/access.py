@@ -1,6 +1,6 @@
-"""The OpenAPI document says which role opens a route, whatever AUTH_MODE is.
+"""Roles of each route in the OpenAPI document, for every AUTH_MODE.
 
-Since OpenAPI 3.1 a requirement of an `http` scheme may name roles (§4.8.30); alternatives stand side by side.
+Since OpenAPI 3.1 a security requirement of an `http` scheme may name roles (§4.8.30), one alternative each.
 """
 
 from litestar import Litestar
@@ -18,22 +18,22 @@ COMPONENTS = Components(
             type="http",
             scheme="bearer",
             bearer_format="JWT",
-            description="Asked for where AUTH_MODE=jwt. Roles: viewer, operator, finance.",
+            description="Required where AUTH_MODE=jwt. Roles: viewer, operator, finance.",
         )
     }
 )
 
 
 def _refusals() -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+    kinds: dict[int, list[str]] = {}
     for reason in RefusalReason:
         status = int(AccessRefusedError(Refusal(reason, "")).status)
-        found.setdefault(status, []).append(reason.value.replace("_", "-"))
-    return found
+        kinds.setdefault(status, []).append(reason.value.replace("_", "-"))
+    return kinds
 
 
+# Status → kinds of the problems that the guard answers (AUTH_MODE=jwt).
 REFUSALS = _refusals()
-"""Status → kinds of problems with which the door is shut (AUTH_MODE=jwt)."""
 
 
 def describe_access(app: Litestar, access: Access) -> None:

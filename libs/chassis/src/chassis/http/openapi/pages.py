@@ -1,4 +1,4 @@
-"""The pages below `/schema`, which load nothing from elsewhere: Swagger UI stands in a package of its own."""
+"""Swagger UI below `/schema`. All files are served here; the pages load nothing from other hosts."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,21 +29,20 @@ class SchemaPages(SwaggerRenderPlugin):
         )
 
     def receive_router(self, router: Router) -> None:
-        """Add the files to the routes below `/schema`."""
+        """Add the route of the files."""
         super().receive_router(router)
         router.register(_asset)
 
 
 @get("/assets/{name:str}", include_in_schema=False, media_type=MediaType.TEXT, sync_to_thread=False)
 def _asset(name: FromPath[str]) -> Response[bytes]:
-    """Answer one of Swagger UI's files."""
     if name not in _ASSETS:
         raise NotFoundException("there is no such file")
     return Response((_directory() / name).read_bytes(), media_type=_ASSETS[name], headers=_FILES_CACHED)
 
 
 def _directory() -> Path:
-    """Find the files without importing their package, which would import Flask."""
+    # Found without importing the package, which would import Flask.
     spec = find_spec(_FILES_PACKAGE)
     assert spec is not None, "a dependency of this package"
     assert spec.origin is not None, "a package with an __init__.py"

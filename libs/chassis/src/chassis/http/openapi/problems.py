@@ -1,6 +1,6 @@
-"""Errors in the OpenAPI document, as they are really answered: problem+json with a type from a list.
+"""Errors in the OpenAPI document: problem+json with a closed list of types for each route and status.
 
-What every route can answer is added here; what is a route's own it states itself, with `opt=refuses(...)`.
+Errors of every route are added here. A route declares further ones with `opt=refuses(...)`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,17 +22,17 @@ from litestar.routes import HTTPRoute
 
 from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
 
+# Status → kinds, the last parts of the problems' `type`.
 Kinds = Mapping[int, Sequence[str]]
-"""Status → the last parts of the `type`s that it may carry."""
 
 _OPTION = "problems"
+# Tag of the routes for operators, whose errors are no problems.
 _OPERATIONS = "operations"
-"""Tag of the routes for those who run the service: their errors are their answers."""
 
 _EVERYWHERE: Kinds = {421: ["host-not-served"], 500: ["internal-error"], 503: ["temporarily-unavailable"]}
 _WRITES: Kinds = {403: ["cross-site-request"]}
+# Of a route that answers with one stored row.
 STORED_ROW: Kinds = {500: ["internal-error", "stored-row-unreadable"]}
-"""Of a route that answers with one stored row."""
 _UNREADABLE: Kinds = {400: ["invalid-request"]}
 _WITH_BODY: Kinds = {
     400: ["invalid-request"],
@@ -43,19 +43,19 @@ _WITH_BODY: Kinds = {
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEXT = Schema(type=OpenAPIType.STRING)
 _MEANINGS = {
-    400: "The request is not what this route takes",
-    401: "It is not known who asks: `detail` says why",
-    403: "No role of the caller opens this route, or a page of another site asks",
-    404: "There is no such thing",
+    400: "The request is invalid",
+    401: "The caller is not authenticated: `detail` says why",
+    403: "The caller has no role for this route, or the request comes from a page of another site",
+    404: "Not found",
     408: "The body did not arrive in time",
-    409: "It stands in a state that does not allow this",
-    412: "Somebody else was faster: read it again",
+    409: "The current state does not allow this",
+    412: "Changed meanwhile: read it again",
     413: "The body is too large",
-    415: "The body is encoded in a way that this route does not take",
+    415: "The body is not uncompressed JSON",
     421: "The service does not answer under this Host (HTTP_HOSTS)",
-    429: "Too many at once: try again after Retry-After",
+    429: "Too many requests at once: try again after Retry-After",
     500: "The service failed",
-    503: "Not now: try again after Retry-After",
+    503: "Temporarily unavailable: try again after Retry-After",
 }
 _CHALLENGE = {"WWW-Authenticate": OpenAPIHeader(schema=_TEXT, required=True, description="RFC 6750 §3")}
 _RETRY = {
@@ -87,12 +87,12 @@ _PROBLEM = Schema(
 
 
 def refuses(kinds: Kinds) -> dict[str, Any]:
-    """A route's `opt`: the problems that are its own, and all kinds of a status that it names."""
+    """Return the `opt` of a route: its own problems. For a status given here, list all kinds."""
     return {_OPTION: kinds}
 
 
 def problem_response(status: int, kinds: Sequence[str]) -> OpenAPIResponse:
-    """A documented problem; needs the schema that `describe_problems` adds."""
+    """Return the documentation of a problem. It refers to the schema that `describe_problems` adds."""
     types = [PROBLEM_TYPE_PREFIX + kind for kind in sorted(kinds)]
     schema = Schema(
         all_of=[
@@ -108,11 +108,11 @@ def problem_response(status: int, kinds: Sequence[str]) -> OpenAPIResponse:
 
 
 def describe_problems(app: Litestar, *, guarded: Kinds) -> None:
-    """Replace what the framework supposes about errors by what the exception handlers answer.
+    """Replace the framework's description of errors by the problems of the exception handlers.
 
     Args:
-        app: whose document is changed.
-        guarded: what routes with a security requirement answer besides.
+        app: its document is changed.
+        guarded: further problems of routes with a security requirement.
     """
     document = app.openapi_schema
     document.components.schemas["Problem"] = _PROBLEM
@@ -138,10 +138,10 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -
                 header.schema = header.schema or _TEXT  # one for the document only has been given none
     if _OPERATIONS in (operation.tags or []):
         return
-    asked: Kinds = _WITH_BODY if operation.request_body else _UNREADABLE
+    request: Kinds = _WITH_BODY if operation.request_body else _UNREADABLE
     own: Kinds = handler.opt.get(_OPTION, {})
-    named = {**_EVERYWHERE, **asked, **own}
-    everybody: Kinds = {} if handler.http_methods <= _READING else _WRITES
-    for status in sorted({*named, *everybody, *guarded}):
-        kinds = [*named.get(status, ()), *everybody.get(status, ()), *guarded.get(status, ())]
+    kinds_by_status = {**_EVERYWHERE, **request, **own}
+    writes: Kinds = {} if handler.http_methods <= _READING else _WRITES
+    for status in sorted({*kinds_by_status, *writes, *guarded}):
+        kinds = [*kinds_by_status.get(status, ()), *writes.get(status, ()), *guarded.get(status, ())]
         responses[str(status)] = problem_response(status, kinds)

@@ -1,4 +1,4 @@
-"""Which requests are refused before a route sees them, and what every answer carries (ALL-9)."""
+"""Requests refused before routing, and headers of every answer (ALL-9)."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,8 +11,9 @@ from litestar.params import JSONBody
 from pydantic import BaseModel
 
 from chassis.http import build_app
+from chassis.http.host_and_origin import refusal_of
+from chassis.http.json_bodies import is_json_if_any
 from chassis.http.request_rules import RequestRules
-from chassis.http.web_requests import is_json_if_any, refusal_of
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
 from chassis.process.hosts import LOOPBACK_ONLY, parse_hosts

@@ -1,7 +1,6 @@
-"""Paths, query strings and headers that mean what the caller thinks they mean (ALL-9).
+"""Query strings, header parameters and numbers in paths: checked before a route's handler runs (ALL-9).
 
-A filter that is misspelt, empty or given twice would answer with more than was asked for, and nobody would
-notice: every route refuses it before its handler runs.
+A filter that is misspelt, empty or given twice would select more than the caller asked for, unnoticed.
 """
 
 import re
@@ -14,11 +13,12 @@ from urllib.parse import parse_qsl
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotFoundException, ValidationException
+from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from chassis.auth.access import is_public
+from chassis.http.problems import InvalidRequestError
 from contracts.times import TimeError, parse_time
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -27,25 +27,16 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 RouteKey = tuple[str, str]
 
 
-class InvalidRequestError(ValidationException):
-    """One parameter, header or member is not right: answered 400, naming it as its caller does."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
-
-
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """The query parameters of one route.
 
     Attributes:
-        names: as callers write them.
-        lists: those that may be given several times.
-        times: those that are RFC 3339 times.
-        texts: those that take any text.
-        headers: the header parameters, which are given once too.
+        names: all, as callers write them.
+        lists: names that may be given several times.
+        times: names whose values are RFC 3339 times.
+        texts: names that take any text.
+        headers: header parameters, which may be given once.
     """
 
     names: tuple[str, ...]
@@ -56,9 +47,9 @@ class Parameters:
 
 
 class QueryCheck:
-    """Litestar's guard over the query string; `learn` tells it the routes.
+    """Litestar guard that checks the parameters of a request. `learn` must be called before the first one.
 
-    Health, metrics and schema pages take whatever a probe or a browser adds to their address.
+    Health, metrics and schema pages are not checked: probes and browsers add parameters of their own.
     """
 
     def __init__(self) -> None:
@@ -69,7 +60,7 @@ class QueryCheck:
         self._routes = dict(_declared(app))
 
     async def __call__(self, connection: AnyConnection, _handler: BaseRouteHandler) -> None:
-        """Raise `InvalidRequestError` (400) for the first parameter that is not right."""
+        """Raise `InvalidRequestError` (400) for the first invalid parameter."""
         method, path = str(Request[Any, Any, Any](connection.scope).method), connection.scope["path_template"]
         declared = self._routes.get((method, path))
         if declared is not None:
@@ -79,7 +70,7 @@ class QueryCheck:
 
 
 def _check_path(connection: AnyConnection) -> None:
-    """Raise 404 for a number in another spelling: Python reads `1_0` and Arabic digits as well."""
+    # 404 for a number in another spelling: Python's int also reads `1_0` and Arabic digits.
     segments = connection.scope["path"].split("/")
     numbers = (value for value in connection.path_params.values() if isinstance(value, int))
     if not all(str(number) in segments for number in numbers):
@@ -94,7 +85,7 @@ def _check_headers(connection: AnyConnection, declared: Parameters) -> None:
 
 
 def check_query(query: bytes, declared: Parameters) -> None:
-    """Raise `InvalidRequestError` for a parameter that is unknown, repeated, empty, or no time."""
+    """Raise `InvalidRequestError` for a parameter that is unknown, repeated, empty or of a wrong form."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
@@ -106,23 +97,23 @@ def check_query(query: bytes, declared: Parameters) -> None:
         if name in seen and name not in declared.lists:
             raise InvalidRequestError(name, "given more than once; give it once")
         if not value.strip():
-            raise InvalidRequestError(name, "empty; leave it away or give it a value")
+            raise InvalidRequestError(name, "empty; omit it or give it a value")
         if _UNSTORABLE.search(value):
             raise InvalidRequestError(name, "has a character that no text can hold (U+0000)")
         if name not in declared.texts and value.strip().lower() == "null":
             # The framework would take it for None, and a filter that is None lets everything through.
-            raise InvalidRequestError(name, "null is no value of it; leave it away or give it a value")
+            raise InvalidRequestError(name, "null is no value; omit the parameter or give it a value")
         if name in declared.times:
             _check_time(name, value)
         seen.add(name)
 
 
 def known_names(name: str, known: Sequence[str]) -> str:
-    """Return what to write instead of an unknown name: the nearest one, else all of them."""
+    """Return a hint for an unknown name: the nearest known name and all of them."""
     plain = {_plain(each): each for each in known}
     if near := get_close_matches(_plain(name), plain, n=1):
-        return f"did you mean {plain[near[0]]}? There are {', '.join(known)}"
-    return f"there are {', '.join(known)}" if known else "there are none here"
+        return f"did you mean {plain[near[0]]}? Known: {', '.join(known)}"
+    return f"known: {', '.join(known)}" if known else "none is known here"
 
 
 def _plain(name: str) -> str:
@@ -157,5 +148,5 @@ def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
 
 
 def types_in(annotation: Any) -> Collection[Any]:
-    """Return the annotation and everything inside of its unions, lists and `Annotated`."""
+    """Return the annotation and all types inside its unions, lists and `Annotated`."""
     return [annotation, *(inner for argument in get_args(annotation) for inner in types_in(argument))]

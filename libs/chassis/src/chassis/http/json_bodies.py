@@ -1,0 +1,143 @@
+"""Request bodies: media type, strict JSON, the base of every body model, and its errors (ALL-9)."""
+
+import json
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
+from math import isinf
+from typing import Any, NoReturn, Self
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from pydantic import BaseModel, ConfigDict
+
+from chassis.http.host_and_origin import RawHeaders, header_values
+from chassis.http.problems import UNSUPPORTED_MEDIA_TYPE, InvalidRequestError, Problem
+from chassis.http.query_check import known_names, types_in
+
+
+class RequestBody(BaseModel):
+    """Immutable base of a body. Unknown members are refused: `dryRun` for `dry_run` would run for real."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def model_validate(cls, obj: Any, *, strict: bool | None = None, **options: Any) -> Self:
+        """Validate as pydantic does, but let `strict=False` not loosen a strict field such as `StrictBool`.
+
+        The framework always passes `strict=False`.
+        """
+        return super().model_validate(obj, strict=strict or None, **options)
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """A request whose body is strict JSON."""
+
+    async def json(self) -> Any:
+        """Return the body as `read_json` reads it.
+
+        Raises:
+            InvalidRequestError: the body is no strict JSON (answered as 400).
+        """
+        return read_json(await self.body())
+
+
+async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Raise a problem (415) for a body that is compressed or not declared as JSON. Guard of every route."""
+    headers = list(connection.scope["headers"])
+    if _is_compressed(headers):
+        raise Problem(415, UNSUPPORTED_MEDIA_TYPE, "a body is not compressed here: omit Content-Encoding")
+    if not is_json_if_any(headers):
+        raise Problem(415, UNSUPPORTED_MEDIA_TYPE, "a body is JSON here: send Content-Type: application/json")
+
+
+def is_json_if_any(headers: RawHeaders) -> bool:
+    """Return whether the request has no body, or declares its body as JSON."""
+    lengths = header_values(headers, b"content-length")
+    is_chunked = bool(header_values(headers, b"transfer-encoding"))
+    if not is_chunked and all(length.strip() == "0" for length in lengths):
+        return True
+    types = header_values(headers, b"content-type")
+    return len(types) == 1 and types[0].partition(";")[0].strip().lower() == "application/json"
+
+
+def _is_compressed(headers: RawHeaders) -> bool:
+    values = header_values(headers, b"content-encoding")
+    codings = {coding.strip().lower() for value in values for coding in value.split(",")}
+    return bool(codings - {"", "identity"})
+
+
+def read_json(body: bytes) -> Any:
+    """Return a body read as JSON in UTF-8, without repeated members or numbers that are not finite.
+
+    A byte order mark before the JSON is ignored (RFC 8259 §8.1).
+
+    Raises:
+        InvalidRequestError: the body is no such JSON (answered as 400).
+    """
+    try:
+        return json.loads(
+            body.removeprefix(BOM_UTF8).decode(),
+            object_pairs_hook=_unique_members,
+            parse_constant=_refuse_number,
+            parse_float=_finite,
+        )
+    except InvalidRequestError:
+        raise
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError("body", f"not UTF-8 (byte {error.start + 1})") from None
+    except json.JSONDecodeError as error:
+        raise InvalidRequestError("body", f"not JSON: {error.msg} (character {error.pos + 1})") from None
+    except RecursionError:
+        raise InvalidRequestError("body", "nested too deeply") from None
+    except ValueError:  # of Python's int: thousands of digits
+        _refuse_number("")
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise InvalidRequestError(name, "given more than once in one object; give it once")
+        members[name] = value
+    return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return _refuse_number(text) if isinf(number) else number
+
+
+def _refuse_number(_text: str) -> NoReturn:
+    raise InvalidRequestError("body", "has a number that is not finite, or too large")
+
+
+def body_errors(body: Any, errors: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Yield each of pydantic's errors as `field` and `message`.
+
+    Args:
+        body: the annotation of the route's body.
+        errors: of `ValidationError.errors()`.
+    """
+    for error in errors:
+        path = error["loc"]
+        field = ".".join(map(str, path)) or "body"
+        message = str(error["msg"]).removeprefix("Value error, ")
+        if error["type"] == "extra_forbidden":
+            message = f"unknown member, {known_names(str(path[-1]), _members(body, path[:-1]))}"
+        yield {"field": field, "message": message}
+
+
+def _members(body: Any, path: Sequence[str | int]) -> list[str]:
+    """Return the names of the members of the model at `path` in the body."""
+    for name in path:
+        model = _model_in(body)
+        if model is not None and isinstance(name, str) and name in model.model_fields:
+            body = model.model_fields[name].annotation
+    model = _model_in(body)
+    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    models = (each for each in types_in(annotation) if isinstance(each, type) and issubclass(each, BaseModel))
+    return next(models, None)
