@@ -10,7 +10,6 @@ from litestar import Litestar
 
 from chassis.http.internal_port import listen
 from chassis.observability.logs import get_logger
-from chassis.process import tuning
 from chassis.process.lifecycle import Lifecycle
 from chassis.settings import ServiceSettings
 
@@ -68,7 +67,6 @@ class Service:
         """Serve until SIGINT or SIGTERM. Return the exit code: 0, or 1 if the service never started."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
-        tuning.read_in_pieces()
         try:
             sockets = [listen(*address) for address in self._addresses]
         except OSError as error:

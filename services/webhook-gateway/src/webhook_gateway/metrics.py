@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from chassis import clock
-from chassis.observability.metrics import Metrics, Tally
+from chassis.observability.metrics import Metrics
 from contracts.reasons import RefusalReason
 from webhook_gateway.domain.flag_table import SIGNATURE_REASONS, Verification
 from webhook_gateway.domain.verification import AcceptedScheme
@@ -24,8 +24,8 @@ SOURCE_UNKNOWN = "unknown"
 class GatewayMetrics:
     """Counters and gauges of one gateway process."""
 
-    requests: Tally
-    unverified: Tally
+    requests: Counter
+    unverified: Counter
     in_flight: Gauge
     bodies_bytes: Gauge
     refusals_suppressed: Counter
@@ -38,19 +38,19 @@ class GatewayMetrics:
         """Expose 0 for every outcome of these sources, so that alerts see the first increase."""
         for source in sources:
             for verification in Verification:
-                self.requests.expect(source, verification.value)
+                self.requests.labels(source, verification.value)
             for reason in RefusalReason:
-                self.requests.expect(source, reason.value)
+                self.requests.labels(source, reason.value)
             for reason in SIGNATURE_REASONS:
-                self.unverified.expect(source, reason.value)
+                self.unverified.labels(source, reason.value)
 
 
 def register_metrics(metrics: Metrics, *, validation_enabled: bool) -> GatewayMetrics:
     """Register the gateway's metrics, and set the gauge of ENABLE_WEBHOOK_VALIDATION (GW-8)."""
     metrics.gauge("validation_enabled").set(validation_enabled)
     return GatewayMetrics(
-        requests=metrics.tally("requests"),
-        unverified=metrics.tally("unverified"),
+        requests=metrics.counter("requests"),
+        unverified=metrics.counter("unverified"),
         in_flight=metrics.gauge("requests_in_flight"),
         bodies_bytes=metrics.gauge("bodies_bytes"),
         refusals_suppressed=metrics.counter("refusals_suppressed"),

@@ -40,7 +40,7 @@ class ConsumerMetrics:
 
     def since_sent(self, topic: str, seconds: float) -> None:
         """A message was committed so long after it was sent, by the record's timestamp."""
-        self._since_sent.observe(max(0.0, seconds), topic)
+        self._since_sent.labels(topic).observe(max(0.0, seconds))
 
     def set_aside(self, reason: SetAsideReason) -> None:
         """A message became a dead letter."""

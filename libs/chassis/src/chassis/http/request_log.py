@@ -7,6 +7,7 @@ the route's template only: a caller controls the content of paths, queries, head
 import logging
 import time
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,8 +45,9 @@ class ObservedApp:
     def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet_routes: Collection[str] = ()) -> None:
         self._app = app
         self._quiet = {*_PROBES, UNMATCHED, *quiet_routes}
-        self._requests = metrics.tally("http_requests")
-        self._seconds = metrics.seconds("http_request_seconds")
+        # Finding the series of labels costs a microsecond each time; the label sets are bounded.
+        self._requests = cache(metrics.counter("http_requests").labels)
+        self._seconds = cache(metrics.seconds("http_request_seconds").labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,8 +71,8 @@ class ObservedApp:
     def _record(self, scope: Any, status: int, seconds: float, traceparent: str, span: Span | None) -> None:
         route = route_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
-        self._requests.count(method, route, str(status))
-        self._seconds.observe(seconds, route)
+        self._requests(method, route, str(status)).inc()
+        self._seconds(route).observe(seconds)
         if span is not None:
             _end(span, method, route, status)
         level = self._severity(route, status)

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
-from functools import cache
-from typing import Any, cast
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -18,11 +18,9 @@ from chassis.kafka.connection import (
     KafkaConnection,
 )
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, not_taken
-from chassis.kafka.partitioner import partition_for
 from chassis.observability import spans
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check
-from chassis.process.timeouts import Timeouts
 from contracts.metadata import Headers
 
 BATCH_BYTES_MAX = 1024 * 1024
@@ -52,6 +50,7 @@ class Producer:
         topics: that must be writable for readiness; their metadata are fetched at start, so that no first
             record waits for it.
         metrics: `publish_seconds`, from handing a batch over to its last ack; None measures nothing.
+        timeout: bounds the wait of `send`; the default fits all but very many sends a second.
 
     Idempotence is off on purpose: with it on, an outage makes sends and stop hang for ever
     (aio-libs/aiokafka#1017). Order is kept without it; duplicates are the inbox's business.
@@ -66,12 +65,13 @@ class Producer:
         client_id: str,
         topics: Sequence[str] = (),
         metrics: Metrics | None = None,
+        timeout: Callable[[float], AbstractAsyncContextManager[object]] = asyncio.timeout,
     ) -> None:
         self._connection = connection
         self._client_id = client_id
         self._topics = [connection.topic_prefix + topic for topic in topics]
         self._publish_seconds = metrics.seconds("publish_seconds") if metrics else None
-        self._ack_timeouts = cache(Timeouts)
+        self._timeout = timeout
         self._producer: Any = None  # aiokafka ships no types
         self._trouble: tuple[float, BrokerUnavailableError] | None = None
 
@@ -100,7 +100,6 @@ class Producer:
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=REQUEST_BYTES_MAX,
             linger_ms=0,
-            partitioner=cast("Any", partition_for),  # annotated as a class that it need not be
             metadata_max_age_ms=METADATA_AGE_MILLISECONDS_MAX,
             **self._connection.options,
         )
@@ -215,7 +214,7 @@ class Producer:
     async def _send(self, record: OutgoingRecord, ack_seconds_max: float) -> BrokerUnavailableError | None:
         """One record by itself, at half the cost of a batch of one: the gateway sends so."""
         try:
-            with self._ack_timeouts(ack_seconds_max).begin():
+            async with self._timeout(ack_seconds_max):
                 outcome = await self._hand_over(record)
                 if isinstance(outcome, BrokerUnavailableError):
                     return outcome

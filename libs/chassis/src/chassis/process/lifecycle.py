@@ -72,7 +72,7 @@ class Lifecycle:
             if not await self._start_part(part, deadline):
                 self.failed.set()
                 return
-        tuning.spare_what_is_loaded()
+        tuning.freeze_loaded_objects()
         self._started = True
         _log.info("service started", parts=[part.name for part in self._parts])
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from litestar.types import Receive
 
-from chassis.process.timeouts import Timeouts
 from contracts.reasons import RefusalReason
+from webhook_gateway.adapters.timeouts import shared_timeout
 
 # Bytes of a body that is too large are read and dropped up to this limit, so that a sender that is still
 # writing receives the 413 instead of a reset connection.
@@ -57,16 +57,16 @@ class IncomingBody:
         receive: of the request.
         memory: budget shared by all requests.
         bytes_max: larger bodies are refused.
-        timeouts: slower bodies are refused.
+        seconds_max: slower bodies are refused.
     """
 
-    __slots__ = ("_bytes_max", "_ended", "_held", "_memory", "_pieces", "_receive", "_timeouts")
+    __slots__ = ("_bytes_max", "_ended", "_held", "_memory", "_pieces", "_receive", "_seconds_max")
 
-    def __init__(self, receive: Receive, memory: MemoryBudget, *, bytes_max: int, timeouts: Timeouts) -> None:
+    def __init__(self, receive: Receive, memory: MemoryBudget, *, bytes_max: int, seconds_max: float) -> None:
         self._receive = receive
         self._memory = memory
         self._bytes_max = bytes_max
-        self._timeouts = timeouts
+        self._seconds_max = seconds_max
         self._held = 0
         self._pieces = 0
         self._ended = False
@@ -79,7 +79,7 @@ class IncomingBody:
         """
         body = bytearray()
         try:
-            with self._timeouts.begin():
+            async with shared_timeout(self._seconds_max):
                 while not self._ended and len(body) <= self._bytes_max:
                     if self._pieces == PIECES_MAX:
                         break

@@ -5,6 +5,7 @@ Order of work (GW-2): route, method and coding → memory → body within limits
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -12,7 +13,6 @@ from litestar.types import Receive, Scope, Send
 
 from chassis import clock
 from chassis.process.health import Check
-from chassis.process.timeouts import Timeouts
 from contracts.reasons import RefusalReason
 from webhook_gateway.api.body import ClientDisconnectedError, IncomingBody, MemoryBudget, RefusedBody
 from webhook_gateway.api.responses import send_received, send_refusal
@@ -85,13 +85,12 @@ class WebhookEndpoint:
         self._sources = sources
         self._handler = handler
         self._record_refusal = record_refusal
-        self._requests = metrics.requests
-        self._unverified = metrics.unverified
+        self._requests = cache(metrics.requests.labels)
+        self._unverified = cache(metrics.unverified.labels)
         self._limits = limits
         self._validation_enabled = validation_enabled
         self._in_flight = 0
         self._memory = MemoryBudget(limits.bodies_bytes_max)
-        self._body_timeouts = Timeouts(limits.body_seconds_max)
         metrics.in_flight.set_function(lambda: self._in_flight)
         metrics.bodies_bytes.set_function(lambda: self._memory.bytes_taken)
 
@@ -104,19 +103,19 @@ class WebhookEndpoint:
         try:
             result, body, close = await self._handle(source, request, receive)
         except ClientDisconnectedError:
-            self._requests.count(label, OUTCOME_DISCONNECTED)
+            self._requests(label, OUTCOME_DISCONNECTED).inc()
             return
         finally:
             self._in_flight -= 1  # before the response: a client that does not read it must not block others
         if isinstance(result, AcceptedDelivery):
             del body  # frees its memory while the response is sent
-            self._requests.count(label, result.verification.value)
+            self._requests(label, result.verification.value).inc()
             if result.unverified_because is not None:
-                self._unverified.count(label, result.unverified_because.value)
+                self._unverified(label, result.unverified_because.value).inc()
             kind = source.answer if source else AnswerKind.JSON
             await send_received(send, kind, result.challenge)
             return
-        self._requests.count(label, result.reason.value)
+        self._requests(label, result.reason.value).inc()
         self._record_refusal(result, self._refused_request(label, request, body))
         del body  # frees its memory while the response is sent
         await send_refusal(send, result, close=close)
@@ -140,7 +139,10 @@ class WebhookEndpoint:
         if reason := self._refused_unread(request):
             return self._refuse(reason), b"", False
         incoming = IncomingBody(
-            receive, self._memory, bytes_max=self._limits.body_bytes_max, timeouts=self._body_timeouts
+            receive,
+            self._memory,
+            bytes_max=self._limits.body_bytes_max,
+            seconds_max=self._limits.body_seconds_max,
         )
         try:
             body = await incoming.read()

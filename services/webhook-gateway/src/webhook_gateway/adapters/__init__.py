@@ -1,0 +1,1 @@
+"""Adapters of the gateway to its process and to other workers."""
