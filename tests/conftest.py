@@ -10,6 +10,7 @@ from typing import NoReturn
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.workermanage import NodeManager
 
 from harness import Deliver, Infra, Stack, eventually, start_services
 from harness.choice import Choice, ChoiceError, choose
@@ -19,6 +20,7 @@ from plumbline.services import SERVICES
 
 _ORDER = ("unit", "contract", "integration", "faults", "e2e")
 _READY_SECONDS_MAX = 60.0
+_WORKER_EXIT_SECONDS_MAX = 60
 _TESTS = Path(__file__).parent
 
 # A machine may be slow, and busy with other things: how long an example takes says nothing about the code.
@@ -31,6 +33,7 @@ _choice = pytest.StashKey[Choice]()
 def pytest_sessionstart() -> None:
     """Let a suite that is asked to end take its servers with it, as after Ctrl-C."""
     signal.signal(signal.SIGTERM, _end)
+    NodeManager.EXIT_TIMEOUT = _WORKER_EXIT_SECONDS_MAX  # else a worker is killed while its servers stop
 
 
 @pytest.hookimpl(trylast=True)
