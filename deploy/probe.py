@@ -9,7 +9,7 @@ ANSWER_SECONDS_MAX = 4.0
 
 
 def answers_ok(path: str) -> bool:
-    """Whether the path answers 200 in time; a service that is not there yet is a plain no."""
+    """Return whether the path answers 200 in time; a service that is not up yet counts as no."""
     connection = HTTPConnection("127.0.0.1", PORT, timeout=ANSWER_SECONDS_MAX)
     try:
         connection.request("GET", path)

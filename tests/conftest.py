@@ -53,7 +53,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_header() -> str:
-    """What the environment asks for; the choice itself stands below, as soon as it is known."""
+    """Show what the environment asks for; the choice follows when a test needs servers."""
     asked = os.environ.get("INFRA")
     return f"infra: INFRA={asked}" if asked else "infra: INFRA is unset, chosen when a test needs servers"
 

@@ -89,7 +89,7 @@ def test_functions_stay_small() -> None:
 
 
 def test_simulation_can_be_read_at_one_sitting() -> None:
-    """What drives the worlds, without its command and the faults that are planted; lines of code."""
+    """Count the lines of code that drive the worlds, without the command and the planted faults."""
     modules = ("clock", "kafka", "store", "world")
     lines = sum(len(code_lines(ROOT / f"tests/simulation/{module}.py")) for module in modules)
     assert lines <= SIMULATION_LINES_MAX
@@ -240,7 +240,7 @@ def test_every_topic_named_in_code_is_on_a_card() -> None:
 
 
 def test_topics_with_personal_data_keep_it_for_a_bounded_time() -> None:
-    """What is erased elsewhere must not stand on a topic for ever (ALL-8); docs/privacy.md has each topic."""
+    """Personal data that is erased elsewhere must not stay on a topic for ever (ALL-8; docs/privacy.md)."""
     page = (ROOT / "docs/privacy.md").read_text()
     for card in (*TOPICS, webhook_topic("github")):
         if card.personal_data:

@@ -47,7 +47,7 @@ def _note(stored: Stored, value: bytes, deliveries: Mapping[str, Deliveries]) ->
 
 
 def find_violations(sent: Iterable[tuple[Deliveries, list[int]]], stored: Stored) -> list[str]:
-    """What no gateway may do, each in a line.
+    """Return the violations of what every gateway must keep, one line each.
 
     Args:
         sent: of each load its deliveries and their answers by number.

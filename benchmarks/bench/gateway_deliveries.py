@@ -128,7 +128,7 @@ class Deliveries:
     genuine_every: int = 1
 
     def is_genuine(self, number: int) -> bool:
-        """Whether that one is signed with the secret."""
+        """Return whether the delivery is signed with the secret."""
         return self.genuine_every > 0 and number % self.genuine_every == 0
 
     def event_id(self, number: int) -> str:

@@ -72,7 +72,7 @@ class PhaseOutcome:
 
     @property
     def statuses(self) -> list[int]:
-        """What each was answered."""
+        """Return the status of each answer."""
         return [self.whole.answers.statuses[number] for number in self.numbers]
 
     @property

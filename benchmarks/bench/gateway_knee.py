@@ -44,7 +44,7 @@ def is_borne(outcome: Outcome) -> bool:
 
 
 def next_rate(good: float, bad: float) -> float:
-    """What to try next, between the highest rate that was borne and the lowest that was not; 0: none yet."""
+    """Return the next rate between the highest sustained and the lowest failed one; 0 means none yet."""
     if not bad:
         return good * 2
     return (good * bad) ** 0.5 if good else bad / 2

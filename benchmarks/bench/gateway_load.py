@@ -85,7 +85,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """What `to_json` has written."""
+        """Read what `to_json` has written."""
         told: dict[str, Any] = json.loads(text)
         deliveries, phases = Deliveries(**told.pop("deliveries")), told.pop("phases")
         return cls(deliveries=deliveries, phases=tuple(Phase(**phase) for phase in phases), **told)
@@ -191,7 +191,7 @@ class Loader:
             self._scheduled[first + late], self._answered[first + late] = moments[late], end
 
     def _send_due(self, first: int, moments: list[float], due: int, now: float) -> int:
-        """What is due by now, as far as connections are free; the number in the phase of what is next."""
+        """Send what is due as far as connections are free. Return the number of the next delivery."""
         while due < len(moments) and moments[due] <= now and self._free:
             self._send(first + due, moments[due])
             due += 1

@@ -96,7 +96,7 @@ async def scene(side: str, infra: EmbeddedInfra, size: Size) -> AsyncGenerator[S
 
 @asynccontextmanager
 async def _topics(deployment: Deployment) -> AsyncGenerator[None]:
-    """Those that the gateway needs; their files are gone a minute after the sample."""
+    """Make the gateway's topics; the broker deletes their files a minute after the sample."""
     bootstrap = deployment.infra.kafka_bootstrap
     cards = topics_of(_SERVICE)
     await apply_topics(KafkaConnection(bootstrap, deployment.topic_prefix, {}), cards)

@@ -32,12 +32,12 @@ class Sample:
 
     @property
     def void(self) -> bool:
-        """Whether the machine was too busy with other things."""
+        """Return whether other work kept the machine too busy."""
         return self.others_share > OTHERS_SHARE_MAX
 
     @property
     def counts(self) -> bool:
-        """Whether it has a number."""
+        """Return whether the sample has a number."""
         return not self.void and not self.violations
 
 
@@ -85,7 +85,7 @@ class Reading:
 
     @property
     def void(self) -> bool:
-        """Whether the machine changed too much under the run."""
+        """Return whether the machine's speed changed too much during the run."""
         return self.move > YARDSTICK_MOVE_MAX
 
 

@@ -100,7 +100,7 @@ async def open_topic(bootstrap: str, name: str) -> AsyncGenerator[Topic]:
 
 
 def find_violations(written: Iterable[OutgoingEvent], arrived: Sequence[Arrival]) -> list[str]:
-    """What a relay that neither crashed nor lost a connection must not do: lose, double, invent, disorder."""
+    """Return what was lost, doubled, invented or out of order, for a relay that did not crash."""
     wanted = {event.event_id for event in written}
     copies = Counter(arrival.event_id for arrival in arrived)
     found = {

@@ -46,7 +46,7 @@ class Experiment:
     """Those that it is measured on; none stands for all of the row."""
 
     def is_of(self, side: str) -> bool:
-        """Whether it is measured on that side."""
+        """Return whether the row is measured on that side."""
         return not self.sides or side in self.sides
 
 

@@ -77,7 +77,7 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Reading:
 
 
 def tells_them_apart(readings: Sequence[Reading], tolerated_ns: float = 0.0) -> bool:
-    """Whether every one of repeated runs is beyond the threshold, and all to the same side.
+    """Return whether every repeated run is beyond the threshold, all to the same side.
 
     Args:
         readings: of the runs.

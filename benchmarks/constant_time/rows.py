@@ -45,7 +45,7 @@ class Row:
 
     @property
     def is_control(self) -> bool:
-        """Whether it has to be seen, rather than not to be."""
+        """Return whether the difference has to be seen."""
         return self.plant is not planted.nothing
 
 

@@ -28,7 +28,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def constant(dotted: str) -> Any:
-    """What the code says: a constant of a module, the default of a limit or of a setting."""
+    """Return the code's value: a module's constant, or the default of a limit or a setting."""
     module, *names = dotted.split(".")
     while names and not names[0][0].isupper():
         module = f"{module}.{names.pop(0)}"

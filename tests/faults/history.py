@@ -52,7 +52,7 @@ class Line:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the sender was told not to come again with this (4xx)."""
+        """Return whether the answer tells the sender not to repeat the delivery (4xx)."""
         return self.status is not None and 400 <= self.status < 500
 
 
@@ -88,7 +88,7 @@ class History:
 
     @property
     def refused(self) -> list[Line]:
-        """Those of them that were refused."""
+        """Return the refused deliveries."""
         return [line for line in self.genuine if line.is_refusal]
 
     def ids(self, ops: Iterable[Op], *outcomes: Outcome) -> set[str]:
@@ -106,7 +106,7 @@ class History:
 
 
 def read_history(path: Path) -> History:
-    """What `write` wrote."""
+    """Read what `write` wrote."""
     lines = (json.loads(text) for text in path.read_text(encoding="utf-8").splitlines())
     return History(
         tuple(Line(**{**line, "op": Op(line["op"]), "outcome": Outcome(line["outcome"])}) for line in lines)

@@ -87,7 +87,7 @@ class Load:
 
     @property
     def history(self) -> History:
-        """So far."""
+        """Return the history so far."""
         return History(tuple(self._lines))
 
     @property
@@ -97,7 +97,7 @@ class Load:
 
     @property
     def running(self) -> bool:
-        """Whether there is something left to do."""
+        """Return whether deliveries or calls are left."""
         return self._ended < len(self._plan)
 
     async def reached(self, share: float) -> None:

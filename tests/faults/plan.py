@@ -76,7 +76,7 @@ class Operation:
 
     @property
     def key(self) -> str:
-        """What its records are ordered by: the booking's name, or else the provider's object."""
+        """Return the ordering key: the booking's name, or else the provider's object."""
         return self.object_id if self.booking is None else booking_name(self.booking)
 
 
@@ -105,7 +105,7 @@ def _creation(number: int) -> Operation:
 
 
 def _story(rng: random.Random, booking: int, number: int) -> Iterator[Operation]:
-    """What happens to one booking, or to nobody's, from one cause."""
+    """Return the deliveries of one cause, about one booking or none."""
     name = f"{number:07d}"
     ops = rng.choices(list(_STORIES), weights=list(_STORIES.values()))[0]
     for step, op in enumerate(ops):

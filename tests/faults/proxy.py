@@ -160,7 +160,7 @@ class Proxy:
 
 
 async def _pieces(reader: asyncio.StreamReader, way: Direction) -> AsyncGenerator[bytes]:
-    """What arrives, as late and in such pieces as that way has it; it ends when the connection does."""
+    """Yield received bytes, delayed and sliced as this direction says, until the connection ends."""
     under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(CHUNKS_UNDER_WAY_MAX)
     reading = asyncio.create_task(_take_in(reader, way, under_way))
     try:

@@ -106,7 +106,7 @@ async def _rotate(scene: Scene, load: Load, senders: Senders, directory: Path) -
 
 
 def misjudged(lines: Sequence[Line], ended: float) -> list[str]:
-    """What was said to genuine deliveries and should not have been.
+    """Return wrong answers to genuine deliveries.
 
     Args:
         lines: of those that were answered.
@@ -132,7 +132,7 @@ def _told(line: Line) -> str:
 
 
 def _counts(lines: Sequence[Line], ended: float) -> dict[str, int]:
-    """That each way of signing was tried in each part."""
+    """Check that each way of signing was tried in each part."""
     accepted = [line for line in lines if line.outcome is Outcome.OK]
     first_new = min((line.began for line in accepted if line.signed == NEW), default=ended)
     return {
@@ -146,7 +146,7 @@ def _counts(lines: Sequence[Line], ended: float) -> dict[str, int]:
 
 
 async def _taken_up(stack: Stack, new: Mapping[str, str]) -> bool:
-    """Whether every new secret vouches for what is sent; what is sent is no JSON, so that it goes nowhere."""
+    """Return whether every new secret verifies. The body is no JSON, so that nothing is published."""
     deliver, body = stack.deliver, b"not JSON"
     answers = await asyncio.gather(
         deliver.stripe(body, secret=new["stripe"]),

@@ -91,7 +91,7 @@ class Scene:
         self.notes["settled after, seconds"] = round(time.monotonic() - began, 1)
 
     async def violations(self) -> list[str]:
-        """What is wrong when everything has had its time: first whether it settled, then G."""
+        """Return what is wrong after the settling time: whether it settled, then row G."""
         late: list[str] = []
         try:
             await self.settled()

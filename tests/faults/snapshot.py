@@ -138,7 +138,7 @@ async def _set_aside(booking: TestDatabase) -> tuple[SetAsideRow, ...]:
 
 
 async def _published(stack: Stack) -> tuple[Published, ...]:
-    """What can be read as an event; what cannot was put there by a row, not by booking."""
+    """Return the readable events. A fault row put the unreadable ones there, not booking."""
     records = await stack.topic("bookings.events.v1").records()
     return tuple(
         Published(

@@ -28,7 +28,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether everything that must hold does."""
+        """Return whether every promise holds."""
         return not self.violations
 
     def write(self, directory: Path) -> None:

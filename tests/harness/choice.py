@@ -47,7 +47,7 @@ class Choice:
 
 
 def choose(environ: Mapping[str, str], engine: Engine = docker_engine) -> Choice:
-    """What `INFRA` says; when it is unset, containers where they can be had, else embedded.
+    """Return the choice of `INFRA`; unset, containers where they can be had, else embedded.
 
     May pull images, in bounded time.
 

@@ -81,7 +81,7 @@ class ComposeStack:
             raise CommandFailedError(f"{error}\n{logs}") from error
 
     async def container(self, service: str) -> dict[str, Any]:
-        """What `docker inspect` says about a service's container, an ended one too."""
+        """Return `docker inspect` of a service's container, also of one that has ended."""
         identity = (await self.compose("ps", "--all", "--quiet", service)).strip()
         return json.loads(await docker("inspect", identity))[0]
 

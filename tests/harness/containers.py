@@ -113,7 +113,7 @@ class ContainerInfra:
         return f"postgresql://postgres:{self._password}@{_LOOPBACK}:{self._postgres_port}/{database}"
 
     async def _kafka_serves(self) -> bool:
-        """Whether it answers and leads every partition: after a restart it takes those one by one."""
+        """Return whether the broker answers and leads every partition, one by one after a restart."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
         try:
             await admin.start()

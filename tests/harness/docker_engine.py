@@ -44,7 +44,7 @@ def _why_no_answer() -> str:
 
 
 def image_is_here(image: str) -> bool:
-    """Whether the engine has `image` already."""
+    """Return whether the engine has `image` already."""
     with _client() as client:
         try:
             client.images.get(image)

@@ -10,7 +10,7 @@ class Server(Protocol):
 
     @property
     def running(self) -> bool:
-        """Whether it is there."""
+        """Return whether the server runs."""
         ...
 
     async def start(self) -> None:

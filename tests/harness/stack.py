@@ -51,7 +51,7 @@ class Stack:
         )
 
     async def ready(self, *names: str) -> bool:
-        """Whether every running process of the named services, or of all, says that it is ready."""
+        """Return whether every running process of the named services, or of all services, is ready."""
         wanted = [r for r in self._running if r.running and (not names or r.name in names)]
         async with loopback_client() as client:
             return all([await answers_ok(client, running.ready_url) for running in wanted])

@@ -56,7 +56,7 @@ def load() -> list[Mutant]:
 
 
 def chosen(mutants: list[Mutant], wanted: str) -> list[Mutant]:
-    """Those whose id begins with one of the comma-separated words; all if there is none.
+    """Return mutants whose id begins with one of the comma-separated words; without words all.
 
     Raises:
         ValueError: a word fits no mutant.

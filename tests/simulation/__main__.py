@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def run(seed: int, *, trace: bool = False) -> str:
-    """What is wrong with this seed; empty if nothing is."""
+    """Return what is wrong with this seed; empty if nothing is."""
     try:
         world.run(seed, print if trace else lambda _: None)
     except AssertionError as error:

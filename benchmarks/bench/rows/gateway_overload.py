@@ -41,7 +41,7 @@ async def overload(side: str, round_: int, infra: EmbeddedInfra, size: Size) -> 
 
 
 def _in_overload(outcome: Outcome) -> dict[str, float]:
-    """What became of the deliveries that were due in the overload."""
+    """Return the answers to deliveries that were due during the overload."""
     over = outcome.phase(0)
     sent = [status for status in over.statuses if status != NOT_SENT]
     shed = sum(status in SHEDDING for status in sent)

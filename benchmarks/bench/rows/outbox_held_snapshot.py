@@ -50,7 +50,7 @@ async def _snapshot(stack: Stack) -> AsyncGenerator[None]:
 
 
 async def _windows(place: Scene, size: Size) -> tuple[Usage, Usage]:
-    """What the first and the last window cost."""
+    """Return the cost of the first and of the last window."""
     window = WINDOW_SECONDS[size]
     first = Meter(place.trees)
     await asyncio.sleep(window)

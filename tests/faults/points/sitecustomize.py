@@ -89,7 +89,7 @@ def _before_database_commit(fault: Fault) -> None:
 
 
 def _outgoing_record(fault: Fault) -> None:
-    """What a version of tomorrow (`newer`) or of yesterday (`older`) would publish (F28)."""
+    """Return the record that a newer or an older version would publish (F28)."""
     from msgspec.structs import replace
 
     from chassis.messaging import outbox

@@ -41,7 +41,7 @@ class Operator:
         }
 
     async def follow(self, heading: str) -> Sequence[Finished]:
-        """What each command below a heading answers."""
+        """Return the answer of each command below a heading."""
         section = self._page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
         commands = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
         assert commands, heading

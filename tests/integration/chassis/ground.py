@@ -117,7 +117,7 @@ class Ground:
         return await self.sql.fetchval("SELECT count(*) FROM outbox")
 
     async def set_aside(self) -> list[asyncpg.Record]:
-        """What waits, in order."""
+        """Return the waiting dead letters, in order."""
         return await self.sql.fetch("SELECT * FROM dead_letter ORDER BY id")
 
     async def committed(self) -> dict[int, int]:

@@ -118,11 +118,11 @@ async def exceptions_of(
 
 
 async def events_about(stack: Stack, key: str) -> list[Record]:
-    """What stands on the events' topic under a key now."""
+    """Return the events' records with this key."""
     records = await stack.topic("reconciliation.events.v1").records()
     return [record for record in records if record.key == key.encode()]
 
 
 def types(records: Sequence[Record]) -> list[str | None]:
-    """What happened, in order."""
+    """Return the types of events, in order."""
     return [record.header("ce_type") for record in records]

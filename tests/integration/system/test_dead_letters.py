@@ -45,7 +45,7 @@ class Desk:
         return await self._http.post(url, json=body)
 
     async def waiting(self, key: str, count: int) -> list[dict[str, Any]]:
-        """What waits of a key, as soon as it is so many."""
+        """Wait for so many dead letters of a key and return them."""
 
         async def there() -> list[dict[str, Any]] | None:
             items = (await self.get(key=key)).json()["items"]

@@ -126,7 +126,7 @@ async def test_killed_replicas_leave_their_work_to_the_others(infra: Infra, http
 
 
 async def is_shared(infra: Infra, group: str) -> bool:
-    """Whether two members of a consumer group have partitions each."""
+    """Return whether two members of a consumer group have partitions each."""
     admin = AIOKafkaAdminClient(bootstrap_servers=infra.kafka_bootstrap)
     await admin.start()
     try:

@@ -25,7 +25,7 @@ async def bare(infra: Infra) -> AsyncGenerator[Stack]:
 
 
 async def obstacle(http: httpx.AsyncClient, running: Running) -> str:
-    """What a service that is starting says it waits for; empty before it says anything."""
+    """Return what a starting service says that it waits for; empty before it says anything."""
     try:
         answer = await http.get(f"{running.url}/health/ready")
     except httpx.TransportError:

@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def closes(self) -> bool:
-        """Whether it says that the connection ends with it."""
+        """Return whether the answer announces the end of the connection."""
         return self.headers.get("connection") == "close"
 
     @property

@@ -52,7 +52,7 @@ class Door:
         return record
 
     async def refusal(self, body: bytes) -> dict[str, object]:
-        """What was put on record about a refused delivery."""
+        """Return the record of a refused delivery."""
         digest = hashlib.sha256(body).hexdigest()
         topic = self.stack.topic("webhooks.rejected.v1")
         records = await topic.read_until(lambda found: digest in str([record.value for record in found]))

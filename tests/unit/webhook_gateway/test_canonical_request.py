@@ -102,7 +102,7 @@ def with_port(port: int) -> str:
 
 
 def verdict_of_twilio_form(public_url: str, signed_url: str) -> Verified | Refused:
-    """What we say whose URL is the one, when Twilio has signed the other."""
+    """Return our verdict with one URL when Twilio has signed the other."""
     text = f"{signed_url}?a=1" + "Body" + "From+2" + "To+1"
     headers = [(b"x-twilio-signature", make_hmac(TWILIO, SECRET.key, text.encode())), *FORM]
     accepted = replace(accepting(TWILIO)[0], public_url=public_url)

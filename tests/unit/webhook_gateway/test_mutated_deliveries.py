@@ -97,7 +97,7 @@ def _try_one(rng: random.Random) -> Verified | Refused:
 
 
 def _read(scheme: Scheme, headers: list[tuple[bytes, bytes]], body: bytes, told: str) -> None:
-    """What would come next, whatever the verdict was: with the flag off it does."""
+    """Read the document whatever the verdict was, as happens with validation off."""
     forms = FormKind.FIELDS if "{form}" in scheme.signed else FORM_SCHEMES.get(scheme.name)
     rule = IDENTITIES[scheme.name]
     whole = read_document(body, headers, forms=forms)

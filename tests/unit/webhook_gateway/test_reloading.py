@@ -67,7 +67,7 @@ def secret(sources: Mapping[str, Source]) -> bytes:
 
 
 def is_reloaded(configuration: Configuration, loaded: Mapping[str, Source], fingerprint: bytes) -> bool:
-    """Whether two looks at files that change no more find something to load."""
+    """Return whether two polls of unchanged files find something to load."""
     watched = FileWatch(fingerprint, fingerprint)
     for _ in range(2):
         watched, is_due = watched.poll(configuration.fingerprint(loaded.values()), 0.0)

@@ -56,7 +56,7 @@ async def waiting(ground: Ground) -> list[str]:
 
 
 async def taken(ground: Ground) -> list[tuple[Any, ...]]:
-    """What is on record, oldest first."""
+    """Return the recorded actions, oldest first."""
     rows = await ground.sql.fetch(
         "SELECT action, actor, given.reason, error FROM dead_letter_action AS taken"
         " LEFT JOIN dead_letter_action_reason AS given ON action_id = id ORDER BY id"

@@ -87,7 +87,7 @@ class Model:
         self.settled += 1
 
     def assert_sound(self) -> None:
-        """What must be true of the model itself, or it proves nothing."""
+        """Check the model itself: a wrong model proves nothing."""
         for key, passed in self.passed.items():
             assert set(passed) <= {*self.applied[key], *self.waiting[key], *self.discarded}
             in_order = [event for event in passed if event in self.applied[key]]

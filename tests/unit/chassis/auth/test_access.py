@@ -29,7 +29,7 @@ def application(service: str, **settings: str) -> Litestar:
 
 
 def routes(app: Litestar) -> Iterator[str]:
-    """Those that are not for everybody, as the access tables name them."""
+    """Return the routes that need a role, as the access tables name them."""
     for route in app.routes:
         if isinstance(route, HTTPRoute) and not is_public(route.path_format):
             yield from (f"{method} {route.path_format}" for method in route.methods if method != "OPTIONS")

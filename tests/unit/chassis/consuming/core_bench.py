@@ -18,7 +18,7 @@ def message(offset: int, key: str = "", place: Place = PLACE, *, value: bytes = 
 
 
 def only(kind: FailureKind, *offsets: int) -> Callable[[Message], FailureKind | None]:
-    """What `Bench.fails` says if these and no others fail."""
+    """Return a function for `Bench.fails` by which exactly these fail."""
     return lambda one: kind if one.offset in offsets else None
 
 

@@ -21,7 +21,7 @@ def kept() -> Generator[InMemorySpanExporter]:
 
 
 def traceparent(span: ReadableSpan) -> str:
-    """What continues a span."""
+    """Return the header that continues a span."""
     context = span.get_span_context()
     assert context is not None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

@@ -24,7 +24,7 @@ def assignments(text: str) -> dict[str, str]:
 
 
 def pages() -> Iterable[Path]:
-    """What users read and copy."""
+    """Return the pages from which users copy."""
     yield from (ROOT / "README.md", COMPOSE, ROOT / "CONTRIBUTING.md", ROOT / "Makefile")
     for folder in ("docs", "deploy"):
         yield from (p for p in (ROOT / folder).rglob("*") if p.suffix in {".md", ".yml", ".yaml", ".env"})
