@@ -24,7 +24,7 @@ from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.jobs.refusals import RefusalLog
 from webhook_gateway.jobs.reloading import Configuration, Reloader
 from webhook_gateway.metrics import SecretsCollector, register_metrics
-from webhook_gateway.server import BoundedHttpProtocol
+from webhook_gateway.server.protocol import BoundedHttpProtocol
 from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
 from webhook_gateway.settings.files import read_fingerprint
 

@@ -243,9 +243,8 @@ async def test_long_body_in_many_pieces_is_something(ground: Ground) -> None:
     "rest", [b"{}", b"{", b"\r\n"], ids=["whole body", "half a body", "a line end too many"]
 )
 async def test_connection_is_closed_after_its_answer_whatever_still_comes(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, rest: bytes
+    ground: Ground, rest: bytes
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 0.2)
     ground.reads_body = rest == b"\r\n"
     length = 0 if ground.reads_body else 2
     async with connected(ground) as (reader, writer):
@@ -291,3 +290,19 @@ async def test_request_that_began_before_the_answer_to_the_one_before_is_not_idl
         await eventually(lambda: loop.time() > busy_until)
         ground.go_on.set()
         await answer(reader)
+
+
+async def test_head_behind_an_answer_is_due_as_any_other(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 0.1)
+    ground.go_on.clear()
+    async with connected(ground) as (reader, writer):
+        writer.write(GET + GET[:5])
+        (connection,) = await eventually(lambda: list(ground.state.connections))
+        connection.timeout_keep_alive = 60
+        await eventually(lambda: ground.bodies)
+        ground.go_on.set()
+        await answer(reader)
+        async with asyncio.timeout(10):
+            assert b" 408 " in await reader.readline()

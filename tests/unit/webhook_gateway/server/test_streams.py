@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from webhook_gateway.server import BoundedHttpProtocol
+from webhook_gateway.server.protocol import BoundedHttpProtocol
 
 BODIES = st.binary(max_size=40)
 PIECES = st.lists(st.binary(min_size=1, max_size=12), max_size=4)
