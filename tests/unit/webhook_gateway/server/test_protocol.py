@@ -186,6 +186,19 @@ async def test_idle_connection_is_closed_and_a_busy_one_is_not(ground: Ground) -
         assert loop.time() - answered > KEEP_ALIVE_SECONDS / 2, "closed at once"
 
 
+async def test_each_answer_puts_off_the_end_of_an_idle_connection(ground: Ground) -> None:
+    loop = asyncio.get_running_loop()
+    async with connected(ground) as (reader, writer):
+        for _ in range(2):
+            writer.write(GET)
+            await answer(reader)
+            answered = loop.time()
+            await eventually(lambda until=answered + KEEP_ALIVE_SECONDS / 2: loop.time() > until)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        assert loop.time() - answered > KEEP_ALIVE_SECONDS * 0.9
+
+
 async def test_path_and_query_are_read_as_asgi_wants_them(ground: Ground) -> None:
     async with connected(ground) as (reader, writer):
         writer.write(b"GET /a%20b?c=%20&d HTTP/1.1\r\nX-Name: V\r\n\r\n")
