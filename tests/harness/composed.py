@@ -28,8 +28,8 @@ def composed(service: str) -> Service:
 
 def topics_subscribed(service: str) -> set[str]:
     """Names and patterns of topics that a service's consumers ask for, as Kafka sees them."""
-    parts: list[Any] = composed(service)._lifecycle._parts
-    brokers = [part._broker for part in parts if isinstance(part, Consumers)]
+    components: list[Any] = composed(service)._lifecycle._components
+    brokers = [each._broker for each in components if isinstance(each, Consumers)]
     return {
         topic for broker in brokers for subscriber in broker.subscribers for topic in subscriber.topic_names
     }

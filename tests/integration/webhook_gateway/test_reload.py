@@ -157,7 +157,7 @@ async def test_sighup_is_heard_while_the_broker_is_waited_for(rotated: Rotated) 
     waiting = await rotated.stack.start(
         "webhook-gateway", {"KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}"}, ready=False
     )
-    await eventually(lambda: "part did not start" in waiting.log())
+    await eventually(lambda: "component did not start" in waiting.log())
     os.kill(waiting.pid, signal.SIGHUP)
     await eventually(lambda: "configuration reloaded" in waiting.log())
     assert waiting.running

@@ -1,6 +1,6 @@
-"""The command line that every service has: `serve` and `migrate`, and clear one-line errors.
+"""The commands that every service has, `serve` and `migrate`, and one-line errors.
 
-Exit codes (interface.md): 0 good, 1 the answer is "no", 2 could not do it.
+Exit codes (interface.md): 0 good, 1 the answer is "no", 2 the command failed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 
 def build_cli(summary: str) -> typer.Typer:
-    """An empty command line; a service adds its commands to it."""
+    """Return a command line without commands; a service adds its own."""
     return typer.Typer(
         help=summary,
         no_args_is_help=True,
@@ -44,7 +44,7 @@ def build_cli(summary: str) -> typer.Typer:
 def add_serve(
     cli: typer.Typer, name: str, settings_class: type[SettingsT], build: Callable[[SettingsT], Service]
 ) -> None:
-    """Add `serve`: read the environment, compose the service, run it until a signal."""
+    """Add the command `serve`: read the settings, compose the service, run it until a signal."""
 
     @cli.command()
     def serve() -> None:
@@ -54,7 +54,7 @@ def add_serve(
 
 
 def run_service(name: str, settings: ServiceSettings, build: Callable[[], Service]) -> int:
-    """Run a service until a signal, logs and spans going where its settings say. Returns the exit code."""
+    """Run a service until a signal, with the logs and spans of its settings. Return the exit code."""
     end_guard()
     configure_logs(
         name, log_format=settings.log_format, level=settings.log_level, messages=settings.log_messages
@@ -64,13 +64,13 @@ def run_service(name: str, settings: ServiceSettings, build: Callable[[], Servic
 
 
 def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
-    """Add `migrate`: apply the service's migrations as the owner of its database."""
+    """Add the command `migrate`: apply the service's migrations as the owner of its database."""
     variable = f"{name.upper()}_MIGRATIONS_DSN"
 
     @cli.command(
         name="migrate",
-        help=f"Apply what is missing of the database schema. Reads {variable}: a role that may become "
-        f"{name}_owner, never the service's own.",
+        help=f"Apply the migrations that the database lacks. Reads {variable}: the DSN of a role that may "
+        f"become {name}_owner, never of the service's own role.",
     )
     def run_migrate() -> None:
         dsn = os.environ.get(variable)
@@ -94,12 +94,12 @@ def add_migrate(cli: typer.Typer, name: str, packages: Sequence[str]) -> None:
 def run_cli(cli: typer.Typer, *, name: str = "error", failures: Sequence[type[Exception]] = ()) -> None:
     """Run a command line and end the process.
 
-    What a command could not do is one line on standard error and exit code 2: also that its output cannot be
-    written, and an error of ours, which has its traceback besides. 1 is left to the answer "no".
+    A failure is one line on standard error and exit code 2. Output that cannot be written is a failure; so is
+    a bug, which prints its traceback. Exit code 1 is left to commands that answer "no".
 
     Args:
         cli: the command line.
-        name: begins the line.
+        name: stands at the beginning of the line.
         failures: further errors whose text is meant for a person.
     """
     log_to_stderr()

@@ -1,4 +1,4 @@
-"""Time and identifiers: the only place that reads the wall clock, so that a test can set it."""
+"""Time and identifiers. Only this module reads the wall clock, so that a test can set it."""
 
 from datetime import UTC, datetime
 
@@ -6,10 +6,10 @@ from uuid_utils.compat import uuid7
 
 
 def now() -> datetime:
-    """The current moment in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)  # noqa: TID251 - the one place
 
 
 def new_id() -> str:
-    """A new UUIDv7 (RFC 9562 §5.7) in text form: unique, and sorted by time of creation."""
+    """Return a new UUIDv7 (RFC 9562 §5.7) as text. Identifiers sort by time of creation."""
     return str(uuid7())

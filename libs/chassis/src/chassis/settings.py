@@ -1,7 +1,7 @@
 """Settings from the environment, validated at start (ALL-3).
 
-A field's name in capitals is its variable. Every field can also be given as `<NAME>_FILE`, a path whose
-content is the value (for secrets mounted as files). A missing or wrong variable is one clear line.
+The variable of a field is its name in capitals. `<NAME>_FILE` names a file that holds the value instead, for
+secrets that are mounted as files. A missing or wrong variable is reported in one line.
 """
 
 from typing import Annotated, Literal, Self
@@ -21,14 +21,14 @@ def _hosts(value: object) -> object:
 
 
 def _secret_text(value: object) -> str | None:
-    """Return what may hold a secret: a secret, or a connection string with its password."""
+    """Return the text of a value that may hold a secret: a `SecretStr` or a connection string."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return value if isinstance(value, str) and "://" in value else None
 
 
 class ServiceSettings(AuthSettings, KafkaSettings, BaseSettings):
-    """What every service reads. A service's own settings inherit from this."""
+    """Settings of every service. A service's own settings inherit from this class."""
 
     model_config = SettingsConfigDict(
         case_sensitive=False, extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
@@ -37,17 +37,19 @@ class ServiceSettings(AuthSettings, KafkaSettings, BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_messages: Literal["all", "failed"] = Field(
-        "all", description="which handled messages get a line: every one, or those that were set aside"
+        "all", description="which handled messages are logged: all, or those that were set aside"
     )
     otel_exporter_otlp_endpoint: str | None = Field(
-        None, pattern="^https?://", description="base URL of an OTLP/HTTP collector; unset exports nothing"
+        None,
+        pattern="^https?://",
+        description="base URL of an OTLP/HTTP collector; unset: nothing is exported",
     )
     http_hosts: Annotated[AllowedHosts, NoDecode, BeforeValidator(_hosts)] = Field(
         LOOPBACK_ONLY,
-        description="comma-separated host names under which HTTP answers besides loopback; * is any",
+        description="comma-separated host names that HTTP accepts besides loopback; * accepts any",
     )
-    start_seconds_max: int = Field(120, ge=1, le=3600, description="give up when not started by then")
-    stop_seconds_max: int = Field(15, ge=1, le=300, description="a graceful stop takes no longer")
+    start_seconds_max: int = Field(120, ge=1, le=3600, description="exit if not started within this time")
+    stop_seconds_max: int = Field(15, ge=1, le=300, description="time limit of a graceful stop")
 
     @model_validator(mode="after")
     def _production_has_secrets_of_its_own(self) -> Self:
@@ -65,6 +67,6 @@ class ServiceSettings(AuthSettings, KafkaSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then variables, then `_FILE` variables; no dotenv file is read behind one's back."""
+        """Read arguments, then variables, then `_FILE` variables; never a dotenv file."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, FileSource(settings_cls)

@@ -9,13 +9,13 @@ from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
-from chassis.kafka.topics_check import TopicsGuard
+from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.postgres.append_only import AppendOnlyGuard
-from chassis.postgres.migrations_check import MigrationsGuard
+from chassis.postgres.append_only import AppendOnlyStartupCheck
+from chassis.postgres.migrations_check import MigrationsStartupCheck
 from chassis.postgres.read_pool import ReadPool
-from chassis.process.component import Part
+from chassis.process.component import Component
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.service import Service
@@ -47,7 +47,7 @@ def build(settings: AuditSettings) -> Service:
     )
     database.measure(metrics, searches, exports)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    components = [*auth.parts, searches, exports, *_components(settings, database, metrics)]
+    components = [*auth.components, searches, exports, *_components(settings, database, metrics)]
     lifecycle = Lifecycle(settings, components, health)
     app = build_app(
         title="Plumbline audit",
@@ -66,14 +66,14 @@ def build(settings: AuditSettings) -> Service:
     return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)
 
 
-def _components(settings: AuditSettings, database: Database, metrics: Metrics) -> list[Part]:
+def _components(settings: AuditSettings, database: Database, metrics: Metrics) -> list[Component]:
     """Return the components in the order in which they start."""
     kafka = KafkaConnection.from_settings(settings)
     return [
         database,
-        MigrationsGuard(database, SERVICE),
-        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
-        TopicsGuard(kafka, topics_of(SERVICE)),
+        MigrationsStartupCheck(database, SERVICE),
+        AppendOnlyStartupCheck(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
+        TopicsStartupCheck(kafka, topics_of(SERVICE)),
         build_consumers(settings, database, kafka, metrics),
         HistoryGapMonitor(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
     ]

@@ -18,14 +18,14 @@ from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
-from chassis.kafka.topics_check import TopicsGuard
+from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.messaging.inbox_retention import InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.postgres.append_only import AppendOnlyGuard
-from chassis.postgres.migrations_check import MigrationsGuard
+from chassis.postgres.append_only import AppendOnlyStartupCheck
+from chassis.postgres.migrations_check import MigrationsStartupCheck
 from chassis.postgres.read_pool import ReadPool
-from chassis.process.component import Part
+from chassis.process.component import Component
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.relay import Relay
@@ -57,7 +57,7 @@ def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(Worke
     )
     database.measure(metrics, searches)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    components = [*auth.parts, searches, *_components(settings, roles, database, metrics)]
+    components = [*auth.components, searches, *_components(settings, roles, database, metrics)]
     lifecycle = Lifecycle(settings, components, health)
     apply = partial(messages.apply, world=settings.stripe_world)
     app = build_app(
@@ -79,16 +79,16 @@ def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(Worke
 
 def _components(
     settings: BookingSettings, roles: Collection[WorkerRole], database: Database, metrics: Metrics
-) -> list[Part]:
+) -> list[Component]:
     """Return the components in the order in which they start."""
     kafka = KafkaConnection.from_settings(settings)
-    components: list[Part] = [
+    components: list[Component] = [
         database,
-        MigrationsGuard(database, SERVICE),
-        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
+        MigrationsStartupCheck(database, SERVICE),
+        AppendOnlyStartupCheck(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
     ]
     if set(roles) - {WorkerRole.API}:
-        components.append(TopicsGuard(kafka, topics_of(SERVICE)))
+        components.append(TopicsStartupCheck(kafka, topics_of(SERVICE)))
     if WorkerRole.RELAY in roles:
         producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
         components += [producer, Relay(database, producer, metrics)]

@@ -10,14 +10,14 @@ from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
-from chassis.kafka.topics_check import TopicsGuard
+from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.messaging.inbox_retention import InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.postgres.append_only import AppendOnlyGuard
-from chassis.postgres.migrations_check import MigrationsGuard
+from chassis.postgres.append_only import AppendOnlyStartupCheck
+from chassis.postgres.migrations_check import MigrationsStartupCheck
 from chassis.postgres.read_pool import ReadPool
-from chassis.process.component import Part
+from chassis.process.component import Component
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.relay import Relay
@@ -46,7 +46,9 @@ def build(settings: ReconcilerSettings) -> Service:
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
     database.measure(metrics, searches)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    lifecycle = Lifecycle(settings, [*auth.parts, searches, *_parts(settings, database, metrics)], health)
+    lifecycle = Lifecycle(
+        settings, [*auth.components, searches, *_components(settings, database, metrics)], health
+    )
     app = build_app(
         title="Plumbline reconciler",
         handlers=[*ROUTES, dead_letter_routes(SERVICE, messages.apply)],
@@ -65,7 +67,7 @@ def build(settings: ReconcilerSettings) -> Service:
     )
 
 
-def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -> list[Part]:
+def _components(settings: ReconcilerSettings, database: Database, metrics: Metrics) -> list[Component]:
     """In the order in which they start."""
     kafka = KafkaConnection.from_settings(settings)
     producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
@@ -79,10 +81,10 @@ def _parts(settings: ReconcilerSettings, database: Database, metrics: Metrics) -
     )
     return [
         database,
-        MigrationsGuard(database, SERVICE),
-        AppendOnlyGuard(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
+        MigrationsStartupCheck(database, SERVICE),
+        AppendOnlyStartupCheck(database, APPEND_ONLY_TABLES, packages=("chassis", SERVICE)),
         bookings,
-        TopicsGuard(kafka, topics_of(SERVICE)),
+        TopicsStartupCheck(kafka, topics_of(SERVICE)),
         producer,
         Relay(database, producer, metrics),
         Consumers(broker, [consumer]),

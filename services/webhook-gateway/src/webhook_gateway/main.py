@@ -9,7 +9,7 @@ from chassis import clock
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
-from chassis.kafka.topics_check import TopicsGuard
+from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check, CheckFunction, Health
@@ -49,7 +49,7 @@ def build(settings: GatewaySettings) -> Service:
     gateway_metrics = register_metrics(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
     topics = _topics(sources.names())
-    guard = TopicsGuard(kafka, topics)
+    guard = TopicsStartupCheck(kafka, topics)
     producer = Producer(kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics)
     refusals = RefusalLog(producer, _budget(settings), gateway_metrics)
     handler = DeliveryHandler(
@@ -106,7 +106,7 @@ def _warn_if_open(settings: GatewaySettings) -> None:
         _log.warning("webhook validation is off: set ENABLE_WEBHOOK_VALIDATION to true, in lower case")
 
 
-async def _check_topics(guard: TopicsGuard, producer: Producer, names: Collection[str]) -> None:
+async def _check_topics(guard: TopicsStartupCheck, producer: Producer, names: Collection[str]) -> None:
     """Raise if deliveries of sources of these names could not be stored."""
     await guard.watch(topics := _topics(names))
     await producer.watch(_names(topics))

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis.kafka import KafkaConnection, topics_check
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.topics import apply_topics
-from chassis.kafka.topics_check import TopicsGuard, TopicsMissingError
+from chassis.kafka.topics_check import TopicsMissingError, TopicsStartupCheck
 from harness import eventually
 from integration.chassis.ground import TOPICS, Ground
 
@@ -26,14 +26,14 @@ async def delete(ground: Ground, *topics: str) -> None:
 
 async def test_missing_topics_are_named_with_what_to_do(place: Ground) -> None:
     with pytest.raises(TopicsMissingError) as refused:
-        await TopicsGuard(place.kafka, TOPICS).start()
+        await TopicsStartupCheck(place.kafka, TOPICS).start()
     prefix = place.kafka.topic_prefix
     names = ", ".join(sorted(prefix + card.name for card in TOPICS))
     assert str(refused.value) == f"missing {names}: run `plumbline topics apply`"
 
 
 async def test_topics_as_on_their_cards_are_good(ground: Ground) -> None:
-    guard = TopicsGuard(ground.kafka, TOPICS)
+    guard = TopicsStartupCheck(ground.kafka, TOPICS)
     await guard.start()
     check = await guard.check()
     assert (check.ok, check.detail) == (True, "")
@@ -42,7 +42,7 @@ async def test_topics_as_on_their_cards_are_good(ground: Ground) -> None:
 async def test_other_number_of_partitions_is_ready_and_named(place: Ground) -> None:
     name = place.kafka.topic_prefix + ONE.name
     await apply_topics(place.kafka, [replace(ONE, partitions=ONE.partitions + 1), OTHER])
-    guard = TopicsGuard(place.kafka, TOPICS)
+    guard = TopicsStartupCheck(place.kafka, TOPICS)
     try:
         await guard.start()
         check = await guard.check()
@@ -58,7 +58,7 @@ async def test_topic_that_goes_while_the_service_runs_is_noticed(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = ground.kafka.topic_prefix + OTHER.name
-    guard = TopicsGuard(ground.kafka, TOPICS)
+    guard = TopicsStartupCheck(ground.kafka, TOPICS)
     await guard.start()
     await delete(ground, name)
     assert (await guard.check()).ok  # looked at a moment ago
@@ -76,7 +76,7 @@ async def test_topic_that_goes_while_the_service_runs_is_noticed(
     await eventually(lambda: _is_good(guard), seconds=30)
 
 
-async def _is_good(guard: TopicsGuard) -> bool:
+async def _is_good(guard: TopicsStartupCheck) -> bool:
     try:
         return (await guard.check()).ok
     except TopicsMissingError:
@@ -86,4 +86,4 @@ async def _is_good(guard: TopicsGuard) -> bool:
 async def test_broker_away_is_said_as_such() -> None:
     nowhere = KafkaConnection("127.0.0.1:1", "", {"security_protocol": "PLAINTEXT"})
     with pytest.raises(BrokerUnavailableError, match="no broker answers"):
-        await TopicsGuard(nowhere, TOPICS).start()
+        await TopicsStartupCheck(nowhere, TOPICS).start()

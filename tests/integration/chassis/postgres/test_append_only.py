@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from chassis.postgres import Database
-from chassis.postgres.append_only import AppendOnlyGuard, NotAppendOnlyError, assert_append_only
+from chassis.postgres.append_only import AppendOnlyStartupCheck, NotAppendOnlyError, assert_append_only
 from integration.chassis.ground import Ground
 
 _TABLE = """
@@ -107,7 +107,7 @@ async def history(place: Ground) -> Ground:
 async def test_table_guarded_on_all_sides_passes_and_is_as_before(
     history: Ground, database: Database
 ) -> None:
-    guard = AppendOnlyGuard(database, ["history"])
+    guard = AppendOnlyStartupCheck(database, ["history"])
     assert not (await guard.check()).ok
     await guard.start()
     assert (await guard.check()).ok
@@ -117,7 +117,7 @@ async def test_table_guarded_on_all_sides_passes_and_is_as_before(
 @pytest.mark.parametrize("gap", GAPS)
 async def test_any_gap_is_a_reason_not_to_start(history: Ground, database: Database, gap: str) -> None:
     await history.sql.execute(GAPS[gap].format(owner=history.owner, role=history.role))
-    guard = AppendOnlyGuard(database, ["history"])
+    guard = AppendOnlyStartupCheck(database, ["history"])
     with pytest.raises(NotAppendOnlyError, match="history"):
         await guard.start()
     assert not (await guard.check()).ok

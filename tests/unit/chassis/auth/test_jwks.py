@@ -100,7 +100,7 @@ async def test_issuer_that_is_away_is_503_and_readiness_tells(server: KeyServer)
     answer = await reads(door, token("viewer", key=FIRST_KEY))
     assert (answer.status_code, answer.json()["reason"]) == (503, "keys_unavailable")
     assert answer.headers["retry-after"] == "5"
-    (part,) = door.auth.parts
+    (part,) = door.auth.components
     check = await part.check()
     assert (check.ok, check.detail) == (
         False,

@@ -45,7 +45,7 @@ def brokers_of(service: str) -> list[KafkaBroker]:
     build = importlib.import_module(f"{service}.main").build
     settings_class = get_type_hints(build)["settings"]
     service_made = build(settings_class.model_validate(ENVIRONMENT))
-    return [part._broker for part in service_made._lifecycle._parts if isinstance(part, Consumers)]
+    return [each._broker for each in service_made._lifecycle._components if isinstance(each, Consumers)]
 
 
 async def _apply(_connection: Connection, _messages: Sequence[Message]) -> int:

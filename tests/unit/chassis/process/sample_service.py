@@ -1,4 +1,4 @@
-"""A service with one part that starts as the environment says, for tests that watch a whole process."""
+"""A service with one component that the environment controls, for tests of a whole process."""
 
 import os
 import sys

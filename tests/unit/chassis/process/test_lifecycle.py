@@ -24,7 +24,7 @@ SAMPLE = Path(__file__).parent / "sample_service.py"
 
 
 class Recorder:
-    """A part that writes down what is asked of it."""
+    """A component that records its calls."""
 
     def __init__(self, name: str, journal: list[str], *, failures: int = 0) -> None:
         self.name = name
@@ -59,10 +59,10 @@ def _collector_as_before(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     gc.unfreeze()
 
 
-def drive(*parts: Recorder, **limits: int) -> tuple[Lifecycle, Health]:
+def drive(*components: Recorder, **limits: int) -> tuple[Lifecycle, Health]:
     health = Health()
     settings = ServiceSettings.model_validate({"kafka_bootstrap": "127.0.0.1:1", **limits})
-    return Lifecycle(settings, parts, health), health
+    return Lifecycle(settings, components, health), health
 
 
 async def is_ready(health: Health) -> bool:

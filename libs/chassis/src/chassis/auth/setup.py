@@ -12,7 +12,7 @@ from chassis.auth.settings import AuthSettings
 from chassis.auth.tokens import Expectation, verify
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.process.component import Part
+from chassis.process.component import Component
 from chassis.process.health import Check, CheckFunction, Health
 
 _log = get_logger(__name__)
@@ -20,10 +20,10 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """The guard of a service, and the parts that it needs to run."""
+    """The guard of a service, and the components that it needs to run."""
 
     guard: Guard
-    parts: tuple[Part, ...]
+    components: tuple[Component, ...]
 
 
 def build_auth(settings: AuthSettings, access: Access, *, health: Health, metrics: Metrics) -> Auth:
@@ -35,10 +35,10 @@ def build_auth(settings: AuthSettings, access: Access, *, health: Health, metric
         health: gets the check "auth".
         metrics: gets `access_refusals_total`.
     """
-    authenticate, parts, mode = _mode(settings)
+    authenticate, components, mode = _mode(settings)
     health.add("auth", _shown(mode))
     refusals = metrics.counter("access_refusals")
-    return Auth(Guard(access, authenticate, refusals), parts)
+    return Auth(Guard(access, authenticate, refusals), components)
 
 
 def _shown(mode: str) -> CheckFunction:
@@ -48,7 +48,7 @@ def _shown(mode: str) -> CheckFunction:
     return check
 
 
-def _mode(settings: AuthSettings) -> tuple[Authenticate | None, tuple[Part, ...], str]:
+def _mode(settings: AuthSettings) -> tuple[Authenticate | None, tuple[Component, ...], str]:
     if settings.auth_mode == "off":
         if settings.environment == "production":
             _log.warning("AUTH_MODE=off in production: whoever reaches this port may do everything")

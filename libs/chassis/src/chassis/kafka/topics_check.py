@@ -19,7 +19,7 @@ class TopicsMissingError(Exception):
     """Topics that this service lives on are not there: create them, and the service starts by itself."""
 
 
-class TopicsGuard:
+class TopicsStartupCheck:
     """A part that lets a service start only when its topics exist, and goes on looking.
 
     A missing topic makes the service not ready: it would wait on it in silence. Another number of partitions

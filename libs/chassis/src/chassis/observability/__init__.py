@@ -1,1 +1,1 @@
-"""Logs, metrics, traces, and what may not appear in them."""
+"""Logs, metrics and spans, without personal data or secrets."""

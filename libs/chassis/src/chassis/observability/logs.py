@@ -13,16 +13,16 @@ from structlog.typing import ExcInfo
 
 from chassis import clock
 
+# The logger of the line per handled message; LOG_MESSAGES sets its level.
 HANDLED_LOGGER = "chassis.handled"
-"""Of the line per handled message; LOG_MESSAGES sets its level."""
 
 _LIBRARY_LEVELS = {
-    "aiokafka": logging.CRITICAL,  # about 20 errors a second while a broker is away; readiness tells it once
+    "aiokafka": logging.CRITICAL,  # 20 errors a second while a broker is away; readiness reports it
     "faststream": logging.ERROR,  # two lines per message
     "uvicorn": logging.WARNING,
     "asyncio": logging.ERROR,
     "httpx": logging.WARNING,
-    "urllib3": logging.ERROR,  # the exporter's; it warns of every connection that it tries again
+    "urllib3": logging.ERROR,  # the span exporter uses it, and it warns of every retry
     "opentelemetry": logging.ERROR,
 }
 
@@ -31,7 +31,7 @@ _frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _without_texts(exc_info: ExcInfo) -> list[dict[str, Any]]:
-    """Classes and frames. A frame's variables, and the errors' texts, are messages, people and secrets."""
+    # Texts of errors and variables of frames can hold messages, personal data and secrets.
     stacks = _frames(exc_info)
     for stack in stacks:
         stack["exc_value"] = ""
@@ -41,7 +41,6 @@ def _without_texts(exc_info: ExcInfo) -> list[dict[str, Any]]:
 
 
 def _plain_without_texts(output: TextIO, exc_info: ExcInfo) -> None:
-    """The same for people."""
     _, error, _ = exc_info
     for each in traceback.walk_tb(error.__traceback__):
         frame, line = each
@@ -53,7 +52,7 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(_without_texts)
 
 
 class _FirstLine(logging.Filter):
-    """asyncio puts an error's text into the lines below its first."""
+    """Cuts a record to its first line: asyncio puts the text of an error into the lines below."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = record.getMessage().partition("\n")[0], ()
@@ -92,14 +91,14 @@ class _Handler(logging.StreamHandler[TextIO]):
 def configure_logs(
     service: str, *, log_format: str, level: str, messages: str = "all", stream: TextIO | None = None
 ) -> None:
-    """Send this process's log lines, those of libraries among them, through one formatter.
+    """Send all log lines of this process, also those of libraries, through one formatter.
 
     Args:
         service: stands in every line.
         log_format: "json" for machines, "console" for people.
-        level: the least level that is written; libraries that chatter have levels of their own.
-        messages: "all" writes a line per handled message, "failed" only of those that were set aside.
-        stream: where they go; None is standard output.
+        level: the lowest level that is written; verbose libraries have levels of their own.
+        messages: "all" writes a line per handled message, "failed" only for messages that were set aside.
+        stream: where the lines are written; None is standard output.
     """
     output: TextIO = stream or sys.stdout
     shared: list[structlog.typing.Processor] = [
@@ -138,7 +137,7 @@ def configure_logs(
 
 
 def log_to_stderr() -> None:
-    """Send the logs of a command to standard error: standard output is for its answer."""
+    """Send the logs of a command to standard error; its standard output holds the answer alone."""
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
@@ -158,5 +157,5 @@ def write_lines(name: str, level: int, event: str, rows: Iterable[Mapping[str, A
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger; call it with an event name and key-value pairs, never with personal data."""
+    """Return a logger. Call it with an event name and key-value pairs, never with personal data."""
     return structlog.stdlib.get_logger(name)

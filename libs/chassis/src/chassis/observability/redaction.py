@@ -1,4 +1,4 @@
-"""Text of errors without personal data or secrets."""
+"""Texts of errors without personal data or secrets."""
 
 from traceback import extract_tb
 
@@ -6,10 +6,10 @@ import asyncpg
 
 
 def loggable(error: BaseException) -> str:
-    """An error in a line fit for a log: its class and where it was raised, never a value.
+    """Return one line about an error that may be logged: its class and where it was raised, never a value.
 
-    The texts of most errors quote what they stumbled over: PostgreSQL's DETAIL has a row's values, a KeyError
-    the key, pydantic the input. Only errors of a connection keep theirs, which name hosts and time-outs.
+    The texts of most errors quote input: PostgreSQL's DETAIL holds a row's values, a KeyError the key,
+    pydantic the input. Only connection errors keep their text, which names hosts and time-outs.
     """
     name = type(error).__name__
     if isinstance(error, asyncpg.PostgresError):

@@ -1,10 +1,9 @@
-"""Spans and their way out: OTLP over HTTP when OTEL_EXPORTER_OTLP_ENDPOINT is set, else none are made.
+"""Spans, exported as OTLP over HTTP. Without OTEL_EXPORTER_OTLP_ENDPOINT no spans are made.
 
-Trouble with the collector never reaches a service's work: spans go through a bounded queue that drops what
-does not fit, a thread of its own sends them, and the flush at the end is bounded.
+A collector that fails does not disturb a service: a separate thread sends spans from a bounded queue, the
+queue drops spans when it is full, and the flush at the end has a time limit.
 
-No text of an error and no identifier of a person becomes an attribute; `messages`, `publishing` and
-`requests` list what does.
+No text of an error and no identifier of a person becomes an attribute.
 """
 
 import threading
@@ -40,13 +39,13 @@ _tracer: Tracer | None = None
 
 @contextmanager
 def exporting(service: str, endpoint: str | None) -> Generator[None]:
-    """Record and export spans inside the block; without an endpoint nothing is loaded and nothing is made.
+    """Record and export spans inside the block. Without an endpoint the SDK is not loaded.
 
-    The standard OTEL_* variables hold: sampler, resource attributes, headers, time-outs, queue size.
+    The SDK reads the standard OTEL_* variables: sampler, resource attributes, headers, time-outs, queue size.
 
     Args:
         service: `service.name` of the resource.
-        endpoint: of the collector, as OTEL_EXPORTER_OTLP_ENDPOINT says; its presence is what counts.
+        endpoint: value of OTEL_EXPORTER_OTLP_ENDPOINT, or None. The SDK reads the address itself.
     """
     if endpoint is None:
         yield
@@ -61,7 +60,7 @@ def exporting(service: str, endpoint: str | None) -> Generator[None]:
 
 @contextmanager
 def recording(tracer: Tracer) -> Generator[None]:
-    """Make spans with this tracer inside the block."""
+    """Use this tracer inside the block."""
     global _tracer  # noqa: PLW0603 - like the log, there is one per process
     before, _tracer = _tracer, tracer
     try:
@@ -71,34 +70,34 @@ def recording(tracer: Tracer) -> Generator[None]:
 
 
 def is_on() -> bool:
-    """Whether spans are made at all; ask before doing anything per message."""
+    """Return whether spans are made. Ask before work per message."""
     return _tracer is not None
 
 
 def start(
     name: str, kind: SpanKind, parent: str | None, attributes: Attributes, *, began: int | None = None
 ) -> Span:
-    """A new span; the caller ends it.
+    """Start a span; the caller ends it.
 
     Args:
-        name: of few different values: an operation and a topic or route.
-        kind: what it is to its neighbours.
-        parent: traceparent that it continues; None, or one that is not well-formed, begins a trace.
-        attributes: known at its start, for the sampler to see.
-        began: nanoseconds since the epoch, None is now.
+        name: an operation and a topic or route, so that there are few different names.
+        kind: OpenTelemetry's kind of span.
+        parent: traceparent of the parent; None or a malformed one begins a new trace.
+        attributes: those known at the start, which the sampler sees.
+        began: start time in nanoseconds since the epoch; None is now.
     """
     assert _tracer is not None, "ask is_on first"
     return _tracer.start_span(name, _context(parent), kind=kind, attributes=attributes, start_time=began)
 
 
 def traceparent_of(span: Span) -> str:
-    """What continues this span elsewhere."""
+    """Return the traceparent with which another process continues this span."""
     context = span.get_span_context()
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def fail(span: Span, error_type: str) -> None:
-    """Mark a span as failed, by a name of few different values and never by a text."""
+    """Mark a span as failed. `error_type` is one of few names, never the text of an error."""
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
 
@@ -117,7 +116,7 @@ def _flags(digits: str) -> TraceFlags:
 
 
 def _provider(service: str) -> "TracerProvider":
-    # Loaded here, because a process that exports nothing should not pay a quarter of a second for it.
+    # Loading the SDK takes a quarter of a second, which a process that exports nothing should not pay.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - see above
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - see above
@@ -130,7 +129,7 @@ def _provider(service: str) -> "TracerProvider":
 
 
 def _shut_down(provider: "TracerProvider") -> None:
-    """Send what is queued, but end on time: the SDK would wait half a minute for a silent collector."""
+    # Bounded, because the SDK would wait half a minute for a silent collector.
     flushing = threading.Thread(target=provider.shutdown, name="telemetry-flush", daemon=True)
     flushing.start()
     flushing.join(FLUSH_SECONDS_MAX)

@@ -1,7 +1,6 @@
 """W3C Trace Context: the `traceparent` that travels with every request and message (ALL-5).
 
-It travels whether or not spans are exported: a service that exports nothing hands on what it was given,
-which is what W3C Trace Context §3.3 asks of one that takes no part in a trace.
+A service that exports no spans passes on the `traceparent` that it received (W3C Trace Context §3.3).
 """
 
 import random
@@ -14,39 +13,42 @@ HEADER = "traceparent"
 _WELL_FORMED = re.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACE_ID = slice(3, 35)
 
-_draw = random.Random().getrandbits  # noqa: S311 - unique, not secret: a system call each would cost ten times as much
-"""Seeded by the operating system."""
+# Seeded by the operating system. Identifiers must be unique, not secret; this takes a tenth of the time.
+_random_bits = random.Random().getrandbits  # noqa: S311 - see above
 
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def read(values: Iterable[bytes]) -> str | None:
-    """The trace context that the headers of that name hold; None if it is not exactly one, well-formed.
+    """Return the traceparent of a request or message; None if there is not exactly one, well-formed.
 
-    Whoever gets None starts a new trace (W3C Trace Context §3.2.2, §4.3).
+    On None the caller starts a new trace (W3C Trace Context §3.2.2, §4.3).
+
+    Args:
+        values: of all headers named `traceparent`.
     """
-    given = list(values)
-    return checked(given[0].decode("latin-1")) if len(given) == 1 else None
+    headers = list(values)
+    return checked(headers[0].decode("latin-1")) if len(headers) == 1 else None
 
 
 def checked(traceparent: str | None) -> str | None:
-    """The same, or None where it is not a version 00 traceparent."""
+    """Return the traceparent, or None if it is not well-formed or not of version 00."""
     return traceparent if traceparent and _WELL_FORMED.fullmatch(traceparent) else None
 
 
 def new() -> str:
-    """The beginning of a trace that nobody records yet."""
-    drawn = f"{_draw(192):048x}"
-    return f"00-{drawn[:32]}-{drawn[32:]}-00"
+    """Return the traceparent of a new trace that is not sampled."""
+    digits = f"{_random_bits(192):048x}"
+    return f"00-{digits[:32]}-{digits[32:]}-00"
 
 
 def current() -> str | None:
-    """The trace context of the request in hand."""
+    """Return the traceparent of the current request or message."""
     return _current.get()
 
 
 class Carried:
-    """Make it the current one inside the block, for whatever is written to an outbox or published there."""
+    """Makes a traceparent the current one inside the block, for outbox rows and records made there."""
 
     __slots__ = ("_token", "_traceparent")
 
@@ -61,5 +63,5 @@ class Carried:
 
 
 def trace_id(traceparent: str) -> str:
-    """The 32 hexadecimal digits by which a trace is looked up."""
+    """Return the trace id of a traceparent: 32 hexadecimal digits."""
     return traceparent[_TRACE_ID]

@@ -74,7 +74,7 @@ async def _assert_refused(connection: Connection, statement: str) -> None:
     raise NotAppendOnlyError(f"the database let this through: {statement}")
 
 
-class AppendOnlyGuard:
+class AppendOnlyStartupCheck:
     """A part that lets a service start only when its histories cannot be changed.
 
     Args:

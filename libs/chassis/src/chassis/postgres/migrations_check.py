@@ -13,7 +13,7 @@ class MigrationsMissingError(Exception):
     """The database is older than this version: migrate it, and the service starts by itself."""
 
 
-class MigrationsGuard:
+class MigrationsStartupCheck:
     """A part that lets a service start only on a database with the tables it was written for.
 
     Files named `…_post_…` are not asked for: they are applied after the new version is in place. Nor is it a

@@ -1,1 +1,1 @@
-"""What every process has: settings, start and stop, health, command line."""
+"""A process: settings, components, start and stop, health, terminal."""

@@ -1,8 +1,7 @@
-"""The form of addresses in settings, looked at before anything connects (ALL-3).
+"""Check the form of addresses in settings before anything connects (ALL-3).
 
-A client that is given a wrong one fails late, in its own words, and again with each attempt. Whether anybody
-answers at an address of the right form is for connecting to find out. No text here repeats what it was given:
-there may be a password in it.
+A client with a malformed address fails late, with a message of its own, at each attempt. Nothing here
+connects. No error text repeats the address, which may hold a password.
 """
 
 import re
@@ -14,78 +13,82 @@ from pydantic import AfterValidator, SecretStr
 
 PORT_MAX = 65_535
 _DSN_FORM = "expected a connection string such as postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-_PLACE_FORM = (
+_HOST_FORM = (
     "expected HOST or HOST:PORT after the @, several with commas between them, an IPv6 address in [],"
-    " and what is special in a password as %XX"
+    " and special characters of a password as %XX"
 )
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
-_PLACE = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/@\s]+))(?::(?P<port>[^:]*))?")
-"""A host, and perhaps a port. A percent-encoded directory, where PostgreSQL has its socket, is a host too."""
+# A host and an optional port. PostgreSQL's socket directory, percent-encoded, is a host too.
+_HOST_AND_PORT = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/@\s]+))(?::(?P<port>[^:]*))?")
 
 
 def check_bootstrap(brokers: str) -> str:
-    """Kafka's brokers, if each is a host, an IPv6 address, or either with a port; a comma too many is none.
+    """Return Kafka's brokers without superfluous commas and spaces.
+
+    A broker is a host or an IPv6 address, with or without a port.
 
     Raises:
-        ValueError: one is none of these; says what is expected.
+        ValueError: a broker has another form; the text says what is expected.
     """
-    named = [broker.strip() for broker in brokers.split(",") if broker.strip()]
-    if not named or not all(map(_is_broker, named)):
+    addresses = [broker.strip() for broker in brokers.split(",") if broker.strip()]
+    if not addresses or not all(map(_is_broker, addresses)):
         raise ValueError(
             "expected brokers such as kafka:9092, several with commas between them,"
             f" an IPv6 address in [], a port from 1 to {PORT_MAX}"
         )
-    return ",".join(named)
+    return ",".join(addresses)
 
 
 def _is_broker(text: str) -> bool:
-    if _is_ipv6(text):  # the client takes one without a port, and then without brackets too
+    if _is_ipv6(text):  # without a port, aiokafka also accepts an IPv6 address without brackets
         return True
-    place = _PLACE.fullmatch(text)
-    return place is not None and _is_sound(place) and (place["port"] is None or _is_port(place["port"]))
+    address = _HOST_AND_PORT.fullmatch(text)
+    return (
+        address is not None and _is_host(address) and (address["port"] is None or _is_port(address["port"]))
+    )
 
 
 def check_dsn(dsn: str) -> str:
-    """A connection string of PostgreSQL as it is given, if a connection could be tried with it.
+    """Return a PostgreSQL connection string unchanged if a client can use it.
 
-    Several hosts, socket directories and parameters such as `sslmode` are among what it may hold.
+    It may hold several hosts, socket directories and parameters such as `sslmode`.
 
     Raises:
-        ValueError: it cannot be read, or names a port that is none; says what is expected.
+        ValueError: it is malformed, or holds an invalid port; the text says what is expected.
     """
     try:
         parts = urlsplit(dsn)
         parameters = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
     except ValueError:
-        raise ValueError(f"{_DSN_FORM}; {_PLACE_FORM}") from None
+        raise ValueError(f"{_DSN_FORM}; {_HOST_FORM}") from None
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ValueError(_DSN_FORM)
-    places = parts.netloc.partition("@")[2] if "@" in parts.netloc else parts.netloc
-    if places and not all(map(_is_server, places.split(","))):
-        raise ValueError(f"{_PLACE_FORM}; a port is from 1 to {PORT_MAX}")
+    servers = parts.netloc.partition("@")[2] if "@" in parts.netloc else parts.netloc
+    if servers and not all(map(_is_server, servers.split(","))):
+        raise ValueError(f"{_HOST_FORM}; a port is from 1 to {PORT_MAX}")
     _check_parameters({name: values[-1] for name, values in parameters.items()})
     return dsn
 
 
-def _check_parameters(given: dict[str, str]) -> None:
-    for place in given.get("host", "/").split(","):
-        if not place.startswith("/") and not _is_server(place):
-            raise ValueError(f"its parameter host: {_PLACE_FORM}")
-    if not all(map(_is_port, given.get("port", "1").split(","))):
+def _check_parameters(parameters: dict[str, str]) -> None:
+    for server in parameters.get("host", "/").split(","):
+        if not server.startswith("/") and not _is_server(server):
+            raise ValueError(f"its parameter host: {_HOST_FORM}")
+    if not all(map(_is_port, parameters.get("port", "1").split(","))):
         raise ValueError(f"its parameter port: expected ports from 1 to {PORT_MAX}")
-    if given.get("sslmode", "prefer") not in _SSL_MODES:
+    if parameters.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(f"its parameter sslmode: expected one of {', '.join(_SSL_MODES)}")
 
 
 def _is_server(text: str) -> bool:
-    place = _PLACE.fullmatch(text)
-    # A colon with nothing behind it means the usual port, as for every client of PostgreSQL.
-    return place is not None and _is_sound(place) and (not place["port"] or _is_port(place["port"]))
+    address = _HOST_AND_PORT.fullmatch(text)
+    # As in libpq, a colon with nothing behind it means the default port.
+    return address is not None and _is_host(address) and (not address["port"] or _is_port(address["port"]))
 
 
-def _is_sound(place: re.Match[str]) -> bool:
-    return place["ipv6"] is None or _is_ipv6(place["ipv6"])
+def _is_host(address: re.Match[str]) -> bool:
+    return address["ipv6"] is None or _is_ipv6(address["ipv6"])
 
 
 def _is_ipv6(text: str) -> bool:
@@ -108,7 +111,7 @@ def _secret_dsn(dsn: SecretStr) -> SecretStr:
 
 
 Bootstrap = Annotated[str, AfterValidator(check_bootstrap)]
-"""A setting that names Kafka's brokers."""
+"""Type of a setting that holds Kafka's brokers."""
 
 Dsn = Annotated[SecretStr, AfterValidator(_secret_dsn)]
-"""A setting that is a connection string of PostgreSQL."""
+"""Type of a setting that holds a PostgreSQL connection string."""

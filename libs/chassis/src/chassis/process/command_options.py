@@ -1,7 +1,7 @@
-"""Options that mean what their caller thinks they mean: none empty, none twice.
+"""Refuse empty and repeated options.
 
-`--key "$KEY"` with an empty variable would select something else than was meant, and of two values the last
-would count without a word.
+`--key "$KEY"` with an empty variable would select other rows than intended, and of two values the last would
+win silently.
 """
 
 from collections import Counter
@@ -13,11 +13,11 @@ Parse = Callable[[Any, list[str]], list[str]]
 
 
 class OptionError(Exception):
-    """An option is empty or given twice: the message names it."""
+    """An option is empty or repeated. The text names it."""
 
 
 def refuse_slips(command: Any) -> None:
-    """Make a command and all below it raise `OptionError` for an empty or a repeated option."""
+    """Make a command and its subcommands raise `OptionError` for an empty or repeated option."""
     for each in _commands(command):
         each.parse_args = partial(_checked, each, each.parse_args)
 
@@ -41,10 +41,11 @@ def _checked(command: Any, parse: Parse, context: Any, arguments: list[str]) -> 
         ):
             raise OptionError(f"{_name(parameter)} is given more than once; give it once")
     for parameter in order:
-        given: Any = values.get(parameter.name)
-        for value in given if parameter.multiple or parameter.nargs != 1 else [given]:
+        parsed_value: Any = values.get(parameter.name)
+        is_list = parameter.multiple or parameter.nargs != 1
+        for value in parsed_value if is_list else [parsed_value]:
             if isinstance(value, str) and not value.strip():
-                raise OptionError(f"{_name(parameter)} is empty; leave it away or give it a value")
+                raise OptionError(f"{_name(parameter)} is empty; omit it or give it a value")
     return parse(context, arguments)
 
 

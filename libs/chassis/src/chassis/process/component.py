@@ -1,4 +1,4 @@
-"""A part of a running service: something that is started, watched and stopped."""
+"""Components of a service: each is started, checked and stopped by the lifecycle."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,34 +11,34 @@ from chassis.process.health import Check
 
 _log = get_logger(__name__)
 
+# Back-off of a background loop that failed. The last value repeats.
 RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Back-off of a background loop that failed: the last one repeats."""
 
 
-class Part(Protocol):
-    """What the lifecycle drives: parts start in order and stop in reverse."""
+class Component(Protocol):
+    """One component of a service. Components start in order and stop in reverse order."""
 
     name: str
 
     async def start(self) -> None:
-        """Be ready when this returns; raise to be tried again."""
+        """Become ready. The lifecycle calls again after an error."""
         ...
 
     async def stop(self) -> None:
-        """Finish what is in hand, then let go. Called once, also when start has failed."""
+        """Finish work in flight and release resources. Called once, also if `start` failed."""
         ...
 
     async def check(self) -> Check:
-        """Whether this part can do its work this moment."""
+        """Return whether the component can work now."""
         ...
 
 
 class BackgroundLoop:
-    """A loop that runs until stopped and is begun again, with back-off, when it fails.
+    """A component that runs a loop until it is stopped, and restarts the loop with back-off when it fails.
 
     Args:
-        name: stands in logs and readiness.
-        run: does the work until the event it is given is set.
+        name: shown in logs and in readiness.
+        run: works until its argument, the stop event, is set.
     """
 
     def __init__(self, name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -49,15 +49,14 @@ class BackgroundLoop:
         self._failure: str | None = None
 
     async def start(self) -> None:
-        """Begin the loop; it reports its own failures through `check`."""
         self._task = asyncio.create_task(self._keep_running(), name=self.name)
 
     def ask_to_stop(self) -> None:
-        """Let the loop finish; whoever waits inside it for something else is to be woken by its owner."""
+        """Set the stop event without waiting. The owner must end other waits inside the loop itself."""
         self._stopping.set()
 
     async def stop(self) -> None:
-        """Ask the loop to finish and wait for it; the lifecycle bounds the wait."""
+        """Stop the loop and wait for it. The lifecycle limits the wait."""
         self.ask_to_stop()
         if self._task is not None:
             try:
@@ -67,11 +66,10 @@ class BackgroundLoop:
                 raise
 
     async def check(self) -> Check:
-        """Good while the loop runs without failing."""
         return Check(ok=self._failure is None, detail=self._failure or "")
 
     def recovered(self) -> None:
-        """Called by the loop when a round went well, so that readiness comes back."""
+        """Clear the failure. The loop calls this after each successful round."""
         self._failure = None
 
     async def _keep_running(self) -> None:
@@ -79,7 +77,7 @@ class BackgroundLoop:
         while not self._stopping.is_set():
             try:
                 await self._run(self._stopping)
-            except Exception as error:  # noqa: BLE001 - a loop outlives whatever one round raises
+            except Exception as error:  # noqa: BLE001 - a loop survives any error of a round
                 failures = failures + 1 if self._failure else 1
                 delay = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
                 self._failure = loggable(error)
@@ -88,7 +86,7 @@ class BackgroundLoop:
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait, but not longer than until a stop is asked for."""
+    """Sleep, but return at once when the stop event is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stopping.wait()

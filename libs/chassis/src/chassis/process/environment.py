@@ -12,13 +12,13 @@ from pydantic_settings.exceptions import SettingsError as UnparsableError
 
 
 class SettingsError(Exception):
-    """The environment does not say what this service needs: set the variables it names."""
+    """Variables are missing or wrong. The text names them."""
 
 
 def read_variable_file(variable: str) -> str | None:
-    """Return what stands in the file that `<variable>_FILE` names; None if unset.
+    """Return the content of the file that `<variable>_FILE` names; None if that variable is unset.
 
-    White space around it and a byte order mark before it are no part of it.
+    Surrounding white space and a byte order mark are removed.
 
     Raises:
         SettingsError: the file cannot be read.
@@ -33,7 +33,7 @@ def read_variable_file(variable: str) -> str | None:
 
 
 class FileSource(PydanticBaseSettingsSource):
-    """Values from the files that `<NAME>_FILE` variables point to."""
+    """Settings source that reads the files named by `<NAME>_FILE` variables."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         del field
@@ -56,10 +56,10 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def load_settings(settings_class: type[SettingsT]) -> SettingsT:
-    """Read and validate the environment.
+    """Read settings from the environment and validate them.
 
     Raises:
-        SettingsError: one line naming every missing or wrong variable, and never a value.
+        SettingsError: the text names every missing or wrong variable in one line, and never a value.
     """
     try:
         return settings_class()
@@ -70,7 +70,7 @@ def load_settings(settings_class: type[SettingsT]) -> SettingsT:
 
 
 def _unparsable(error: UnparsableError) -> str:
-    """A list or table is read as JSON; the library's message names the field, and not the value."""
+    # Lists and tables are read as JSON. The library's message names the field, not the value.
     field = re.search(r'field "(\w+)"', str(error))
     return f"{field[1].upper()}: not valid JSON" if field else str(error)
 

@@ -1,4 +1,4 @@
-"""Health that tells the truth: alive is the process, ready is what it could do this moment."""
+"""Health: live means that the process runs, ready means that all of its checks pass now."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,7 +9,7 @@ CHECK_SECONDS_MAX = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that readiness depends on; `detail` says what is wrong, or what state it is in."""
+    """Result of one check of readiness. `detail` says what is wrong, or describes the state."""
 
     ok: bool
     detail: str = ""
@@ -19,17 +19,17 @@ CheckFunction = Callable[[], Awaitable[Check]]
 
 
 class Health:
-    """The checks of one process. Ready when all of them are good."""
+    """The checks of one process. The process is ready when all of them pass."""
 
     def __init__(self) -> None:
         self._checks: dict[str, CheckFunction] = {}
 
     def add(self, name: str, check: CheckFunction) -> None:
-        """Make readiness depend on one more thing."""
+        """Add a check to readiness."""
         self._checks[name] = check
 
     async def report(self) -> tuple[bool, Mapping[str, object]]:
-        """Run all checks at once: whether ready, and a JSON-able account of each."""
+        """Run all checks concurrently. Return whether all passed, and the body of `/health/ready`."""
         results = await asyncio.gather(*(_bounded(check) for check in self._checks.values()))
         ready = all(result.ok for result in results)
         checks = {name: asdict(result) for name, result in zip(self._checks, results, strict=True)}
@@ -42,5 +42,5 @@ async def _bounded(check: CheckFunction) -> Check:
             return await check()
     except TimeoutError:
         return Check(ok=False, detail=f"no answer within {CHECK_SECONDS_MAX:g} s")
-    except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
+    except Exception as error:  # noqa: BLE001 - an error of a check is its result
         return Check(ok=False, detail=f"{type(error).__name__}: {error}")

@@ -9,10 +9,10 @@ ANY_HOST = "*"
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """Names under which a service answers; loopback names and addresses always count.
+    """Host names under which a service answers. Loopback names and addresses are always allowed.
 
     Attributes:
-        names: lower-case host names or addresses without a port; `*` allows every name.
+        names: host names or addresses in lower case, without a port; `*` allows every name.
     """
 
     names: frozenset[str] = frozenset()

@@ -1,7 +1,8 @@
-"""Standard output of a command: what cannot be written is an error of its own, and never exit code 1.
+"""Guard standard output of a command: a failed write is `OutputError`, and never exit code 1.
 
-A full disk or a reader that has gone must not read as "the answer is no". Python, typer and rich each treat
-them in another way: a traceback, exit code 1, exit code 120.
+A full disk or a closed pipe must not look like the answer "no". Python, typer and rich each treat such
+failures
+differently: a traceback, exit code 1, exit code 120.
 """
 
 import io
@@ -15,11 +16,11 @@ from chassis.process.terminal import printable
 
 
 class OutputError(Exception):
-    """Standard output cannot be written: make room, or keep its reader open."""
+    """Standard output cannot be written: the disk is full, or its reader has closed it."""
 
 
 class _Output(io.FileIO):
-    """A file descriptor whose failures are `OutputError`, which neither typer nor rich swallows."""
+    """A file descriptor that raises `OutputError`, which neither typer nor rich swallows."""
 
     given_up = False
 
@@ -33,13 +34,13 @@ class _Output(io.FileIO):
 
 
 class _Text(io.TextIOWrapper):
-    """`sys.stdout` of a command; `original` is what was there before."""
+    """Replacement for `sys.stdout` during a command. `original` is the replaced stream."""
 
     def __init__(self, output: _Output, original: TextIO) -> None:
         super().__init__(
             io.BufferedWriter(output),
             encoding=original.encoding,
-            errors="backslashreplace",  # a terminal that has no such letter is no reason to fail
+            errors="backslashreplace",  # a character that the terminal lacks is no reason to fail
             line_buffering=output.isatty(),
         )
         self.original = original
@@ -47,13 +48,13 @@ class _Text(io.TextIOWrapper):
 
 @contextmanager
 def guarded_output() -> Generator[None]:
-    """Guard `sys.stdout` for a command, and write what is left of it before the command counts as done.
+    """Guard `sys.stdout` during a command, and flush it before the command counts as done.
 
     Raises:
-        OutputError: standard output is closed, full, or nobody reads it.
+        OutputError: standard output is closed or full, or nobody reads it.
     """
     original = sys.stdout
-    if original is None:  # pyright: ignore[reportUnnecessaryComparison] - without descriptor 1 it is
+    if original is None:  # pyright: ignore[reportUnnecessaryComparison] - None without descriptor 1
         raise OutputError("standard output is closed")
     output = _open(original)
     if output is None:
@@ -71,18 +72,18 @@ def guarded_output() -> Generator[None]:
             text.flush()
         raise
     finally:
-        output.given_up = True  # what could not be written is not tried again when Python ends
+        output.given_up = True  # so that Python does not write the rest again when it exits
         sys.stdout = original
 
 
 def end_guard() -> None:
-    """Put the process's own standard output back: a service goes on where its log cannot be written."""
+    """Restore the original standard output. A service continues when its log cannot be written."""
     if isinstance(sys.stdout, _Text):
         sys.stdout = sys.stdout.original
 
 
 def _open(original: TextIO) -> _Output | None:
-    """Return the descriptor behind standard output; None where a test has put something else there."""
+    """Return the descriptor of standard output; None if a test has replaced the stream."""
     try:
         return _Output(original.fileno(), "wb", closefd=False)
     except (OSError, ValueError):
@@ -90,8 +91,8 @@ def _open(original: TextIO) -> _Output | None:
 
 
 def write_error(line: str) -> None:
-    """Write one line to standard error; where that is full or closed too, the exit code alone tells."""
-    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - so Python starts without descriptor 2
+    """Write one line to standard error. A failure to write is ignored: the exit code remains."""
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - None without descriptor 2
         return
     try:
         sys.stderr.write(f"{printable(line)}\n")

@@ -1,4 +1,4 @@
-"""Text for a person's terminal: what others wrote must not steer it."""
+"""Text for a terminal. Text of others must not control the terminal."""
 
 import re
 import sys
@@ -9,19 +9,18 @@ import msgspec
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1
 _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
-# JSON escapes C0 alone, and a terminal obeys DEL and C1 too. In UTF-8 the bytes are part of nothing else.
+# JSON escapes C0 only, but terminals obey DEL and C1 too. In UTF-8 these bytes occur in no other character.
 _LEFT_BY_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
-    """The text without control characters, each of which shows as U+FFFD.
+    """Return the text with U+FFFD in place of control characters.
 
-    An escape sequence of a sender could clear the screen, hide a row or show another one in its place.
+    An escape sequence in a message could clear the screen, hide a row or forge one.
 
     Args:
         text: from a message, a database or another service.
-        keep_lines: leave line ends and tabs as they are. Otherwise they become spaces, so that the text
-            stays in its line and cannot pass for the next one.
+        keep_lines: keep line ends and tabs. Otherwise they become spaces, so that the text stays in its line.
     """
     if keep_lines:
         return _CONTROLS_IN_LINES.sub("\ufffd", text.replace("\r\n", "\n"))
@@ -29,7 +28,7 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
 
 
 def json_line(data: Any) -> bytes:
-    """Return JSON in one line, with its end, which no terminal takes for more than text."""
+    """Return JSON in one line, with a line end, and without bytes that a terminal obeys."""
     return _LEFT_BY_JSON.sub(_escape, msgspec.json.encode(data)) + b"\n"
 
 
@@ -39,15 +38,12 @@ def print_json(data: Any) -> None:
     sys.stdout.flush()
 
 
-def _escape(found: re.Match[bytes]) -> bytes:
-    return b"\\u%04x" % ord(found[0].decode())
+def _escape(character: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(character[0].decode())
 
 
 def in_one_line(error: BaseException) -> str:
-    """An error's class and the first line of its text.
-
-    PostgreSQL's errors carry DETAIL and HINT in lines of their own.
-    """
+    """Return an error's class and the first line of its text, without PostgreSQL's DETAIL and HINT."""
     name = type(error).__name__
     lines = str(error).strip().splitlines()
     return f"{name}: {printable(lines[0])}" if lines else name
