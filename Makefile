@@ -58,8 +58,8 @@ faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=
 simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SEEDS=n so many (docs/simulation.md)
 	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),10000)) $(if $(SECONDS_MAX),--seconds-max $(SECONDS_MAX)) $(ARGS)
 
-simulate-faults: $(STAMP) ## plants faults in what the simulation drives: each must be seen
-	@cd tests && ../$(BIN)/python -m simulation.mutants
+simulate-faults: $(STAMP) ## plant faults in what the simulation drives: a seed must show each (ID=sim-key some)
+	@PYTHONPATH=tests ID="$(ID)" $(BIN)/python -m mutation.simulated
 
 bench: $(STAMP) ## side by side with its peers, on the same servers (ROW=B3 one, ROUNDS=5, QUICK=1 short)
 	@PYTHONPATH=tests:benchmarks ROW="$(ROW)" ROUNDS="$(ROUNDS)" QUICK="$(QUICK)" $(BIN)/python -m bench

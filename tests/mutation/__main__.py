@@ -1,4 +1,4 @@
-"""`make mutants`: takes each safety line away in turn and says which test notices (faults.md F34).
+"""`make mutants`: takes each safety line away in turn and reports the test that fails (faults.md F34).
 
 ID=relay (or relay,inbox-conflict) tries the mutants whose ids begin so. Exit code 1 if fewer than 95 % are
 caught, or if the tests do not pass as the code is.
@@ -19,7 +19,7 @@ from rich.table import Table
 from harness import Infra
 from harness.choice import ChoiceError, choose
 from harness.external import VARIABLES
-from mutation.mutants import ROOT, Mutant, NotApplicableError, chosen, load
+from mutation.mutants import ROOT, Mutant, NotApplicableError, load, select
 from mutation.tree import assert_apart, copied_tree, snapshot
 from mutation.trial import Outcome, Trial, run_tests, try_mutant
 
@@ -36,7 +36,7 @@ async def main() -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console()
     try:
-        mutants = chosen(load(), os.environ.get("ID", ""))
+        mutants = select([each for each in load() if not each.is_simulated], os.environ.get("ID", ""))
         for mutant in mutants:
             mutant.applied_to((ROOT / mutant.file).read_text())
         choice = choose(os.environ)
@@ -80,7 +80,7 @@ async def _baseline(mutants: Sequence[Mutant], bench: Bench) -> str:
                 continue
             run = await run_tests(tree, tests, bench.environment(own=own), seconds_max=BASELINE_SECONDS_MAX)
             if run.exit_code != 0:
-                return ", ".join(run.failed) or run.words or "they do not end"
+                return ", ".join(run.failed) or run.last_line or "they do not end"
             if run.skipped and not own:
                 return f"skipped: {', '.join(run.skipped)}"
     return ""

@@ -1,30 +1,35 @@
-"""Mutants: safety lines, each with what is lost without it and the tests that must notice."""
+"""Mutants: safety lines, each with the harm of its absence and the tests that must fail without it."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mutation.fragments import replaced, replaced_in_strings, replaced_text
+
 CATALOGUE = Path(__file__).parent / "catalogue"
 ROOT = Path(__file__).parents[2]
+SIMULATION = ("simulation",)
 
 
 class NotApplicableError(Exception):
-    """A mutant does not fit the code any more: bring its `old` text up to date."""
+    """A mutant does not fit the code any more: correct its `function` or its `old` fragment."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """One safety line that is taken away.
 
     Attributes:
         id: area and what is taken away.
-        lost: what goes wrong without it, in one line.
-        file: below the root.
-        old, new: a text that stands in the file exactly once, and what takes its place.
-        tests: the narrowest that must fail: files, or pytest's node ids.
-        own_servers: whether these tests take Kafka or PostgreSQL away, and cannot share them.
-        survives: why no test can notice; empty for a mutant that must be caught.
+        lost: the harm without the line, in one line.
+        file: path below the root.
+        function: qualified name of the function or class that holds the line; empty for the module itself.
+        old, new: expression or statements that the function holds exactly once, and the replacement.
+        in_text: the fragments are text, in a string of the function or in a file that is not Python.
+        tests: the narrowest tests that must fail: files, or pytest's node ids; `simulation` for its seeds.
+        own_servers: whether these tests stop Kafka or PostgreSQL, and cannot share them.
+        survives: why no test can fail; empty for a mutant that must be caught.
     """
 
     id: str
@@ -33,35 +38,48 @@ class Mutant:
     old: str
     new: str
     tests: tuple[str, ...]
+    function: str = ""
+    in_text: bool = False
     own_servers: bool = False
     survives: str = ""
 
+    @property
+    def is_simulated(self) -> bool:
+        return self.tests == SIMULATION
+
     def applied_to(self, text: str) -> str:
-        """The file's text without the safety line.
+        """Return the file's text without the safety line.
 
         Raises:
-            NotApplicableError: the text to be replaced does not stand there exactly once.
+            NotApplicableError: the function does not hold `old` exactly once.
         """
-        if (times := text.count(self.old)) != 1:
-            raise NotApplicableError(f"{self.id}: its `old` text stands {times} times in {self.file}")
-        return text.replace(self.old, self.new)
+        if not self.file.endswith(".py"):
+            mutated, found = replaced_text(text, self.old, self.new)
+        elif self.in_text:
+            mutated, found = replaced_in_strings(text, self.function, self.old, self.new)
+        else:
+            mutated, found = replaced(text, self.function, self.old, self.new)
+        if found != 1:
+            place = f"{self.file} {self.function}".rstrip()
+            raise NotApplicableError(f"{self.id}: `old` occurs {found} times in {place}")
+        return mutated
 
 
 def load() -> list[Mutant]:
-    """All mutants, file by file."""
+    """Return all mutants, file by file."""
     tables: list[dict[str, Any]] = []
     for path in sorted(CATALOGUE.glob("*.toml")):
         tables += tomllib.loads(path.read_text())["mutant"]
     return [Mutant(**{**table, "tests": tuple(table["tests"])}) for table in tables]
 
 
-def chosen(mutants: list[Mutant], wanted: str) -> list[Mutant]:
-    """Return mutants whose id begins with one of the comma-separated words; without words all.
+def select(mutants: list[Mutant], prefixes: str) -> list[Mutant]:
+    """Return the mutants whose id begins with one of the comma-separated prefixes; all if there is none.
 
     Raises:
-        ValueError: a word fits no mutant.
+        ValueError: a prefix fits no mutant.
     """
-    words = [word.strip() for word in wanted.split(",") if word.strip()]
+    words = [word.strip() for word in prefixes.split(",") if word.strip()]
     for word in words:
         if not any(mutant.id.startswith(word) for mutant in mutants):
             raise ValueError(f"ID={word}: no mutant's id begins so; see {CATALOGUE.relative_to(ROOT)}")

@@ -1,8 +1,8 @@
-"""A copy of the work tree with an interpreter that sees the copy alone, in every process it starts.
+"""A copy of the work tree with an interpreter that imports the copy alone, in every process.
 
-Environment variables would not do: the harness hands none of them to service processes. But they start with
-the interpreter that runs the tests, so the copy gets a virtual environment of its own: the packages of the
-real one, without its links to the real sources, and the copy's sources instead.
+The harness passes no environment variables to service processes, but starts them with the interpreter of the
+tests. So the copy has a virtual environment: the packages of the real one, and the copy's sources instead of
+the links to the real sources.
 """
 
 import shutil
@@ -19,19 +19,19 @@ from mutation.mutants import ROOT
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "node_modules"
 )
-_SOURCE_ROOTS = ("contracts/src", "libs/*/src", "services/*/src", "deploy/local/src")
+_SOURCE_ROOTS = ("contracts/src", "libs/*/src", "services/*/src", "deploy/local/src", "tools/src")
 
 
 @contextmanager
 def snapshot() -> Iterator[Path]:
-    """The sources as they are now, so that nothing that is edited during a run gets into it."""
+    """Copy the sources, so that later edits do not change a run."""
     with tempfile.TemporaryDirectory(prefix="plumbline-mutants-") as name:
         yield Path(shutil.copytree(ROOT, Path(name) / "sources", ignore=_LEFT_OUT))
 
 
 @contextmanager
 def copied_tree(sources: Path) -> Iterator[Path]:
-    """A fresh copy of a snapshot, removed at the end."""
+    """Copy a snapshot; the copy is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="plumbline-mutant-", ignore_cleanup_errors=True) as name:
         tree = Path(shutil.copytree(sources, Path(name) / "tree"))
         venv.create(tree / ".venv", symlinks=True)
@@ -42,7 +42,6 @@ def copied_tree(sources: Path) -> Iterator[Path]:
 
 
 def interpreter(tree: Path) -> Path:
-    """The one that sees the copy."""
     return tree / ".venv" / "bin" / "python"
 
 

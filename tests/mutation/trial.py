@@ -16,17 +16,16 @@ from mutation.tree import copied_tree, interpreter
 TRIAL_SECONDS_MAX = 300.0
 TEST_SECONDS_MAX = 90
 END_SECONDS_MAX = 30.0
+# Exit codes of pytest; all others are errors of the run.
 _ALL_PASSED, _SOME_FAILED = 0, 1
-"""Exit codes of pytest; the others say that it could not do its work."""
 
 
 class Outcome(StrEnum):
-    """What came of a trial."""
+    """The result of a trial."""
 
     CAUGHT = "caught"
     SURVIVED = "SURVIVED"
-    BROKEN = "BROKEN"
-    """The tests could not be run, which proves nothing."""
+    BROKEN = "BROKEN"  # the tests could not be run, which proves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of pytest: its exit code (None: it did not end), tests that did not pass, its last words."""
+    """One run of pytest: exit code (None: it did not end), failed and skipped tests, last line."""
 
     exit_code: int | None
     failed: list[str]
     skipped: list[str]
-    words: str
+    last_line: str
 
 
 async def try_mutant(mutant: Mutant, sources: Path, environment: Mapping[str, str]) -> Trial:
@@ -67,17 +66,17 @@ async def try_mutant(mutant: Mutant, sources: Path, environment: Mapping[str, st
         file = tree / mutant.file
         file.write_text(mutant.applied_to(file.read_text()))
         run = await run_tests(tree, mutant.tests, environment, "-x")
-    return Trial(mutant, *_judged(run), round(time.monotonic() - began, 1))
+    return Trial(mutant, *_classify(run), round(time.monotonic() - began, 1))
 
 
-def _judged(run: Run) -> tuple[Outcome, str]:
+def _classify(run: Run) -> tuple[Outcome, str]:
     if run.exit_code is None:
         return Outcome.CAUGHT, f"a run that does not end within {TRIAL_SECONDS_MAX:g} s"
     if run.exit_code == _SOME_FAILED:
         return Outcome.CAUGHT, run.failed[0]
     if run.exit_code == _ALL_PASSED:
         return Outcome.SURVIVED, ""
-    return Outcome.BROKEN, run.words
+    return Outcome.BROKEN, run.last_line
 
 
 async def run_tests(
@@ -107,8 +106,10 @@ async def run_tests(
         return Run(None, [], [], "")
     finally:
         await _end(process)
-    words = next((line for line in reversed(output.decode(errors="replace").splitlines()) if line), "")
-    return Run(process.returncode, _named(report, "failure", "error"), _named(report, "skipped"), words)
+    last_line = next((line for line in reversed(output.decode(errors="replace").splitlines()) if line), "")
+    return Run(
+        process.returncode, _cases_with(report, "failure", "error"), _cases_with(report, "skipped"), last_line
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -124,7 +125,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.communicate()
 
 
-def _named(report: Path, *results: str) -> list[str]:
+def _cases_with(report: Path, *results: str) -> list[str]:
     if not report.exists():
         return []
     cases = ET.parse(report).iter("testcase")
