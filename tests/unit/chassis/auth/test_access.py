@@ -1,4 +1,4 @@
-"""Every route of every service states who may use it, or is shut, and the tables name no other (ALL-4)."""
+"""The access tables list all routes of all services and no others; other routes are forbidden (ALL-4)."""
 
 import importlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from litestar.routes import HTTPRoute
 
 from chassis.auth.access import READERS, Access, is_public
 from chassis.auth.identity import Role
-from unit.chassis.auth.auth_ground import AUDIENCE, ISSUER, SECRET, bearer, calling, token
+from unit.chassis.auth.guarded_app import AUDIENCE, ISSUER, SECRET, bearer, calling, token
 from unit.chassis.consuming.test_delivery_options import ENVIRONMENT
 
 GUARDED = ("audit", "booking", "reconciler")
@@ -29,7 +29,7 @@ def application(service: str, **settings: str) -> Litestar:
 
 
 def routes(app: Litestar) -> Iterator[str]:
-    """Return the routes that need a role, as the access tables name them."""
+    """Yield the routes that are not public, as the access tables name them."""
     for route in app.routes:
         if isinstance(route, HTTPRoute) and not is_public(route.path_format):
             yield from (f"{method} {route.path_format}" for method in route.methods if method != "OPTIONS")

@@ -1,4 +1,4 @@
-"""The door: who comes in, who is told why not, and what is on record of it (ALL-4, RFC 6750)."""
+"""The guard: accepted and refused callers, reasons, log lines and metrics (ALL-4, RFC 6750)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 
 from chassis.auth.identity import RefusalReason
 from chassis.auth.settings import AuthSettings
-from unit.chassis.auth.auth_ground import (
+from unit.chassis.auth.guarded_app import (
     AUDIENCE,
     ISSUER,
     SECRET,
-    Door,
+    GuardedApp,
     bearer,
     calling,
     jwt_settings,
@@ -22,40 +22,40 @@ from unit.chassis.auth.auth_ground import (
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door(jwt_settings())
+def app() -> GuardedApp:
+    return GuardedApp(jwt_settings())
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
-async def test_bearer_of_a_good_token_is_the_actor(door: Door, scheme: str) -> None:
-    answer = await door.call("GET", "/things", {"Authorization": f"{scheme} {token('viewer')}"})
+async def test_subject_of_a_valid_token_is_the_actor(app: GuardedApp, scheme: str) -> None:
+    answer = await app.call("GET", "/things", {"Authorization": f"{scheme} {token('viewer')}"})
     assert (answer.status_code, answer.json()) == (200, {"actor": "ana"})
 
 
 async def test_mode_off_lets_everybody_be_system_and_readiness_says_so() -> None:
-    door = Door(AuthSettings())
-    answer = await door.call("POST", "/things", bearer("whatever"))
+    app = GuardedApp(AuthSettings())
+    answer = await app.call("POST", "/things", bearer("whatever"))
     assert (answer.status_code, answer.json()) == (201, {"actor": "system"})
-    ready = (await door.call("GET", "/health/ready")).json()
+    ready = (await app.call("GET", "/health/ready")).json()
     assert ready["checks"]["auth"] == {"ok": True, "detail": "off: everybody may do everything"}
 
 
 async def test_mode_off_in_production_is_a_warning() -> None:
     with capture_logs() as lines:
-        Door(AuthSettings(environment="production"))
+        GuardedApp(AuthSettings(environment="production"))
     assert [line["log_level"] for line in lines] == ["warning"]
     assert "AUTH_MODE=off in production" in lines[0]["event"]
 
 
-async def test_readiness_names_the_issuer_and_no_secret(door: Door) -> None:
-    ready = (await door.call("GET", "/health/ready")).json()
+async def test_readiness_names_the_issuer_and_no_secret(app: GuardedApp) -> None:
+    ready = (await app.call("GET", "/health/ready")).json()
     assert ready["checks"]["auth"]["detail"] == f"jwt: issuer {ISSUER}, shared key"
     assert SECRET not in str(ready)
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/schema/openapi.json"])
-async def test_health_metrics_and_document_are_for_everybody(door: Door, path: str) -> None:
-    assert (await door.call("GET", path)).status_code == 200
+async def test_health_metrics_and_document_are_for_everybody(app: GuardedApp, path: str) -> None:
+    assert (await app.call("GET", path)).status_code == 200
 
 
 def refusals(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -79,10 +79,10 @@ REFUSALS: list[tuple[Any, RefusalReason]] = [
     ("headers", "reason"), REFUSALS, ids=[f"{n}-{r}" for n, (_, r) in enumerate(REFUSALS)]
 )
 async def test_unknown_caller_gets_401_a_challenge_and_a_reason(
-    door: Door, headers: Any, reason: RefusalReason
+    app: GuardedApp, headers: Any, reason: RefusalReason
 ) -> None:
     with capture_logs() as lines:
-        answer = await door.call("GET", "/things/7", headers)
+        answer = await app.call("GET", "/things/7", headers)
     body = answer.json()
     assert (answer.status_code, body["reason"]) == (401, reason)
     assert body["type"] == f"urn:plumbline:problem:{reason.replace('_', '-')}"
@@ -90,46 +90,46 @@ async def test_unknown_caller_gets_401_a_challenge_and_a_reason(
     challenge = answer.headers["www-authenticate"]
     assert challenge.startswith('Bearer realm="plumbline"')
     assert ('error="invalid_token"' in challenge) == (reason is not RefusalReason.TOKEN_MISSING)
-    assert door.refused(reason) == 1
+    assert app.refused(reason) == 1
     (line,) = refusals(lines)
     assert (line["event"], line["reason"], line["actor"]) == ("access refused", reason, None)
     assert line["route"] == "GET /things/{thing_id}"
     assert line["remote_address"] == "127.0.0.1"
 
 
-async def test_no_token_is_ever_logged_or_answered(door: Door) -> None:
+async def test_no_token_is_ever_logged_or_answered(app: GuardedApp) -> None:
     secret = token("viewer", seconds=-60)
     with capture_logs() as lines:
-        answer = await door.call("GET", "/things", bearer(secret))
+        answer = await app.call("GET", "/things", bearer(secret))
     seen = f"{lines} {answer.text} {answer.headers}"
     assert not any(part in seen for part in secret.split("."))
 
 
 @pytest.mark.parametrize("roles", [(), ("viewer",), ("finance", "somebody-elses")])
 async def test_known_caller_without_the_role_gets_403_and_is_told_which(
-    door: Door, roles: tuple[str, ...]
+    app: GuardedApp, roles: tuple[str, ...]
 ) -> None:
     with capture_logs() as lines:
-        answer = await door.call("POST", "/things", bearer(token(*roles)))
+        answer = await app.call("POST", "/things", bearer(token(*roles)))
     assert (answer.status_code, answer.json()["reason"]) == (403, "role_missing")
     assert answer.json()["detail"] == "one of these roles is needed: operator"
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
     assert [(line["reason"], line["actor"]) for line in refusals(lines)] == [("role_missing", "ana")]
-    assert door.refused("role_missing") == 1
+    assert app.refused("role_missing") == 1
 
 
-async def test_token_without_any_role_reads_nothing(door: Door) -> None:
-    assert (await door.call("GET", "/things", bearer(token()))).status_code == 403
+async def test_token_without_any_role_reads_nothing(app: GuardedApp) -> None:
+    assert (await app.call("GET", "/things", bearer(token()))).status_code == 403
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/forgotten"), ("OPTIONS", "/things")])
-async def test_route_that_states_no_role_opens_for_nobody(door: Door, method: str, path: str) -> None:
-    answer = await door.call(method, path, bearer(token("viewer", "operator", "finance")))
+async def test_route_that_states_no_role_opens_for_nobody(app: GuardedApp, method: str, path: str) -> None:
+    answer = await app.call(method, path, bearer(token("viewer", "operator", "finance")))
     assert (answer.status_code, answer.json()["reason"]) == (403, "route_without_role")
 
 
-async def test_document_names_scheme_roles_and_refusals(door: Door) -> None:
-    async with calling(door.app) as client:
+async def test_document_names_scheme_roles_and_refusals(app: GuardedApp) -> None:
+    async with calling(app.app) as client:
         document = (await client.get("/schema/openapi.json")).json()
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operation = document["paths"]["/things"]["post"]
@@ -157,9 +157,9 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changed", "said"), WRONG_SETTINGS)
-def test_settings_that_cannot_judge_a_token_are_refused(changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+@pytest.mark.parametrize(("changed", "message"), WRONG_SETTINGS)
+def test_settings_that_cannot_judge_a_token_are_refused(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         jwt_settings(**changed)
 
 

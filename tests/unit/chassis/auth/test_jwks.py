@@ -1,4 +1,4 @@
-"""The issuer's keys: one fetch for all, renewed, kept for a while, from the one address only (ALL-4)."""
+"""The issuer's keys: one fetch for all requests, renewal, use of old keys, one address only (ALL-4)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,10 +15,10 @@ from chassis.auth.jwks import (
     KeysUnavailableError,
 )
 from harness import eventually
-from unit.chassis.auth.auth_ground import (
+from unit.chassis.auth.guarded_app import (
     FIRST_KEY,
     NEXT_KEY,
-    Door,
+    GuardedApp,
     KeyServer,
     bearer,
     jwt_settings,
@@ -36,7 +36,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[KeyServer]:
 
 
 class Watch:
-    """Seconds that pass when the test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -45,14 +45,14 @@ class Watch:
         return self.seconds
 
 
-async def reads(door: Door, text: str) -> httpx.Response:
-    return await door.call("GET", "/things", bearer(text))
+async def reads(app: GuardedApp, text: str) -> httpx.Response:
+    return await app.call("GET", "/things", bearer(text))
 
 
 async def test_many_requests_at_once_share_one_fetch(server: KeyServer) -> None:
-    door = Door(jwt_settings(auth_jwks_url=server.url))
+    app = GuardedApp(jwt_settings(auth_jwks_url=server.url))
     server.open.clear()
-    asked = asyncio.gather(*(reads(door, token("viewer", key=FIRST_KEY)) for _ in range(20)))
+    asked = asyncio.gather(*(reads(app, token("viewer", key=FIRST_KEY)) for _ in range(20)))
     await eventually(lambda: server.asked, seconds=10)
     server.open.set()
     assert {answer.status_code for answer in await asked} == {200}
@@ -60,48 +60,48 @@ async def test_many_requests_at_once_share_one_fetch(server: KeyServer) -> None:
 
 
 async def test_new_key_of_the_issuer_opens_at_once_and_refuses_nobody(server: KeyServer) -> None:
-    door = Door(jwt_settings(auth_jwks_url=server.url))
-    assert (await reads(door, token("viewer", key=FIRST_KEY))).status_code == 200
+    app = GuardedApp(jwt_settings(auth_jwks_url=server.url))
+    assert (await reads(app, token("viewer", key=FIRST_KEY))).status_code == 200
     server.body = key_set(FIRST_KEY, NEXT_KEY)
-    answers = [await reads(door, token("viewer", key=key)) for key in (NEXT_KEY, FIRST_KEY)]
+    answers = [await reads(app, token("viewer", key=key)) for key in (NEXT_KEY, FIRST_KEY)]
     assert [answer.status_code for answer in answers] == [200, 200]
     server.body = key_set(NEXT_KEY)
     assert len(server.asked) == 2
 
 
 async def test_key_that_the_issuer_has_not_is_401_after_a_look(server: KeyServer) -> None:
-    door = Door(jwt_settings(auth_jwks_url=server.url))
-    answer = await reads(door, token("viewer", key=NEXT_KEY))
+    app = GuardedApp(jwt_settings(auth_jwks_url=server.url))
+    answer = await reads(app, token("viewer", key=NEXT_KEY))
     assert (answer.status_code, answer.json()["reason"]) == (401, "key_unknown")
 
 
 async def test_flood_of_unknown_keys_is_not_a_flood_of_fetches(server: KeyServer) -> None:
-    door = Door(jwt_settings(auth_jwks_url=server.url))
+    app = GuardedApp(jwt_settings(auth_jwks_url=server.url))
     flood = [token("viewer", key=NEXT_KEY, kid=f"kid-{n}") for n in range(30)]
-    answers = [await reads(door, text) for text in flood]
+    answers = [await reads(app, text) for text in flood]
     assert {answer.status_code for answer in answers} == {401, 503}
     assert all(a.headers["retry-after"] == "5" for a in answers if a.status_code == 503)
     assert len(server.asked) <= 2 * FETCHES_MAX  # a second window may begin on a slow machine
-    assert (await reads(door, token("viewer", key=FIRST_KEY))).status_code == 200
+    assert (await reads(app, token("viewer", key=FIRST_KEY))).status_code == 200
 
 
 async def test_fetches_are_counted_over_a_window(server: KeyServer) -> None:
     watch = Watch()
     keys = JwksKeys(server.url, monotonic=watch)
-    assert [await keys.renewed() for _ in range(5)] == [True] * FETCHES_MAX + [False] * (5 - FETCHES_MAX)
+    assert [await keys.renew() for _ in range(5)] == [True] * FETCHES_MAX + [False] * (5 - FETCHES_MAX)
     watch.seconds += FETCH_WINDOW_SECONDS
-    assert await keys.renewed()
+    assert await keys.renew()
     assert len(server.asked) == FETCHES_MAX + 1
 
 
 async def test_issuer_that_is_away_is_503_and_readiness_tells(server: KeyServer) -> None:
     server.status = 500
-    door = Door(jwt_settings(auth_jwks_url=server.url))
-    answer = await reads(door, token("viewer", key=FIRST_KEY))
+    app = GuardedApp(jwt_settings(auth_jwks_url=server.url))
+    answer = await reads(app, token("viewer", key=FIRST_KEY))
     assert (answer.status_code, answer.json()["reason"]) == (503, "keys_unavailable")
     assert answer.headers["retry-after"] == "5"
-    (part,) = door.auth.components
-    check = await part.check()
+    (component,) = app.auth.components
+    check = await component.check()
     assert (check.ok, check.detail) == (
         False,
         "no keys of the issuer: UnusableKeyError: the answer's status is 500, not 200",
@@ -114,11 +114,11 @@ async def test_keys_are_kept_while_the_issuer_is_away_but_not_for_ever(server: K
     ring = await keys.current()
     server.status = 503
     watch.seconds += STALE_SECONDS_MAX
-    assert not await keys.renewed()
+    assert not await keys.renew()
     assert await keys.current() is ring
     check = await keys.check()
     assert check.ok
-    assert "keys are kept from before" in check.detail
+    assert "old keys stay in use" in check.detail
     watch.seconds += 1
     with pytest.raises(KeysUnavailableError):
         await keys.current()
@@ -147,7 +147,7 @@ async def test_bad_answer_does_not_replace_the_keys(server: KeyServer) -> None:
     keys = JwksKeys(server.url)
     ring = await keys.current()
     server.body = b'{"keys": []}'
-    assert not await keys.renewed()
+    assert not await keys.renew()
     assert await keys.current() is ring
 
 
@@ -175,7 +175,7 @@ async def _is_good(keys: JwksKeys) -> bool:
 
 
 async def test_whatever_a_fetch_raises_is_keys_unavailable_and_readiness_tells() -> None:
-    """No port has such a number; the client raises a group of errors of its own."""
+    # The port number is too large: the client raises an exception group.
     keys = JwksKeys("http://127.0.0.1:99999/keys")
     with pytest.raises(KeysUnavailableError):
         await keys.current()

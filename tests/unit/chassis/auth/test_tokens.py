@@ -1,4 +1,4 @@
-"""Tokens: good ones name somebody, all others are a typed refusal, whatever the bytes (ALL-4, RFC 8725)."""
+"""Tokens: a valid token names the caller, any other bytes are a typed refusal (ALL-4, RFC 8725)."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ def sign(payload: bytes, header: dict[str, Any], key: Any) -> bytes:
 
 
 def mac(header: bytes, payload: bytes, secret: str) -> bytes:
-    """By hand: the library would refuse to write such headers."""
+    # By hand: the library would refuse to write such headers.
     signing = b64(header) + b"." + b64(payload)
     return signing + b"." + b64(hmac.new(secret.encode(), signing, hashlib.sha256).digest())
 
@@ -60,14 +60,14 @@ def hs256(claims: object = None, *, raw: bytes | None = None, header: dict[str, 
 
 
 def reason(token: bytes, ring: Any = SHARED) -> RefusalReason:
-    found = verify(token, ring, EXPECTED, NOW)
-    assert isinstance(found, Refusal)
-    assert "\n" not in found.detail
-    return found.reason
+    result = verify(token, ring, EXPECTED, NOW)
+    assert isinstance(result, Refusal)
+    assert "\n" not in result.detail
+    return result.reason
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-def test_good_token_of_a_shared_key_names_its_bearer(algorithm: str) -> None:
+def test_good_token_of_a_shared_key_names_its_subject(algorithm: str) -> None:
     token = sign(json.dumps(CLAIMS).encode(), {"alg": algorithm}, OctKey.import_key(SECRET))
     assert verify(token, SHARED, EXPECTED, NOW) == ANA
 
@@ -77,7 +77,7 @@ def test_good_token_of_a_shared_key_names_its_bearer(algorithm: str) -> None:
     ("algorithm", "key"), [("RS256", RSA), ("PS512", RSA), ("ES256", EC), ("EdDSA", ED), ("Ed25519", ED)]
 )
 @pytest.mark.parametrize("named", [True, False])
-def test_good_token_of_a_public_key_names_its_bearer(algorithm: str, key: Any, named: bool) -> None:
+def test_good_token_of_a_public_key_names_its_subject(algorithm: str, key: Any, named: bool) -> None:
     header = {"alg": algorithm, **({"kid": key.kid} if named else {})}
     assert verify(sign(json.dumps(CLAIMS).encode(), header, key), RING, EXPECTED, NOW) == ANA
 
@@ -326,11 +326,12 @@ def test_whatever_a_signed_token_says_it_never_raises(
 
 
 def test_however_deep_the_header_is_nested_it_never_raises() -> None:
-    """It is read twice, by us and by the library, at different depths of the stack."""
+    # The header is parsed twice, by us and by the library, at different depths of the stack.
     for depth in range(1, 1400):
         header = b'{"alg":"HS256","x":' + b"[" * depth + b"]" * depth + b"}"
-        found = verify(mac(header, json.dumps(CLAIMS).encode(), SECRET), SHARED, EXPECTED, NOW)
-        assert found == ANA or (isinstance(found, Refusal) and found.reason is RefusalReason.TOKEN_MALFORMED)
+        result = verify(mac(header, json.dumps(CLAIMS).encode(), SECRET), SHARED, EXPECTED, NOW)
+        is_malformed = isinstance(result, Refusal) and result.reason is RefusalReason.TOKEN_MALFORMED
+        assert result == ANA or is_malformed
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 31, RSA.as_pem(private=False).decode()])

@@ -1,9 +1,9 @@
-"""Who asks, and whether he may (ALL-4).
+"""Authentication by token, and roles (ALL-4).
 
-* `identity`: who somebody is, what roles there are, and why somebody is refused
-* `tokens`: token + keys + moment → identity or refusal, as a pure function
-* `keys`, `jwks`: what tokens are verified with, and how it is fetched
-* `guard`: the door in front of every route; `access`: which role opens it
+* `identity`: caller, roles, reasons of refusals
+* `tokens`: token, keys and time give a caller or a refusal, as a pure function
+* `keys`, `jwks`: the keys that verify tokens, and how they are fetched
+* `guard`: authenticates each request; `access`: which roles may use a route
 * `settings`, `setup`: from AUTH_MODE to a guard
 * `issuing`: tokens for development
 """

@@ -1,4 +1,4 @@
-"""Which role opens which route: each service states all of its routes in one table, the rest is shut."""
+"""Roles of routes: each service lists its routes in one table. A route that is not listed is forbidden."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,13 @@ READERS = frozenset(Role)
 OPERATORS = frozenset({Role.OPERATOR})
 OPERATORS_AND_FINANCE = frozenset({Role.OPERATOR, Role.FINANCE})
 
+# Method and path as in the OpenAPI document, such as "GET /things/{thing_id}" → roles; any one suffices.
 Access = Mapping[str, frozenset[Role]]
-"""`"GET /things/{thing_id}"`: method and path as the OpenAPI document has them; any of the roles will do."""
 
 PUBLIC_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 PUBLIC_PREFIX = "/schema"
 
 
 def is_public(path: str) -> bool:
-    """Whether the route is for everybody: health, metrics and the OpenAPI document, in every service."""
+    """Return whether the route needs no token: health, metrics and the OpenAPI document, in every service."""
     return path in PUBLIC_ROUTES or path == PUBLIC_PREFIX or path.startswith(f"{PUBLIC_PREFIX}/")

@@ -1,4 +1,4 @@
-"""The door in front of every route: whose token is it, and does a role of his open this one?"""
+"""Litestar guard of every route: authenticates the caller and requires one of the route's roles."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -17,19 +17,15 @@ from chassis.observability.logs import get_logger
 _log = get_logger(__name__)
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
+# Returns the caller that a token names, or a refusal. Raises KeysUnavailableError without keys.
 Authenticate = Callable[[bytes], Awaitable[Identity | Refusal]]
-"""A token's bearer.
-
-Raises:
-    KeysUnavailableError: no keys to verify it with could be had.
-"""
 
 _REALM = 'Bearer realm="plumbline"'
 _FORBIDDEN = {RefusalReason.ROLE_MISSING, RefusalReason.ROUTE_WITHOUT_ROLE}
 
 
 class AccessRefusedError(Exception):
-    """Answered with `status`: who asks is unknown (401), may not (403), or cannot be told (503)."""
+    """A refused request: the caller is unknown (401), has no role (403), or cannot be verified now (503)."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
@@ -37,14 +33,13 @@ class AccessRefusedError(Exception):
 
     @property
     def status(self) -> HTTPStatus:
-        """HTTP status code."""
         if self.refusal.reason is RefusalReason.KEYS_UNAVAILABLE:
             return HTTPStatus.SERVICE_UNAVAILABLE
         return HTTPStatus.FORBIDDEN if self.refusal.reason in _FORBIDDEN else HTTPStatus.UNAUTHORIZED
 
     @property
     def headers(self) -> dict[str, str]:
-        """RFC 6750 §3: a request without a token gets the bare challenge, one with a bad token the error."""
+        """Return the challenge (RFC 6750 §3): without a token no error, with a bad token the error."""
         if self.status is HTTPStatus.SERVICE_UNAVAILABLE:
             return {}
         if self.refusal.reason is RefusalReason.TOKEN_MISSING:
@@ -55,7 +50,7 @@ class AccessRefusedError(Exception):
 
 
 def _quotable(text: str) -> str:
-    """What an error_description may hold (RFC 6750 §3)."""
+    # The characters that RFC 6750 §3 allows in an error_description.
     return "".join(c if " " <= c <= "~" and c not in '"\\' else "'" for c in text)
 
 
@@ -86,28 +81,26 @@ class Guard:
             connection.scope["user"] = SYSTEM
             return
         route = f"{Request[Any, Any, Any](connection.scope).method} {path}"
-        identity = await self._recognised(connection, route, self._authenticate)
+        identity = await self._caller(connection, route, self._authenticate)
         if refusal := _missing_role(identity, self.access.get(route)):
             raise self._refused(refusal, route, connection, actor=identity.actor)
         connection.scope["user"] = identity
 
-    async def _recognised(
-        self, connection: AnyConnection, route: str, authenticate: Authenticate
-    ) -> Identity:
-        found = _bearer_token(connection)
-        if isinstance(found, bytes):
+    async def _caller(self, connection: AnyConnection, route: str, authenticate: Authenticate) -> Identity:
+        caller = _bearer_token(connection)
+        if isinstance(caller, bytes):
             try:
-                found = await authenticate(found)
+                caller = await authenticate(caller)
             except KeysUnavailableError as error:
-                found = Refusal(RefusalReason.KEYS_UNAVAILABLE, str(error))
-        if isinstance(found, Refusal):
-            raise self._refused(found, route, connection)
-        return found
+                caller = Refusal(RefusalReason.KEYS_UNAVAILABLE, str(error))
+        if isinstance(caller, Refusal):
+            raise self._refused(caller, route, connection)
+        return caller
 
     def _refused(
         self, refusal: Refusal, route: str, connection: AnyConnection, *, actor: str | None = None
     ) -> AccessRefusedError:
-        """Return the error; on record in log and metric only: a flood must not fill a log kept for ever."""
+        # Recorded in log and metric only: a flood must not fill the EventLog, which is kept for ever.
         self._refusals.labels(refusal.reason.value).inc()
         peer = connection.client.host if connection.client else None
         _log.warning(
@@ -117,27 +110,27 @@ class Guard:
 
 
 def _bearer_token(connection: AnyConnection) -> bytes | Refusal:
-    """The token of the one Authorization header (RFC 6750 §2.1)."""
-    stated = [value for name, value in connection.scope["headers"] if name == b"authorization"]
-    if not stated:
+    """Return the token of the only Authorization header (RFC 6750 §2.1)."""
+    values = [value for name, value in connection.scope["headers"] if name == b"authorization"]
+    if not values:
         return Refusal(RefusalReason.TOKEN_MISSING, "send a token: Authorization: Bearer <token>")
-    scheme, _, token = stated[0].partition(b" ")
+    scheme, _, token = values[0].partition(b" ")
     if scheme.lower() != b"bearer":
         return Refusal(RefusalReason.TOKEN_MISSING, "send a token: Authorization: Bearer <token>")
-    if len(stated) > 1:
+    if len(values) > 1:
         return Refusal(RefusalReason.TOKEN_MALFORMED, "there is more than one Authorization header")
     return token.strip(b" ")
 
 
-def _missing_role(identity: Identity, wanted: frozenset[Role] | None) -> Refusal | None:
-    if wanted is None:
-        return Refusal(RefusalReason.ROUTE_WITHOUT_ROLE, "no role is stated that opens this route")
-    if identity.roles & wanted:
+def _missing_role(identity: Identity, allowed: frozenset[Role] | None) -> Refusal | None:
+    if allowed is None:
+        return Refusal(RefusalReason.ROUTE_WITHOUT_ROLE, "no role may use this route")
+    if identity.roles & allowed:
         return None
-    return Refusal(RefusalReason.ROLE_MISSING, f"one of these roles is needed: {', '.join(sorted(wanted))}")
+    return Refusal(RefusalReason.ROLE_MISSING, f"one of these roles is needed: {', '.join(sorted(allowed))}")
 
 
 async def provide_actor(request: Request[Any, Any, Any]) -> str:
-    """Dependency `actor`: who is recorded as having done it (BK-4)."""
+    """Return the dependency `actor`, recorded in histories as who did it (BK-4)."""
     identity: Identity = request.user
     return identity.actor

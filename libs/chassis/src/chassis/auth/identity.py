@@ -1,4 +1,4 @@
-"""Identities, roles and the closed list of reasons for which somebody is refused."""
+"""Callers, roles, and the closed list of reasons of refusals."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ SYSTEM_ACTOR = "system"
 
 
 class Role(StrEnum):
-    """What somebody may do; a role other than viewer may read too."""
+    """Permissions of a caller. Every role may read."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -16,23 +16,22 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who was recognised.
+    """An authenticated caller.
 
     Attributes:
-        actor: stands in every history as who did it.
-        roles: those of ours that the token names.
+        actor: recorded in every history as who did it.
+        roles: our roles that the token names.
     """
 
     actor: str
     roles: frozenset[Role]
 
 
-SYSTEM = Identity(SYSTEM_ACTOR, frozenset(Role))
-"""Everybody, while AUTH_MODE=off."""
+SYSTEM = Identity(SYSTEM_ACTOR, frozenset(Role))  # every caller while AUTH_MODE=off
 
 
 class RefusalReason(StrEnum):
-    """Why somebody is refused: `reason` of the answer, of the log line and of the metric."""
+    """Reason of a refusal: `reason` in the answer, the log line and the metric."""
 
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a reason, as are the next ones
     TOKEN_MALFORMED = "token_malformed"  # noqa: S105 - a reason
@@ -57,7 +56,7 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is not accepted; `detail` says in one line what is wrong, and holds nothing of the token."""
+    """A refused request. `detail` says in one line what is wrong and contains nothing of the token."""
 
     reason: RefusalReason
     detail: str

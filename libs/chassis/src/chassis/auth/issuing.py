@@ -1,4 +1,4 @@
-"""Tokens with the shared key, for development and for scripts that have no identity provider."""
+"""Tokens signed with the shared key, for development and for scripts without an identity provider."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,14 +13,14 @@ from chassis.auth.tokens import verify
 
 
 class CannotIssueError(Exception):
-    """No token that the services would accept can be made; the message says what to change."""
+    """No token can be made that the services accept. The message says what to change."""
 
 
 def issue(settings: AuthSettings, *, subject: str, roles: Sequence[Role], now: datetime, minutes: int) -> str:
-    """A token that a service with these settings accepts.
+    """Return a token that a service with these settings accepts.
 
     Raises:
-        CannotIssueError: the settings have no shared key, or nobody may bear this name.
+        CannotIssueError: the settings have no shared key, or the subject is not allowed.
     """
     if settings.auth_mode != "jwt" or settings.auth_jwt_key is None:
         raise CannotIssueError(
@@ -29,26 +29,26 @@ def issue(settings: AuthSettings, *, subject: str, roles: Sequence[Role], now: d
     secret = settings.auth_jwt_key.get_secret_value()
     claims = _claims(settings, subject, roles, issued_at=int(now.timestamp()), minutes=minutes)
     token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
-    found = verify(token.encode(), shared_key(secret), settings.expectation, now)
-    if isinstance(found, Refusal):
-        raise CannotIssueError(f"the services would not accept it: {found.detail}")
+    result = verify(token.encode(), shared_key(secret), settings.expectation, now)
+    if isinstance(result, Refusal):
+        raise CannotIssueError(f"the services would not accept the token: {result.detail}")
     return token
 
 
 def _claims(
     settings: AuthSettings, subject: str, roles: Sequence[Role], *, issued_at: int, minutes: int
 ) -> dict[str, object]:
-    named: object = [role.value for role in roles]
+    value: object = [role.value for role in roles]
     claim = settings.auth_jwt_roles_claim
-    # A name such as https://example.com/roles is one name, although it has dots.
+    # A URL such as https://example.com/roles is one name, although it contains dots.
     first, *rest = [claim] if "/" in claim else claim.split(".")
     for name in reversed(rest):
-        named = {name: named}
+        value = {name: value}
     return {
         "iss": settings.auth_jwt_issuer,
         "aud": settings.auth_jwt_audience,
         "sub": subject,
         "iat": issued_at,
         "exp": issued_at + 60 * minutes,
-        first: named,
+        first: value,
     }

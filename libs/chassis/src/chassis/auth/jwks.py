@@ -1,8 +1,7 @@
-"""The issuer's public keys, from the one configured URL (RFC 7517 §5).
+"""Public keys of the issuer, from the configured URL only (RFC 7517 §5).
 
-A fetch in the background keeps them fresh; a request waits for one only if its token names a key that we do
-not have. Keys that cannot be renewed go on being used for a while: an issuer that is away for an hour must
-not lock everybody out.
+A background task renews the keys. A request waits for a fetch only if its token names an unknown key. Old
+keys stay in use for STALE_SECONDS_MAX while the issuer does not answer, so that callers are not locked out.
 """
 
 import asyncio
@@ -21,27 +20,26 @@ from chassis.process.terminal import in_one_line
 
 _log = get_logger(__name__)
 
-FRESH_SECONDS_MAX = 300.0
-"""A key that the issuer withdraws is believed no longer than this, while the issuer answers."""
+FRESH_SECONDS_MAX = 300.0  # so long a withdrawn key is accepted while the issuer answers
 STALE_SECONDS_MAX = 12 * 3600.0
 RETRY_SECONDS = 5.0
+# No more fetches than FETCHES_MAX in one window, even in a flood of tokens with unknown keys.
 FETCHES_MAX = 3
 FETCH_WINDOW_SECONDS = 15.0
-"""In so long no more than FETCHES_MAX, whatever a flood of tokens with unknown keys asks for."""
 FETCH_SECONDS_MAX = 5.0
 JWKS_BYTES_MAX = 256 * 1024
 
 
 class KeysUnavailableError(Exception):
-    """The issuer's keys could not be had: no token can be judged; try again."""
+    """The keys could not be fetched, so no token can be verified; try again."""
 
 
 class JwksKeys:
-    """A part that holds the issuer's keys.
+    """Component that holds the issuer's keys.
 
     Args:
-        url: where they are fetched, and nowhere else.
-        monotonic: seconds, for tests.
+        url: of the JWK Set.
+        monotonic: clock in seconds, replaced in tests.
     """
 
     name = "token keys"
@@ -57,48 +55,49 @@ class JwksKeys:
         self._loop = BackgroundLoop(self.name, self._keep_fresh)
 
     async def start(self) -> None:
-        """Begin to fetch. An issuer that is away keeps nothing else from starting; readiness tells."""
+        """Start to fetch. Without the issuer the service starts too; the check fails until keys exist."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Fetch no more; what is under way ends within FETCH_SECONDS_MAX."""
+        """Stop fetching. A running fetch ends within FETCH_SECONDS_MAX."""
         await self._loop.stop()
         if self._fetching is not None:
             await self._fetching
 
     async def check(self) -> Check:
-        """Bad while there are no keys, or only such as are too old."""
+        """Return a failed check while there are no keys, or the keys are too old."""
         if self._usable() is None:
             return Check(ok=False, detail=f"no keys of the issuer: {self._failure}")
-        return Check(ok=True, detail=self._failure and f"keys are kept from before: {self._failure}")
+        return Check(ok=True, detail=self._failure and f"old keys stay in use: {self._failure}")
 
     async def current(self) -> KeyRing:
-        """The keys that we have.
+        """Return the keys; fetch them first if there are none.
 
         Raises:
-            KeysUnavailableError: none could be had yet, or not for too long.
+            KeysUnavailableError: no keys were fetched yet, or the last fetch is too long ago.
         """
         if self._usable() is None:
-            await self.renewed()
+            await self.renew()
         ring = self._usable()
         if ring is None:
-            raise KeysUnavailableError("the issuer's keys cannot be had this moment; try again")
+            raise KeysUnavailableError("the issuer's keys cannot be fetched now; try again")
         return ring
 
-    async def renewed(self) -> bool:
-        """Fetch the keys, or join a fetch that is under way; False if they could not be asked for or had."""
+    async def renew(self) -> bool:
+        """Fetch the keys or join a running fetch. Return False if it failed or the fetch limit is reached."""
         if self._fetching is None or self._fetching.done():
             if not self._may_fetch():
                 return False
             self._fetches_at.append(self._monotonic())
             self._fetching = asyncio.create_task(self._fetch(), name="fetch token keys")
-        # Shielded: the others go on waiting when the request that began the fetch is given up.
+        # Shielded: other requests still wait when the request that started the fetch is cancelled.
         await asyncio.shield(self._fetching)
         return not self._failure
 
     def _may_fetch(self) -> bool:
-        made = self._fetches_at
-        return len(made) < FETCHES_MAX or self._monotonic() - made[0] >= FETCH_WINDOW_SECONDS
+        if len(self._fetches_at) < FETCHES_MAX:
+            return True
+        return self._monotonic() - self._fetches_at[0] >= FETCH_WINDOW_SECONDS
 
     def _usable(self) -> KeyRing | None:
         too_old = self._monotonic() - self._fetched_at > STALE_SECONDS_MAX
@@ -106,14 +105,14 @@ class JwksKeys:
 
     async def _keep_fresh(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            await self.renewed()
+            await self.renew()
             await pause(stopping, RETRY_SECONDS if self._failure else FRESH_SECONDS_MAX)
 
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(FETCH_SECONDS_MAX):
                 self._ring = read_jwks(await _body(self._url))
-        except Exception as error:  # noqa: BLE001 - whatever hinders a fetch, the door answers 503, not 500
+        except Exception as error:  # noqa: BLE001 - a failed fetch is answered 503, not 500
             self._failure = in_one_line(error)
             _log.warning("token keys could not be fetched", url=self._url, error=self._failure)
         else:
@@ -122,7 +121,7 @@ class JwksKeys:
 
 
 async def _body(url: str) -> bytes:
-    # No coding: a small answer could unfold into a large one. No redirect: only the configured URL is asked.
+    # No compression: a small answer could expand to a large one. No redirect: only the configured URL.
     headers = {"accept": "application/jwk-set+json, application/json", "accept-encoding": "identity"}
     body = bytearray()
     async with (

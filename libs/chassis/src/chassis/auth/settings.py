@@ -1,4 +1,4 @@
-"""AUTH_MODE and what belongs to it (interface.md)."""
+"""Settings of authentication: AUTH_MODE and AUTH_JWT_* (interface.md)."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ _TOKEN_VARIABLES = ("auth_jwt_issuer", "auth_jwt_audience", "auth_jwks_url", "au
 
 
 def _is_exact(text: str) -> str:
-    """Refuse what is compared letter by letter and would never match: every token would be refused."""
+    # The value is compared exactly. With spaces or quotes it would match no token.
     if text != text.strip() or text[0] in "\"'":
         raise ValueError("has spaces or quotation marks around it: leave them out")
     return text
@@ -27,7 +27,7 @@ def _is_path(claim: str) -> str:
 
 
 def _is_http(url: str) -> str:
-    if not _can_be_asked(url):
+    if not _is_fetchable(url):
         raise ValueError(
             "expected an address such as https://login.example.com/keys, without a password,"
             " a port from 1 to 65535"
@@ -35,10 +35,10 @@ def _is_http(url: str) -> str:
     return url
 
 
-def _can_be_asked(url: str) -> bool:
+def _is_fetchable(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        port = parts.port  # read here because reading it is what checks it
+        port = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return False
     is_plain = not parts.username and not parts.fragment
@@ -57,7 +57,7 @@ Exact = Annotated[str, AfterValidator(_is_exact)]
 
 
 class AuthSettings(BaseModel):
-    """Whether tokens are asked for, and which are good."""
+    """Settings that say whether tokens are required, and which tokens are accepted."""
 
     environment: Literal["development", "production"] = "development"
     auth_mode: Literal["off", "jwt"] = "off"
@@ -68,12 +68,12 @@ class AuthSettings(BaseModel):
     auth_jwt_roles_claim: Annotated[Exact, AfterValidator(_is_path)] = _ROLES_CLAIM_DEFAULT
 
     auth_jwt_lifetime_seconds_max: int = Field(
-        LIFETIME_SECONDS_MAX_DEFAULT, ge=60, description="tokens that are good for longer are refused"
+        LIFETIME_SECONDS_MAX_DEFAULT, ge=60, description="tokens that are valid for longer are refused"
     )
 
     @property
     def expectation(self) -> Expectation:
-        """What a token must say, where AUTH_MODE=jwt."""
+        """Return the values that a token must have, where AUTH_MODE=jwt."""
         assert self.auth_jwt_issuer, "validated below"
         assert self.auth_jwt_audience, "validated below"
         return Expectation(
@@ -91,7 +91,7 @@ class AuthSettings(BaseModel):
         for variable in ("auth_jwt_issuer", "auth_jwt_audience"):
             if getattr(self, variable) is None:
                 raise ValueError(
-                    f"{variable.upper()} is not set although AUTH_MODE=jwt: no token could be judged"
+                    f"{variable.upper()} is not set although AUTH_MODE=jwt: no token could be verified"
                 )
         if (self.auth_jwks_url is None) == (self.auth_jwt_key is None):
             raise ValueError("AUTH_MODE=jwt takes exactly one of AUTH_JWKS_URL and AUTH_JWT_KEY")
@@ -106,10 +106,10 @@ class AuthSettings(BaseModel):
         return self
 
     def _refuse_forgotten_mode(self) -> None:
-        """Raise if tokens are described and AUTH_MODE is not: somebody believes that they are asked for."""
-        described = [name for name in _TOKEN_VARIABLES if getattr(self, name) is not None]
-        if described and "auth_mode" not in self.model_fields_set:
+        # With token settings but no AUTH_MODE, an operator may believe that tokens are required.
+        variables = [name for name in _TOKEN_VARIABLES if getattr(self, name) is not None]
+        if variables and "auth_mode" not in self.model_fields_set:
             raise ValueError(
-                f"{described[0].upper()} is set and AUTH_MODE is not:"
-                " set AUTH_MODE=jwt to ask for tokens, or AUTH_MODE=off"
+                f"{variables[0].upper()} is set and AUTH_MODE is not:"
+                " set AUTH_MODE=jwt to require tokens, or AUTH_MODE=off"
             )

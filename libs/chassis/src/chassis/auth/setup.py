@@ -1,4 +1,4 @@
-"""From settings to a guard: the one place that knows both modes."""
+"""Build the guard from the settings, for both values of AUTH_MODE."""
 
 from dataclasses import dataclass
 
@@ -20,28 +20,28 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """The guard of a service, and the components that it needs to run."""
+    """The guard of a service, and the components that it needs."""
 
     guard: Guard
     components: tuple[Component, ...]
 
 
 def build_auth(settings: AuthSettings, access: Access, *, health: Health, metrics: Metrics) -> Auth:
-    """As AUTH_MODE says; readiness always shows the mode.
+    """Return the guard for AUTH_MODE. Readiness always shows the mode.
 
     Args:
         settings: of the service.
-        access: the roles of its routes.
+        access: roles of its routes.
         health: gets the check "auth".
         metrics: gets `access_refusals_total`.
     """
     authenticate, components, mode = _mode(settings)
-    health.add("auth", _shown(mode))
+    health.add("auth", _constant_check(mode))
     refusals = metrics.counter("access_refusals")
     return Auth(Guard(access, authenticate, refusals), components)
 
 
-def _shown(mode: str) -> CheckFunction:
+def _constant_check(mode: str) -> CheckFunction:
     async def check() -> Check:
         return Check(ok=True, detail=mode)
 
@@ -51,7 +51,7 @@ def _shown(mode: str) -> CheckFunction:
 def _mode(settings: AuthSettings) -> tuple[Authenticate | None, tuple[Component, ...], str]:
     if settings.auth_mode == "off":
         if settings.environment == "production":
-            _log.warning("AUTH_MODE=off in production: whoever reaches this port may do everything")
+            _log.warning("AUTH_MODE=off in production: every client of this port may do everything")
         return None, (), "off: everybody may do everything"
     expected = settings.expectation
     if settings.auth_jwt_key is not None:
@@ -77,11 +77,12 @@ def _by_shared_key(secret: str, expected: Expectation) -> Authenticate:
 
 def _by_jwks(keys: JwksKeys, expected: Expectation) -> Authenticate:
     async def authenticate(token: bytes) -> Identity | Refusal:
-        found = verify(token, await keys.current(), expected, clock.now())
-        if isinstance(found, Refusal) and found.reason is RefusalReason.KEY_UNKNOWN:
-            if not await keys.renewed():  # the issuer may have a new key: nobody is refused unheard
-                raise KeysUnavailableError("the token's key is new, and cannot be looked up now; try again")
-            found = verify(token, await keys.current(), expected, clock.now())
-        return found
+        result = verify(token, await keys.current(), expected, clock.now())
+        if isinstance(result, Refusal) and result.reason is RefusalReason.KEY_UNKNOWN:
+            # The issuer may have a new key: fetch the keys before the token is refused.
+            if not await keys.renew():
+                raise KeysUnavailableError("the token's key is unknown and cannot be fetched now; try again")
+            result = verify(token, await keys.current(), expected, clock.now())
+        return result
 
     return authenticate

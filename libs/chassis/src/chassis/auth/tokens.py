@@ -30,8 +30,7 @@ from chassis.auth.strict_json import NotJsonError, read_object
 from contracts.actors import is_reserved
 
 TOKEN_BYTES_MAX = 8 * 1024
-LEEWAY_SECONDS = 30
-"""Allowed difference between the clocks of issuer and service."""
+LEEWAY_SECONDS = 30  # allowed difference between the clocks of issuer and service
 SUBJECT_CHARACTERS_MAX = 200
 
 # RecursionError: the library parses the header again, a few calls deeper than this module.
@@ -130,7 +129,7 @@ def _verified_claims(token: bytes, header: Mapping[str, Any], ring: KeyRing) -> 
         allowed = ", ".join(sorted(ring.algorithms))
         raise _RefusedError(RefusalReason.ALGORITHM_NOT_ALLOWED, f"the token's alg is none of {allowed}")
     if not isinstance(kid, str | None):
-        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "the token's kid is not a text")
+        raise _RefusedError(RefusalReason.TOKEN_MALFORMED, "the token's kid is not a string")
     candidates = ring.candidates(kid)
     if not candidates:
         raise _RefusedError(RefusalReason.KEY_UNKNOWN, "the issuer has no key with the token's kid")
@@ -155,19 +154,19 @@ def _verified_claims(token: bytes, header: Mapping[str, Any], ring: KeyRing) -> 
 def _require_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
     """Refuse tokens that the issuer made for another purpose (RFC 8725 §3.11, RFC 9068 §5).
 
-    ID tokens say who signed in to a client, logout tokens who left (OpenID Connect). Issuers mark access
-    tokens by `typ` in the header (RFC 9068), by a claim `typ` (Keycloak) or `token_use` (Cognito). Without a
-    mark, a token with members that only ID or logout tokens have is refused.
+    OpenID Connect has ID tokens and logout tokens too. Issuers mark access tokens by `typ` in the header
+    (RFC 9068), by a claim `typ` (Keycloak) or by a claim `token_use` (Cognito). A token without a mark is
+    refused if it has a claim that only ID and logout tokens have.
     """
     marks = [str(claims[name]).lower() for name in ("typ", "token_use") if name in claims]
     if any(mark not in _ACCESS_MARKS for mark in marks):
-        raise _RefusedError(RefusalReason.NOT_AN_ACCESS_TOKEN, "the token says that it is no access token")
+        raise _RefusedError(RefusalReason.NOT_AN_ACCESS_TOKEN, "the token is marked as no access token")
     is_marked = bool(marks) or "at+jwt" in str(header.get("typ", "")).lower()
-    foreign = [name for name in _OTHER_TOKENS_CLAIMS if name in claims]
-    if foreign and not is_marked:
+    foreign_claims = [name for name in _OTHER_TOKENS_CLAIMS if name in claims]
+    if foreign_claims and not is_marked:
         raise _RefusedError(
             RefusalReason.NOT_AN_ACCESS_TOKEN,
-            f"the token has {foreign[0]}, as ID and logout tokens do: send an access token",
+            f"the token has {foreign_claims[0]}, as ID and logout tokens do: send an access token",
         )
 
 
@@ -195,7 +194,7 @@ def _require_lifetime(claims: Mapping[str, Any], seconds_max: int, now: datetime
     if claims["exp"] > claims.get("iat", now.timestamp()) + seconds_max + LEEWAY_SECONDS:
         raise _RefusedError(
             RefusalReason.LIFETIME_TOO_LONG,
-            f"the token is good for more than {seconds_max} s (AUTH_JWT_LIFETIME_SECONDS_MAX)",
+            f"the token is valid for more than {seconds_max} s (AUTH_JWT_LIFETIME_SECONDS_MAX)",
         )
 
 
@@ -205,12 +204,12 @@ def _invalid(claim: str, value: object, expected: Expectation) -> tuple[RefusalR
     if claim == "aud":
         return RefusalReason.AUDIENCE_WRONG, f"the token is not for {expected.audience}"
     if claim in {"nbf", "iat"} and isinstance(value, int | float) and not isinstance(value, bool):
-        return RefusalReason.TOKEN_NOT_YET_VALID, f"the token's {claim} lies ahead: compare clocks"
-    return RefusalReason.CLAIM_INVALID, f"the token's {claim} is not of the form that RFC 7519 gives it"
+        return RefusalReason.TOKEN_NOT_YET_VALID, f"the token's {claim} is in the future: compare clocks"
+    return RefusalReason.CLAIM_INVALID, f"the token's {claim} has not the form of RFC 7519"
 
 
 def _subject(subject: str) -> str:
-    """The actor. ASCII, as OpenID Connect has it (Core §2): no look-alike of another name can be written."""
+    # ASCII (OpenID Connect Core §2): no subject can look like another one.
     if not 1 <= len(subject) <= SUBJECT_CHARACTERS_MAX or not subject.isascii() or not subject.isprintable():
         raise _RefusedError(
             RefusalReason.SUBJECT_NOT_ALLOWED,
@@ -219,23 +218,21 @@ def _subject(subject: str) -> str:
     if subject != subject.strip():
         raise _RefusedError(RefusalReason.SUBJECT_NOT_ALLOWED, "the token's sub has spaces around it")
     if is_reserved(subject):
-        raise _RefusedError(
-            RefusalReason.SUBJECT_NOT_ALLOWED, "the token's sub is a name that a service acts under"
-        )
+        raise _RefusedError(RefusalReason.SUBJECT_NOT_ALLOWED, "the token's sub is the name of a service")
     return subject
 
 
 def _roles(claims: Mapping[str, Any], claim: str) -> frozenset[Role]:
-    """Return our roles among those that the claim lists; others belong to other applications."""
-    listed = _claim(claims, claim.split("."))
-    if not isinstance(listed, list):
+    """Return the roles of this system that the claim lists. Other names belong to other applications."""
+    value = _claim(claims, claim.split("."))
+    if not isinstance(value, list):
         return frozenset()
-    names = cast("list[object]", listed)
+    names = cast("list[object]", value)
     return frozenset(role for role in Role if role.value in names)
 
 
 def _claim(claims: Mapping[str, Any], names: Sequence[str]) -> object:
-    """Return the claim at a path, or None. A name may have dots: the longest that fits counts."""
+    """Return the claim at a path, or None. A name may contain dots: the longest match wins."""
     for length in range(len(names), 0, -1):
         value = claims.get(".".join(names[:length]))
         if length == len(names) and value is not None:

@@ -1,4 +1,4 @@
-"""Tokens of a test's own issuer, a guarded application, and a server of keys on this machine."""
+"""Tokens of a test issuer, a guarded application, and a key server on this machine."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def key_set(*keys: RSAKey) -> bytes:
 def token(
     *roles: str, sub: str = "ana", key: RSAKey | None = None, kid: str = "", seconds: int = 600, **more: Any
 ) -> str:
-    """Signed with the shared key, or with a private key under its `kid` or another one."""
+    """Return a token signed with the shared key, or with `key` under its own `kid` or another one."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -81,7 +81,7 @@ async def forgotten() -> None:
     raise AssertionError("no role opens this route")
 
 
-class Door:
+class GuardedApp:
     """A guarded application, its metrics and its readiness."""
 
     def __init__(self, settings: AuthSettings) -> None:
@@ -113,12 +113,12 @@ async def calling(app: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
 
 
 class KeyServer:
-    """An issuer's key endpoint on a loopback port, which answers as the test says.
+    """The key endpoint of an issuer on a loopback port, with answers set by the test.
 
     Attributes:
         status, headers, body: of the next answers.
         asked: the paths of all requests.
-        open: cleared, answers wait.
+        open: if cleared, answers wait.
     """
 
     def __init__(self) -> None:
