@@ -185,9 +185,9 @@ async def partition_batch(tx: Transaction, messages: Sequence[Message]) -> Place
     lines = {(e.message.topic, e.message.key) for e in store.waiting()}
     placement = compute_placement(
         messages,
-        kept={record_identity(letter.message) for letter in store.letters},
+        stored={record_identity(letter.message) for letter in store.letters},
         room={(topic, key): store.rows_max - len(store.waiting(key)) for topic, key in lines},
-        is_applied=lambda message: message.value in store.inbox,
+        is_processed=lambda message: message.value in store.inbox,
         in_use={(topic, key) for topic, key in lines if key not in locked},
     )
     for message in placement.behind:

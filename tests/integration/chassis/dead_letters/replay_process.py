@@ -1,7 +1,7 @@
-"""A replay of a line as a process that kills itself at a given moment, if the line lasts so long.
+"""A process that replays an ordering key and kills itself at a given moment.
 
-Arguments: bootstrap, ground's name, admin DSN, the key, the kind of moment and a number: "at" so many seconds
-of replaying, "before-commit" or "after-commit" of so many transactions.
+Arguments: bootstrap, ground's name, admin DSN, the key, the kind of moment and a number: "at" this many
+seconds of replaying, "before-commit" or "after-commit" of the transaction with this number.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ def die() -> None:
 
 
 class Mortal(Database):
-    """Dies around the end of its n-th transaction."""
+    """A database that kills the process around the end of its n-th transaction."""
 
     def __init__(self, dsn: str, kind: str, number: int) -> None:
         super().__init__(dsn, application_name="mortal")
@@ -49,7 +49,7 @@ async def main() -> None:
         ground, "replay", through_inbox=False, database=Mortal(ground.dsn, kind, max(1, int(number)))
     )
     await member.database.start()
-    if kind == "at":  # a thread, so that the moment has nothing to do with where the replay stands
+    if kind == "at":  # a thread, so that the moment does not depend on the progress of the replay
         death = threading.Timer(number, die)
         death.daemon = True
         death.start()

@@ -1,4 +1,4 @@
-"""Ages of dead letters are told by the database's clock, whatever the operator's says (docs/delivery.md)."""
+"""Ages of dead letters count from the database's clock, not from the operator's (docs/delivery.md)."""
 
 import asyncio
 from collections.abc import Sequence

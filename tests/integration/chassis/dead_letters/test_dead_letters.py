@@ -1,4 +1,4 @@
-"""Dead letters are worked off in order, each exactly once, and nothing overtakes them (ALL-1)."""
+"""Dead letters are replayed or discarded in order, each exactly once, and nothing overtakes them (ALL-1)."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -25,10 +25,10 @@ from harness import eventually
 from integration.chassis.consuming.test_failures import Trouble
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
 
-LINE = (TOPIC, b"sick")
+ORDERING_KEY = (TOPIC, b"sick")
 BY = ReplayedBy("ada", "fixed")
-# A session that waits for a line: bigint advisory locks have objsubid 1.
-LINE_WAITERS = """
+# Sessions that wait for the lock of an ordering key: bigint advisory locks have objsubid 1.
+LOCK_WAITERS = """
 SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -50,22 +50,22 @@ async def put(database: Database, *messages: Message) -> None:
 
 
 async def waiting(ground: Ground) -> list[str]:
-    """Event ids, in order of the line."""
+    """Return the event ids of the waiting messages, in order."""
     rows = await ground.sql.fetch("SELECT headers FROM dead_letter WHERE status = 'waiting' ORDER BY id")
     return [read_metadata(unpack_headers(row["headers"])).id for row in rows]
 
 
-async def taken(ground: Ground) -> list[tuple[Any, ...]]:
+async def recorded(ground: Ground) -> list[tuple[Any, ...]]:
     """Return the recorded actions, oldest first."""
     rows = await ground.sql.fetch(
-        "SELECT action, actor, given.reason, error FROM dead_letter_action AS taken"
+        "SELECT action, actor, given.reason, error FROM dead_letter_action"
         " LEFT JOIN dead_letter_action_reason AS given ON action_id = id ORDER BY id"
     )
     return [tuple(row) for row in rows]
 
 
 async def announced(ground: Ground) -> list[str]:
-    """Types of the events on their way, oldest first; all under the line's key."""
+    """Return the types of the events in the outbox, oldest first; all have the ordering key's key."""
     rows = await ground.sql.fetch("SELECT topic, key, headers FROM outbox ORDER BY id")
     assert {(row["topic"], row["key"]) for row in rows} == {("dead-letters.v1", b"sick")}
     return [read_metadata(unpack_headers(row["headers"])).type for row in rows]
@@ -73,7 +73,7 @@ async def announced(ground: Ground) -> list[str]:
 
 async def first(database: Database) -> DeadLetter:
     async with database.connection() as connection:
-        letter = await queries.first_waiting(connection, SERVICE, LINE)
+        letter = await queries.first_waiting(connection, SERVICE, ORDERING_KEY)
     assert letter is not None
     return letter
 
@@ -97,7 +97,7 @@ async def test_replay_after_the_fix_applies_the_line_in_order_and_releases_it(gr
 
         await eventually(aside, seconds=20)
         trouble.over = True
-        assert await replayer(member).replay(LINE, BY) == Outcome(3)
+        assert await replayer(member).replay(ORDERING_KEY, BY) == Outcome(3)
         await ground.topic.publish_all([record("sick:4", key="sick")])
 
         async def applied() -> bool:
@@ -105,7 +105,7 @@ async def test_replay_after_the_fix_applies_the_line_in_order_and_releases_it(gr
 
         await eventually(applied)
     assert await waiting(ground) == []
-    assert await taken(ground) == [("replayed", "ada", "fixed", None)] * 3
+    assert await recorded(ground) == [("replayed", "ada", "fixed", None)] * 3
     assert await announced(ground) == ["dead-letter.set-aside"] * 3 + ["dead-letter.replayed"] * 3
 
 
@@ -115,7 +115,7 @@ async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
     trouble = Trouble(ValueError("still poison"), "sick:1")
     member = Member(place, before=trouble, database=database, through_inbox=False)
     await put(database, *(message(f"sick:{number}", number) for number in range(4)))
-    outcome = await replayer(member).replay(LINE, BY)
+    outcome = await replayer(member).replay(ORDERING_KEY, BY)
     letter = await first(database)
     assert (outcome.done, [failure.dead_letter_id for failure in outcome.failures]) == (1, [letter.id])
     assert letter.error.startswith("ValueError at ")
@@ -123,10 +123,10 @@ async def test_replay_that_fails_again_stops_there_and_the_line_waits_on(
     assert letter.attempts == 4
     assert await place.effects() == ["sick:0"]
     assert await waiting(place) == ["sick:1", "sick:2", "sick:3"]
-    assert (await taken(place))[-1] == ("replay_failed", "ada", "fixed", letter.error)
+    assert (await recorded(place))[-1] == ("replay_failed", "ada", "fixed", letter.error)
     assert await announced(place) == ["dead-letter.set-aside"] * 4 + ["dead-letter.replayed"]
     trouble.over = True
-    assert await replayer(member).replay(LINE, BY) == Outcome(3)
+    assert await replayer(member).replay(ORDERING_KEY, BY) == Outcome(3)
     assert await place.effects() == [f"sick:{number}" for number in range(4)]
 
 
@@ -136,7 +136,7 @@ async def test_effect_written_before_the_failure_is_undone(place: Ground, databa
         raise ValueError("poison")
 
     await put(database, message("sick:0", 0))
-    outcome = await Replayer(database, SERVICE, half).replay(LINE, BY)
+    outcome = await Replayer(database, SERVICE, half).replay(ORDERING_KEY, BY)
     assert outcome.failures
     assert await place.effects() == []
 
@@ -146,18 +146,18 @@ async def test_failure_that_passes_is_no_attempt(place: Ground, database: Databa
     member = Member(place, before=trouble, database=database)
     await put(database, message("sick:0", 0))
     with pytest.raises(asyncpg.SerializationError):
-        await replayer(member).replay(LINE, BY)
+        await replayer(member).replay(ORDERING_KEY, BY)
     assert (await first(database)).attempts == 3
-    assert await taken(place) == []
+    assert await recorded(place) == []
 
 
 async def test_two_replays_at_once_apply_each_message_once(place: Ground, database: Database) -> None:
     member = Member(place, database=database, through_inbox=False)
     await put(database, *(message(f"sick:{number}", number) for number in range(12)))
-    outcomes = await asyncio.gather(*(replayer(member).replay(LINE, BY) for _ in range(4)))
+    outcomes = await asyncio.gather(*(replayer(member).replay(ORDERING_KEY, BY) for _ in range(4)))
     assert sum(outcome.done for outcome in outcomes) == 12
     assert await place.effects() == [f"sick:{number}" for number in range(12)]
-    assert len(await taken(place)) == 12
+    assert len(await recorded(place)) == 12
 
 
 async def test_message_that_arrives_during_the_last_replay_comes_after_it_and_is_not_stranded(
@@ -172,7 +172,7 @@ async def test_message_that_arrives_during_the_last_replay_comes_after_it_and_is
 
     async with Member(ground, before=hold, through_inbox=False).running() as member:
         await put(member.database, message("sick:0", 1_000_000))
-        replay = asyncio.create_task(replayer(member).replay(LINE, BY))
+        replay = asyncio.create_task(replayer(member).replay(ORDERING_KEY, BY))
         await at_last.wait()
         await ground.topic.publish_all([record(f"sick:{number}", key="sick") for number in (1, 2)])
         await ground.topic.publish_all([record("well:0", key="well")])
@@ -200,7 +200,7 @@ async def test_line_released_between_look_and_lock_is_no_waiting_one(
     async def replay_first(
         connection: Connection, consumer: str, lines: Iterable[OrderingKey]
     ) -> set[OrderingKey]:
-        assert await replayer(member).replay(LINE, BY) == Outcome(1)
+        assert await replayer(member).replay(ORDERING_KEY, BY) == Outcome(1)
         return await try_lock_keys(connection, consumer, lines)
 
     monkeypatch.setattr(setting_aside, "try_lock_keys", replay_first)
@@ -218,10 +218,10 @@ async def test_message_being_put_behind_is_seen_by_the_replay_that_empties_the_l
     late = message("sick:1", 1)
     async with database.transaction() as connection:
         assert (await letters.partition_batch(connection, [late])).behind == [late]
-        replay = asyncio.create_task(replayer(member).replay(LINE, BY))
+        replay = asyncio.create_task(replayer(member).replay(ORDERING_KEY, BY))
 
         async def held_back() -> bool:
-            return replay.done() or await place.sql.fetchval(LINE_WAITERS) == 1
+            return replay.done() or await place.sql.fetchval(LOCK_WAITERS) == 1
 
         await eventually(held_back)
     assert await replay == Outcome(2)
@@ -247,7 +247,7 @@ async def test_stream_replayed_while_it_flows_keeps_its_order(ground: Ground) ->
         flowing = asyncio.create_task(flow())
 
         async def all_applied() -> bool:
-            outcome = await replayer(member).replay(LINE, BY)
+            outcome = await replayer(member).replay(ORDERING_KEY, BY)
             return not outcome.failures and len(await ground.effects()) == len(names)
 
         await eventually(all_applied, seconds=40)
@@ -266,11 +266,11 @@ async def test_discarded_head_is_never_applied_and_the_next_waits_for_a_replay(
     assert not await discard(database, SERVICE, head, DiscardedBy("bob", "too late"))
     async with database.transaction() as connection:
         assert (await DeadLetters(SERVICE).partition_batch(connection, [message("sick:3", 3)])).behind
-    assert await replayer(member).replay(LINE, BY) == Outcome(3)
+    assert await replayer(member).replay(ORDERING_KEY, BY) == Outcome(3)
     assert await place.effects() == ["sick:1", "sick:2", "sick:3"]
-    assert (await taken(place))[0] == ("discarded", "ada", "a test event", None)
-    said = ["dead-letter.discarded", "dead-letter.set-aside", *["dead-letter.replayed"] * 3]
-    assert (await announced(place))[3:] == said
+    assert (await recorded(place))[0] == ("discarded", "ada", "a test event", None)
+    types = ["dead-letter.discarded", "dead-letter.set-aside", *["dead-letter.replayed"] * 3]
+    assert (await announced(place))[3:] == types
 
 
 async def test_message_that_is_being_replayed_cannot_be_discarded_meanwhile(
@@ -279,12 +279,12 @@ async def test_message_that_is_being_replayed_cannot_be_discarded_meanwhile(
     await put(database, message("sick:0", 0))
     head = await first(database)
     async with database.transaction() as connection:
-        await lock_keys(connection, SERVICE, [LINE])
+        await lock_keys(connection, SERVICE, [ORDERING_KEY])
         await history.record_replay(connection, SERVICE, head, BY)
         discarding = asyncio.create_task(discard(database, SERVICE, head, DiscardedBy("bob", "too late")))
-        await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
+        await eventually(lambda: place.sql.fetchval(LOCK_WAITERS))
     assert not await discarding
-    assert await taken(place) == [("replayed", BY.actor, BY.reason, None)]
+    assert await recorded(place) == [("replayed", BY.actor, BY.reason, None)]
 
 
 async def test_discarded_line_is_released(place: Ground, database: Database) -> None:
@@ -329,7 +329,7 @@ async def test_discarding_a_copy_lets_the_one_that_waits_be_applied(
     async with database.connection() as connection:
         (_, copy) = await list_letters(connection, Filter())
     assert await discard(database, SERVICE, copy, DiscardedBy("ada", "it stands there twice"))
-    assert await replayer(member).replay(LINE, BY) == Outcome(1)
+    assert await replayer(member).replay(ORDERING_KEY, BY) == Outcome(1)
     assert await place.effects() == ["sick:0"]
 
 
@@ -356,7 +356,7 @@ async def test_discarding_what_names_no_event_is_done_all_the_same(place: Ground
 async def test_message_that_the_database_does_not_keep_is_not_passed(
     place: Ground, database: Database
 ) -> None:
-    """The row is dropped without an error; the transaction that lets the offset pass must fail."""
+    """A trigger drops the row without an error; the transaction that lets the offset pass must fail."""
     await put(database, message("kept", 1))
     await place.sql.execute(
         "CREATE FUNCTION drop_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
@@ -374,7 +374,7 @@ async def test_list_is_filtered_and_paged_in_order(place: Ground, database: Data
         page = await list_letters(connection, Filter())
         rest = await list_letters(connection, Filter(), after=page[-1].number)
         assert [letter.message.metadata.id for letter in (*page, *rest)] == ["sick:0", "sick:1", "sick:2"]
-        assert not any(letter.message.value for letter in page), "bodies are for who asks for one letter"
+        assert not any(letter.message.value for letter in page), "a list has no bodies"
         assert (await first(database)).message.value
         for criteria in (
             Filter(status="replayed"),

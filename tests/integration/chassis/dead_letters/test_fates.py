@@ -1,7 +1,7 @@
 """Dead letters on the real database against a model of plain lists (ALL-1).
 
-Messages come, come again and fail, topics are rewound and made anew, operators replay and discard, lines and
-lists of lines are full: in whatever order, each event has one fate, and a key's effects keep its order.
+Messages arrive, arrive again and fail, topics are rewound and made anew, operators replay and discard, limits
+are reached. In every order of these, each event has one fate, and the effects of a key keep its order.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from chassis.postgres import Connection, Database
 from contracts.reasons import SetAsideReason
 from integration.chassis.ground import TOPIC, Ground, record
 
-ROWS_PER_LINE, LINES = 4, 2
+ROWS_PER_KEY, ORDERING_KEYS = 4, 2
 KEYS = st.sampled_from(["a", "b", "c"])
 
 _EFFECTS = "SELECT key, event_id FROM effect WHERE member = $1 ORDER BY id"
@@ -46,22 +46,22 @@ Lines = dict[str, list[str]]
 
 
 class Model:
-    """What should be. `poison` are events that cannot be applied as yet."""
+    """The expected state. `poison` are events that cannot be applied yet."""
 
     def __init__(self) -> None:
         self.poison: set[str] = set()
         self.applied: Lines = defaultdict(list)
         self.waiting: Lines = defaultdict(list)
         self.discarded: set[str] = set()
+        # Events of which a record was discarded: a copy may be applied at another position.
         self.disturbed: set[str] = set()
-        """Events of which a record was discarded: a copy may be applied where that record did not stand."""
         self.kept: set[RecordIdentity] = set()
         self.settled = 0
+        # Events whose offset has passed, in the order in which it first did.
         self.passed: Lines = defaultdict(list)
-        """Events whose offset has passed, by the first time that it did."""
 
     def consume(self, batch: Sequence[Message]) -> int:
-        """How many pass. Where something fails they are taken one by one, up to the first refused."""
+        """Return how many pass. If a message fails, all are taken one by one, up to the first refused."""
         alone = any(self._fails(message) for message in batch)
         refused: list[int] = []
         for number, message in enumerate(batch):
@@ -72,14 +72,14 @@ class Model:
         return refused[0] if refused else len(batch)
 
     def replay(self, key: str) -> None:
-        """Up to the first that fails."""
+        """Replay up to the first message that fails."""
         line = self.waiting[key]
         while line and (self._is_known(key, line[0]) or line[0] not in self.poison):
             self._apply(key, line.pop(0))
             self.settled += 1
 
     def discard(self, key: str, index: int) -> None:
-        """One, wherever it stands. Its event has no effect any more, unless a copy of it waits."""
+        """Discard one message. Its event has no effect any more, unless a copy of it waits."""
         event = self.waiting[key].pop(index)
         self.disturbed.add(event)
         if event not in self.waiting[key]:
@@ -87,7 +87,7 @@ class Model:
         self.settled += 1
 
     def assert_sound(self) -> None:
-        """Check the model itself: a wrong model proves nothing."""
+        """Check the model itself, without which the test proves nothing."""
         for key, passed in self.passed.items():
             assert set(passed) <= {*self.applied[key], *self.waiting[key], *self.discarded}
             in_order = [event for event in passed if event in self.applied[key]]
@@ -100,7 +100,7 @@ class Model:
         if record_identity(message) not in self.kept and not self._is_known(key, event):
             if line or event in self.poison:
                 lines = sum(1 for other in self.waiting.values() if other)
-                if len(line) >= ROWS_PER_LINE or (not line and lines >= LINES):
+                if len(line) >= ROWS_PER_KEY or (not line and lines >= ORDERING_KEYS):
                     return False
                 line.append(event)
                 self.kept.add(record_identity(message))
@@ -120,7 +120,7 @@ class Model:
             self.applied[key].append(event)
 
     def _is_known(self, key: str, event: str) -> bool:
-        """It had its effect, or shall have none: a copy changes nothing."""
+        """Return True if a copy changes nothing: the event had its effect, or shall have none."""
         return event in self.applied[key] or event in self.discarded
 
 
@@ -134,7 +134,7 @@ class Fates(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.consumer = f"sample-{next(self.numbers)}"
-        self.letters = DeadLetters(self.consumer, rows_per_key_max=ROWS_PER_LINE, keys_max=LINES)
+        self.letters = DeadLetters(self.consumer, rows_per_key_max=ROWS_PER_KEY, keys_max=ORDERING_KEYS)
         self.model = Model()
         self.events: list[tuple[str, str]] = []
         self.log: list[Message] = []
@@ -214,7 +214,7 @@ class Fates(RuleBasedStateMachine):
         return self.runner.run(done())
 
     async def _consume(self, batch: Sequence[Message]) -> int:
-        """As the core has it done: all at once, else one by one; what fails alone is set aside."""
+        """Apply a batch as the consumer does: at once, else one by one; set aside what fails alone."""
         try:
             async with self.database.transaction() as connection:
                 placement = await self.letters.partition_batch(connection, batch)

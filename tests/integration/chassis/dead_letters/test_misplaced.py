@@ -1,4 +1,4 @@
-"""Messages that are not what they claim to be: nobody waits behind them, nothing is applied (ALL-7)."""
+"""Misplaced messages are not applied, and no message waits behind them (ALL-7)."""
 
 import pytest
 
@@ -32,7 +32,7 @@ async def never(_connection: Connection, _messages: object) -> int:
 async def test_forged_messages_hold_nobody_up_and_take_no_identity(
     place: Ground, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(misplaced, "KEPT_MAX", 2)
+    monkeypatch.setattr(misplaced, "MISPLACED_ROWS_MAX", 2)
     batch = [forged("e1", 0), true("e1", 1), forged("e2", 2), forged("e3", 3)]
     async with database.transaction() as connection:
         placement = await DeadLetters(SERVICE).partition_batch(connection, batch)
@@ -43,7 +43,7 @@ async def test_forged_messages_hold_nobody_up_and_take_no_identity(
         ("out_of_place", 2),
     ]
     async with database.transaction() as connection:
-        assert await limits.keys_waiting(connection, SERVICE, up_to=9) == 0
+        assert await limits.count_keys(connection, SERVICE, up_to=9) == 0
         later = true("e4", 4)
         assert (await DeadLetters(SERVICE).partition_batch(connection, [later])).free == [later]
     outcome = await Replayer(database, SERVICE, never).replay((TOPIC, KEY), ReplayedBy("ada"))

@@ -1,4 +1,4 @@
-"""Where a batch's messages belong while lines wait: in order, each kept once, within bounds (ALL-1)."""
+"""Placement of a batch while messages wait: in order, each stored once, within the limits (ALL-1)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from chassis.postgres import Database
 from contracts.reasons import SetAsideReason
 from harness import eventually
 from integration.chassis.dead_letters.test_dead_letters import (
-    LINE,
-    LINE_WAITERS,
+    LOCK_WAITERS,
+    ORDERING_KEY,
     announced,
     put,
     replayer,
@@ -49,7 +49,7 @@ async def set_aside(database: Database, made: Message, letters: DeadLetters | No
 
 
 async def apply(database: Database, *batch: Message) -> None:
-    """As a consumer does whose effect is only the inbox."""
+    """Apply messages whose only effect is the entry in the inbox."""
     async with database.transaction() as connection:
         await inbox.admit(connection, batch)
 
@@ -90,7 +90,7 @@ async def test_record_that_comes_again_is_settled_whatever_became_of_it(
 
 
 async def test_another_record_at_the_same_place_is_not_lost(place: Ground, database: Database) -> None:
-    """A topic that was made anew counts its offsets from 0 again (F27)."""
+    """The offsets of a topic that was made anew begin again at 0 (F27)."""
     await put(database, message("old", 0))
     again = message("new", 0)
     assert (await placed(database, again)).behind == [again]
@@ -119,7 +119,7 @@ async def test_table_and_code_compute_one_digest(place: Ground, database: Databa
 async def test_rewound_topic_sets_nothing_aside_that_was_applied_before(
     place: Ground, database: Database
 ) -> None:
-    """F26: messages before, between and after those set aside; offsets may have begun again meanwhile."""
+    """F26: messages before, between and after dead letters; the offsets may have begun again."""
     batch = [message(f"sick:{number}", number) for number in range(6)]
     await apply(database, *batch[:2])
     await put(database, batch[2])
@@ -149,10 +149,10 @@ async def test_late_failure_of_what_somebody_else_is_applying_waits_for_him(
 ) -> None:
     made = message("sick:0", 0)
     async with database.transaction() as connection:
-        await lock_keys(connection, SERVICE, [LINE])
+        await lock_keys(connection, SERVICE, [ORDERING_KEY])
         await inbox.admit(connection, [made])
         late = asyncio.create_task(set_aside(database, made))
-        await eventually(lambda: place.sql.fetchval(LINE_WAITERS))
+        await eventually(lambda: place.sql.fetchval(LOCK_WAITERS))
     assert await late
     assert await place.set_aside() == []
 
@@ -202,7 +202,7 @@ async def test_room_is_counted_after_whoever_takes_it_at_the_same_time(
         second = asyncio.create_task(set_aside(database, message("sick:1", 1), letters))
 
         async def waits() -> bool:
-            return second.done() or await place.sql.fetchval(LINE_WAITERS) == 1
+            return second.done() or await place.sql.fetchval(LOCK_WAITERS) == 1
 
         await eventually(waits)
     assert not await second
@@ -232,9 +232,9 @@ def test_every_message_has_one_place_and_a_line_never_skips(
     batch = [message(f"{offset}", offset, key=key) for offset, key in enumerate(keys)]
     divided = compute_placement(
         batch,
-        kept={record_identity(made) for made in batch if made.offset in kept},
+        stored={record_identity(made) for made in batch if made.offset in kept},
         room={(TOPIC, key.encode()): rows for key, rows in room.items()},
-        is_applied=lambda made: made.offset in applied,
+        is_processed=lambda made: made.offset in applied,
         in_use={(TOPIC, key.encode()) for key in in_use},
     )
     lists = (divided.free, divided.behind, divided.settled, divided.no_room, divided.in_use)

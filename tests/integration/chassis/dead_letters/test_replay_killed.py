@@ -9,20 +9,20 @@ from chassis.dead_letters.history import ReplayedBy
 from chassis.dead_letters.replay import Replayer
 from harness import eventually
 from integration.chassis.consuming.test_failures import Trouble
-from integration.chassis.dead_letters.test_dead_letters import LINE, announced, waiting
+from integration.chassis.dead_letters.test_dead_letters import ORDERING_KEY, announced, waiting
 from integration.chassis.ground import SERVICE, Ground, Member, record
 
 SET_ASIDE = 200
+# Of the two replays of each round: after this many seconds, or around the end of this many transactions.
 DEATHS = (
     (("at", 0.03), ("before-commit", 6)),
     (("after-commit", 8), ("before-commit", 11)),
     (("at", 0.08), ("after-commit", 13)),
 )
-"""Of the two replays of each round: after so many seconds, or around the end of so many transactions."""
 
 
 async def test_killed_replays_lose_nothing_repeat_nothing_and_keep_the_order(ground: Ground) -> None:
-    """Without an inbox: only status and effect in one transaction keep a message from a second time."""
+    """Without an inbox, only status and effect in one transaction prevent a second application."""
     trouble = Trouble(ValueError("poison"), "sick:0")
     await ground.topic.publish_all([record(f"sick:{number}", key="sick") for number in range(SET_ASIDE)])
     async with Member(ground, before=trouble, through_inbox=False).running() as member:
@@ -40,7 +40,9 @@ async def test_killed_replays_lose_nothing_repeat_nothing_and_keep_the_order(gro
         names = [f"sick:{number}" for number in range(next(published))]
 
         async def all_applied() -> bool:
-            outcome = await Replayer(member.database, SERVICE, member.apply).replay(LINE, ReplayedBy("ada"))
+            outcome = await Replayer(member.database, SERVICE, member.apply).replay(
+                ORDERING_KEY, ReplayedBy("ada")
+            )
             return not outcome.failures and len(await ground.effects()) >= len(names)
 
         await eventually(all_applied, seconds=60)
@@ -60,12 +62,12 @@ async def _flow(ground: Ground, stopping: asyncio.Event, numbers: "count[int]") 
 
 
 async def _two_replays(ground: Ground, deaths: Sequence[tuple[str, float]]) -> int:
-    """How many of them were killed."""
+    """Run two replays at once and return how many were killed."""
     both = [
         ground.start_process("dead_letters/replay_process.py", "sick", kind, str(number))
         for kind, number in deaths
     ]
-    told = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in both))
+    outputs = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in both))
     codes = [process.returncode for process in both]
-    assert set(codes) <= {0, -signal.SIGKILL}, told
+    assert set(codes) <= {0, -signal.SIGKILL}, outputs
     return codes.count(-signal.SIGKILL)

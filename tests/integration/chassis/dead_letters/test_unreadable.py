@@ -4,7 +4,7 @@ from chassis.dead_letters.history import DiscardedBy, ReplayedBy
 from chassis.dead_letters.operator.actions import Actions
 from chassis.dead_letters.queries import Filter
 from chassis.postgres import Database
-from integration.chassis.dead_letters.test_dead_letters import taken
+from integration.chassis.dead_letters.test_dead_letters import recorded
 from integration.chassis.dead_letters.test_placement import message, placed, set_aside
 from integration.chassis.ground import SERVICE, Ground, Member
 
@@ -24,7 +24,7 @@ async def test_unreadable_row_is_a_failure_and_others_are_replayed_and_discarded
     assert (outcome.done, await place.effects()) == (1, ["b:0"])
     assert {failure.dead_letter_id for failure in outcome.failures} == {no_json, no_time}
     assert all("cannot be read" in failure.error for failure in outcome.failures)
-    assert len(await taken(place)) == 1, "a replay that did not try the message is no attempt"
+    assert len(await recorded(place)) == 1, "a replay that did not try the message is no attempt"
 
     outcome = await actions.discard(Filter(), DiscardedBy("ada", "never"))
     assert outcome.done == 1

@@ -1,4 +1,4 @@
-"""What an operator is shown of dead letters: a sender's words, none of which steers the terminal."""
+"""Output of the dead letter commands: a sender's text cannot control the terminal."""
 
 from datetime import UTC, datetime
 from typing import Any

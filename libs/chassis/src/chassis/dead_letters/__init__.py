@@ -1,7 +1,7 @@
-"""Messages set aside (ALL-1): kept whole in the service's own table, later ones of their line behind them.
+"""Dead letters: messages set aside (ALL-1), stored whole, later messages of their ordering key behind them.
 
-`setting_aside` is the consumer's side. `reading`, `replaying` and `discarding` are what an operator does;
-`commands` and `routes` are the two ways to do it, the same in every service that has dead letters.
+`setting_aside` is the consumer's side. `replay` and `discard` are an operator's actions; `operator` offers
+them as commands and over HTTP, the same in every service that has dead letters.
 """
 
 from chassis.dead_letters.ordering import OrderingKey

@@ -3,7 +3,7 @@
 Messages behind a discarded one move only by a replay. The inbox records the event of a discarded message as
 processed, so that later copies, as providers and producers send them, have no effect either. Exceptions:
 
-* A copy of the event still waits. Nobody discarded that copy, so it shall be applied.
+* A copy of the event still waits. That copy was not discarded, so it shall be applied.
 * A waiting message of the same ordering key cannot be read. It may be such a copy.
 * The body could not be decoded, or the message was out of place. The genuine message with the same id is
   still wanted.

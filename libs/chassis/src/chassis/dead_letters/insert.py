@@ -1,4 +1,4 @@
-"""Messages are kept whole, in order, and announced: rows and events in one statement each."""
+"""Inserts dead letters in order and announces them: one statement for the rows, one for the events."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from chassis.postgres.database import Connection
 from contracts.dead_letters import MessageSetAside
 from contracts.reasons import SetAsideReason
 
-_PUT = """
+_INSERT = """
 INSERT INTO dead_letter
     (dead_letter_id, consumer, topic, partition, record_offset, key, value, headers, reason, error, attempts)
 SELECT dead_letter_id, $1, topic, partition, record_offset, key, value, headers, $2, $3, $4
@@ -23,13 +23,13 @@ RETURNING dead_letter_id
 
 _COUNT = """
 SELECT count(DISTINCT (topic, partition, record_offset)) FROM dead_letter
-JOIN unnest($2::text[], $3::integer[], $4::bigint[]) AS kept (topic, partition, record_offset)
+JOIN unnest($2::text[], $3::integer[], $4::bigint[]) AS record (topic, partition, record_offset)
     USING (topic, partition, record_offset)
 WHERE consumer = $1
 """
 
 
-async def keep(
+async def insert(
     connection: Connection,
     consumer: str,
     messages: Sequence[Message],
@@ -38,16 +38,18 @@ async def keep(
     error: str,
     attempts: int,
 ) -> None:
-    """Keep messages, inside the caller's transaction. A record that is here already is not kept twice.
+    """Store messages whole, in the caller's transaction, and announce the new ones.
+
+    A record that is stored already is skipped.
 
     Raises:
-        LostWriteError: a message is neither here nor written.
+        LostWriteError: after the statement a message is not in the table.
     """
     if not messages:
         return
     ids = [clock.new_id() for _ in messages]
     rows = await connection.fetch(
-        _PUT,
+        _INSERT,
         consumer,
         reason.value,
         error,
@@ -60,17 +62,17 @@ async def keep(
         [message.value for message in messages],
         [pack_headers(message.headers) for message in messages],
     )
-    new = {str(row["dead_letter_id"]) for row in rows}
-    if len(new) < len(messages):
-        await _require_kept(connection, consumer, messages)
-    kept = [(number, message) for number, message in zip(ids, messages, strict=True) if number in new]
-    await append(connection, [_announcement(consumer, *each, reason, error, attempts) for each in kept])
+    inserted = {str(row["dead_letter_id"]) for row in rows}
+    if len(inserted) < len(messages):
+        await _require_stored(connection, consumer, messages)
+    new = [(id_, message) for id_, message in zip(ids, messages, strict=True) if id_ in inserted]
+    await append(connection, [_announcement(consumer, *each, reason, error, attempts) for each in new])
 
 
-async def _require_kept(connection: Connection, consumer: str, messages: Sequence[Message]) -> None:
+async def _require_stored(connection: Connection, consumer: str, messages: Sequence[Message]) -> None:
     records = {(message.topic, message.partition, message.offset) for message in messages}
-    kept: int = await connection.fetchval(_COUNT, consumer, *map(list, zip(*records, strict=True)))
-    require_written("dead_letter", kept, len(records))
+    stored: int = await connection.fetchval(_COUNT, consumer, *map(list, zip(*records, strict=True)))
+    require_written("dead_letter", stored, len(records))
 
 
 def _announcement(

@@ -1,4 +1,4 @@
-"""How much may wait, and counting it cheaply: never more rows are looked at than the bound allows."""
+"""Limits of waiting dead letters, and counts that read no more rows than the limit."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,92 +7,92 @@ from chassis.dead_letters.ordering import OrderingKey
 from chassis.postgres.database import Connection
 from contracts.reasons import SetAsideReason
 
+# Waiting messages of an ordering key. A sender that never stops must not fill the table.
 ROWS_PER_KEY_MAX = 1_000
-"""A line takes no more: a sender that goes on for ever must not fill the table."""
+# Ordering keys of a consumer with waiting messages. More than that are not bad messages, but a fault of ours.
+# Members that block a new key at the same moment can exceed the limit by one each.
 KEYS_MAX = 1_000
-"""So many keys of a consumer may wait. More is no longer bad messages but a fault of ours. Members that begin
-lines at the same moment can exceed it by one each."""
 
 _ROWS = """
-SELECT line.topic, line.key, (
+SELECT ordering_key.topic, ordering_key.key, (
     SELECT count(*) FROM (
-        SELECT FROM dead_letter AS kept
-        WHERE kept.consumer = $1 AND kept.status = 'waiting'
-            AND kept.topic = line.topic AND kept.key = line.key AND kept.reason <> 'out_of_place'
+        SELECT FROM dead_letter AS letter
+        WHERE letter.consumer = $1 AND letter.status = 'waiting' AND letter.reason <> 'out_of_place'
+            AND letter.topic = ordering_key.topic AND letter.key = ordering_key.key
         LIMIT $4
     ) AS counted
 ) AS rows
-FROM unnest($2::text[], $3::bytea[]) AS line (topic, key)
+FROM unnest($2::text[], $3::bytea[]) AS ordering_key (topic, key)
 """
 
-# From line to line through the index, one probe each: a DISTINCT would read every message of every line.
-_LINES = """
-WITH RECURSIVE line AS (
+# From key to key through the index, one probe each: DISTINCT would read every waiting message.
+_KEYS = """
+WITH RECURSIVE waiting AS (
     (
         SELECT topic, key FROM dead_letter
         WHERE consumer = $1 AND status = 'waiting' AND reason <> 'out_of_place' ORDER BY topic, key LIMIT 1
     )
     UNION ALL
     SELECT following.topic, following.key
-    FROM line
+    FROM waiting
     CROSS JOIN LATERAL (
         SELECT topic, key FROM dead_letter
         WHERE consumer = $1 AND status = 'waiting' AND reason <> 'out_of_place'
-            AND (topic, key) > (line.topic, line.key)
+            AND (topic, key) > (waiting.topic, waiting.key)
         ORDER BY topic, key LIMIT 1
     ) AS following
 )
-SELECT count(*) FROM (SELECT FROM line LIMIT $2) AS counted
+SELECT count(*) FROM (SELECT FROM waiting LIMIT $2) AS counted
 """
 
 _BY_REASON = """
-SELECT wanted.reason, (
+SELECT known.reason, (
     SELECT count(*) FROM (
-        SELECT FROM dead_letter AS kept
-        WHERE kept.consumer = $1 AND kept.status = 'waiting' AND kept.reason = wanted.reason
+        SELECT FROM dead_letter AS letter
+        WHERE letter.consumer = $1 AND letter.status = 'waiting' AND letter.reason = known.reason
         LIMIT $3
     ) AS counted
 ) AS rows, (
-    SELECT extract(epoch FROM clock_timestamp() - min(kept.set_aside_at))::float8 FROM dead_letter AS kept
-    WHERE kept.consumer = $1 AND kept.status = 'waiting' AND kept.reason = wanted.reason
+    SELECT extract(epoch FROM clock_timestamp() - min(letter.set_aside_at))::float8 FROM dead_letter AS letter
+    WHERE letter.consumer = $1 AND letter.status = 'waiting' AND letter.reason = known.reason
 ) AS oldest_seconds
-FROM unnest($2::text[]) AS wanted (reason)
+FROM unnest($2::text[]) AS known (reason)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for one reason.
+    """Waiting messages of one reason.
 
     Attributes:
-        rows: messages; with a limit, at most so many.
-        oldest_seconds: since the first of them was set aside; 0 when none waits.
+        rows: messages, counted up to a limit.
+        oldest_seconds: age of the oldest; 0 if none waits.
     """
 
     rows: int
     oldest_seconds: float
 
 
-async def rows_waiting(
-    connection: Connection, consumer: str, lines: Collection[OrderingKey], *, up_to: int
+async def count_rows(
+    connection: Connection, consumer: str, ordering_keys: Collection[OrderingKey], *, up_to: int
 ) -> dict[OrderingKey, int]:
-    """How many messages wait in each of these lines; no more than `up_to` are counted."""
-    if not lines:
+    """Count the waiting messages of each ordering key, up to `up_to`. Misplaced ones do not count."""
+    if not ordering_keys:
         return {}
-    topics, keys = zip(*lines, strict=True)
+    topics, keys = zip(*ordering_keys, strict=True)
     rows = await connection.fetch(_ROWS, consumer, topics, keys, up_to)
     return {(row["topic"], row["key"]): row["rows"] for row in rows}
 
 
-async def keys_waiting(connection: Connection, consumer: str, *, up_to: int) -> int:
-    """In how many lines of a consumer messages wait; no more than `up_to` are counted."""
-    return await connection.fetchval(_LINES, consumer, up_to)
+async def count_keys(connection: Connection, consumer: str, *, up_to: int) -> int:
+    """Count the ordering keys with waiting messages, up to `up_to`. Misplaced ones do not count."""
+    return await connection.fetchval(_KEYS, consumer, up_to)
 
 
 async def waiting_by_reason(
     connection: Connection, consumer: str, *, up_to: int
 ) -> dict[SetAsideReason, Waiting]:
-    """What waits for each reason there is; no more than `up_to` messages of each are counted."""
+    """Return the waiting messages of every reason, each counted up to `up_to`."""
     rows = await connection.fetch(_BY_REASON, consumer, [reason.value for reason in SetAsideReason], up_to)
     return {
         SetAsideReason(row["reason"]): Waiting(row["rows"], max(0.0, row["oldest_seconds"] or 0.0))

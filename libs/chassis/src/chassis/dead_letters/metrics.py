@@ -1,4 +1,4 @@
-"""Metrics of the dead letters: how many wait and why, since when, and how many keys stand still (ALL-5)."""
+"""Gauges of waiting dead letters: number by reason, age of the oldest, blocked ordering keys (ALL-5)."""
 
 import asyncio
 
@@ -8,55 +8,53 @@ from chassis.postgres.database import Database
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 
-METER_SECONDS = 10.0
+REFRESH_SECONDS = 10.0
+# Per reason. A limit keeps the count cheap when the table is full.
 COUNTED_ROWS_MAX = 10_000
-"""Per reason. The gauge stops there, so that a full table costs a look no more than a few thousand rows."""
 
 
 class DeadLetterGauges:
-    """A part that looks every few seconds and sets gauges; every replica shows the same.
+    """A component that refreshes the gauges every REFRESH_SECONDS. All replicas show the same values.
 
     Args:
-        database: where the dead letters are.
+        database: with the dead letters.
         consumer: the service's name, as its `DeadLetters` has it.
-        metrics: `dead_letters_waiting` by reason, `dead_letters_oldest_seconds`, and
+        metrics: `dead_letters_waiting` by reason, `dead_letters_oldest_seconds` and
             `dead_letters_lines_waiting`.
     """
 
-    name = "dead letter meter"
+    name = "dead letter gauges"
 
     def __init__(self, database: Database, consumer: str, metrics: Metrics) -> None:
         self._database = database
         self._consumer = consumer
         self._waiting = metrics.gauge("dead_letters_waiting")
         self._oldest = metrics.gauge("dead_letters_oldest_seconds")
-        self._lines = metrics.gauge("dead_letters_lines_waiting")
+        self._keys = metrics.gauge("dead_letters_lines_waiting")
         self._loop = BackgroundLoop(self.name, self._run)
 
     async def start(self) -> None:
-        """Begin."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """End."""
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Always good: a service that cannot count can still work. Says why counting fails."""
+        """Always healthy: a service that cannot count works on. The detail says why counting fails."""
         return Check(ok=True, detail=(await self._loop.check()).detail)
 
-    async def look(self) -> None:
-        """Set the gauges once."""
+    async def refresh(self) -> None:
+        """Count once and set the gauges."""
         async with self._database.transaction(readonly=True) as connection:
             waiting = await limits.waiting_by_reason(connection, self._consumer, up_to=COUNTED_ROWS_MAX)
-            lines = await limits.keys_waiting(connection, self._consumer, up_to=limits.KEYS_MAX)
-        for reason, found in waiting.items():
-            self._waiting.labels(reason.value).set(found.rows)
-        self._oldest.set(max(found.oldest_seconds for found in waiting.values()))
-        self._lines.set(lines)
+            ordering_keys = await limits.count_keys(connection, self._consumer, up_to=limits.KEYS_MAX)
+        for reason, of_reason in waiting.items():
+            self._waiting.labels(reason.value).set(of_reason.rows)
+        self._oldest.set(max(of_reason.oldest_seconds for of_reason in waiting.values()))
+        self._keys.set(ordering_keys)
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            await self.look()
+            await self.refresh()
             self._loop.recovered()
-            await pause(stopping, METER_SECONDS)
+            await pause(stopping, REFRESH_SECONDS)

@@ -1,12 +1,13 @@
-"""Messages that cannot be the events they claim to be are kept apart, and hold nobody up (ALL-7).
+"""Misplaced messages: they cannot be the events they claim to be (ALL-7).
 
-Their key is whatever their sender wrote, so no genuine message of that key waits behind them. A flood takes
-no room from others: beyond a bound they are counted and logged only. The EventLog has each of them.
+Their sender chose the key, so no genuine message of that key waits behind them. They have a limit of their
+own, so that a flood of them leaves room for other dead letters. Messages beyond it are only logged and
+counted; the EventLog has each of them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from chassis.dead_letters.insert import keep
+from chassis.dead_letters.insert import insert
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
 from chassis.observability.logs import get_logger
@@ -16,11 +17,11 @@ from contracts.reasons import SetAsideReason
 
 _log = get_logger(__name__)
 
-KEPT_MAX = 1_000
-"""So many of a consumer wait for a person."""
+# Waiting misplaced messages of a consumer.
+MISPLACED_ROWS_MAX = 1_000
 
+# A service's own rule, which may query its database. Returns the misplaced messages, each with the reason.
 Check = Callable[[Connection, Sequence[Message]], Awaitable[Mapping[Message, str]]]
-"""A service's own rule, which may look into its database: messages that are misplaced, and why."""
 
 _COUNT = """
 SELECT count(*) FROM (
@@ -30,41 +31,30 @@ SELECT count(*) FROM (
 
 
 class MisplacedMessageError(MalformedMessageError):
-    """The message cannot be what it claims to be; find out who published it, then discard it."""
+    """The message cannot be what it claims to be. Find out who published it, then discard it."""
 
 
-def problem_of(message: Message) -> str:
-    """Return why a message is not what it claims to be; "" where it is, or where it cannot be read."""
-    try:
-        metadata = message.metadata
-    except MalformedMessageError:
-        return ""
-    return misplacement(message.topic, metadata, message.headers)
-
-
-def assert_in_place(message: Message) -> None:
-    """Do nothing for a message that is what it claims to be.
-
-    Raises:
-        MisplacedMessageError: it is not.
-    """
-    if problem := problem_of(message):
+def require_in_place(message: Message) -> None:
+    """Raise `MisplacedMessageError` if the message cannot be what it claims to be."""
+    if problem := _misplacement(message):
         raise MisplacedMessageError(problem)
 
 
-async def find(connection: Connection, messages: Sequence[Message], also: Check | None) -> dict[Message, str]:
-    """Return the misplaced among these messages, each with the reason."""
-    found = {message: problem for message in messages if (problem := problem_of(message))}
-    if also is not None:
-        found |= await also(connection, [message for message in messages if message not in found])
-    return found
+async def find_misplaced(
+    connection: Connection, messages: Sequence[Message], check: Check | None
+) -> dict[Message, str]:
+    """Return the misplaced messages, each with the reason."""
+    reasons = {message: reason for message in messages if (reason := _misplacement(message))}
+    if check is not None:
+        reasons |= await check(connection, [message for message in messages if message not in reasons])
+    return reasons
 
 
-async def keep_apart(connection: Connection, consumer: str, found: Mapping[Message, str]) -> None:
-    """Keep misplaced messages and announce them, as far as there is room, inside the caller's transaction."""
+async def insert_misplaced(connection: Connection, consumer: str, reasons: Mapping[Message, str]) -> None:
+    """Store misplaced messages up to MISPLACED_ROWS_MAX, in the caller's transaction, and announce them."""
     reason = SetAsideReason.OUT_OF_PLACE
-    room = KEPT_MAX - await connection.fetchval(_COUNT, consumer, reason.value, KEPT_MAX)
-    for number, (message, problem) in enumerate(found.items()):
+    room = MISPLACED_ROWS_MAX - await connection.fetchval(_COUNT, consumer, reason.value, MISPLACED_ROWS_MAX)
+    for number, (message, problem) in enumerate(reasons.items()):
         _log.error(
             "message out of place: it is not applied",
             topic=message.topic,
@@ -75,4 +65,13 @@ async def keep_apart(connection: Connection, consumer: str, found: Mapping[Messa
         )
         if number < room:
             error = f"{MisplacedMessageError.__name__}: {problem}"
-            await keep(connection, consumer, [message], reason=reason, error=error, attempts=0)
+            await insert(connection, consumer, [message], reason=reason, error=error, attempts=0)
+
+
+def _misplacement(message: Message) -> str:
+    """Return why a message cannot be what it claims to be; "" if it can or its metadata are unreadable."""
+    try:
+        metadata = message.metadata
+    except MalformedMessageError:
+        return ""
+    return misplacement(message.topic, metadata, message.headers)

@@ -1,4 +1,4 @@
-"""Where the messages of a batch belong while lines wait: a decision about facts, without a database."""
+"""Placement of a batch while messages wait: a decision on facts, without a database."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from chassis.dead_letters.ordering import OrderingKey
 from chassis.messaging.message import Message, pack_headers
 
-Place = tuple[str, int, int]
+RecordPosition = tuple[str, int, int]
 """Topic, partition, offset."""
 
 RecordIdentity = tuple[str, int, int, bytes]
-"""A place and a digest of the record there: a topic made anew counts its offsets from 0 again."""
+"""A position and a digest of the record: the offsets of a topic that was made anew begin again at 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A batch divided: each message is in exactly one list, in the batch's order.
+    """A batch split into lists. Each message is in exactly one list, in the batch's order.
 
     Attributes:
         free: to be applied.
-        behind: stand behind their line, which waits.
-        settled: this very record is in the table already, waiting, replayed or discarded: nothing to do.
-        no_room: their line is full; neither applied nor kept, so their offset must not pass.
-        misplaced: cannot be what they claim to be; kept apart, where they hold nobody up.
-        in_use: somebody else works on their line; neither applied nor kept, to be placed again soon.
+        behind: stored behind the waiting messages of their ordering key.
+        settled: this very record is in the table already, waiting, replayed or discarded. Nothing to do.
+        no_room: their ordering key is full. Neither applied nor stored, so their offset must not pass.
+        misplaced: cannot be what they claim to be. Stored where no message waits behind them.
+        in_use: another session locks their ordering key. Neither applied nor stored; place them again soon.
     """
 
     free: list[Message] = field(default_factory=list[Message])
@@ -38,48 +38,47 @@ class Placement:
 def compute_placement(
     messages: Sequence[Message],
     *,
-    kept: Collection[RecordIdentity],
+    stored: Collection[RecordIdentity],
     room: Mapping[OrderingKey, int],
-    is_applied: Callable[[Message], bool],
+    is_processed: Callable[[Message], bool],
     in_use: Collection[OrderingKey] = (),
 ) -> Placement:
-    """Divide a batch.
+    """Decide the list of every message of a batch, except `misplaced`.
 
-    A message of a waiting line that was applied once (a rewound group delivers it again) is free: the inbox
-    drops it. Offsets could not tell, for they begin again with a topic made anew or repartitioned.
+    A message of a waiting ordering key that was processed before (a rewound group delivers it again) is free:
+    the inbox drops it. Offsets could not tell: they begin again with a topic made anew or repartitioned.
 
     Args:
         messages: the batch, in order.
-        kept: records in the table, among those of the batch.
-        room: the lines that wait, and how many messages each still takes.
-        is_applied: whether the inbox knows a message.
-        in_use: of the lines that wait, those that could not be locked.
+        stored: records in the table at the positions of the batch.
+        room: the waiting ordering keys, and how many more messages each may hold.
+        is_processed: returns True if the inbox has the message.
+        in_use: waiting ordering keys that another session has locked.
     """
     placement, left = Placement(), dict(room)
-    places = {identity[:3] for identity in kept}
+    positions = {identity[:3] for identity in stored}
     for message in messages:
-        line = message.topic, message.key
-        if record_position(message) in places and record_identity(message) in kept:
+        ordering_key = message.topic, message.key
+        if record_position(message) in positions and record_identity(message) in stored:
             placement.settled.append(message)
-        elif line not in left or is_applied(message):
+        elif ordering_key not in left or is_processed(message):
             placement.free.append(message)
-        elif line in in_use:
+        elif ordering_key in in_use:
             placement.in_use.append(message)
-        elif left[line] > 0:
+        elif left[ordering_key] > 0:
             placement.behind.append(message)
-            left[line] -= 1
+            left[ordering_key] -= 1
         else:
             placement.no_room.append(message)
     return placement
 
 
-def record_position(message: Message) -> Place:
-    """Where the record stands."""
+def record_position(message: Message) -> RecordPosition:
     return message.topic, message.partition, message.offset
 
 
 def record_identity(message: Message) -> RecordIdentity:
-    """What makes the record itself: the same digest as the table's `record_sha256`."""
+    """Return position and digest of a record. The digest equals the table's column `record_sha256`."""
     digest = hashlib.sha256()
     for part in (message.key, message.value):
         digest.update(len(part).to_bytes(8))

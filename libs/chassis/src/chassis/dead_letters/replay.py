@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from chassis.dead_letters import history
 from chassis.dead_letters.history import Failure, Outcome, ReplayedBy
-from chassis.dead_letters.misplaced import assert_in_place
+from chassis.dead_letters.misplaced import require_in_place
 from chassis.dead_letters.ordering import OrderingKey, lock_keys
 from chassis.dead_letters.queries import DeadLetter, first_waiting
 from chassis.messaging.failures import classify
@@ -103,7 +103,7 @@ class Replayer:
         try:
             # The savepoint undoes the effects of a failure and keeps the lock, so that it can be recorded.
             async with connection.transaction():
-                assert_in_place(letter.message)
+                require_in_place(letter.message)
                 await self._apply(connection, [letter.message])
                 await history.record_replay(connection, self._consumer, letter, by)
         except Exception as error:

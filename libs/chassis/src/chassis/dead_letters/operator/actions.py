@@ -32,7 +32,8 @@ class DeadLetterSettledError(Exception):
 
     def __init__(self, letter: DeadLetter) -> None:
         super().__init__(
-            f"dead letter {letter.id} was {letter.status} already; only a waiting one can be worked off"
+            f"dead letter {letter.id} was {letter.status} already; "
+            "only a waiting one can be replayed or discarded"
         )
         self.status = letter.status
 
