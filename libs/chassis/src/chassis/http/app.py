@@ -11,8 +11,8 @@ from litestar.openapi.spec import Components
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import Guard, provide_actor
+from chassis.http.disconnects import CancelOnDisconnect
 from chassis.http.error_responses import EXCEPTION_HANDLERS, REQUEST_BYTES_MAX
-from chassis.http.hang_ups import EndingWithClient
 from chassis.http.internal_port import PublicPort
 from chassis.http.json_bodies import JsonRequest, require_json
 from chassis.http.mounts import Mounts
@@ -102,7 +102,7 @@ def build_app(
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
     # Outermost, so that requests without a route are observed too.
-    own = EndingWithClient(app.asgi_handler)
+    own = CancelOnDisconnect(app.asgi_handler)
     if internal_port is not None:
         own = PublicPort(own, health, internal_port)
     routed = Mounts(RequestRules(own, hosts), mounts or {})

@@ -1,4 +1,4 @@
-"""What holds for every request and answer of a service's own routes, around the framework (ALL-9)."""
+"""Rules for all requests and answers of a service's own routes, outside of the framework (ALL-9)."""
 
 import asyncio
 from http import HTTPStatus
@@ -12,25 +12,25 @@ from chassis.http.problems import send_problem
 from chassis.process.hosts import AllowedHosts
 
 BODY_SECONDS_MAX = 20.0
-"""A body of a route has arrived by then; webhooks have a limit of their own (GATEWAY_BODY_SECONDS_MAX)."""
+"""For the whole body of a request to a route. Webhooks have GATEWAY_BODY_SECONDS_MAX."""
 
 _NO_STORE = (b"cache-control", b"no-store")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class BodyTooSlowError(HTTPException):
-    """The body did not arrive in time: send it again."""
+    """The body did not arrive in time. Answered 408."""
 
     status_code = HTTPStatus.REQUEST_TIMEOUT.value
 
 
 class RequestRules:
-    """An application behind `host_and_origin`, with a deadline for bodies and headers of every answer.
+    """ASGI middleware: checks host and origin, sets a deadline for the body, adds headers to every answer.
 
     Args:
-        app: gets the requests that are not refused.
+        app: the application; receives the requests that are not refused.
         hosts: names under which the service answers.
-        body_seconds_max: for the whole body, from the first look at it.
+        body_seconds_max: for the whole body, from the first time the application receives.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class RequestRules:
         self._body_seconds_max = body_seconds_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a refused request; hand every other one to the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,7 +57,7 @@ def _bounded(receive: Receive, seconds_max: float) -> Receive:
 
     async def bounded_receive() -> Any:
         nonlocal deadline, is_complete
-        if is_complete:  # what comes now is the end of the connection, whenever that is
+        if is_complete:  # the next message is the disconnect, which has no deadline
             return await receive()
         deadline = deadline or asyncio.get_running_loop().time() + seconds_max
         try:
@@ -76,7 +75,7 @@ def _bounded(receive: Receive, seconds_max: float) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    """Add `no-store` and `nosniff`; an answer that states its own caching keeps it."""
+    """Add `nosniff`, and `no-store` unless the answer states its own caching."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
