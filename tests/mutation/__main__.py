@@ -30,7 +30,7 @@ RESULTS = ROOT / "var" / "mutants"
 
 
 async def main() -> int:
-    """Try what the environment asks for; the exit code. SIGTERM ends it as Ctrl-C does, servers and all."""
+    """Try the mutants that ID selects. Return the exit code. SIGTERM ends the servers, as Ctrl-C does."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -58,7 +58,7 @@ async def main() -> int:
 
 
 class Bench:
-    """What all trials share: a snapshot of the sources, and servers for tests that do not take them away."""
+    """A snapshot of the sources, and servers for tests that do not stop them."""
 
     def __init__(self, sources: Path, shared: Infra) -> None:
         self.sources = sources
@@ -66,12 +66,12 @@ class Bench:
         self._shared = {"INFRA": "external", **dict(zip(VARIABLES, addresses, strict=True))}
 
     def environment(self, *, own: bool) -> Mapping[str, str]:
-        """Variables for pytest."""
+        """Return the environment variables for pytest."""
         return {"INFRA": "embedded"} if own else self._shared
 
 
 async def _baseline(mutants: Sequence[Mutant], bench: Bench) -> str:
-    """Empty if all tests that are to catch something pass, or why not. A skipped one catches nothing."""
+    """Return an empty text if all named tests pass, else the reason. A skipped test catches nothing."""
     with copied_tree(bench.sources) as tree:
         assert_apart(tree)
         for own in (False, True):

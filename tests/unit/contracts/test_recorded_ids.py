@@ -1,4 +1,4 @@
-"""What looks like an id, and may stand where nothing can be erased."""
+"""The form of ids, and the stored form of texts without it."""
 
 import pytest
 from hypothesis import given

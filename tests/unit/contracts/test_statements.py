@@ -1,4 +1,4 @@
-"""What a Stripe event says is the same however it was rendered, and another amount is not (BK-10a)."""
+"""Statements of Stripe events: equal for every rendering, different for another amount (BK-10a)."""
 
 import copy
 import json
