@@ -1,1 +1,1 @@
-"""Consuming, inbox and dead letters in small worlds with virtual time; docs/simulation.md."""
+"""Simulate consuming, inbox and dead letters in small worlds with virtual time (docs/simulation.md)."""

@@ -1,4 +1,4 @@
-"""`python -m simulation`: many seeds, or one with its trace. Exit code 1 if a promise was broken."""
+"""Run many seeds, or one with its trace. Exit code 1 if a promise was broken."""
 
 import os
 import random
@@ -15,20 +15,23 @@ SEEDS_A_TASK = 250
 
 def main() -> int:
     parser = ArgumentParser(prog="simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, help="only this one")
-    parser.add_argument("--trace", action="store_true", help="print what happens in it")
-    parser.add_argument("--seeds", type=int, default=10_000, help="so many, from 0 on")
-    parser.add_argument("--random", type=int, default=0, help="and so many that nobody has tried")
-    parser.add_argument("--seconds-max", type=float, default=float("inf"), help="begin no more after this")
-    asked = parser.parse_args()
-    if asked.seed is not None:
-        return report([broken] if (broken := run(asked.seed, trace=asked.trace)) else [], 1)
-    fresh = random.SystemRandom().randrange(10**9, 10**12) if asked.random else 0
-    return many([*range(asked.seeds), *range(fresh, fresh + asked.random)], asked.seconds_max)
+    parser.add_argument("--seed", type=int, help="run only this one")
+    parser.add_argument("--trace", action="store_true", help="print its events")
+    parser.add_argument("--seeds", type=int, default=10_000, help="how many, from 0 on")
+    parser.add_argument("--random", type=int, default=0, help="how many fresh ones in addition")
+    parser.add_argument(
+        "--seconds-max", type=float, default=float("inf"), help="start no more after this time"
+    )
+    options = parser.parse_args()
+    if options.seed is not None:
+        return report([broken] if (broken := run(options.seed, trace=options.trace)) else [], 1)
+    fresh = random.SystemRandom().randrange(10**9, 10**12) if options.random else 0
+    seeds = [*range(options.seeds), *range(fresh, fresh + options.random)]
+    return run_in_parallel(seeds, options.seconds_max)
 
 
 def run(seed: int, *, trace: bool = False) -> str:
-    """Return what is wrong with this seed; empty if nothing is."""
+    """Return the broken promise of a seed; empty if there is none."""
     try:
         world.run(seed, print if trace else lambda _: None)
     except AssertionError as error:
@@ -40,7 +43,7 @@ def run_all(seeds: Sequence[int]) -> list[str]:
     return [broken for seed in seeds if (broken := run(seed))]
 
 
-def many(seeds: Sequence[int], seconds_max: float) -> int:
+def run_in_parallel(seeds: Sequence[int], seconds_max: float) -> int:
     ends_at = time.monotonic() + seconds_max
     tasks = [seeds[at : at + SEEDS_A_TASK] for at in range(0, len(seeds), SEEDS_A_TASK)]
     broken: list[str] = []

@@ -1,11 +1,11 @@
-"""Virtual time: asyncio's own loop, whose clock moves on only when nobody has anything to do."""
+"""Virtual time: asyncio's own loop. Its clock moves only when no task is ready."""
 
 import asyncio
 from selectors import SelectorKey, SelectSelector
 
 
-class Waiting(SelectSelector):
-    """Nothing ever comes from outside: to wait is to let time pass."""
+class VirtualSelector(SelectSelector):
+    """A selector without files: waiting advances the clock."""
 
     now = 0.0
 
@@ -15,9 +15,13 @@ class Waiting(SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Made of a `Waiting`."""
+    """An event loop with a `VirtualSelector`."""
 
-    _selector: Waiting
+    _selector: VirtualSelector
 
     def time(self) -> float:
         return self._selector.now
+
+
+def new_loop() -> VirtualLoop:
+    return VirtualLoop(VirtualSelector())

@@ -1,5 +1,4 @@
-"""A fake Kafka: one topic, one group whose generations fence its members, and what the real shell takes for
-its client."""
+"""A fake Kafka: one topic, one group that fences its members by generation, and the client of a consumer."""
 
 import asyncio
 import time
@@ -20,7 +19,7 @@ TOPIC = "in"
 FETCH_RECORDS_MAX = 6
 POLL_SECONDS = 0.2
 SESSION_SECONDS_MAX = 6.0
-"""Who has not let go of its partitions by then is out of the group."""
+"""A member that has not released its partitions by then is removed from the group."""
 
 
 class Kafka:
@@ -33,7 +32,7 @@ class Kafka:
         self._change = asyncio.Event()
 
     def produce(self, key: bytes, event_id: bytes) -> None:
-        """The producer tries until it has an acknowledgement: one that was lost makes a second copy."""
+        """Append a record. A producer retries until it has an ack: a lost ack makes a second copy."""
         number = int(key[1:]) % len(self.records)
         log, record = self.records[number], {"key": key, "value": event_id, "headers": (), "timestamp": 0}
         log.append(SimpleNamespace(topic=TOPIC, partition=number, offset=len(log), **record))
@@ -42,28 +41,28 @@ class Kafka:
         self._change.set()
 
     async def coordinate(self) -> None:
-        """Eagerly: all partitions are taken from all, then given to those that answered in time."""
+        """Rebalance eagerly: revoke all partitions, then assign them to the members that answered in time."""
         while await self._change.wait():
             self._change.clear()
-            leaving = {asyncio.create_task(m.let_go()): m for m in self.members if m.answers()}
+            leaving = {asyncio.create_task(m.release()): m for m in self.members if m.is_responsive()}
             if leaving:
                 await asyncio.wait(leaving, timeout=SESSION_SECONDS_MAX)
             self.generation += 1
-            self.members = [member for task, member in leaving.items() if task.done() and member.answers()]
+            self.members = [m for task, m in leaving.items() if task.done() and m.is_responsive()]
             numbers = self._rng.sample(range(len(self.records)), len(self.records))
             for turn, member in enumerate(self.members):
-                await member.assigned(self.generation, sorted(numbers[turn :: len(self.members)]))
+                await member.assign(self.generation, sorted(numbers[turn :: len(self.members)]))
 
     def commit(self, member: "Member", generation: int, offsets: Mapping[TopicPartition, int]) -> None:
         if member not in self.members or generation != self.generation:
             raise CommitFailedError
-        self.say(f"{member.name} commits {[(place.partition, at) for place, at in offsets.items()]}")
-        for place, offset in offsets.items():
-            self.committed[place.partition] = offset
+        self.say(f"{member.name} commits {[(p.partition, at) for p, at in offsets.items()]}")
+        for partition, offset in offsets.items():
+            self.committed[partition.partition] = offset
 
 
 class Member:
-    """The real consumer, shell and core; all that it says to anybody goes through `io`."""
+    """A group member with the real consumer. All its calls to servers go through `io`."""
 
     def __init__(self, name: str, kafka: Kafka, store: db.Store, limits: Limits) -> None:
         self.name, self.kafka, self.store = name, kafka, store
@@ -77,51 +76,52 @@ class Member:
         self._client = asyncio.create_task(self._poll())
 
     def kill(self) -> None:
-        """As SIGKILL: what it had in hand is gone, its sessions end."""
+        """Simulate SIGKILL: the step in flight is lost, the sessions end."""
         for task in filter(None, (self._client, self.consumer._loop._task)):
             task.cancel()
 
-    def answers(self) -> bool:
-        """Whether it takes part in a rebalance: it runs and is not stopped."""
+    def is_responsive(self) -> bool:
+        """Return whether the member takes part in a rebalance: it was neither killed nor stopped."""
         return not self._client.cancelling() and self.stopped_until <= time.monotonic()
 
     async def io(self) -> None:
-        """The way to a server; as SIGSTOP: who is stopped goes on where it was."""
+        """Simulate a call to a server, and SIGSTOP: a stopped member continues at the same point."""
         await asyncio.sleep(self.store.latency())
         await asyncio.sleep(self.stopped_until - time.monotonic())
 
     async def _poll(self) -> None:
-        """What is fetched under one assignment never reaches the next."""
+        """Fetch records. Records of an earlier assignment are dropped."""
         await self.consumer.start()
         while True:
             if self not in self.kafka.members:
-                await self.let_go()
+                await self.release()
                 self.kafka.members.append(self)
                 self.kafka.rebalance()
             logs, generation = self.kafka.records, self.generation
-            wanted = {p: at for p, at in self.positions.items() if p not in self.paused}
-            fetched = [r for p, at in wanted.items() for r in logs[p.partition][at : at + FETCH_RECORDS_MAX]]
+            active = {p: at for p, at in self.positions.items() if p not in self.paused}
+            fetched = [r for p, at in active.items() for r in logs[p.partition][at : at + FETCH_RECORDS_MAX]]
             await self.io()
             if generation == self.generation:
                 self.positions |= {TopicPartition(TOPIC, r.partition): r.offset + 1 for r in fetched}
-                await self.consumer.take(fetched)
+                await self.consumer.receive(fetched)
             await asyncio.sleep(POLL_SECONDS)
 
-    async def let_go(self) -> None:
+    async def release(self) -> None:
         await self.consumer.on_revoked(list(self.positions))
         self.positions, self.paused, self.generation = {}, set(), -1
 
-    async def assigned(self, generation: int, numbers: list[int]) -> None:
+    async def assign(self, generation: int, numbers: list[int]) -> None:
         self.generation = generation
         self.positions = {TopicPartition(TOPIC, number): self.kafka.committed[number] for number in numbers}
         self.kafka.say(f"{self.name} has {numbers}")
         await self.consumer.on_assigned(list(self.positions))
 
     def holds_anything(self) -> bool:
-        core = self.consumer._core
-        return any(map(len, core._queues.values())) or bool(core._held or core._narrow)
+        machine = self.consumer._machine
+        has_messages = any(map(len, machine.partitions._queues.values()))
+        return has_messages or bool(machine.blocked or machine._suspects)
 
-    # --- the client, as the shell knows it ---------------------------------------------------
+    # --- the client, as the consumer uses it --------------------------------------------------
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)

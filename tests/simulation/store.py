@@ -1,4 +1,4 @@
-"""A fake database: transactions that wait for each other's locks, fail, and lose their answers."""
+"""A fake database: transactions wait for locks of others, fail, and lose their answers."""
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -14,10 +14,10 @@ from chassis.messaging.message import KeysInUseError, Message
 
 Io = Callable[[], Awaitable[None]]
 IDLE_SECONDS_MAX = 2.0
-"""The server ends a transaction that says nothing for so long."""
+"""The server ends a transaction that is idle for longer."""
 LATENCY_SECONDS_MAX = 0.1
 REFUSALS = ("42501", "42P01", "23505", "25006", "28P01")
-"""Rights, schema, a sequence that is behind, read-only, login: SQLSTATEs of a store that fails as a whole."""
+"""Rights, schema, a sequence that is behind, read-only, login: SQLSTATEs of a failing database."""
 
 
 @dataclass(eq=False)
@@ -25,9 +25,9 @@ class Letter:
     message: Message
     status: str = "waiting"
     is_cause: bool = False
-    """It failed by itself, and does not only stand behind another."""
+    """The message itself failed; it is not only stored behind another."""
     looked_at: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 - this world's clock
-    """When what is said of it was read: whatever was applied before must have been seen."""
+    """When its inbox row was looked up: effects of earlier transactions must have been seen."""
 
 
 class Store:
@@ -38,24 +38,24 @@ class Store:
         self.effects: list[Message] = []
         self.letters: list[Letter] = []
         self.needless: list[Letter] = []
-        """Kept although applied before, or beyond what a line takes, or without an attempt that failed."""
+        """Stored although applied before, or beyond the limit of a key, or without a failed attempt."""
         self.locks: dict[tuple[str, bytes], Transaction] = {}
         self.rows_max, self.lines_max = rng.choice([(1_000, 1_000), (3, 2)])
         self.mishap_share = rng.choice([0.0, 0.01, 0.05])
         self.poison: dict[bytes, Exception] = {}
-        """Event ids of messages that cannot be applied before the code is mended, and how they fail."""
+        """Event ids of messages that cannot be applied before the code is repaired, and their errors."""
         self.windows: list[tuple[str, float, float]] = []
-        """What else is wrong, and from when until when."""
+        """Names of other failures, each with start and end."""
 
-    def suffers(self, what: str) -> bool:
+    def is_failing(self, what: str) -> bool:
         return any(what == name and begins <= time.monotonic() < ends for name, begins, ends in self.windows)
 
     def waiting(self, key: bytes | None = None) -> list[Letter]:
         return [e for e in self.letters if e.status == "waiting" and key in (None, e.message.key)]
 
-    def strike(self, what: str, error: Exception | None = None) -> None:
-        """Fail with this error, or refuse as a whole, at the times at which the world says so."""
-        if self.suffers(what):
+    def raise_if_active(self, what: str, error: Exception | None = None) -> None:
+        """Raise the error, or a refusal of the database, if this failure is active now."""
+        if self.is_failing(what):
             raise error or asyncpg.PostgresError.new({"C": self.rng.choice(REFUSALS), "M": "refused"})
 
     def mishap(self) -> bool:
@@ -81,7 +81,7 @@ class Store:
 
 
 class Transaction:
-    """Reads what is committed at the time, keeps its writes to itself until COMMIT."""
+    """Reads committed data; its writes are invisible to others until COMMIT."""
 
     def __init__(self, store: Store, io: Io) -> None:
         self.store, self._io, self._lock_seconds_max = store, io, 1.0
@@ -104,26 +104,26 @@ class Transaction:
         self._lock_seconds_max = LOCK_MILLISECONDS_MAX / 1000
 
     async def statement(self) -> None:
-        """The server is asked something: there may be no answer."""
+        """Simulate a statement, which may fail."""
         await self._io()
-        if self.is_over() or self.store.suffers("outage"):
+        if self.is_over() or self.store.is_failing("outage"):
             raise asyncpg.ConnectionDoesNotExistError("connection lost")
         self.used_at = time.monotonic()
         if self.store.mishap():
             raise asyncpg.DeadlockDetectedError("deadlock detected")
 
     async def lock(self, what: str, keys: Iterable[bytes]) -> None:
-        """Take all these locks, or wait for who has them."""
-        wanted, began_at = {(what, key) for key in keys}, time.monotonic()
+        """Take all these locks, or wait for their holders."""
+        names, began_at = {(what, key) for key in keys}, time.monotonic()
         await self.statement()
-        while not all(map(self._is_free, wanted)):
+        while not all(map(self._is_free, names)):
             if time.monotonic() - began_at > self._lock_seconds_max:
                 raise asyncpg.LockNotAvailableError("lock not available")
             await self.statement()
-        self.store.locks |= dict.fromkeys(wanted, self)
+        self.store.locks |= dict.fromkeys(names, self)
 
     def try_lock(self, what: str, keys: Iterable[bytes]) -> set[bytes]:
-        """Take those of these locks that nobody else has."""
+        """Take the locks that no other transaction holds. Return their keys."""
         free = {key for key in keys if self._is_free((what, key))}
         self.store.locks |= {(what, key): self for key in free}
         return free
@@ -136,7 +136,7 @@ class Transaction:
         return holder is self or holder.is_over()
 
     def keep(self, letter: Letter) -> None:
-        self.store.strike("no letters")
+        self.store.raise_if_active("no letters")
         self.letters.append(letter)
         if letter.is_cause and (letter.message in self.effects or letter.message not in self.failed):
             self.store.needless.append(letter)
@@ -156,26 +156,26 @@ class Transaction:
 
 
 async def apply(tx: Transaction, messages: Sequence[Message]) -> int:
-    """What a service does with a batch: inbox and effects. The value of a message is its event id."""
-    store, poison = tx.store, tx.store.poison if tx.store.suffers("poison") else {}
+    """Apply a batch as a service does: inbox and effects. The value of a message is its event id."""
+    store, poison = tx.store, tx.store.poison if tx.store.is_failing("poison") else {}
     await tx.lock("key", (message.key for message in messages))
     await tx.statement()
     fresh = {m.value: m for m in reversed(messages) if m.value not in store.inbox}
     if locked := [message for message in messages if message.key == b"k0"]:
-        store.strike("row locked", KeysInUseError(locked, "row locked"))
-        store.strike("row locked unseen", asyncpg.LockNotAvailableError("lock not available"))
-        store.strike("sticking", asyncpg.QueryCanceledError("statement time-out"))
+        store.raise_if_active("row locked", KeysInUseError(locked, "row locked"))
+        store.raise_if_active("row locked unseen", asyncpg.LockNotAvailableError("lock not available"))
+        store.raise_if_active("sticking", asyncpg.QueryCanceledError("statement time-out"))
     for message in [m for m in messages if fresh.get(m.value) is m]:
         tx.effects.append(message)
-        if store.suffers("everything fails") or message.value in poison:
+        if store.is_failing("everything fails") or message.value in poison:
             tx.failed.append(message)
             raise poison.get(message.value, KeyError("everything"))
-        store.strike("no effects")
+        store.raise_if_active("no effects")
     return len(tx.effects)  # a duplicate proves nothing about the handlers
 
 
 async def partition_batch(tx: Transaction, messages: Sequence[Message]) -> Placement:
-    """As `chassis.dead_letters.insert`: behind their lines go those that belong there."""
+    """Split a batch as `chassis.dead_letters` does: messages behind waiting ones of their key are stored."""
     store = tx.store
     await tx.statement()
     if not store.letters:
@@ -200,7 +200,7 @@ async def lock(tx: Transaction, message: Message) -> None:
 
 
 async def set_aside(tx: Transaction, message: Message, **_: object) -> bool:
-    """As `chassis.dead_letters.setting_aside`: False if there is no room; one applied meanwhile is done."""
+    """Set a message aside as `chassis.dead_letters` does: False without room, True if applied meanwhile."""
     store = tx.store
     await tx.statement()
     kept = record_identity(message) in {record_identity(letter.message) for letter in store.letters}
@@ -214,7 +214,7 @@ async def set_aside(tx: Transaction, message: Message, **_: object) -> bool:
 
 
 async def replay_first(tx: Transaction, key: bytes) -> bool:
-    """Apply the first message that waits in a line. False when none waits."""
+    """Apply the first waiting message of a key. Return False if none waits."""
     await tx.lock("line", [key])
     await tx.statement()
     for letter in tx.store.waiting(key)[:1]:

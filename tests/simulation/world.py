@@ -1,4 +1,4 @@
-"""One seed: a small world, what goes wrong in it, and what must hold at the end whatever went wrong."""
+"""One seed: a small world, its failures, and the promises that must hold at its end."""
 
 import asyncio
 import time
@@ -14,25 +14,25 @@ from chassis.consuming.limits import Limits
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
 from simulation import store as db
-from simulation.clock import VirtualLoop, Waiting
+from simulation.clock import new_loop
 from simulation.kafka import Kafka, Member
 
 TROUBLE_SECONDS = 12.0
-"""Messages come and things go wrong for so long; then operators replay what waits."""
+"""Messages arrive and failures happen during this time. Then operators replay waiting messages."""
 SETTLED_SECONDS_MAX = 120.0
-"""By then everything is done, or the world is stuck."""
+"""By this time all messages must be done."""
 LOCKS, REFUSALS = ["sticking", "row locked", "row locked unseen"], ["outage", "no effects", "no letters"]
 DRAIN, DRAIN_SECONDS = "chassis.consuming.consumer.DRAIN_SECONDS_MAX", (20.0, 0.05)
-"""As it is, and so short that a step in hand mostly outlives it."""
+"""The real limit, and one so short that a step in flight mostly takes longer."""
 
 
 def run(seed: int, trace: Callable[[str], None] = lambda _: None) -> None:
-    """Live until all is settled.
+    """Run a world until all messages are done.
 
     Raises:
-        AssertionError: something that must hold does not.
+        AssertionError: a promise was broken.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(Waiting())) as runner, capture_logs() as logs:
+    with asyncio.Runner(loop_factory=new_loop) as runner, capture_logs() as logs:
         loop = runner.get_loop()
         world = World(Random(seed), lambda words: trace(f"{loop.time():8.3f}  {words}"))
         with patch.object(time, "monotonic", loop.time), patch(DRAIN, DRAIN_SECONDS[seed % 2]):
@@ -63,7 +63,7 @@ class World:
         assert not any(troubles), f"stuck: {troubles}"
         self._check(self.store.effects, self.store.letters)
 
-    # --- what happens ------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------
 
     def _draw_limits(self, rng: Random) -> Limits:
         return Limits(
@@ -94,30 +94,30 @@ class World:
         for what in rng.choices([*LOCKS, *REFUSALS, "everything fails"], k=rng.choice([0, 1])):
             begins, seconds_max = rng.uniform(0, TROUBLE_SECONDS - 4), 4 if what == "everything fails" else 8
             self.store.windows.append((what, begins, begins + rng.uniform(0.1, seconds_max)))
-        if rng.random() < 0.5:  # who is stopped now knows of poison that is none when it goes on
+        if rng.random() < 0.5:  # a member stopped now still believes in the poison when it continues
             self._plan.append((mended_at - rng.uniform(0, 0.3), "stop", self._stop))
-        happenings, at = [self.kafka.rebalance, self._rewind, self._stop, self._kill], 0.0
-        for strike in rng.choices(happenings, k=rng.randint(0, 5)):
-            at = rng.choice([rng.uniform(0, TROUBLE_SECONDS), at + 0.05])  # often when another is under way
-            self._plan.append((at, strike.__name__, strike))
+        disturbances, at = [self.kafka.rebalance, self._rewind, self._stop, self._kill], 0.0
+        for disturb in rng.choices(disturbances, k=rng.randint(0, 5)):
+            at = rng.choice([rng.uniform(0, TROUBLE_SECONDS), at + 0.05])  # often during another
+            self._plan.append((at, disturb.__name__, disturb))
 
     async def _play(self) -> None:
-        for at, what, happen in sorted(self._plan, key=lambda planned: planned[0]):
+        for at, what, act in sorted(self._plan, key=lambda planned: planned[0]):
             await asyncio.sleep(at - time.monotonic())
             self.say(what)
-            happen()
+            act()
 
     def _begin(self, name: str) -> Member:
         return Member(name, self.kafka, self.store, self._limits)
 
     def _rewind(self) -> None:
-        """A group is set back by hand, so everything comes again."""
+        """Set the group back by hand: messages come again."""
         partition = self.rng.randrange(len(self.kafka.committed))
         self.kafka.committed[partition] = self.rng.randint(0, self.kafka.committed[partition])
         self.kafka.rebalance()
 
     def _stop(self) -> None:
-        """As SIGSTOP; mostly its partitions go to others before it goes on with what it had in hand."""
+        """Simulate SIGSTOP. Mostly other members get the partitions before the member continues its step."""
         self.rng.choice(self.members).stopped_until = time.monotonic() + self.rng.expovariate(0.4)
         if self.rng.random() < 0.7:
             self.kafka.rebalance()
@@ -129,7 +129,7 @@ class World:
         self.members[number] = self._begin(f"m{number}")
 
     async def _operate(self) -> None:
-        """Someone looks after the dead letters: replays a line, or discards a message."""
+        """Replay the dead letters of a key, or discard a message, as an operator does."""
         while True:
             await asyncio.sleep(self.rng.uniform(0.2, 2))
             if waiting := self.store.waiting():
@@ -146,15 +146,15 @@ class World:
 
     async def _replay(self, letter: db.Letter) -> None:
         goes_on, key, io = True, letter.message.key, lambda: asyncio.sleep(self.store.latency())
-        with suppress(Exception):  # the store tells it; what waits waits on
+        with suppress(Exception):  # the store reports it; the messages still wait
             while goes_on:
                 async with self.store.transaction(f"replay of {key}", io) as tx:
                     goes_on = await db.replay_first(tx, key)
 
-    # --- what must hold ----------------------------------------------------------------------
+    # --- promises ---------------------------------------------------------------------------
 
     def _unsettled(self) -> str:
-        """What is not done yet, if anything."""
+        """Return what is not done yet; empty if everything is."""
         ends = [len(log) for log in self.kafka.records]
         if self.kafka.committed != ends:
             return f"offsets {self.kafka.committed} of {ends}"
@@ -168,8 +168,8 @@ class World:
         assert len(applied) == len(set(applied)), "an effect twice"
         missing = {*db.ids(sent)} - {*applied} - self.discarded
         assert not missing, f"lost: {sorted(missing)}"
-        came, wanted = self._by_key(effects), self._by_key(sent)
-        assert came == wanted, f"order: {came}, not {wanted}"
+        actual, expected = self._by_key(effects), self._by_key(sent)
+        assert actual == expected, f"order: {actual}, not {expected}"
         blameless = {e.message.value for e in letters if e.is_cause} - {*self.store.poison}
         assert not blameless, f"set aside without fault: {sorted(blameless)}"
         assert not self.store.needless, f"kept needlessly: {self.store.needless}"
@@ -177,8 +177,8 @@ class World:
         assert not came_back, f"applied although discarded: {came_back}"
 
     def _by_key(self, messages: Iterable[Message]) -> dict[bytes, list[bytes]]:
-        """Event ids in order of their first copies, but for those discarded."""
-        found: dict[bytes, dict[bytes, None]] = {}
+        """Return event ids by key in order of their first copies, without the discarded ones."""
+        ids: dict[bytes, dict[bytes, None]] = {}
         for message in [message for message in messages if message.value not in self.discarded]:
-            found.setdefault(message.key, {})[message.value] = None
-        return {key: list(order) for key, order in found.items()}
+            ids.setdefault(message.key, {})[message.value] = None
+        return {key: list(order) for key, order in ids.items()}

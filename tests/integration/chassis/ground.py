@@ -211,7 +211,7 @@ Before = Callable[[Message], Awaitable[None]]
 class Member:
     """A consumer group member. Its effect of a message is a row; `before` may get in its way.
 
-    With `through_inbox=False` it applies what it is given, so that a test sees what the shell alone does.
+    With `through_inbox=False` it applies what it is given, so that a test sees the consumer without it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A consumer group member as a process that kills itself at a given moment.
+"""Run a consumer group member that kills its own process at a given moment.
 
 Arguments: bootstrap, ground's name, admin DSN, and "before-commit" or "after-commit".
 """
@@ -20,7 +20,7 @@ def die() -> None:
 
 
 class DiesAfterCommit(Database):
-    """The database has the effects, Kafka never hears of it."""
+    """Kills the process after COMMIT, before the offset commit."""
 
     @asynccontextmanager
     async def transaction(

@@ -1,4 +1,4 @@
-"""At least once from Kafka, once in effect: the offset follows the commit, the inbox drops repetitions."""
+"""At least once from Kafka, one effect: offsets are committed after COMMIT, the inbox drops copies."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ from contracts.metadata import read_metadata
 from harness import eventually
 from integration.chassis.ground import Ground, Member, record
 
-# A member that was killed is given up after chassis.consuming.consumer.SESSION_MILLISECONDS_MAX.
+# Kafka removes a killed member after chassis.consuming.subscription.SESSION_MILLISECONDS_MAX.
 TAKEN_OVER_SECONDS_MAX = 40.0
 
 
@@ -97,7 +97,7 @@ async def test_event_that_comes_again_is_applied_once(ground: Ground) -> None:
     assert await ground.effects() == ["e1", "e2", "e3"]
 
 
-async def test_headers_that_nobody_can_read_stop_nothing(ground: Ground) -> None:
+async def test_unreadable_headers_stop_nothing(ground: Ground) -> None:
     good = read_metadata(record("e1").headers).to_headers()
     await ground.topic.publish(b"{}", key=b"k1", headers=[("weird", b"\xff\xfe"), *good])
     await ground.topic.publish(b"{}", key=b"k2", headers=[("ce_id", b"\xff"), *good[2:]])
@@ -105,10 +105,10 @@ async def test_headers_that_nobody_can_read_stop_nothing(ground: Ground) -> None
     await ground.topic.publish(None, key=b"k4", headers=record("e2").headers)
     async with Member(ground).running():
 
-        async def everything_judged() -> bool:
+        async def all_handled() -> bool:
             return len(await ground.effects()) + len(await ground.set_aside()) == 4
 
-        await eventually(everything_judged, seconds=20)
+        await eventually(all_handled, seconds=20)
     assert sorted(await ground.effects()) == ["e1", "e2"]
     rows = await ground.set_aside()
     assert sorted((row["key"], row["reason"], row["attempts"]) for row in rows) == [

@@ -1,4 +1,4 @@
-"""What fails costs only itself: poison waits aside, an absent database costs patience (design rule 6)."""
+"""A failure delays only its own key; a failing database delays all and blames none (design rule 6)."""
 
 import asyncpg
 import pytest
@@ -15,7 +15,7 @@ _END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE us
 
 
 class Trouble:
-    """Fails on the named events, until told to stop."""
+    """Raises an error for the given events until `over` is set."""
 
     def __init__(self, error: Exception, *event_ids: str) -> None:
         self._error = error
@@ -33,18 +33,18 @@ def serialization_failure() -> asyncpg.PostgresError:
     return asyncpg.SerializationError("could not serialize access due to concurrent update")
 
 
-async def test_poison_is_set_aside_its_key_waits_in_order_and_others_flow(ground: Ground) -> None:
+async def test_poison_is_set_aside_its_key_waits_in_order_and_others_continue(ground: Ground) -> None:
     sent = [record(f"{key}:{number}", key=key) for number in range(5) for key in ("sick", "well", "fine")]
     await ground.topic.publish_all(sent)
     async with Member(ground, before=Trouble(ValueError("poison"), "sick:1")).running():
 
-        async def judged(count: int) -> bool:
+        async def handled(count: int) -> bool:
             return len(await ground.effects()) + len(await ground.set_aside()) == count
 
-        await eventually(lambda: judged(15), seconds=20)
-        # What comes later of that key waits too, in a transaction of its own.
+        await eventually(lambda: handled(15), seconds=20)
+        # Later messages of that key wait too, also in another transaction.
         await ground.topic.publish_all([record("sick:5", key="sick"), record("well:5", key="well")])
-        await eventually(lambda: judged(17))
+        await eventually(lambda: handled(17))
         ends = await ground.ends()
 
         async def committed() -> bool:
@@ -78,17 +78,19 @@ async def test_set_aside_is_announced_in_the_same_transaction_once(ground: Groun
         await eventually(announced, seconds=20)
     row = await ground.sql.fetchrow("SELECT topic, key, value, headers FROM outbox")
     assert row is not None
-    said = MessageSetAside.model_validate_json(row["value"])
+    announced_payload = MessageSetAside.model_validate_json(row["value"])
     (kept,) = await ground.set_aside()
     assert (row["topic"], row["key"]) == ("dead-letters.v1", b"sick")
     assert read_metadata(unpack_headers(row["headers"])).type == "dead-letter.set-aside"
-    assert said.dead_letter_id == str(kept["dead_letter_id"])
-    assert (said.topic, said.partition, said.offset) == (TOPIC, kept["partition"], kept["record_offset"])
-    assert (said.event_id, said.reason, said.attempts) == ("e1", "bug", Limits().lone_attempts_max)
+    assert announced_payload.dead_letter_id == str(kept["dead_letter_id"])
+    position = (announced_payload.topic, announced_payload.partition, announced_payload.offset)
+    assert position == (TOPIC, kept["partition"], kept["record_offset"])
+    assert (announced_payload.event_id, announced_payload.reason) == ("e1", "bug")
+    assert announced_payload.attempts == Limits().lone_attempts_max
 
 
 async def test_topic_replayed_from_its_start_changes_nothing(ground: Ground) -> None:
-    """Also what was set aside is set aside once, and announced once."""
+    """Dead letters too are stored and announced once."""
     sent = [record(f"{key}:{number}", key=key) for number in range(4) for key in ("sick", "well")]
     await ground.topic.publish_all(sent)
     ends = await ground.ends()
@@ -121,15 +123,15 @@ async def test_error_whose_text_no_column_takes_is_kept_by_class_and_place(groun
     await ground.topic.publish_all([record("e1", key="sick"), record("e2", key="well")])
     async with Member(ground, before=Trouble(error, "e1")).running():
 
-        async def judged() -> bool:
+        async def handled() -> bool:
             return await ground.effects() == ["e2"] and len(await ground.set_aside()) == 1
 
-        await eventually(judged, seconds=20)
+        await eventually(handled, seconds=20)
     (row,) = await ground.set_aside()
     assert row["error"].startswith("ValueError at ")
 
 
-async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: Ground) -> None:
+async def test_transient_failure_is_waited_for_and_sets_nothing_aside(ground: Ground) -> None:
     trouble = Trouble(serialization_failure(), "e1")
     await ground.topic.publish_all([record(f"e{number}") for number in range(5)])
     async with Member(ground, before=trouble).running() as member:
@@ -137,7 +139,9 @@ async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: 
         check = await member.consumer.check()
         assert not check.ok
         assert "SerializationError" in check.detail
-        assert set((await ground.committed()).values()) <= {1}, "no offset passes what was not applied"
+        assert set((await ground.committed()).values()) <= {1}, (
+            "an offset passed a message that was not applied"
+        )
         trouble.over = True
 
         async def applied() -> bool:
@@ -157,9 +161,7 @@ async def test_failure_that_passes_is_waited_for_and_sets_nothing_aside(ground: 
     [("NOLOGIN", "LOGIN"), ("PASSWORD 'another'", "PASSWORD 'for-tests'")],
     ids=["no login", "wrong password"],
 )
-async def test_login_that_is_refused_for_a_while_sets_nothing_aside(
-    breaks: str, mends: str, ground: Ground
-) -> None:
+async def test_refused_login_sets_nothing_aside(breaks: str, mends: str, ground: Ground) -> None:
     async with Member(ground).running() as member:
         await ground.topic.publish_all([record("e0")])
 
@@ -171,10 +173,10 @@ async def test_login_that_is_refused_for_a_while_sets_nothing_aside(
         await ground.sql.execute(_END_SESSIONS, ground.role)
         await ground.topic.publish_all([record("e1")])
 
-        async def sticks() -> bool:
-            return any(e.attempts > Limits().lone_attempts_max for e in member.consumer._core._held)
+        async def keeps_failing() -> bool:
+            return any(e.attempts > Limits().lone_attempts_max for e in member.consumer._machine.blocked)
 
-        await eventually(sticks, seconds=30)
+        await eventually(keeps_failing, seconds=30)
         await ground.sql.execute(f'ALTER ROLE "{ground.role}" {mends}')
         await eventually(lambda: applied(2), seconds=10)
     assert await ground.set_aside() == []
@@ -205,8 +207,8 @@ async def test_database_away_is_waited_for_and_readiness_says_so(ground: Ground,
     assert await ground.set_aside() == []
 
 
-async def test_message_that_cannot_be_set_aside_stays_in_hand(ground: Ground) -> None:
-    """Not kept means not passed: the offset waits until the dead letter is written."""
+async def test_message_that_cannot_be_set_aside_does_not_pass(ground: Ground) -> None:
+    """The offset waits until the dead letter is written."""
     await ground.sql.execute(f'REVOKE INSERT ON dead_letter FROM "{ground.role}"')
     await ground.topic.publish_all([record("e1", key="sick"), record("e2", key="sick")])
     async with Member(ground, before=Trouble(ValueError("poison"), "e1")).running() as member:
@@ -225,7 +227,7 @@ async def test_message_that_cannot_be_set_aside_stays_in_hand(ground: Ground) ->
     assert await ground.effects() == []
 
 
-async def test_message_that_sticks_for_a_passing_reason_waits_and_others_flow(ground: Ground) -> None:
+async def test_message_with_a_transient_failure_waits_and_others_continue(ground: Ground) -> None:
     trouble = Trouble(serialization_failure(), "k0:1")
     sent = [record(f"k{key}:{number}", key=f"k{key}") for number in range(4) for key in range(3)]
     await ground.topic.publish_all(sent)
@@ -250,7 +252,7 @@ async def test_message_that_sticks_for_a_passing_reason_waits_and_others_flow(gr
 
 
 async def test_everything_fails_stops_the_consumer_and_sets_nothing_aside(ground: Ground) -> None:
-    """A dependency that is down is no fault of the messages (F23)."""
+    """Messages are not blamed for a failed dependency (F23)."""
     ids = [f"k{number}:0" for number in range(60)]
     trouble = Trouble(ValueError("the dependency is down"), *ids)
     await ground.topic.publish_all([record(event_id, key=event_id) for event_id in ids])
@@ -271,7 +273,7 @@ async def test_everything_fails_stops_the_consumer_and_sets_nothing_aside(ground
     assert await ground.set_aside() == []
 
 
-async def test_header_name_that_is_not_utf8_is_set_aside_and_the_consumer_goes_on(ground: Ground) -> None:
+async def test_header_name_that_is_not_utf8_is_set_aside_and_the_consumer_continues(ground: Ground) -> None:
     sick = record("sick", key="sick")
     sick = Record(sick.value, sick.key, (*sick.headers, (RawName(b"n\xff"), b"1")))
     await ground.topic.publish_batch([record("before", key="a"), sick, record("after", key="b")], partition=2)

@@ -1,4 +1,4 @@
-"""Records that expire while their partition is paused: reported once, and reading goes on behind them."""
+"""Records that expire while their partition is paused are reported once; reading continues after them."""
 
 import json
 
@@ -28,14 +28,14 @@ async def test_records_deleted_under_a_paused_partition_are_announced_and_passed
         await ground.topic.publish_all([record("later", key="k")])
         consumer.resume(partition)
 
-        async def goes_on() -> bool:
+        async def continues() -> bool:
             return await ground.effects() == ["read", "later"]
 
-        await eventually(goes_on)
+        await eventually(continues)
         detail = (await member.consumer.check()).detail
     rows = await ground.sql.fetch("SELECT topic, value FROM outbox")
-    told = [json.loads(row["value"]) for row in rows]
-    ranges = [(each["partition"], each["first_offset"], each["last_offset"]) for each in told]
+    losses = [json.loads(row["value"]) for row in rows]
+    ranges = [(each["partition"], each["first_offset"], each["last_offset"]) for each in losses]
     fetched = first.offset + 1
     assert ranges == [(first.partition, fetched, lost[-1].offset)]
     assert f"{first.partition} {fetched} to {lost[-1].offset}" in detail

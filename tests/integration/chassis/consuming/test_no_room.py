@@ -1,4 +1,4 @@
-"""Where dead letters have no room, nothing passes and nothing is lost (ALL-1, design rule 6)."""
+"""Without room for dead letters no message passes and none is lost (ALL-1, design rule 6)."""
 
 from itertools import count
 
@@ -10,11 +10,13 @@ from integration.chassis.consuming.test_failures import Trouble
 from integration.chassis.ground import SERVICE, TOPIC, Ground, Member, record
 
 
-async def _halts_and_goes_on(ground: Ground, ids: list[str], poison: list[str], letters: DeadLetters) -> None:
-    """The first message without room stops its partition; once its line is worked off, all are applied.
+async def _assert_halts_and_continues(
+    ground: Ground, ids: list[str], poison: list[str], letters: DeadLetters
+) -> None:
+    """Assert that a message without room stops its partition, and that a replay lets all be applied.
 
-    An id is `<key>:<number>`. One of the messages has room. Others flow in another partition: they prove
-    that the poison is to blame.
+    An id is `<key>:<number>`. There is room for one message. Messages in another partition are applied: they
+    prove that the poison is to blame.
     """
     trouble, wells = Trouble(ValueError("poison"), *poison), count()
     await ground.topic.publish_batch([record(each, key=each.partition(":")[0]) for each in ids], partition=0)
@@ -36,12 +38,12 @@ async def _halts_and_goes_on(ground: Ground, ids: list[str], poison: list[str], 
         await eventually(all_applied, seconds=60)
 
 
-async def test_message_without_room_behind_its_line_does_not_pass(ground: Ground) -> None:
+async def test_message_without_room_behind_its_key_does_not_pass(ground: Ground) -> None:
     ids = [f"sick:{number}" for number in range(3)]
-    await _halts_and_goes_on(ground, ids, ids[:1], DeadLetters(SERVICE, rows_per_key_max=1))
+    await _assert_halts_and_continues(ground, ids, ids[:1], DeadLetters(SERVICE, rows_per_key_max=1))
     assert [each for each in await ground.effects() if each in ids] == ids
 
 
-async def test_message_without_room_for_a_line_of_its_own_does_not_pass(ground: Ground) -> None:
+async def test_message_without_room_for_another_key_does_not_pass(ground: Ground) -> None:
     ids = ["a:0", "b:0"]
-    await _halts_and_goes_on(ground, ids, ids, DeadLetters(SERVICE, keys_max=1))
+    await _assert_halts_and_continues(ground, ids, ids, DeadLetters(SERVICE, keys_max=1))

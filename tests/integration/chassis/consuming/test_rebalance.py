@@ -1,4 +1,4 @@
-"""Members come and go: a batch in hand is finished first, and nothing is applied by two (foundations §3)."""
+"""Members join and leave: batches in flight are finished, no message is applied twice (foundations §3)."""
 
 import asyncio
 from collections import Counter
@@ -10,13 +10,13 @@ from chassis.messaging.message import Message
 from harness import Infra, down, eventually
 from integration.chassis.ground import Ground, Member, record
 
-# aiokafka notices a rebalance with a heartbeat; a member of the test's own needs some.
+# aiokafka detects a rebalance by heartbeat.
 REBALANCED_SECONDS_MAX = 30.0
 MORE_THAN_A_BATCH = 700
 
 
 class Hold:
-    """Holds the first message until told to go on."""
+    """Holds the first message until `release` is set."""
 
     def __init__(self) -> None:
         self.held, self.release = asyncio.Event(), asyncio.Event()
@@ -26,10 +26,10 @@ class Hold:
         await self.release.wait()
 
 
-async def test_partition_goes_only_after_the_batch_in_hand_is_committed(ground: Ground) -> None:
-    """Without the inbox, so that a message given to two members would be applied twice.
+async def test_partition_is_revoked_only_after_the_batch_in_flight_is_committed(ground: Ground) -> None:
+    """Without the inbox, a message given to two members would be applied twice.
 
-    Nor is a step taken that was decided before the partition went: there is more than one batch.
+    There is more than one batch: no step may be taken that was decided before the partition was revoked.
     """
     hold = Hold()
     sent = [record(f"k{number}", key=f"k{number}") for number in range(MORE_THAN_A_BATCH)]
@@ -40,7 +40,7 @@ async def test_partition_goes_only_after_the_batch_in_hand_is_committed(ground: 
         second = Member(ground, "second", through_inbox=False)
         joining = asyncio.create_task(second.start())
         try:
-            # The rebalance waits for the first member; the second can have nothing before that.
+            # The rebalance waits for the first member. The second has no partition before that.
             done, _ = await asyncio.wait([joining], timeout=5)
             assert not done
             assert await ground.effects() == []
@@ -114,7 +114,7 @@ async def test_batch_that_keeps_failing_is_given_back_to_the_next_member(ground:
     assert await ground.set_aside() == []
 
 
-async def test_member_that_failed_is_good_again_once_its_partitions_went(ground: Ground) -> None:
+async def test_member_that_failed_is_good_again_once_its_partitions_are_revoked(ground: Ground) -> None:
     trouble_over = asyncio.Event()
 
     async def fail(_message: Message) -> None:
@@ -129,7 +129,7 @@ async def test_member_that_failed_is_good_again_once_its_partitions_went(ground:
             return not (await member.consumer.check()).ok
 
         await eventually(failing, seconds=20)
-        # Whoever has the partition after the rebalance, it is not the first member's failure any more.
+        # Whichever member has the partition after the rebalance: the first member no longer fails.
         async with Member(ground, "other").running(), Member(ground, "third").running():
 
             async def somebody_applied() -> bool:
@@ -139,7 +139,7 @@ async def test_member_that_failed_is_good_again_once_its_partitions_went(ground:
             await eventually(somebody_applied, seconds=REBALANCED_SECONDS_MAX)
 
 
-async def test_stop_finishes_and_commits_the_batch_in_hand(ground: Ground) -> None:
+async def test_stop_finishes_and_commits_the_batch_in_flight(ground: Ground) -> None:
     hold = Hold()
     await ground.topic.publish_all([record(f"e{number}") for number in range(5)])
     member = Member(ground, before=hold)

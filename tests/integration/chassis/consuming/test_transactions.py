@@ -1,4 +1,4 @@
-"""Producers with transactions, such as MirrorMaker and Streams: what they abort was never sent (issue 14)."""
+"""Transactional producers, such as MirrorMaker and Streams: aborted records have no effect (issue 14)."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -52,17 +52,17 @@ async def test_aborted_records_have_no_effect_and_markers_are_no_lag(ground: Gro
         assert not StallWatch(seconds_max=0.0).stalled(member.consumer._subscriber.consumer)
 
 
-async def test_open_transaction_that_holds_a_partition_back_is_named(ground: Ground) -> None:
+async def test_open_transaction_that_blocks_a_partition_is_reported(ground: Ground) -> None:
     async with Member(ground).running() as member, transactional(ground) as producer:
         await producer.begin_transaction()
         await send(producer, ground, record("open"))
         watch = StallWatch(seconds_max=0.0)
 
-        def named() -> bool:
+        def is_reported() -> bool:
             stalled = watch.stalled(member.consumer._subscriber.consumer)
             return "transaction" in stalled and f"{ground.topic.name}/{PARTITION}" in stalled
 
-        await eventually(named)
+        await eventually(is_reported)
         assert await ground.effects() == []
         await producer.commit_transaction()
 

@@ -1,4 +1,4 @@
-"""The broker as a part: it leaves its group whatever a batch in hand does."""
+"""The broker component leaves its group although a batch in flight does not end."""
 
 import asyncio
 from typing import Any, cast
@@ -9,7 +9,7 @@ from chassis.consuming.broker import Consumers
 
 
 class Broker:
-    """Knows only whether it was stopped: the group is left by that."""
+    """Records whether it was stopped, and so has left the group."""
 
     def __init__(self) -> None:
         self.stopped = False
@@ -19,16 +19,16 @@ class Broker:
 
 
 class Busy:
-    """A consumer whose batch outlasts every stop."""
+    """A consumer whose batch never ends."""
 
     async def stop(self) -> None:
         await asyncio.Event().wait()
 
 
-async def test_group_is_left_though_the_batch_in_hand_outlasts_the_stop() -> None:
+async def test_group_is_left_though_the_batch_in_flight_never_ends() -> None:
     broker = Broker()
-    part = Consumers(cast("Any", broker), [cast("Any", Busy())])
+    component = Consumers(cast("Any", broker), [cast("Any", Busy())])
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await part.stop()
+            await component.stop()
     assert broker.stopped

@@ -1,4 +1,4 @@
-"""The shell beside the client's own bookkeeping, without a broker."""
+"""The consumer with a client that has no broker."""
 
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CoordinatorNotAvailableError
 
 from chassis.consuming import Consumer
-from chassis.consuming.steps import Apply
+from chassis.consuming.steps import ApplyBatch
 from chassis.dead_letters import DeadLetters, Placement
 from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics
@@ -20,8 +20,8 @@ from harness import eventually
 from unit.chassis.observability import spans_kept
 
 
-async def test_new_topic_of_the_pattern_is_no_failure_of_what_is_in_hand() -> None:
-    """Between a new match and the rebalance the client has no assignment, and asserts on being asked."""
+async def test_new_topic_of_the_pattern_does_not_fail_the_consumer() -> None:
+    """Between a new match and the rebalance the client has no assignment, and its methods assert one."""
     client = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1", group_id="g")
     subscription: Any = client._subscription
     subscription.subscribe_pattern(re.compile("webhooks.*"))
@@ -38,14 +38,14 @@ async def test_new_topic_of_the_pattern_is_no_failure_of_what_is_in_hand() -> No
     )
     consumer._subscriber = cast("Any", type("Subscriber", (), {"consumer": client}))
     await consumer.on_assigned([partition])
-    consumer._steer()
+    consumer._apply_back_pressure()
     subscription.subscribe_from_pattern({"webhooks.a.v1", "webhooks.b.v1"})
-    consumer._steer()
+    consumer._apply_back_pressure()
     await client.stop()
 
 
-class Divided:
-    """A store that says where each message of a batch belongs, and a database without transactions."""
+class MixedPlacement:
+    """A store that places each message of a batch differently, and a database without transactions."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncMock]:
@@ -59,8 +59,8 @@ class Divided:
 PARTITION = TopicPartition("t.v1", 0)
 
 
-async def consumer_with(store: Divided, client: object) -> Consumer:
-    """It has a partition; every message has an effect."""
+async def consumer_with(store: MixedPlacement, client: object) -> Consumer:
+    """Return a consumer with one partition. Every message has an effect."""
 
     async def apply(_connection: Connection, messages: Sequence[Message]) -> int:
         return len(messages)
@@ -84,19 +84,19 @@ def record(offset: int) -> SimpleNamespace:
     )
 
 
-async def test_span_of_every_message_ends_wherever_it_belongs() -> None:
-    consumer = await consumer_with(Divided(), client=None)
-    await consumer.take([record(offset) for offset in range(4)])
-    step = consumer._core.next_step(0.0)
-    assert isinstance(step, Apply)
+async def test_span_of_every_message_ends_whatever_its_placement() -> None:
+    consumer = await consumer_with(MixedPlacement(), client=None)
+    await consumer.receive([record(offset) for offset in range(4)])
+    step = consumer._machine.next_step(0.0)
+    assert isinstance(step, ApplyBatch)
     with spans_kept.kept() as spans:
-        await consumer._apply_batch(step)
+        await consumer._attempts.apply_batch(step)
         outcomes = [dict(span.attributes or {})["plumbline.outcome"] for span in spans.get_finished_spans()]
     assert sorted(map(str, outcomes)) == ["applied", "not_applied", "not_applied", "settled"]
 
 
-class Forgetful:
-    """A client whose first commit fails. It sees that nothing else happens."""
+class FailingFirstCommit:
+    """A client whose first commit fails."""
 
     def __init__(self) -> None:
         self.commits: list[dict[TopicPartition, int]] = []
@@ -110,16 +110,16 @@ class Forgetful:
             raise CoordinatorNotAvailableError
 
 
-class AllFree(Divided):
+class AllFree(MixedPlacement):
     async def partition_batch(self, _: Connection, messages: Sequence[Message]) -> Placement:
         return Placement(free=[*messages])
 
 
-async def test_commit_that_failed_is_made_again_though_no_message_follows() -> None:
-    client = Forgetful()
+async def test_failed_commit_is_retried_though_no_message_follows() -> None:
+    client = FailingFirstCommit()
     consumer = await consumer_with(AllFree(), client)
     await consumer.start()
-    await consumer.take([record(4)])
+    await consumer.receive([record(4)])
     await eventually(lambda: len(client.commits) == 2)
     assert client.commits == [{PARTITION: 5}] * 2
     await consumer.stop()

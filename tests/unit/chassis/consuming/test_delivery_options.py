@@ -1,4 +1,4 @@
-"""FastStream's defaults lose messages: every subscriber of every service states every option (rule 7)."""
+"""Every subscriber states every delivery option: FastStream's defaults lose messages (rule 7)."""
 
 import importlib
 import subprocess
@@ -14,7 +14,7 @@ from faststream.middlewares import AckPolicy
 from chassis.consuming import Consumer, subscription
 from chassis.consuming.broker import Consumers, build_broker
 from chassis.consuming.consumer import DRAIN_SECONDS_MAX
-from chassis.consuming.reading import Reading
+from chassis.consuming.polling import Poller
 from chassis.dead_letters import DeadLetters
 from chassis.kafka import KafkaConnection
 from chassis.kafka.lenient_records import LenientRecords
@@ -41,7 +41,7 @@ def subscribers(broker: KafkaBroker) -> list[Any]:
 
 
 def brokers_of(service: str) -> list[KafkaBroker]:
-    """The brokers of a service as its own composition root builds them."""
+    """Return the brokers of a service as its own composition root builds them."""
     build = importlib.import_module(f"{service}.main").build
     settings_class = get_type_hints(build)["settings"]
     service_made = build(settings_class.model_validate(ENVIRONMENT))
@@ -68,7 +68,7 @@ def assert_at_least_once(subscriber: Any, group: str) -> None:
     assert subscriber.ack_policy is AckPolicy.MANUAL
     assert options["enable_auto_commit"] is False
     assert options["auto_offset_reset"] == "none", "a silent reset hides what was lost to retention"
-    assert isinstance(subscriber.get_msg.__self__, Reading)
+    assert isinstance(subscriber.get_msg.__self__, Poller)
     assert options["isolation_level"] == "read_committed"
     assert subscriber.group_id == group
     assert subscriber._no_reply is True

@@ -1,4 +1,4 @@
-"""What the client says when an offset is gone, and that no offset passes an unrecorded loss."""
+"""Losses are reported for deleted offsets only, and no offset passes a loss before it is recorded."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from chassis.consuming import Consumer
-from chassis.consuming.reading import Reading
+from chassis.consuming.polling import Poller
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection
 from contracts.dead_letters import MessagesLost
@@ -19,7 +19,7 @@ PLACE = TopicPartition("t.v1", 0)
 
 
 class Client:
-    """The parts of aiokafka's consumer that a lost position needs."""
+    """The methods of aiokafka's consumer that a lost position needs."""
 
     def __init__(self, begin: int, end: int, *, error: Exception | None = None) -> None:
         self.begin, self.end, self.error = begin, end, error
@@ -51,12 +51,12 @@ class Client:
         self.committed_offsets.append(offsets)
 
 
-class Noted:
+class Listener:
     def __init__(self) -> None:
         self.lost: list[tuple[int, int]] = []
 
     def on_read(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Nothing of it matters here."""
+        """Not used here."""
 
     def on_lost(self, partition: TopicPartition, first: int, beyond: int) -> None:
         assert partition == PLACE
@@ -67,27 +67,27 @@ class Noted:
     ("expected", "begin", "end", "lost", "position"),
     [
         (5, 20, 30, [(5, 20)], 20),
-        (5, 20, 20, [(5, 20)], 20),  # emptied: no record comes, and it is reported all the same
-        (57, 0, 10, [], 0),  # made anew, or cut: no loss that anybody could name
-        (5, 0, 10, [], None),  # a broker that was behind: the same position again
+        (5, 20, 20, [(5, 20)], 20),  # emptied: reported although no record follows
+        (57, 0, 10, [], 0),  # recreated or cut: no known loss
+        (5, 0, 10, [], None),  # a broker that was behind: the position stays
     ],
 )
 async def test_offset_out_of_range_is_a_loss_only_below_the_log(
     expected: int, begin: int, end: int, lost: list[tuple[int, int]], position: int | None
 ) -> None:
-    client, noted = Client(begin, end, error=OffsetOutOfRangeError({PLACE: expected})), Noted()
-    assert await Reading(noted, client.poll, cast("Any", None)).poll(client) == ()
-    assert (noted.lost, client.positions.get(PLACE)) == (lost, position)
+    client, listener = Client(begin, end, error=OffsetOutOfRangeError({PLACE: expected})), Listener()
+    assert await Poller(listener, client.poll, cast("Any", None)).poll(client) == ()
+    assert (listener.lost, client.positions.get(PLACE)) == (lost, position)
 
 
 async def test_group_without_an_offset_begins_at_the_first_record_and_claims_no_loss() -> None:
-    client, noted = Client(20, 30, error=NoOffsetForPartitionError(PLACE)), Noted()
-    await Reading(noted, client.poll, cast("Any", None)).poll(client)
-    assert (noted.lost, client.positions) == ([], {PLACE: 20})
+    client, listener = Client(20, 30, error=NoOffsetForPartitionError(PLACE)), Listener()
+    await Poller(listener, client.poll, cast("Any", None)).poll(client)
+    assert (listener.lost, client.positions) == ([], {PLACE: 20})
 
 
 class Store:
-    """A store and database that fails as long as it is told to."""
+    """A store and database that fail while `away` is True."""
 
     def __init__(self) -> None:
         self.away = True
@@ -119,11 +119,11 @@ async def test_no_offset_passes_a_loss_before_it_is_recorded() -> None:
     assert b'sample_messages_lost_total{topic="t.v1"} 0.0' in metrics.expose()
     consumer.on_lost(place, 5, 20)
     consumer.on_read({place: 20})
-    await consumer._losses.record()
+    await consumer._losses.store()
     await consumer._commit()
     assert client.committed_offsets == []
     store.away = False
-    await consumer._losses.record()
+    await consumer._losses.store()
     await consumer._commit()
     assert client.committed_offsets == [{place: 20}]
     (lost,) = store.recorded

@@ -1,4 +1,4 @@
-"""What a consumer tells of its batches: measurements with bounded labels, one wide line per message."""
+"""Reports of batches: metrics with bounded labels, one wide log line per message."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import clock
-from chassis.consuming.report import OTHER_TYPE, HandlingReport, SetAsideBecause
+from chassis.consuming.report import OTHER_TYPE, HandlingReport, SetAsideCause
 from chassis.messaging.message import Message
 from chassis.observability.logs import configure_logs
 from chassis.observability.metrics import Metrics
@@ -19,7 +19,7 @@ from contracts.reasons import SetAsideReason
 from unit.chassis.observability.logs_kept import restored
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-BUG = SetAsideBecause(SetAsideReason.BUG, "KeyError at apply, line 7")
+BUG = SetAsideCause(SetAsideReason.BUG, "KeyError at apply, line 7")
 
 
 def message(event_type: str = "booking.created", offset: int = 0) -> Message:
@@ -37,9 +37,9 @@ def log() -> Iterator[StringIO]:
 def handle(stream: StringIO, batch: list[Message], **options: str) -> list[dict[str, Any]]:
     configure_logs("sample", stream=stream, **{"log_format": "json", "level": "INFO", **options})
     report = HandlingReport("sample", Metrics("sample"))
-    in_hand = report.begin(batch)
-    report.applied(in_hand, batch[:-1])
-    report.set_aside(in_hand, batch[-1], BUG, attempts=3)
+    in_flight = report.begin(batch)
+    report.applied(in_flight, batch[:-1])
+    report.set_aside(in_flight, batch[-1], BUG, attempts=3)
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -68,7 +68,7 @@ def test_each_message_is_one_wide_line(log: StringIO) -> None:
 
 
 @pytest.mark.parametrize("options", [{"level": "WARNING"}, {"messages": "failed"}])
-def test_who_wants_only_failures_gets_only_failures(log: StringIO, options: dict[str, str]) -> None:
+def test_log_can_be_limited_to_failures(log: StringIO, options: dict[str, str]) -> None:
     (line,) = handle(log, [message(offset=1), message(offset=2)], **options)
     assert line["offset"] == 2
 
@@ -81,13 +81,13 @@ def test_console_has_the_same_lines(log: StringIO) -> None:
 
 
 @pytest.mark.parametrize("hostile", ["+13125550100", "ada@example.com", "a b", "x" * 65, "Ada", "a1"])
-def test_type_that_looks_like_none_is_not_repeated(log: StringIO, hostile: str) -> None:
+def test_event_type_of_another_form_is_not_logged(log: StringIO, hostile: str) -> None:
     lines = handle(log, [message(hostile)])
     assert [line["type"] for line in lines] == [OTHER_TYPE]
     assert hostile not in log.getvalue()
 
 
-def test_message_without_readable_headers_is_told_all_the_same(log: StringIO) -> None:
+def test_message_without_readable_headers_is_logged_too(log: StringIO) -> None:
     (line,) = handle(log, [Message("t.v1", 0, 9, b"", b"", (("ce_id", b"\xff"),))])
     assert (line["offset"], line["type"], line["trace_id"], line["since_sent_ms"]) == (9, None, None, None)
 
@@ -98,9 +98,9 @@ def test_no_word_of_a_message_becomes_a_label(event_type: str, source: str, key:
     report = HandlingReport("sample", metrics)
     headers = MessageMetadata("e", source, event_type).to_headers() if source.isprintable() else ()
     hostile = [Message("t.v1", 0, n, key, b"", headers, sent_at=0.0) for n in range(2)]
-    in_hand = report.begin(hostile)
-    report.applied(in_hand, hostile[:1])
-    report.set_aside(in_hand, hostile[1], BUG, attempts=1)
+    in_flight = report.begin(hostile)
+    report.applied(in_flight, hostile[:1])
+    report.set_aside(in_flight, hostile[1], BUG, attempts=1)
     report.metrics.lag(("t.v1", 0), 7)
     report.metrics.oldest_unhandled(("t.v1", 0), 0.0)
     for family in metrics.registry.collect():
@@ -112,7 +112,7 @@ def test_no_word_of_a_message_becomes_a_label(event_type: str, source: str, key:
                 assert all(sample.labels[name] in known[name] for name in names), sample
 
 
-def test_partition_that_went_to_another_member_is_told_no_longer() -> None:
+def test_gauges_of_a_revoked_partition_are_removed() -> None:
     metrics = Metrics("sample")
     report = HandlingReport("sample", metrics)
     report.metrics.lag(("t.v1", 0), 7)

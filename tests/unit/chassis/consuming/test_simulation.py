@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chassis.consuming import state_machine
-from chassis.consuming.state_machine import Core
+from chassis.consuming.partitions import AssignedPartitions
 from harness.exploring import examples
 from simulation import world
 
@@ -27,15 +27,15 @@ def test_seeds_and_a_few_fresh_ones_keep_every_promise() -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-def test_fault_in_the_core_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_in_the_state_machine_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_machine, "is_to_blame", lambda entry, *_, **__: entry.failures > 0)
     with pytest.raises(AssertionError, match="set aside without fault"):
         run_worlds(500)
 
 
-def test_failure_of_the_loop_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real loop begins again by itself, so nothing else would tell."""
-    monkeypatch.setattr(Core, "committed", lambda *_: 1 / 0)
+def test_failure_of_the_loop_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real loop restarts by itself, so the failure would have no other sign."""
+    monkeypatch.setattr(AssignedPartitions, "record_committed", lambda *_: 1 / 0)
     with pytest.raises(AssertionError, match="loop failed"):
         world.run(0)
 

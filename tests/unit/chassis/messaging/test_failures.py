@@ -21,7 +21,7 @@ from chassis.messaging.failures import (
 from chassis.messaging.message import KeysInUseError, waiting_for_locks
 from chassis.observability.redaction import loggable
 from chassis.postgres import DatabaseNotReadyError, is_transient
-from unit.chassis.consuming.core_bench import message
+from unit.chassis.consuming.driver import message
 
 TRANSIENT_ERRORS = [
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),

@@ -93,7 +93,7 @@ def test_without_an_exporter_everything_passes_untouched() -> None:
     passed = message()
     processing = consumer_spans.begin("booking", [passed])
     processing.end(passed, "applied")
-    assert not processing.spans
+    assert not processing.by_message
     assert passed.traceparent == CAUSE
 
 

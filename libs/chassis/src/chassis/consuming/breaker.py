@@ -1,4 +1,4 @@
-"""The breaker: many failures stop a consumer instead of draining its topics into the dead letters. Pure."""
+"""The breaker stops a consumer when many messages fail, so that they are not all set aside. Pure."""
 
 from collections import deque
 from math import inf
@@ -7,10 +7,10 @@ from chassis.consuming.limits import Limits, probe_seconds
 
 
 class Breaker:
-    """Closed, or open until a probe succeeds.
+    """A circuit breaker: closed, or open until a probe succeeds.
 
-    It opens when `row_failures_max` messages failed one after the other, or `window_failures_min` of the
-    last `window_messages`.
+    The breaker opens when `row_failures_max` messages failed in a row, or `window_failures_min` of the last
+    `window_messages`. Times are monotonic, in seconds.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -22,32 +22,35 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing but probes is to be tried."""
+        """Return True if only probes may be tried."""
         return self._probe_at is not None
 
     @property
     def probe_at(self) -> float:
-        """When an open breaker wants its next probe."""
+        """Return when an open breaker allows the next probe."""
         return self._probe_at or 0.0
 
-    def succeeded(self, messages: int) -> None:
-        """So many messages were applied: whatever had stopped the consumer is over."""
+    def record_success(self, messages: int) -> None:
+        """Count messages that were applied, and close the breaker."""
         if self._probe_at is not None:
             self._probe_at, self._probes = None, 0
             self._window.clear()
         self._row = 0
         self._window.extend([True] * min(messages, self._limits.window_messages))
 
-    def passed(self, messages: int) -> None:
-        """So many more went through without an effect: no failures, and no sign that anything is over."""
+    def record_no_effect(self, messages: int) -> None:
+        """Count messages processed without effect (duplicates, ignored events).
+
+        They fill the failure window but do not close an open breaker.
+        """
         self._window.extend([True] * min(messages, self._limits.window_messages))
 
-    def failed(self, now: float, *, in_row: bool = True) -> None:
-        """One more message failed for good.
+    def record_failure(self, now: float, *, in_row: bool = True) -> None:
+        """Count a message that failed alone for the first time.
 
         Args:
             now: on a monotonic clock, in seconds.
-            in_row: False for a failure that proves nothing about others, as an undecodable message.
+            in_row: False for a failure that says nothing about other messages: one that cannot be decoded.
         """
         self._row += in_row
         self._window.append(False)
@@ -58,12 +61,12 @@ class Breaker:
             self._probes = 0
             self._probe_at = now + probe_seconds(0)
 
-    def probe_failed(self, now: float, *, seconds_max: float = inf) -> None:
-        """Wait longer for the next probe than for the one that has just failed.
+    def record_probe_failure(self, now: float, *, seconds_max: float = inf) -> None:
+        """Wait longer for the next probe than for the one that failed.
 
         Args:
             now: on a monotonic clock, in seconds.
-            seconds_max: but no longer than this.
+            seconds_max: the longest wait.
         """
         if self._probe_at is not None:
             self._probes += 1

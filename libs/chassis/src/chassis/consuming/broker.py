@@ -1,4 +1,4 @@
-"""The FastStream broker as a part of a service."""
+"""The FastStream broker as a component of a service."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from chassis.kafka.connection import (
 from chassis.process.health import Check
 
 LEAVE_SECONDS_MAX = 5.0
-"""For leaving the group; who does not leave keeps its partitions from the others until its session ends."""
+"""To leave the group. A member that does not leave keeps its partitions until its session ends."""
 
 
 class Consumers:
-    """Starts a broker with its subscribers, and stops it after the batch in hand.
+    """Starts a broker with its consumers, and stops it after the batches in flight.
 
     Args:
-        broker: from `chassis.consuming.broker.build_broker`, its consumers subscribed.
-        consumers: whose failures readiness shows.
+        broker: from `build_broker`, with the consumers subscribed.
+        consumers: their failures are shown by readiness.
     """
 
     name = "consumers"
@@ -36,7 +36,7 @@ class Consumers:
         self._consumers = consumers
 
     async def start(self) -> None:
-        """Connect and join the group; raises while no broker answers."""
+        """Connect and join the group. Raise if no broker answers."""
         try:
             await self._broker.start()
         except BaseException:
@@ -46,7 +46,7 @@ class Consumers:
             await consumer.start()
 
     async def stop(self) -> None:
-        """Finish the batch in hand, commit it, leave the group: also when the batch outlasts the stop."""
+        """Finish and commit the batches in flight, then leave the group, also if a batch takes too long."""
         try:
             for consumer in self._consumers:
                 await consumer.stop()
@@ -62,10 +62,10 @@ class Consumers:
 
 
 def build_broker(connection: KafkaConnection, *, client_id: str) -> KafkaBroker:
-    """The FastStream broker that a service's consumers hang on. It consumes only: `Producer` sends.
+    """Build the FastStream broker for a service's consumers. It only consumes: `Producer` sends.
 
-    FastStream's own defaults are at-most-once; `chassis.consuming.Consumer.subscribe` states each
-    delivery option again, because a router's subscriber does not inherit the broker's.
+    FastStream's own defaults are at-most-once. `Consumer.subscribe` states each delivery option again,
+    because a router's subscriber does not inherit the options of the broker.
     """
     options = dict(connection.options)
     return KafkaBroker(

@@ -1,85 +1,61 @@
-"""Drives the core with Kafka and PostgreSQL. It has no decision of its own.
+"""Connect the state machine with Kafka and PostgreSQL. All decisions are made in `state_machine`.
 
-Order of things: apply in one transaction → COMMIT → commit the offset. A crash between the two brings the
-batch again, and the inbox drops it. Polling goes on meanwhile: what comes is kept in memory, within bounds.
+Order: apply in one transaction → COMMIT → commit the offset. After a crash between the last two, Kafka
+delivers the batch again, and the inbox drops the copies. Polling continues meanwhile: records wait in memory,
+within limits.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from chassis.consuming import subscription
-from chassis.consuming.limits import IN_USE_TOLD_SECONDS, LOCK_MILLISECONDS_MAX, Limits
-from chassis.consuming.losses import Losses, LossStore
-from chassis.consuming.partition_queue import Place
-from chassis.consuming.report import HandlingReport, InHand, SetAsideBecause
+from chassis.consuming.attempts import Attempts, SetAsideStore
+from chassis.consuming.limits import IN_USE_REPORTED_SECONDS, Limits
+from chassis.consuming.losses import Losses
+from chassis.consuming.partition_queue import Partition
+from chassis.consuming.report import HandlingReport
 from chassis.consuming.stalls import StallWatch
-from chassis.consuming.state_machine import Core
-from chassis.consuming.steps import Apply, SetAside, Wait
+from chassis.consuming.state_machine import ConsumerStateMachine
+from chassis.consuming.steps import ApplyBatch, LastAttempt, Wait
 from chassis.consuming.waits import describe_waits
-from chassis.dead_letters.placement import Placement
 from chassis.kafka import lenient_records as kafka_records
-from chassis.messaging.failures import FailureKind, classify, describe_lock
-from chassis.messaging.message import Apply as Effect
-from chassis.messaging.message import KeysInUseError, Message, describe, error_class
+from chassis.messaging.message import Apply, Message
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
-from chassis.observability.redaction import loggable
-from chassis.postgres.database import Connection, Database
+from chassis.postgres.database import Database
 from chassis.process.component import BackgroundLoop
 from chassis.process.health import Check
-from contracts.reasons import SetAsideReason
+
+__all__ = ["Consumer", "SetAsideStore"]
 
 _log = get_logger(__name__)
 
 DRAIN_SECONDS_MAX = 20.0
-"""So long a rebalance waits for the step in hand. Later its outcome counts no more."""
+"""A rebalance waits so long for the step in flight. A later outcome does not count."""
 COMMIT_SECONDS_MAX = 5.0
 COMMIT_AGAIN_SECONDS = 1.0
-"""After a commit that failed, where no further message comes and brings the next one."""
-
-_BEHIND = SetAsideBecause(SetAsideReason.BEHIND_ANOTHER)
-_OUT_OF_PLACE = SetAsideBecause(SetAsideReason.OUT_OF_PLACE)
-_REASONS = {FailureKind.MALFORMED: SetAsideReason.MALFORMED, FailureKind.SUSPECT: SetAsideReason.BUG}
+"""Pause after a failed offset commit, if no further message arrives."""
 
 kafka_records.install()
-
-
-class SetAsideStore(LossStore, Protocol):
-    """Where messages go that cannot be applied: `chassis.dead_letters.DeadLetters`, or a service's own."""
-
-    async def partition_batch(self, connection: Connection, messages: Sequence[Message]) -> Placement:
-        """Divide a batch, and put behind their lines those that belong there."""
-        ...
-
-    async def lock(self, connection: Connection, message: Message) -> None:
-        """Keep everybody else away from what waits under the message's key, until the transaction ends."""
-        ...
-
-    async def set_aside(
-        self, connection: Connection, message: Message, *, reason: SetAsideReason, error: str, attempts: int
-    ) -> bool:
-        """Keep a message, inside the transaction that lets its offset pass. False: there is no room."""
-        ...
 
 
 class Consumer:
     """One consumer group member of a service.
 
     Args:
-        name: the service's name; with the deployment's prefix it is the group.
-        database: in whose transactions batches are applied.
+        name: the service's name. With the topic prefix it is the consumer group.
+        database: batches are applied in its transactions.
         apply: the service's effect of a batch.
-        set_aside: where messages go that cannot be applied.
+        set_aside: stores messages that cannot be applied.
         topic_prefix: of this deployment.
-        metrics: counts messages by topic and outcome.
-        limits: of what it holds and does.
+        metrics: exposes handled messages, lag, ages, dead letters and losses.
+        limits: of memory, batches and attempts.
     """
 
     def __init__(
@@ -87,7 +63,7 @@ class Consumer:
         name: str,
         *,
         database: Database,
-        apply: Effect,
+        apply: Apply,
         set_aside: SetAsideStore,
         topic_prefix: str,
         metrics: Metrics,
@@ -95,226 +71,145 @@ class Consumer:
     ) -> None:
         self.name = f"consumer:{name}"
         self._group = topic_prefix + name
-        self._database = database
-        self._apply = apply
-        self._store = set_aside
         self._prefix = topic_prefix
-        self._report = HandlingReport(name, metrics)
-        self._losses = Losses(set_aside, database, self._report.metrics, consumer=name, group=self._group)
-        self._core = Core(limits)
+        report = HandlingReport(name, metrics)
+        self._metrics = report.metrics
+        self._losses = Losses(set_aside, database, self._metrics, consumer=name, group=self._group)
+        self._machine = ConsumerStateMachine(limits)
+        self._partitions = self._machine.partitions
+        self._attempts = Attempts(self._machine, database, apply, set_aside, report)
         self._loop = BackgroundLoop(self.name, self._run)
-        self._news = asyncio.Event()
-        self._in_hand = asyncio.Lock()
+        self._wake_up = asyncio.Event()
+        self._in_flight = asyncio.Lock()
         self._stalls = StallWatch()
         self._subscriber: Any = None
 
     def subscribe(self, broker: KafkaBroker, *topics: str, pattern: str | None = None) -> None:
-        """Hang this consumer on the broker, every delivery option stated.
+        """Subscribe at the broker, with every delivery option stated.
 
         Args:
             broker: from `chassis.consuming.broker.build_broker`.
-            topics: names as on their cards; or else
-            pattern: a regular expression over names as on their cards.
+            topics: names as on their topic cards; or else
+            pattern: a regular expression over such names.
         """
         self._losses.watch(topics)
         self._subscriber = subscription.subscribe(
             broker,
             self,
-            self.take,
+            self.receive,
             group=self._group,
             topics=[self._prefix + topic for topic in topics],
             pattern=subscription.exactly(self._prefix, pattern) if pattern else None,
         )
 
-    # --- a part of its service ---------------------------------------------------------------
+    # --- component ---------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to apply what comes."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Finish the step in hand and commit what is done."""
+        """Finish the step in flight and commit its offsets."""
         self._loop.ask_to_stop()
-        self._news.set()
+        self._wake_up.set()
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Bad while nothing can be applied, or read: says why. Names keys that wait for another session."""
+        """Return a bad check while no message can be applied or read. A good check may name waiting keys."""
         loop = await self._loop.check()
         if not loop.ok:
             return loop
-        trouble = self._core.trouble(time.monotonic())
-        if not trouble and self._subscriber is not None and self._subscriber.consumer is not None:
-            trouble = self._stalls.stalled(self._subscriber.consumer)
-        if trouble:
-            return Check(ok=False, detail=trouble)
         now = time.monotonic()
-        waits = describe_waits(self._core.in_use(now, seconds_min=IN_USE_TOLD_SECONDS), now)
+        problem = self._machine.problem(now)
+        if not problem and self._subscriber is not None and self._subscriber.consumer is not None:
+            problem = self._stalls.stalled(self._subscriber.consumer)
+        if problem:
+            return Check(ok=False, detail=problem)
+        waits = describe_waits(self._machine.blocked.in_use(now, seconds_min=IN_USE_REPORTED_SECONDS), now)
         return Check(ok=True, detail="; ".join(filter(None, (waits, self._losses.detail))))
 
-    # --- what Kafka does ---------------------------------------------------------------------
+    # --- called by the Kafka client ----------------------------------------------------------
 
-    async def take(self, records: Sequence[Any]) -> None:
-        """Keep what a poll brought.
-
-        Nothing is awaited before that: a rebalance between the poll and this would mix two assignments.
-        """
-        by_place: dict[Place, list[Message]] = {}
+    async def receive(self, records: Sequence[Any]) -> None:
+        """Queue the records of a poll."""
+        # Nothing may be awaited before they are queued: a rebalance in between would mix two assignments.
+        messages_of: dict[Partition, list[Message]] = {}
         for record in records:
             message = Message.from_record(record, topic_prefix=self._prefix)
-            by_place.setdefault((message.topic, message.partition), []).append(message)
-        for place, messages in by_place.items():
-            self._core.receive(place, messages)
-        self._steer()
-        self._news.set()
+            messages_of.setdefault((message.topic, message.partition), []).append(message)
+        for partition, messages in messages_of.items():
+            self._partitions.receive(partition, messages)
+        self._apply_back_pressure()
+        self._wake_up.set()
 
     async def on_assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """These partitions are ours from now on."""
-        places = [self._place(partition) for partition in partitions]
-        self._losses.watch(topic for topic, _ in places)
-        self._core.assign(places)
+        """Add partitions."""
+        assigned = [self._without_prefix(each) for each in partitions]
+        self._losses.watch(topic for topic, _ in assigned)
+        self._machine.assign(assigned)
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Wait until the step in hand is done and committed, then let these partitions go."""
-        places = [self._place(partition) for partition in partitions]
+        """Finish and commit the step in flight, then remove partitions."""
+        revoked = [self._without_prefix(each) for each in partitions]
         try:
-            async with asyncio.timeout(DRAIN_SECONDS_MAX), self._in_hand:
-                self._core.revoke(places)
+            async with asyncio.timeout(DRAIN_SECONDS_MAX), self._in_flight:
+                self._machine.revoke(revoked)
         except TimeoutError:
-            self._core.revoke(places)
-            _log.warning("partitions go while a step is in hand: its outcome will not count")
-        self._report.metrics.revoked(places)
+            self._machine.revoke(revoked)
+            _log.warning("partitions revoked while a step is in flight: its outcome will not count")
+        self._metrics.revoked(revoked)
 
     def on_read(self, positions: subscription.Positions) -> None:
-        """Let offsets pass what holds no record for us, such as the markers of transactions."""
-        moved = [self._core.note_read(self._place(each), offset) for each, offset in positions.items()]
+        """Let offsets pass offsets without a record for us, such as transaction markers."""
+        moved = [
+            self._partitions.record_read_to(self._without_prefix(each), at) for each, at in positions.items()
+        ]
         if any(moved):
-            self._news.set()
+            self._wake_up.set()
 
     def on_lost(self, partition: TopicPartition, first: int, beyond: int) -> None:
-        """Take note of records that were deleted before this group read them."""
-        self._losses.notice(self._place(partition), first, beyond)
-        self._news.set()
+        """Note records that were deleted before this group read them: from `first` up to before `beyond`."""
+        self._losses.add(self._without_prefix(partition), first, beyond)
+        self._wake_up.set()
 
-    # --- what is done about it ---------------------------------------------------------------
+    # --- the loop ----------------------------------------------------------------------------
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            self._news.clear()
-            async with self._in_hand:  # a rebalance waits for this, and changes what is to be done
-                await self._losses.record()
-                step = self._core.next_step(time.monotonic())
+            self._wake_up.clear()
+            async with self._in_flight:  # a rebalance waits for this, and changes the next step
+                await self._losses.store()
+                step = self._machine.next_step(time.monotonic())
                 if isinstance(step, Wait):
-                    await self._commit()  # what could not be committed behind the last step
+                    await self._commit()  # offsets whose commit failed after the last step
                 else:
-                    await self._take_step(step)
+                    await self._take(step)
             self._loop.recovered()
             if isinstance(step, Wait):
                 await self._wait(step)
 
-    async def _take_step(self, step: Apply | SetAside) -> None:
-        if isinstance(step, Apply):
-            await self._apply_batch(step)
+    async def _take(self, step: ApplyBatch | LastAttempt) -> None:
+        if isinstance(step, ApplyBatch):
+            await self._attempts.apply_batch(step)
         else:
-            await self._put_aside(step)
+            await self._attempts.make_last_attempt(step)
         await self._commit()
-        self._steer()
+        self._apply_back_pressure()
 
     async def _wait(self, step: Wait) -> None:
-        waits = [COMMIT_AGAIN_SECONDS] if self._core.to_commit() else []
+        waits = [COMMIT_AGAIN_SECONDS] if self._partitions.offsets_to_commit() else []
         if step.until is not None:
             waits.append(max(0.0, step.until - time.monotonic()))
         try:
             async with asyncio.timeout(min(waits, default=None)):
-                await self._news.wait()
+                await self._wake_up.wait()
         except TimeoutError:
             return
 
-    async def _apply_batch(self, step: Apply) -> None:
-        messages = step.messages
-        in_hand = self._report.begin(messages)
-        try:
-            async with self._transaction() as connection:
-                placement = await self._store.partition_batch(connection, messages)
-                effects = await self._apply(connection, placement.free) if placement.free else 0
-        except Exception as error:  # noqa: BLE001 - every failure has a kind, and the core an answer
-            self._failed(step, error)
-            self._report.not_applied(in_hand)
-            return
-        self._applied(step, in_hand, placement, effects)
-
-    def _applied(self, step: Apply, in_hand: InHand, placement: Placement, effects: int) -> None:
-        self._core.applied(
-            step,
-            effects=effects,
-            no_room=placement.no_room,
-            in_use=placement.in_use,
-            now=time.monotonic(),
-        )
-        self._report.applied(in_hand, placement.free)
-        for message in placement.behind:
-            self._report.set_aside(in_hand, message, _BEHIND, attempts=0)
-        for message in placement.misplaced:
-            self._report.set_aside(in_hand, message, _OUT_OF_PLACE, attempts=0)
-        self._report.settled(in_hand, placement.settled)
-        self._report.not_applied(in_hand)  # the others, if any
-
-    def _failed(self, step: Apply | SetAside, error: Exception) -> None:
-        kind, now = classify(error), time.monotonic()
-        if kind is FailureKind.BUSY:
-            in_use = error.messages if isinstance(error, KeysInUseError) else ()
-            self._core.failed(step, kind, describe_lock(error), now, in_use=in_use)
-            return
-        messages = len(step.entries) if isinstance(step, Apply) else 1
-        _log.warning("batch not applied", messages=messages, kind=kind.name.lower(), error=loggable(error))
-        self._core.failed(step, kind, describe(error), now)
-
-    async def _put_aside(self, step: SetAside) -> None:
-        """Try a message once more; if it fails by itself, its dead letter is written in this transaction."""
-        entry, message = step.entry, step.entry.message
-        in_hand = self._report.begin([message])
-        attempts, failure, kept = entry.attempts + 1, "", False
-        kind, effects = FailureKind.SUSPECT, 0
-        try:
-            async with self._transaction() as connection:
-                await self._store.lock(connection, message)
-                placement = await self._store.partition_batch(connection, [message])
-                try:
-                    async with connection.transaction():  # a savepoint: the lock outlives what fails
-                        effects = await self._apply(connection, placement.free) if placement.free else 0
-                except Exception as error:
-                    kind = classify(error)
-                    if not kind.may_set_aside:
-                        raise
-                    failure = describe(error)
-                    kept = await self._store.set_aside(
-                        connection, message, reason=_REASONS[kind], error=failure, attempts=attempts
-                    )
-        except Exception as error:  # noqa: BLE001 - not kept means not passed, whatever the reason
-            self._failed(step, error)
-            self._report.not_applied(in_hand)
-            return
-        if not failure:
-            self._applied(Apply([entry]), in_hand, placement, effects)
-            return
-        self._core.set_aside(step, kind, kept=kept, now=time.monotonic())
-        if kept:
-            because = SetAsideBecause(_REASONS[kind], error_class(failure))
-            self._report.set_aside(in_hand, message, because, attempts=attempts)
-        else:
-            self._report.not_applied(in_hand)
-            _log.error("no room to set a message aside: its partition pauses", **_origin(message))
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncGenerator[Connection]:
-        """Begin a transaction that waits for nobody's locks longer than a moment."""
-        async with self._database.transaction() as connection:
-            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS_MAX}")
-            yield connection
+    # --- calls to the Kafka client -----------------------------------------------------------
 
     async def _commit(self) -> None:
-        """Commit what is done. Not committed means applied again, which the inbox drops."""
-        offsets = self._losses.committable(self._core.to_commit())
+        """Commit offsets. After a failed commit the messages come again, and the inbox drops them."""
+        offsets = self._losses.committable(self._partitions.offsets_to_commit())
         if not offsets:
             return
         positions = {TopicPartition(self._prefix + topic, n): at for (topic, n), at in offsets.items()}
@@ -324,35 +219,28 @@ class Consumer:
         except (KafkaError, TimeoutError) as error:
             _log.warning("offsets not committed; the batch will come again", error=repr(error))
         else:
-            self._core.committed(offsets)
+            self._partitions.record_committed(offsets)
 
-    def _steer(self) -> None:
-        """Tell Kafka to send no more of what is not worked off, and to go on with what is."""
-        consumer, flow = self._subscriber.consumer, self._core.flow()
-        ours: set[TopicPartition] = consumer.assignment() if consumer is not None else set()
-        for places, tell in ((flow.pause, "pause"), (flow.resume, "resume")):
-            partitions = [TopicPartition(self._prefix + topic, number) for topic, number in places]
-            if told := [partition for partition in partitions if partition in ours]:
-                getattr(consumer, tell)(*told)
-        if consumer is not None:
-            self._measure(consumer, ours)
+    def _apply_back_pressure(self) -> None:
+        """Pause partitions whose memory is used, resume the others, and update lag and ages."""
+        client, change = self._subscriber.consumer, self._partitions.flow_change()
+        assigned: set[TopicPartition] = client.assignment() if client is not None else set()
+        for partitions, method in ((change.pause, "pause"), (change.resume, "resume")):
+            changed = [TopicPartition(self._prefix + topic, number) for topic, number in partitions]
+            if known := [partition for partition in changed if partition in assigned]:
+                getattr(client, method)(*known)
+        if client is not None:
+            self._update_lag(client, assigned)
 
-    def _place(self, partition: TopicPartition) -> Place:
-        return partition.topic.removeprefix(self._prefix), partition.partition
-
-    def _measure(self, consumer: Any, ours: Collection[TopicPartition]) -> None:
-        """How far behind each partition is.
-
-        The client asserts that it is asked for partitions it has, and between two generations of a group
-        it has fewer than the core.
-        """
-        for place, (offset, sent_at) in self._core.backlog().items():
-            self._report.metrics.oldest_unhandled(place, sent_at)
-            partition = TopicPartition(self._prefix + place[0], place[1])
-            end = consumer.highwater(partition) if partition in ours else None
+    def _update_lag(self, client: Any, assigned: Collection[TopicPartition]) -> None:
+        for partition, (offset, sent_at) in self._partitions.backlog().items():
+            self._metrics.oldest_unhandled(partition, sent_at)
+            # The client asserts that the partition is assigned. Between two generations of a group it has
+            # fewer partitions than the state machine.
+            client_partition = TopicPartition(self._prefix + partition[0], partition[1])
+            end = client.highwater(client_partition) if client_partition in assigned else None
             if end is not None and offset is not None:
-                self._report.metrics.lag(place, end - offset)
+                self._metrics.lag(partition, end - offset)
 
-
-def _origin(message: Message) -> dict[str, Any]:
-    return {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+    def _without_prefix(self, partition: TopicPartition) -> Partition:
+        return partition.topic.removeprefix(self._prefix), partition.partition

@@ -1,9 +1,9 @@
-"""A span per message that is handled: the child of the message's own trace context.
+"""One span per handled message: the child of the message's own trace context.
 
-One span per message and not one per batch with links, because a batch holds messages of many traces, and
-each must lead on to what it alone caused: an outbox row continues the span of its message. That the batch
-shared one transaction is shown, not hidden: every span has the batch's times, and `plumbline.batch.messages`
-says how many there were (`messaging.batch.message_count` is for spans of whole batches only).
+A batch has messages of many traces, and an outbox row continues the span of the message that caused it. So
+there is one span per message, not one per batch with links. All spans of a batch have the times of their
+common transaction, and `plumbline.batch.messages` is the size of the batch (`messaging.batch.message_count`
+is only for spans of whole batches).
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Processing:
-    """The spans of a batch, by message; none where nothing is exported."""
+class BatchSpans:
+    """The spans of a batch, by message; none if spans are not exported."""
 
-    spans: dict[Message, Span] = field(default_factory=dict[Message, Span])
+    by_message: dict[Message, Span] = field(default_factory=dict[Message, Span])
 
     def end(self, message: Message, outcome: str, *, error_type: str | None = None) -> None:
-        """A message is done with: after its COMMIT, or when that failed.
+        """End the span of a message, after its COMMIT or the failure of its transaction.
 
         Args:
-            message: of the batch; one that was ended before is passed over.
+            message: of the batch. If its span has ended before, nothing happens.
             outcome: "applied", "set_aside", "settled" or "not_applied".
-            error_type: why not applied, from a closed list.
+            error_type: why the message was not applied, from a closed list.
         """
-        span = self.spans.pop(message, None)
+        span = self.by_message.pop(message, None)
         if span is None:
             return
         span.set_attribute("plumbline.outcome", outcome)
@@ -41,21 +41,21 @@ class Processing:
         span.end()
 
 
-def begin(consumer: str, messages: Sequence[Message]) -> Processing:
-    """Begin a span for each message, and let what it causes continue that span.
+def begin(consumer: str, messages: Sequence[Message]) -> BatchSpans:
+    """Begin a span for each message. Events that the message causes continue this span.
 
-    Call it before a message's metadata are first used. Begun again, a message gets another span under the
-    same parent, as another attempt should.
+    Call it before the metadata of a message are first used. Each further attempt of a message gets another
+    span under the same parent.
     """
     if not spans.is_on():
-        return Processing()
+        return BatchSpans()
     began = int(clock.now().timestamp() * NANOSECONDS)
-    processing = Processing()
+    batch = BatchSpans()
     for message in messages:
         span = _start(consumer, message, len(messages), began)
         message.continue_trace(spans.traceparent_of(span))
-        processing.spans[message] = span
-    return processing
+        batch.by_message[message] = span
+    return batch
 
 
 def _start(consumer: str, message: Message, batch: int, began: int) -> Span:

@@ -1,7 +1,7 @@
-"""Records that were deleted before this group read them: logged, counted, recorded.
+"""Records that were deleted before this group read them are logged, counted and recorded.
 
-Until a lost range is recorded in the database, offsets of its partition are not committed. A process that
-dies in between finds the same range again; what is recorded twice has one identity.
+Until a lost range is recorded in the database, no offset of its partition is committed. If the process dies
+in between, the next one finds the same range again. Recording a range twice has no effect.
 """
 
 from collections import deque
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from chassis.consuming.metrics import ConsumerMetrics
-from chassis.consuming.partition_queue import Place
+from chassis.consuming.partition_queue import Partition
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection, Database
@@ -18,11 +18,11 @@ from contracts.dead_letters import MessagesLost
 _log = get_logger(__name__)
 
 SHOWN_MAX = 3
-"""So many of the newest losses stand in the detail of readiness."""
+"""Readiness names so many of the newest losses."""
 
 
 class LossStore(Protocol):
-    """Where a service records what it never read."""
+    """Records lost ranges of a service."""
 
     async def record_loss(self, connection: Connection, lost: MessagesLost) -> None:
         """Record a range, inside the caller's transaction; the same range again changes nothing."""
@@ -30,12 +30,12 @@ class LossStore(Protocol):
 
 
 class Losses:
-    """The ranges that one consumer found deleted.
+    """The lost ranges of one consumer.
 
     Args:
-        store: where they are recorded.
-        database: in whose transactions.
-        metrics: counts the offsets of lost ranges by topic, from 0 on.
+        store: records them.
+        database: opens the transactions.
+        metrics: counts the offsets of lost ranges by topic.
         consumer: the service's name.
         group: the consumer group, with the deployment's prefix.
     """
@@ -52,12 +52,12 @@ class Losses:
         self._newest: deque[str] = deque(maxlen=SHOWN_MAX)
 
     def watch(self, topics: Iterable[str]) -> None:
-        """Let the counts of these topics begin at 0."""
+        """Let the counters of these topics start at 0."""
         self._metrics.expect_losses(topics)
 
-    def notice(self, place: Place, first: int, beyond: int) -> None:
-        """Take a lost range over: the offsets from `first` up to, not including, `beyond`."""
-        topic, partition = place
+    def add(self, where: Partition, first: int, beyond: int) -> None:
+        """Add a lost range: the offsets from `first` up to, not including, `beyond`."""
+        topic, partition = where
         _log.error(
             "records were deleted before they were read: the group was further behind than the topic keeps",
             topic=topic,
@@ -80,8 +80,8 @@ class Losses:
             )
         )
 
-    async def record(self) -> None:
-        """Record what was noticed, in one transaction. What fails is tried again at the next call."""
+    async def store(self) -> None:
+        """Record the new ranges in one transaction. After a failure the next call tries again."""
         if not self._unrecorded:
             return
         recorded = list(self._unrecorded)
@@ -89,21 +89,21 @@ class Losses:
             async with self._database.transaction() as connection:
                 for lost in recorded:
                     await self._store.record_loss(connection, lost)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the offsets do not pass
+        except Exception as error:  # noqa: BLE001 - whatever the error, no offset is committed
             _log.warning(
                 "lost records not recorded yet; their partitions commit nothing", error=loggable(error)
             )
         else:
             del self._unrecorded[: len(recorded)]
 
-    def committable(self, offsets: Mapping[Place, int]) -> dict[Place, int]:
-        """Return the offsets that may be committed: those of partitions without an unrecorded loss."""
+    def committable(self, offsets: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Return the offsets of partitions without an unrecorded loss."""
         blocked = {(lost.topic, lost.partition) for lost in self._unrecorded}
-        return {place: offset for place, offset in offsets.items() if place not in blocked}
+        return {key: offset for key, offset in offsets.items() if key not in blocked}
 
     @property
     def detail(self) -> str:
-        """The newest losses since this process began, in a line; empty where there are none."""
+        """Return the newest losses since the start of the process in one line; empty if there are none."""
         if not self._newest:
             return ""
         return f"records deleted before they were read, offsets of {', '.join(self._newest)}"

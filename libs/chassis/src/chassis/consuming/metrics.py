@@ -1,18 +1,16 @@
-"""What a consumer measures. Labels are topics, partitions, closed lists: no word of a message (ALL-5)."""
+"""Metrics of a consumer. Labels are topics, partitions and closed lists, never message content (ALL-5)."""
 
-from collections import Counter as Tally
+from collections import Counter
 from collections.abc import Iterable
 
 from chassis import clock
+from chassis.consuming.partition_queue import Partition
 from chassis.observability.metrics import Metrics
 from contracts.reasons import SetAsideReason
 
-Partition = tuple[str, int]
-"""Topic as on its card, and partition number."""
-
 
 class ConsumerMetrics:
-    """The measurements of one consumer.
+    """The metrics of one consumer.
 
     Args:
         metrics: of the process.
@@ -30,42 +28,42 @@ class ConsumerMetrics:
             self._dead_letters.labels(reason.value)
 
     def handled(self, topics: Iterable[str], outcome: str) -> None:
-        """Messages of these topics were applied or set aside, and committed."""
-        for topic, count in Tally(topics).items():
+        """Count messages that were applied or set aside, and committed, by topic."""
+        for topic, count in Counter(topics).items():
             self._handled.labels(topic, outcome).inc(count)
 
     def batch(self, seconds: float) -> None:
-        """A batch took so long, from its arrival to its commit."""
+        """Observe the time from the start of a batch to its commit."""
         self._seconds.observe(seconds)
 
     def since_sent(self, topic: str, seconds: float) -> None:
-        """A message was committed so long after it was sent, by the record's timestamp."""
+        """Observe the time from the timestamp of a record to the commit of its effect."""
         self._since_sent.labels(topic).observe(max(0.0, seconds))
 
     def set_aside(self, reason: SetAsideReason) -> None:
-        """A message became a dead letter."""
+        """Count a message that became a dead letter."""
         self._dead_letters.labels(reason.value).inc()
 
     def expect_losses(self, topics: Iterable[str]) -> None:
-        """Let the counts of these topics begin at 0, so that an increase can be seen."""
+        """Let the loss counters of these topics start at 0, so that the first loss is an increase."""
         for topic in topics:
             self._lost.labels(topic)
 
     def lost(self, topic: str, offsets: int) -> None:
-        """Count a range that was deleted before it was read."""
+        """Count offsets of records that were deleted before they were read."""
         self._lost.labels(topic).inc(offsets)
 
     def lag(self, partition: Partition, messages: int) -> None:
-        """How many records a partition holds that are not committed."""
+        """Set how many records of a partition are not committed."""
         self._lag.labels(*_labels(partition)).set(max(0, messages))
 
     def oldest_unhandled(self, partition: Partition, sent_at: float | None) -> None:
-        """When the oldest record in hand was sent, in seconds since the epoch; None when none is."""
+        """Set the timestamp of the oldest record in memory, in epoch seconds; None if there is none."""
         gauge = self._oldest.labels(*_labels(partition))
         gauge.set_function(lambda: 0.0 if sent_at is None else max(0.0, clock.now().timestamp() - sent_at))
 
     def revoked(self, partitions: Iterable[Partition]) -> None:
-        """Partitions went to another member, which tells of them from here on."""
+        """Remove the gauges of partitions that went to another member."""
         for partition in partitions:
             for gauge in (self._lag, self._oldest):
                 gauge.remove(*_labels(partition))

@@ -1,4 +1,4 @@
-"""What a consumer has of one partition: messages in order, and how far the offset may go. Pure."""
+"""The messages of one partition in memory, in order, and the offset that may be committed. Pure."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,22 @@ from enum import Enum, auto
 from chassis.messaging.failures import FailureKind
 from chassis.messaging.message import Message
 
-Place = tuple[str, int]
-"""Topic, without the deployment's prefix, and partition."""
+Partition = tuple[str, int]
+"""Topic, as on its topic card, and partition number."""
 
 
-class Standing(Enum):
-    """How a message stands with its consumer."""
+class EntryState(Enum):
+    """State of a message in memory.
+
+    Attributes:
+        QUEUED: not tried yet, or only in a batch.
+        BLOCKED: failed. Later messages of its key wait; other keys continue.
+        DONE: applied or set aside. Its offset is committed once all messages before it are done.
+    """
 
     QUEUED = auto()
-    HELD = auto()
-    """It failed: the later ones of its key wait for it, the others go on."""
+    BLOCKED = auto()
     DONE = auto()
-    """Applied, or set aside: its offset may pass once those before it are done too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,24 +31,26 @@ class Entry:
     """A message in memory.
 
     Attributes:
-        message: without its content once it is done and waits for those before it.
-        epoch: of the assignment under which it came; what happens to it later counts only under that one.
-        attempts: that failed with this message alone, whatever the reason.
-        failures: those that failed for a reason that may lie in the message.
-        retry_at: when a held one is tried again.
-        kind: of its newest failure.
-        error: of its newest failure.
-        is_unkept: setting it aside failed.
-        others_applied: another message had an effect since this one first failed by itself.
-        others_passed: another message was done with, with or without effect, since then.
-        in_use: attempts in a row that met a lock of another session.
-        in_use_since: when the first of them was made.
+        message: without its content once it is done and waits for the messages before it.
+        partition: that the message came from.
+        epoch: of the assignment under which it came. Later outcomes count under this epoch only.
+        state: queued, blocked or done.
+        attempts: failed attempts with this message alone, whatever the reason.
+        failures: those of them that may be the fault of the message.
+        retry_at: when a blocked message is tried again.
+        kind: of the newest failure.
+        error: of the newest failure.
+        is_unkept: it could not be set aside.
+        others_applied: another message had an effect since this one first failed alone.
+        others_passed: another message was done, with or without effect, since then.
+        in_use_attempts: attempts in a row that met a lock of another session.
+        in_use_since: time of the first of them.
     """
 
     message: Message
-    place: Place
+    partition: Partition
     epoch: int
-    standing: Standing = Standing.QUEUED
+    state: EntryState = EntryState.QUEUED
     attempts: int = 0
     failures: int = 0
     retry_at: float = 0.0
@@ -53,7 +59,7 @@ class Entry:
     is_unkept: bool = False
     others_applied: bool = False
     others_passed: bool = False
-    in_use: int = 0
+    in_use_attempts: int = 0
     in_use_since: float = 0.0
 
 
@@ -63,11 +69,11 @@ class PartitionQueue:
     Attributes:
         epoch: of its assignment.
         size_bytes: of the messages that are not done.
-        paused: whether Kafka has been told to send no more of it.
-        halted_until: nothing of it is tried before this time.
-        position: the next offset to be committed, None before anything is done.
-        read_to: every record before this offset was received; None where nobody said so.
-        committed: what was last committed.
+        paused: Kafka was told to send no more records.
+        halted_until: no message is tried before this time.
+        position: the next offset to be committed; None before a message is done.
+        read_to: every record before this offset was received; None if not known.
+        committed: the offset that was committed last.
     """
 
     def __init__(self, epoch: int) -> None:
@@ -79,22 +85,22 @@ class PartitionQueue:
         self.committed: int | None = None
         self.read_to: int | None = None
         self._entries: deque[Entry] = deque()
-        self._held = 0
+        self._blocked = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def receive(self, place: Place, messages: Sequence[Message]) -> None:
-        """Queue what Kafka sent, in its order.
+    def receive(self, partition: Partition, messages: Sequence[Message]) -> None:
+        """Queue messages in the order of Kafka.
 
-        Offsets that begin again are taken too: the topic was made anew, or cut after a broker was lost.
+        Lower offsets than before are accepted: the topic was recreated, or cut after a broker was lost.
         """
         for message in messages:
-            self._entries.append(Entry(message, place, self.epoch))
+            self._entries.append(Entry(message, partition, self.epoch))
             self.size_bytes += message.size_bytes
 
-    def note_read(self, offset: int) -> bool:
-        """Let the position pass what holds no record for us: transaction markers, aborted records.
+    def record_read_to(self, offset: int) -> bool:
+        """Let the position pass offsets without a record for us: transaction markers, aborted records.
 
         Return whether the position moved.
         """
@@ -105,42 +111,42 @@ class PartitionQueue:
         return True
 
     def first_undone(self) -> tuple[int | None, float | None]:
-        """Its offset and when it was sent; the next to commit and None where nothing is in memory."""
+        """Return offset and timestamp of the first message, or the position and None without messages."""
         if self._entries:
             first = self._entries[0].message
             return first.offset, first.sent_at
         return self.position, None
 
     def candidates(self) -> Iterator[Entry]:
-        """Queued messages in order, without those whose key has a held one before them."""
-        if not self._held:
-            yield from (entry for entry in self._entries if entry.standing is Standing.QUEUED)
+        """Return the queued messages in order, without those behind a blocked message of their key."""
+        if not self._blocked:
+            yield from (entry for entry in self._entries if entry.state is EntryState.QUEUED)
             return
-        waiting: set[bytes] = set()
+        blocked_keys: set[bytes] = set()
         for entry in self._entries:
-            if entry.standing is Standing.HELD:
-                waiting.add(entry.message.key)
-            elif entry.standing is Standing.QUEUED and entry.message.key not in waiting:
+            if entry.state is EntryState.BLOCKED:
+                blocked_keys.add(entry.message.key)
+            elif entry.state is EntryState.QUEUED and entry.message.key not in blocked_keys:
                 yield entry
 
-    def hold(self, entry: Entry) -> None:
-        """Let the other keys pass this queued message."""
-        entry.standing = Standing.HELD
-        self._held += 1
+    def block(self, entry: Entry) -> None:
+        """Block the key of a queued message."""
+        entry.state = EntryState.BLOCKED
+        self._blocked += 1
 
-    def release(self, entry: Entry) -> None:
-        """Put a held message back into its place among the queued ones."""
-        entry.standing = Standing.QUEUED
-        self._held -= 1
+    def unblock(self, entry: Entry) -> None:
+        """Return a blocked message to its position among the queued ones."""
+        entry.state = EntryState.QUEUED
+        self._blocked -= 1
 
-    def settle(self, entry: Entry) -> None:
-        """This message is done; the offset passes as far as everything before it is done too."""
-        self._held -= entry.standing is Standing.HELD
-        entry.standing = Standing.DONE
+    def mark_done(self, entry: Entry) -> None:
+        """Mark a message done. The position passes it if all messages before it are done."""
+        self._blocked -= entry.state is EntryState.BLOCKED
+        entry.state = EntryState.DONE
         self.size_bytes -= entry.message.size_bytes
-        if self._entries[0] is not entry:  # it waits for those before it, with nothing but its offset
+        if self._entries[0] is not entry:  # it waits for those before it: only its offset is needed
             entry.message = entry.message.without_content()
-        while self._entries and self._entries[0].standing is Standing.DONE:
+        while self._entries and self._entries[0].state is EntryState.DONE:
             self.position = self._entries.popleft().message.offset + 1
         if not self._entries and self.position is not None:
             self.position = max(self.position, self.read_to or 0)

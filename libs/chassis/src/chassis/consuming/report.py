@@ -1,7 +1,7 @@
-"""What a consumer reports of a batch: spans, measurements, and one wide log line per message (ALL-5).
+"""Report a batch: spans, metrics, and one wide log line per message (ALL-5).
 
-The line says everything there is to know of a message without a word of its content: searching for a trace
-id, or for a topic and offset, finds what became of it.
+The line has everything about the handling of a message, and nothing of its content. A search for a trace id,
+or for topic and offset, finds the outcome of the message.
 """
 
 import logging
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import clock
-from chassis.consuming import consumer_spans as process_spans
-from chassis.consuming.consumer_spans import Processing
+from chassis.consuming import consumer_spans
+from chassis.consuming.consumer_spans import BatchSpans
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
@@ -25,31 +25,31 @@ from contracts.reasons import SetAsideReason
 _TYPE = re.compile("[a-z]+(?:[._-][a-z]+)*")
 _TYPE_CHARACTERS_MAX = 64
 OTHER_TYPE = "other"
-"""In place of an event type that does not look like one: a sender's words stay out of the log."""
+"""Replaces an event type of another form: no text of a sender is logged."""
 
 
 @dataclass(frozen=True, slots=True)
-class InHand:
-    """A batch that is being applied.
+class InFlight:
+    """A batch in flight.
 
     Attributes:
-        messages: of it.
+        messages: of the batch.
         began: by `time.monotonic`.
-        processing: its spans.
+        spans: of the messages.
     """
 
     messages: Sequence[Message]
     began: float
-    processing: Processing
+    spans: BatchSpans
 
 
 @dataclass(frozen=True, slots=True)
-class SetAsideBecause:
-    """Why a message was not applied.
+class SetAsideCause:
+    """Why a message was set aside.
 
     Attributes:
         reason: from the closed list.
-        error: what `loggable` returned, never the error's own text; None for a message behind another.
+        error: class of the error, never its text; None without an error.
     """
 
     reason: SetAsideReason
@@ -57,7 +57,7 @@ class SetAsideBecause:
 
 
 class HandlingReport:
-    """Tells what a consumer does.
+    """Reports the handling of messages by one consumer.
 
     Args:
         consumer: the service's name.
@@ -68,47 +68,47 @@ class HandlingReport:
         self._consumer = consumer
         self.metrics = ConsumerMetrics(metrics)
 
-    def begin(self, messages: Sequence[Message]) -> InHand:
-        """A batch is taken in hand; call it before anything is read from a message."""
-        return InHand(messages, time.monotonic(), process_spans.begin(self._consumer, messages))
+    def begin(self, messages: Sequence[Message]) -> InFlight:
+        """Begin the report of a batch. Call it before the metadata of a message are read."""
+        return InFlight(messages, time.monotonic(), consumer_spans.begin(self._consumer, messages))
 
-    def applied(self, in_hand: InHand, messages: Sequence[Message], *, attempts: int = 1) -> None:
-        """The transaction of these messages is committed."""
-        self.metrics.batch(time.monotonic() - in_hand.began)
-        self._tell(in_hand, messages, attempts, because=None)
+    def applied(self, in_flight: InFlight, messages: Sequence[Message], *, attempts: int = 1) -> None:
+        """Report messages that were applied and committed."""
+        self.metrics.batch(time.monotonic() - in_flight.began)
+        self._report(in_flight, messages, attempts, cause=None)
 
     def set_aside(
-        self, in_hand: InHand, message: Message, because: SetAsideBecause, *, attempts: int
+        self, in_flight: InFlight, message: Message, cause: SetAsideCause, *, attempts: int
     ) -> None:
-        """The transaction that set this message aside is committed."""
-        self.metrics.set_aside(because.reason)
-        self._tell(in_hand, [message], attempts, because=because)
+        """Report a message that was set aside and committed."""
+        self.metrics.set_aside(cause.reason)
+        self._report(in_flight, [message], attempts, cause=cause)
 
-    def settled(self, in_hand: InHand, messages: Sequence[Message]) -> None:
-        """These very records were done with before: nothing but their spans is told."""
+    def settled(self, in_flight: InFlight, messages: Sequence[Message]) -> None:
+        """End the spans of records that were stored or discarded before. Report nothing else."""
         for message in messages:
-            in_hand.processing.end(message, "settled")
+            in_flight.spans.end(message, "settled")
 
-    def not_applied(self, in_hand: InHand) -> None:
-        """The transaction of the batch failed; what is not done comes again."""
-        for message in list(in_hand.processing.spans):
-            in_hand.processing.end(message, "not_applied", error_type="not_applied")
+    def not_applied(self, in_flight: InFlight) -> None:
+        """End the spans of all other messages: their transaction failed, or they come again."""
+        for message in list(in_flight.spans.by_message):
+            in_flight.spans.end(message, "not_applied", error_type="not_applied")
 
-    def _tell(
-        self, in_hand: InHand, messages: Sequence[Message], attempts: int, *, because: SetAsideBecause | None
+    def _report(
+        self, in_flight: InFlight, messages: Sequence[Message], attempts: int, *, cause: SetAsideCause | None
     ) -> None:
-        outcome = "set_aside" if because else "applied"
-        seconds, now = time.monotonic() - in_hand.began, clock.now().timestamp()
+        outcome = "set_aside" if cause else "applied"
+        seconds, now = time.monotonic() - in_flight.began, clock.now().timestamp()
         self.metrics.handled((message.topic for message in messages), outcome)
         for message in messages:
-            in_hand.processing.end(message, outcome, error_type=because.reason.value if because else None)
+            in_flight.spans.end(message, outcome, error_type=cause.reason.value if cause else None)
             if message.sent_at is not None:
                 self.metrics.since_sent(message.topic, now - message.sent_at)
         write_lines(
             HANDLED_LOGGER,
-            logging.WARNING if because else logging.INFO,
+            logging.WARNING if cause else logging.INFO,
             "message handled",
-            (_line(m, outcome, attempts, len(in_hand.messages), seconds, now, because) for m in messages),
+            (_line(m, outcome, attempts, len(in_flight.messages), seconds, now, cause) for m in messages),
         )
 
 
@@ -119,7 +119,7 @@ def _line(
     batch: int,
     seconds: float,
     now: float,
-    because: SetAsideBecause | None,
+    cause: SetAsideCause | None,
 ) -> dict[str, Any]:
     traceparent = message.traceparent
     line: dict[str, Any] = {
@@ -134,12 +134,12 @@ def _line(
         "since_sent_ms": None if message.sent_at is None else round((now - message.sent_at) * 1000),
         "trace_id": trace_id(traceparent) if traceparent else None,
     }
-    return line | {"reason": because.reason.value, "error": because.error} if because else line
+    return line | {"reason": cause.reason.value, "error": cause.error} if cause else line
 
 
 def _event_type(message: Message) -> str | None:
     try:
-        found = message.metadata.type
+        name = message.metadata.type
     except MalformedMessageError:
         return None
-    return found if len(found) <= _TYPE_CHARACTERS_MAX and _TYPE.fullmatch(found) else OTHER_TYPE
+    return name if len(name) <= _TYPE_CHARACTERS_MAX and _TYPE.fullmatch(name) else OTHER_TYPE

@@ -1,21 +1,21 @@
-"""Partitions that Kafka serves and this process cannot read on: a consumer that is alive and does nothing."""
+"""Detect partitions that have more records but cannot be read further."""
 
 import time
 from typing import Any
 
-from chassis.consuming.reading import positions_of
+from chassis.consuming.polling import positions_of
 
 STALLED_SECONDS_MAX = 30.0
-"""More than a rebalance or a slow broker takes."""
+"""Longer than a rebalance or a slow broker takes."""
 
 _UNKNOWN = -1
 
 
 class StallWatch:
-    """Remembers since when each partition stands still although there is more to read.
+    """Remembers since when the position of each partition has not moved although there are more records.
 
     Args:
-        seconds_max: a partition that stands still for longer is reported.
+        seconds_max: a partition that has not moved for longer is reported.
     """
 
     def __init__(self, *, seconds_max: float = STALLED_SECONDS_MAX) -> None:
@@ -23,11 +23,11 @@ class StallWatch:
         self._since: dict[Any, tuple[int, float]] = {}
 
     def stalled(self, consumer: Any) -> str:
-        """Name a partition that has not moved for too long, and why; empty when all move.
+        """Return in words a partition that has not moved for too long, and why; empty if all move.
 
         Args:
-            consumer: aiokafka's. Its position passes the markers of transactions and aborted records, so what
-                stands on them alone is not behind.
+            consumer: of aiokafka. Its position passes transaction markers and aborted records, so a partition
+                with nothing else is not behind.
         """
         now = time.monotonic()
         behind: dict[Any, tuple[int, float]] = {}
@@ -45,10 +45,10 @@ class StallWatch:
 
 
 def _describe(consumer: Any, partition: Any, position: int) -> str:
-    where = f"{partition.topic}/{partition.partition}"
+    name = f"{partition.topic}/{partition.partition}"
     if position != _UNKNOWN and position == consumer.last_stable_offset(partition):
         return (
-            f"{where} cannot be read from offset {position} on: a transaction has been open there for more"
-            " than its readers can wait; find its producer with `kafka-transactions.sh find-hanging`"
+            f"{name} cannot be read from offset {position} on: a transaction there has been open for longer"
+            " than readers can wait; find its producer with `kafka-transactions.sh find-hanging`"
         )
-    return f"{where} cannot be read from offset {position} on"
+    return f"{name} cannot be read from offset {position} on"

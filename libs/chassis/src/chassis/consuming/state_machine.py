@@ -1,391 +1,299 @@
-"""Consuming as a pure state machine: *state + outcome → next step*. No clock, no I/O (design rule 6).
+"""Decide the next step of a consumer: *state + outcome → next step*. Pure: no clock, no I/O (design rule 6).
 
-The shell asks for a step, takes it, and tells the outcome. Time comes in as an argument.
+The consumer asks for a step, takes it, and records the outcome. Times are arguments.
 
-* **Batch, then narrow.** A batch is applied in one transaction. If it fails, its halves are tried until the
-  one message is found: that costs a few transactions, not one a message.
-* **Held.** A message that fails alone is held: the later ones of its key wait behind it, all others flow
-  while it is tried again.
-* **Store.** What the database does as a whole is waited for, and never counted against a message.
-* **Busy.** A message whose row or key another session has locked is put off, with its key and nobody else.
-* **Set aside.** Only what cannot be decoded, and what failed by itself while others were applied, and only by
-  an attempt that fails just then, in the transaction that sets it aside.
-* **Breaker.** When message after message fails, nothing is set aside and nothing is tried but a probe now and
-  then, each time another message where there is one, until one succeeds.
-* **Epochs.** A step's outcome counts for a message only while its partition is assigned as it was then.
-* **Contiguous commit.** An offset passes when every message before it is done.
-* **Back-pressure.** A partition is paused when its share of memory is used, and resumed at half of it.
+What happens to a message that fails:
+
+1. **Batch, then bisect.** A batch is applied in one transaction. If it fails, halves of it are tried until
+one
+   message fails alone. That costs a few transactions, not one per message.
+2. **Blocked.** A message that fails alone blocks its key: later messages of the key wait, all other keys
+   continue. The message is tried again, with growing pauses.
+3. **Set aside.** When other messages were applied since its first failure (`blame`), or at once if it cannot
+   be decoded, it gets a *last attempt*. If that fails too, the same transaction stores it as a dead letter.
+
+No message is set aside for:
+
+* **Failures of the database.** The consumer waits for the database as a whole. No message is blamed.
+* **Locks.** A message whose row or key another session has locked waits with its key, and is tried again
+soon.
+* **Failures of everything.** After many failures the breaker opens. Then single messages are tried as probes,
+  each time another one if possible, until one succeeds.
+
+An outcome counts only while the partition of the message is assigned under the same epoch (`partitions`).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 
 from chassis.consuming.blame import is_to_blame
+from chassis.consuming.blocked import BlockedMessages
 from chassis.consuming.breaker import Breaker
 from chassis.consuming.limits import STORE_PROBE_SECONDS_MAX, Limits, back_off_seconds, in_use_seconds
-from chassis.consuming.partition_queue import Entry, PartitionQueue, Place, Standing
-from chassis.consuming.steps import Apply, Flow, SetAside, Step, Wait
+from chassis.consuming.partition_queue import Entry, EntryState, Partition
+from chassis.consuming.partitions import AssignedPartitions
+from chassis.consuming.steps import ApplyBatch, LastAttempt, Step, Wait
 from chassis.messaging.failures import FailureKind
 from chassis.messaging.message import Message
-
-RESUME_SHARE_MAX = 0.5
-"""A paused partition is resumed when no more of its share is in use: not at once, or it would flutter."""
-
 
 KEY_IN_USE = "another session works on the dead letters of its key"
 
 
-class Core:
+class ConsumerStateMachine:
     """The state of one group member.
 
     Args:
-        limits: of everything it holds and does.
+        limits: of memory, batches and attempts.
+
+    Attributes:
+        partitions: the assigned partitions, with their messages and offsets.
+        blocked: the messages that block their keys.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._queues: dict[Place, PartitionQueue] = {}
-        self._epoch = 0
+        self.partitions = AssignedPartitions(self._limits)
+        self.blocked = BlockedMessages(self.partitions)
         self._breaker = Breaker(self._limits)
-        # One of these is known to fail.
-        self._narrow: list[Entry] = []
-        self._held: list[Entry] = []
+        self._suspects: list[Entry] = []  # one of them is known to fail
         self._batch_messages_max = self._limits.batch_messages_max
-        # A message that waits for the store or for another session has just been tried again.
-        self._is_others_turn = False
-        self._setbacks = 0  # failures of the store in a row
-        self._not_before = 0.0
+        self._is_others_turn = False  # a message that waits for the database or a lock was tried just now
+        self._store_failures = 0  # in a row
+        self._paused_until = 0.0
         self._is_unproven_used = False  # a message was set aside without proof since the last success
         self._error = ""
 
-    # --- what Kafka does ---------------------------------------------------------------------
+    def assign(self, partitions: Iterable[Partition]) -> None:
+        """Add partitions to the assignment, under a new epoch."""
+        added = list(partitions)
+        self._drop(added)
+        self.partitions.assign(added)
 
-    def assign(self, places: Iterable[Place]) -> None:
-        """These partitions are ours from now on, under a new epoch."""
-        self._epoch += 1
-        for place in places:
-            self._drop(place)
-            self._queues[place] = PartitionQueue(self._epoch)
+    def revoke(self, partitions: Iterable[Partition]) -> None:
+        """Remove partitions from the assignment, and forget their messages."""
+        self._drop(partitions)
+        if not self.partitions:  # the next owner of the partitions finds out whether the database fails
+            self._store_failures, self._paused_until = 0, 0.0
 
-    def revoke(self, places: Iterable[Place]) -> None:
-        """These partitions are no longer ours: what is in memory of them is forgotten."""
-        for place in places:
-            self._drop(place)
-        if not self._queues:  # what kept failing was theirs: their next owner tells
-            self._setbacks, self._not_before = 0, 0.0
+    def _drop(self, partitions: Iterable[Partition]) -> None:
+        for partition in partitions:
+            if self.partitions.drop(partition):
+                self._suspects = []
+                self.blocked.drop(partition)
 
-    def receive(self, place: Place, messages: Sequence[Message]) -> None:
-        """Messages in order of their offsets; those of a partition that is not ours are left to its owner."""
-        queue = self._queues.get(place)
-        if queue is not None:
-            queue.receive(place, messages)
-
-    def note_read(self, place: Place, offset: int) -> bool:
-        """Note that every record before this offset was received. Return whether that moved a position."""
-        queue = self._queues.get(place)
-        return queue is not None and queue.note_read(offset)
-
-    def flow(self) -> Flow:
-        """Return which partitions are to pause, and which may send again, since this was last asked."""
-        share_bytes = self._limits.buffer_bytes_max // max(1, len(self._queues))
-        pause: list[Place] = []
-        resume: list[Place] = []
-        for place, queue in self._queues.items():
-            used = max(len(queue) / self._limits.partition_messages_max, queue.size_bytes / share_bytes)
-            if not queue.paused and used >= 1:
-                queue.paused = True
-                pause.append(place)
-            elif queue.paused and used <= RESUME_SHARE_MAX:
-                queue.paused = False
-                resume.append(place)
-        return Flow(pause, resume)
-
-    def to_commit(self) -> Mapping[Place, int]:
-        """Offsets that have moved since they were last committed: the next one to be read, per partition."""
-        return {
-            place: queue.position
-            for place, queue in self._queues.items()
-            if queue.position is not None and queue.position != queue.committed
-        }
-
-    def committed(self, offsets: Mapping[Place, int]) -> None:
-        """Kafka has these."""
-        for place, offset in offsets.items():
-            if place in self._queues:
-                self._queues[place].committed = offset
-
-    # --- what to do --------------------------------------------------------------------------
+    # --- the next step -----------------------------------------------------------------------
 
     def next_step(self, now: float) -> Step:
         """Return what to do at this time (monotonic, in seconds)."""
-        if now < self._not_before:
-            return Wait(self._not_before)
-        for entry in self._held:
-            if entry.kind is FailureKind.MALFORMED and entry.retry_at <= now and self._is_open_to(entry, now):
-                return SetAside(entry)
+        if now < self._paused_until:
+            return Wait(self._paused_until)
+        malformed = self.blocked.malformed_due(now)
+        if malformed is not None:
+            return LastAttempt(malformed)
         if self._breaker.is_open:
             return self._probe(now)
-        if self._narrow:
-            return Apply(self._narrow[: max(1, len(self._narrow) // 2)])
-        held = self._longest_held(now)
-        due = self._attempt(held) if held is not None and held.retry_at <= now else None
-        if held is not None and due is not None and not self._is_others_turn:
-            # Many that wait must not keep out what can be applied.
-            self._is_others_turn = held.kind in (FailureKind.BUSY, FailureKind.STORE)
+        if self._suspects:
+            return ApplyBatch(self._suspects[: max(1, len(self._suspects) // 2)])
+        blocked = self.blocked.next_to_retry(now)
+        due = self._attempt(blocked) if blocked is not None and blocked.retry_at <= now else None
+        if blocked is not None and due is not None and not self._is_others_turn:
+            # Many messages that wait must not keep out messages that can be applied.
+            self._is_others_turn = blocked.kind in (FailureKind.BUSY, FailureKind.STORE)
             return due
         self._is_others_turn = False
-        batch = self._batch(now)
-        return Apply(batch) if batch else due or Wait(self._next_time(now))
+        batch = self.partitions.next_batch(now, messages_max=self._batch_messages_max)
+        return ApplyBatch(batch) if batch else due or Wait(self.blocked.next_retry_at(now))
 
-    def backlog(self) -> Mapping[Place, tuple[int | None, float | None]]:
-        """Of each partition the first offset that is not done, and when the oldest in memory was sent."""
-        return {place: queue.first_undone() for place, queue in self._queues.items()}
+    def _probe(self, now: float) -> Step:
+        """Return one message: a queued one if there is one, else the blocked one that is due first."""
+        if now < self._breaker.probe_at:
+            return Wait(self._breaker.probe_at)
+        if queued := self.partitions.next_batch(now, messages_max=1):
+            return ApplyBatch(queued)
+        blocked = self.blocked.next_to_retry(now)
+        return Wait(self.blocked.next_retry_at(now)) if blocked is None else ApplyBatch([blocked])
 
-    def trouble(self, now: float) -> str:
-        """Return in a line what keeps this consumer from its work; empty when nothing does."""
-        if self._breaker.is_open and self._queues:
+    def _attempt(self, entry: Entry) -> ApplyBatch | LastAttempt:
+        """Return the next attempt of a blocked message: the last one, if it is to blame for a failure."""
+        has_others = len(self.blocked) > 1 or self.partitions.have_candidates()
+        is_alone = not self._is_unproven_used and not has_others
+        to_blame = is_to_blame(entry, self._limits, is_alone=is_alone)
+        return LastAttempt(entry) if to_blame else ApplyBatch([entry])
+
+    # --- readiness ---------------------------------------------------------------------------
+
+    def problem(self, now: float) -> str:
+        """Return in one line why messages cannot be applied; empty if they can."""
+        if self._breaker.is_open and self.partitions:
             return f"stopped by its breaker, probing: {self._error}"
-        halted = [f"{topic}/{number}" for (topic, number), q in self._queues.items() if q.halted_until > now]
+        halted = sorted(f"{topic}/{number}" for topic, number in self.partitions.halts(now))
         if halted:
-            return f"no room for more dead letters, paused: {', '.join(sorted(halted))}"
-        if self._setbacks:
+            return f"no room for more dead letters, paused: {', '.join(halted)}"
+        if self._store_failures:
             return self._error
-        tries_max = self._limits.lone_attempts_max
-        return next((e.error for e in self._held if e.is_unkept or e.attempts > tries_max), "")
+        attempts_max = self._limits.lone_attempts_max
+        return next((e.error for e in self.blocked if e.is_unkept or e.attempts > attempts_max), "")
 
-    def in_use(self, now: float, *, seconds_min: float) -> list[Entry]:
-        """Return the messages that have waited so long for another session, the longest first."""
-        waiting = [e for e in self._held if e.in_use and now - e.in_use_since >= seconds_min]
-        return sorted(waiting, key=lambda entry: entry.in_use_since)
+    # --- outcomes ----------------------------------------------------------------------------
 
-    # --- what came of it ---------------------------------------------------------------------
-
-    def applied(
+    def record_applied(
         self,
-        step: Apply,
+        step: ApplyBatch,
         *,
         effects: int,
         no_room: Collection[Message] = (),
         in_use: Collection[Message] = (),
         now: float,
     ) -> None:
-        """A batch is committed in the database; or the attempt of one that else would have been set aside.
+        """Record that the transaction of a batch is committed.
 
         Args:
-            step: what was applied.
-            effects: so many had one. A duplicate, or what is kept behind another, proves nothing.
-            no_room: those neither applied nor kept: there is no room behind their line.
-            in_use: those neither applied nor kept: somebody else works on their line.
+            step: the batch; or the message of a last attempt that succeeded.
+            effects: how many messages had one. A duplicate, or a message stored behind another, proves
+                nothing.
+            no_room: neither applied nor stored: there is no room for a dead letter.
+            in_use: neither applied nor stored: another session works on the dead letters of their keys.
             now: monotonic, in seconds.
         """
-        self._setbacks, self._not_before = 0, 0.0
+        self._store_failures, self._paused_until = 0, 0.0
         self._batch_messages_max = min(self._batch_messages_max * 2, self._limits.batch_messages_max)
-        left, later = {id(message) for message in no_room}, {id(message) for message in in_use}
-        passed = len(step.entries) - len(left) - len(later)
+        without_room, waiting = {id(message) for message in no_room}, {id(message) for message in in_use}
+        passed = len(step.entries) - len(without_room) - len(waiting)
         if effects:
-            self._succeeded(effects)
-        self._breaker.passed(max(0, passed - effects))
-        for entry in self._held:
+            self._record_success(effects)
+        self._breaker.record_no_effect(max(0, passed - effects))
+        for entry in self.blocked:
             if entry.failures:
                 entry.others_applied |= effects > 0
                 entry.others_passed |= passed > 0
-        if later:
-            self._breaker.probe_failed(now)
+        if waiting:
+            self._breaker.record_probe_failure(now)
         for entry in step.entries:
-            if id(entry.message) in left:
+            if id(entry.message) in without_room:
                 self._halt(entry, now)
-            elif id(entry.message) in later:
-                self._put_off(entry, KEY_IN_USE, now)
+            elif id(entry.message) in waiting:
+                self._wait_for_lock(entry, KEY_IN_USE, now)
             else:
-                self._settle(entry)
-        self._narrow = [] if left else [e for e in self._narrow if e.standing is Standing.QUEUED]
+                self._mark_done(entry)
+        self._suspects = [] if without_room else [e for e in self._suspects if e.state is EntryState.QUEUED]
 
-    def failed(
+    def record_failed(
         self,
-        step: Apply | SetAside,
+        step: ApplyBatch | LastAttempt,
         kind: FailureKind,
         error: str,
         now: float,
         *,
         in_use: Collection[Message] = (),
     ) -> None:
-        """A step was rolled back.
+        """Record that the transaction of a step was rolled back.
 
         Args:
-            step: which one.
+            step: the batch or last attempt.
             kind: of the error.
-            error: in a line.
+            error: in one line.
             now: monotonic, in seconds.
-            in_use: of a failure of kind BUSY, the messages whose rows are locked; empty where nobody knows.
+            in_use: for kind BUSY, the messages whose rows are locked; empty if not known.
         """
         if kind is FailureKind.BUSY:
-            self._met_lock(step.entries, in_use, error, now)
+            self._record_lock(step.entries, in_use, error, now)
             return
         self._error = error
-        current = [entry for entry in step.entries if self._is_current(entry)]
-        if isinstance(step, SetAside):
-            self._not_set_aside(step.entry, error, now)
+        current = [entry for entry in step.entries if self.partitions.is_current(entry)]
+        if isinstance(step, LastAttempt):
+            # The message is not stored, so its offset must not be committed. Other keys continue.
+            step.entry.error, step.entry.is_unkept = f"cannot set a message aside: {error}", True
+            step.entry.retry_at = now + self._limits.halt_seconds
         elif len(step.entries) > 1:
-            if kind is not FailureKind.STORE or not self._waits_for_store(now):
-                self._narrow_down(current)
+            if kind is not FailureKind.STORE or not self._back_off(now):
+                self._bisect(current)
         elif current:
-            self._failed_alone(current[0], kind, error, now)
+            self._record_failed_alone(current[0], kind, error, now)
 
-    def set_aside(self, step: SetAside, kind: FailureKind, *, kept: bool, now: float) -> None:
-        """The message failed once more and was set aside; or it was not, because there is no room for it."""
-        self._setbacks, self._not_before = 0, 0.0
+    def record_set_aside(self, step: LastAttempt, kind: FailureKind, *, kept: bool, now: float) -> None:
+        """Record that a last attempt failed. The message was set aside, or there was no room (not `kept`)."""
+        self._store_failures, self._paused_until = 0, 0.0
         if not kept:
             self._halt(step.entry, now)
             return
         self._is_unproven_used |= kind is FailureKind.SUSPECT and not step.entry.others_applied
-        self._settle(step.entry)
-
-    # --- choosing ----------------------------------------------------------------------------
-
-    def _batch(self, now: float) -> list[Entry]:
-        """As many messages as one transaction takes, a partition's in order."""
-        entries: list[Entry] = []
-        size_bytes = 0
-        for place in self._in_turn(now):
-            for entry in self._queues[place].candidates():
-                size_bytes += entry.message.size_bytes
-                if entries and size_bytes > self._limits.batch_bytes_max:
-                    return entries
-                entries.append(entry)
-                if len(entries) >= self._batch_messages_max:
-                    return entries
-        return entries
-
-    def _in_turn(self, now: float) -> list[Place]:
-        """Partitions that are not halted; the one that begins is the last the next time."""
-        places = [place for place, queue in self._queues.items() if queue.halted_until <= now and len(queue)]
-        if places:
-            self._queues[places[0]] = self._queues.pop(places[0])
-        return places
-
-    def _probe(self, now: float) -> Step:
-        """One message: a new one where there is one, else the held one that was tried longest ago."""
-        if now < self._breaker.probe_at:
-            return Wait(self._breaker.probe_at)
-        for place in self._in_turn(now):
-            for entry in self._queues[place].candidates():
-                return Apply([entry])
-        held = self._longest_held(now)
-        return Wait(self._next_time(now)) if held is None else Apply([held])
-
-    def _longest_held(self, now: float) -> Entry | None:
-        """Of the held messages the one to be tried next."""
-        ready = (entry for entry in self._held if self._is_open_to(entry, now))
-        return min(ready, key=lambda entry: entry.retry_at, default=None)
-
-    def _next_time(self, now: float) -> float | None:
-        """When there will be something to do by itself."""
-        times = [entry.retry_at for entry in self._held if self._is_open_to(entry, now)]
-        times += [queue.halted_until for queue in self._queues.values() if queue.halted_until > now]
-        return min(times, default=None)
+        self._mark_done(step.entry)
 
     # --- failures ----------------------------------------------------------------------------
 
-    def _failed_alone(self, entry: Entry, kind: FailureKind, error: str, now: float) -> None:
-        is_first_met = entry.standing is Standing.QUEUED and not self._breaker.is_open
-        if kind is FailureKind.STORE and is_first_met and self._waits_for_store(now):
+    def _record_failed_alone(self, entry: Entry, kind: FailureKind, error: str, now: float) -> None:
+        is_first_failure = entry.state is EntryState.QUEUED and not self._breaker.is_open
+        if kind is FailureKind.STORE and is_first_failure and self._back_off(now):
             return
         entry.attempts += 1
         entry.failures += kind.may_set_aside
-        entry.kind, entry.error, entry.in_use, entry.is_unkept = kind, error, 0, False
-        self._hold(entry)
+        entry.kind, entry.error, entry.in_use_attempts, entry.is_unkept = kind, error, 0, False
+        self._block(entry)
         entry.retry_at = now if kind is FailureKind.MALFORMED else now + back_off_seconds(entry.attempts)
         if self._breaker.is_open:
-            limit = STORE_PROBE_SECONDS_MAX if kind is FailureKind.STORE else inf
-            self._breaker.probe_failed(now, seconds_max=limit)
+            seconds_max = STORE_PROBE_SECONDS_MAX if kind is FailureKind.STORE else inf
+            self._breaker.record_probe_failure(now, seconds_max=seconds_max)
         elif entry.attempts == 1:
-            self._breaker.failed(now, in_row=kind is not FailureKind.MALFORMED)
+            self._breaker.record_failure(now, in_row=kind is not FailureKind.MALFORMED)
 
-    def _waits_for_store(self, now: float) -> bool:
-        """Wait for the store as a whole, the first few times; then it may be one message that it refuses."""
-        self._setbacks += 1
-        if self._setbacks >= self._limits.store_attempts_max:
+    def _back_off(self, now: float) -> bool:
+        """Pause after a failure of the database. Return False after `store_attempts_max` failures in a row.
+
+        Then one message may be the cause, and must be found, so that others can proceed.
+        """
+        self._store_failures += 1
+        if self._store_failures >= self._limits.store_attempts_max:
             return False
-        self._not_before = now + back_off_seconds(self._setbacks)
+        self._paused_until = now + back_off_seconds(self._store_failures)
         return True
 
-    def _narrow_down(self, entries: list[Entry]) -> None:
-        self._narrow = entries
+    def _bisect(self, entries: list[Entry]) -> None:
+        self._suspects = entries
         self._batch_messages_max = max(1, len(entries) // 2)
 
-    def _met_lock(self, entries: Sequence[Entry], in_use: Collection[Message], what: str, now: float) -> None:
+    def _record_lock(
+        self, entries: Sequence[Entry], in_use: Collection[Message], error: str, now: float
+    ) -> None:
         locked = {id(message) for message in in_use}
-        named = [entry for entry in entries if id(entry.message) in locked]
-        if not named and len(entries) > 1:
-            self._narrow_down([entry for entry in entries if self._is_current(entry)])
+        waiting = [entry for entry in entries if id(entry.message) in locked]
+        if not waiting and len(entries) > 1:
+            self._bisect([entry for entry in entries if self.partitions.is_current(entry)])
             return
-        for entry in named or entries:
-            self._put_off(entry, what, now)
-        self._breaker.probe_failed(now)
+        for entry in waiting or entries:
+            self._wait_for_lock(entry, error, now)
+        self._breaker.record_probe_failure(now)
 
-    def _put_off(self, entry: Entry, what: str, now: float) -> None:
-        """Try again soon, alone; the later ones of its key wait for it, the others do not."""
-        if not self._is_current(entry):
+    def _wait_for_lock(self, entry: Entry, error: str, now: float) -> None:
+        """Block the key of a message, and try the message again soon and alone."""
+        if not self.partitions.is_current(entry):
             return
-        if entry.standing is Standing.QUEUED:
-            if any(e.place == entry.place and e.message.key == entry.message.key for e in self._held):
-                return  # an earlier one of its key has just been put off: it waits behind that one
-            self._hold(entry)
-        if not entry.in_use:
+        if entry.state is EntryState.QUEUED:
+            if self.blocked.has_key_of(entry):
+                return  # an earlier message of its key met the lock first: this one waits behind it
+            self._block(entry)
+        if not entry.in_use_attempts:
             entry.in_use_since = now
-        entry.in_use += 1
-        entry.kind, entry.error = FailureKind.BUSY, what
-        entry.retry_at = now + in_use_seconds(entry.in_use)
+        entry.in_use_attempts += 1
+        entry.kind, entry.error = FailureKind.BUSY, error
+        entry.retry_at = now + in_use_seconds(entry.in_use_attempts)
 
-    def _not_set_aside(self, entry: Entry, error: str, now: float) -> None:
-        """What is not kept does not pass. Other keys go on meanwhile."""
-        entry.error, entry.is_unkept = f"cannot set a message aside: {error}", True
-        entry.retry_at = now + self._limits.halt_seconds
+    # --- states of a message -----------------------------------------------------------------
 
-    def _attempt(self, entry: Entry) -> Apply | SetAside:
-        """Return the next attempt of a held message: the last one, if it is to blame should it fail again."""
-        is_alone = not self._is_unproven_used and self._is_alone()
-        return SetAside(entry) if is_to_blame(entry, self._limits, is_alone=is_alone) else Apply([entry])
-
-    def _is_alone(self) -> bool:
-        """Whether there is no other message to compare the held one with."""
-        return len(self._held) == 1 and not any(True for q in self._queues.values() for _ in q.candidates())
-
-    # --- what becomes of a message -----------------------------------------------------------
-
-    def _succeeded(self, effects: int) -> None:
+    def _record_success(self, effects: int) -> None:
         self._is_unproven_used = False
-        if self._breaker.is_open:  # what waited for the store goes with the batches again
-            for entry in [e for e in self._held if e.kind is FailureKind.STORE]:
-                self._queues[entry.place].release(entry)
-                entry.attempts = 0
-            self._held = [entry for entry in self._held if entry.standing is Standing.HELD]
-        self._breaker.succeeded(effects)
+        if self._breaker.is_open:  # the database works again: its failures go back to the batches
+            self.blocked.release(FailureKind.STORE)
+        self._breaker.record_success(effects)
 
-    def _hold(self, entry: Entry) -> None:
-        self._narrow = []
-        if entry.standing is Standing.QUEUED:
-            self._queues[entry.place].hold(entry)
-            self._held.append(entry)
+    def _block(self, entry: Entry) -> None:
+        self._suspects = []
+        self.blocked.add(entry)
 
     def _halt(self, entry: Entry, now: float) -> None:
-        """Its partition pauses: there is no room to keep what cannot be applied."""
-        if self._is_current(entry):
-            self._queues[entry.place].halted_until = now + self._limits.halt_seconds
+        if self.partitions.is_current(entry):
+            self.partitions.halt(entry, now + self._limits.halt_seconds)
 
-    def _settle(self, entry: Entry) -> None:
-        if self._is_current(entry):
-            self._queues[entry.place].settle(entry)
-            self._held = [other for other in self._held if other is not entry]
-
-    def _drop(self, place: Place) -> None:
-        if self._queues.pop(place, None) is not None:
-            self._narrow = []
-            self._held = [entry for entry in self._held if entry.place != place]
-
-    def _is_current(self, entry: Entry) -> bool:
-        queue = self._queues.get(entry.place)
-        return queue is not None and queue.epoch == entry.epoch and entry.standing is not Standing.DONE
-
-    def _is_open_to(self, entry: Entry, now: float) -> bool:
-        return self._queues[entry.place].halted_until <= now
+    def _mark_done(self, entry: Entry) -> None:
+        if self.partitions.is_current(entry):
+            self.partitions.queue_of(entry).mark_done(entry)
+            self.blocked.discard(entry)

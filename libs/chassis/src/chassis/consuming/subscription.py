@@ -1,4 +1,4 @@
-"""How a consumer hangs on FastStream and aiokafka: every delivery option stated (foundations §3)."""
+"""Subscribe a consumer with FastStream and aiokafka, every delivery option stated (foundations §3)."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -9,7 +9,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
 
-from chassis.consuming.reading import Positions, Reading, Reported
+from chassis.consuming.polling import Poller, PollListener, Positions
 
 __all__ = ["Positions", "exactly", "subscribe"]
 
@@ -22,33 +22,33 @@ SESSION_MILLISECONDS_MAX = 10_000
 HEARTBEAT_MILLISECONDS = 2_000
 
 
-class Member(Reported, Protocol):
-    """What a rebalance and the client's bookkeeping ask of a consumer."""
+class GroupMember(PollListener, Protocol):
+    """Receives rebalances and the reports of the poller."""
 
     async def on_assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """These partitions are ours from now on."""
+        """Add partitions, before their first record is fetched."""
         ...
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """These partitions go when this returns."""
+        """Remove partitions. Other members get them when this returns."""
         ...
 
 
 def subscribe(
     broker: KafkaBroker,
-    member: Member,
-    take: Callable[[Sequence[Any]], Awaitable[None]],
+    member: GroupMember,
+    receive: Callable[[Sequence[Any]], Awaitable[None]],
     *,
     group: str,
     topics: Sequence[str] = (),
     pattern: str | None = None,
 ) -> Any:
-    """Subscribe without any of FastStream's defaults, which are at-most-once. Returns its subscriber.
+    """Subscribe without any of FastStream's defaults, which are at-most-once. Return FastStream's subscriber.
 
     Args:
         broker: from `chassis.consuming.broker.build_broker`.
-        member: told of rebalances.
-        take: given the records of each poll.
+        member: receives rebalances, read positions and losses.
+        receive: receives the records of each poll.
         group: the consumer group.
         topics: full names; or else
         pattern: a regular expression over full names.
@@ -58,7 +58,7 @@ def subscribe(
         pattern=pattern,
         batch=True,
         ack_policy=AckPolicy.MANUAL,
-        auto_offset_reset="none",  # `Reading` sets positions: earliest, and with a word about it
+        auto_offset_reset="none",  # `Poller` sets positions: earliest, and with a report
         isolation_level="read_committed",
         no_reply=True,
         group_id=group,
@@ -73,55 +73,56 @@ def subscribe(
         parser=keep_bytes,
         decoder=raw_records,
     )
-    reading = Reading(member, subscriber.get_msg, take)
-    subscriber.get_msg = reading.poll
-    subscriber(reading.take)
+    poller = Poller(member, subscriber.get_msg, receive)
+    subscriber.get_msg = poller.poll
+    subscriber(poller.receive)
     return subscriber
 
 
 def exactly(prefix: str, pattern: str) -> str:
-    """A pattern over names as on their cards, for the full names of one deployment."""
+    """Turn a pattern over names as on topic cards into one over the full names of a deployment."""
     return f"^{re.escape(prefix)}{pattern}$"
 
 
 class RebalanceListener(ConsumerRebalanceListener):
-    """A rebalance does not wait for a handler by itself: without this, two members work on one partition."""
+    """Lets a rebalance wait for the step in flight. Otherwise two members would work on one partition."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: GroupMember) -> None:
         self._member = member
 
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
         self, revoked: Any
     ) -> None:
-        """Awaited before the group gives the partitions to another member."""
+        """Called before the group gives the partitions to another member."""
         await self._member.on_revoked(revoked)
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
         self, assigned: Any
     ) -> None:
-        """Awaited before the first record of them is fetched."""
+        """Called before the first record of the partitions is fetched."""
         await self._member.on_assigned(assigned)
 
 
 async def keep_bytes(records: tuple[Any, ...]) -> KafkaAckableMessage:
-    """FastStream's own parser decodes headers, and one that is not UTF-8 would block the partition."""
+    """Wrap the records of a poll without decoding them."""
+    # FastStream's own parser decodes headers: one that is not UTF-8 would block the partition.
     return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=_NO_CONSUMER)
 
 
 async def raw_records(message: KafkaAckableMessage) -> Any:
-    """What was polled, as it came."""
+    """Return the records of the poll unchanged."""
     return message.raw_message
 
 
 class _NoConsumer:
-    """FastStream never commits for us: the shell does, with explicit offsets."""
+    """Refuses commits by FastStream: the consumer commits explicit offsets."""
 
     async def commit(self) -> None:
         raise RuntimeError("offsets are committed by chassis.consuming alone")
 
     def seek(self, partition: Any, offset: int) -> None:
         del partition, offset
-        raise RuntimeError("offsets are sought by chassis.consuming alone")
+        raise RuntimeError("offsets are set by chassis.consuming alone")
 
 
 _NO_CONSUMER = _NoConsumer()

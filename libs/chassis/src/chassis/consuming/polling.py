@@ -1,8 +1,8 @@
-"""Polls a client and reports what only the client knows: how far it has read, and where it had to jump.
+"""Poll the Kafka client, and report read positions and records that were deleted before they were read.
 
-The client itself never resets a position (`auto_offset_reset="none"`): its reset is silent, and hides
-that records expired before this group read them. Here the broker's "offset out of range" says exactly which
-offset was expected, so control records, aborted transactions and compaction are never taken for a loss.
+The client never resets a position itself (`auto_offset_reset="none"`): its reset would be silent, and would
+hide that records expired before this group read them. The broker's error "offset out of range" names the
+expected offset, so control records, aborted transactions and compaction are never reported as a loss.
 """
 
 import asyncio
@@ -17,69 +17,67 @@ from chassis.observability.logs import get_logger
 _log = get_logger(__name__)
 
 Positions = Mapping[TopicPartition, int]
-"""The offset of the next record that the client fetches, by partition."""
+"""Offset of the next record that the client fetches, by partition."""
 
 
-class Reported(Protocol):
-    """What a member of a group does with what the client knows."""
+class PollListener(Protocol):
+    """Receives the reports of a poller."""
 
     def on_read(self, positions: Positions) -> None:
-        """Note that every record before these offsets was handed over."""
+        """Note that all records before these offsets were delivered."""
         ...
 
     def on_lost(self, partition: TopicPartition, first: int, beyond: int) -> None:
-        """Note that the records from `first` up to `beyond` were deleted before this group read them."""
+        """Note that records were deleted before this group read them: from `first` up to before `beyond`."""
         ...
 
 
-class Reading:
+class Poller:
     """The polls of one subscriber.
 
     Args:
-        member: told how far the client has read and what it found deleted.
-        poll: FastStream's own, given the client.
-        take: given the records of each poll.
+        listener: receives read positions and losses.
+        poll: FastStream's own poll of the client.
+        receive: receives the records of each poll.
     """
 
     def __init__(
         self,
-        member: Reported,
+        listener: PollListener,
         poll: Callable[[Any], Awaitable[Sequence[Any]]],
-        take: Callable[[Sequence[Any]], Awaitable[None]],
+        receive: Callable[[Sequence[Any]], Awaitable[None]],
     ) -> None:
-        self._member = member
+        self._listener = listener
         self._poll = poll
-        self._take = take
+        self._receive = receive
         self._positions: Positions = {}
 
     async def poll(self, consumer: Any) -> Sequence[Any]:
-        """Return the next records, none where there are none or a position had to be set first."""
+        """Return the next records; none if there are none, or if a position had to be set first."""
         try:
             records = await self._poll(consumer)
         except OffsetOutOfRangeError as error:
             expected: Mapping[TopicPartition, int] = error.args[0]
-            await _set_anew(consumer, expected, self._member)
+            await _reset_positions(consumer, expected, self._listener)
             return ()
         except NoOffsetForPartitionError as error:
-            await _begin(consumer, error.args[0])
+            await _seek_to_beginning(consumer, error.args[0])
             return ()
-        # Nothing is awaited from here to `take`: the positions are those behind exactly these records.
+        # Nothing is awaited from here to `receive`: the positions follow exactly these records.
         self._positions = positions_of(consumer)
         if not records:
-            self._member.on_read(self._positions)
+            self._listener.on_read(self._positions)
         return records
 
-    async def take(self, records: Sequence[Any]) -> None:
-        """Hand the records of a poll over, then how far the client has read with them."""
-        await self._take(records)
-        self._member.on_read(self._positions)
+    async def receive(self, records: Sequence[Any]) -> None:
+        """Deliver the records of a poll, then report the read positions after them."""
+        await self._receive(records)
+        self._listener.on_read(self._positions)
 
 
 def positions_of(consumer: Any) -> dict[TopicPartition, int]:
-    """Return the positions of the assigned partitions that have one.
-
-    aiokafka's own `position` waits where there is none, and a wait would let a rebalance in between.
-    """
+    """Return the positions of the assigned partitions that have one."""
+    # aiokafka's own `position` waits if there is none, and during a wait a rebalance could happen.
     subscription = consumer._subscription.subscription  # noqa: SLF001 - as above
     assignment = None if subscription is None else subscription.assignment
     if assignment is None:
@@ -88,22 +86,22 @@ def positions_of(consumer: Any) -> dict[TopicPartition, int]:
     return {partition: state.position for partition, state in states.items() if state.has_valid_position}
 
 
-async def _set_anew(consumer: Any, expected: Positions, member: Reported) -> None:
-    """Go on at the first record that is left, and report what is missing before it."""
+async def _reset_positions(consumer: Any, expected: Positions, listener: PollListener) -> None:
+    """Continue at the first record that still exists, and report the missing ones before it."""
     begins: Positions = await consumer.beginning_offsets(list(expected))
     ends: Positions = await consumer.end_offsets(list(expected))
     for partition, offset in expected.items():
         begin = begins[partition]
         if begin <= offset <= ends[partition]:
-            continue  # the broker that refused it was behind: try again
+            continue  # the broker that refused the offset was behind: try again
         if not _seek(consumer, partition, begin):
-            continue  # assigned elsewhere: its new owner is told the same
+            continue  # assigned elsewhere: its new owner gets the same error
         if begin > offset:
-            member.on_lost(partition, offset, begin)
+            listener.on_lost(partition, offset, begin)
         else:
             _log.warning(
-                "the log ends before the offset to be read: the topic was made anew or cut; reading it from"
-                " its first record",
+                "the log ends before the next offset to be read: the topic was recreated or cut; reading it"
+                " from its first record",
                 topic=partition.topic,
                 partition=partition.partition,
                 expected=offset,
@@ -112,8 +110,8 @@ async def _set_anew(consumer: Any, expected: Positions, member: Reported) -> Non
             )
 
 
-async def _begin(consumer: Any, partition: TopicPartition) -> None:
-    """Read partitions without a committed offset from their first record on: nothing says what was before."""
+async def _seek_to_beginning(consumer: Any, partition: TopicPartition) -> None:
+    """Read partitions without a committed offset from their first record on. Earlier losses are unknown."""
     known = positions_of(consumer)
     others = [each for each in consumer.assignment() if each not in known and each != partition]
     committed = await asyncio.gather(*(consumer.committed(each) for each in others))
