@@ -20,8 +20,8 @@ from integration.reconciler.reconciler_bookings import (
     types,
 )
 from reconciler.adapters import runs
-from reconciler.domain.runs import Request
-from reconciler.domain.tallies import tally
+from reconciler.domain.counts import count_page
+from reconciler.domain.runs import RequestedRun
 
 BOOKINGS = 6_000
 """More than one page."""
@@ -185,12 +185,12 @@ async def test_two_replicas_work_off_runs_one_after_another(own: Stack, http: ht
 
 async def test_page_is_refused_where_the_cursor_is_elsewhere(own: Stack, http: httpx.AsyncClient) -> None:
     run_id, here, elsewhere, moment = new_id(), new_id(), new_id(), datetime.now(UTC)  # noqa: TID251 - as above
-    none = tally([], [])
+    none = count_page([], [])
     [executor] = own.services("reconciler")
     await executor.stop()
     async with own.database("reconciler").connect("reconciler") as connection:
-        await runs.queue(connection, Request(run_id, "api", None, "x", moment), queued_at=moment)
-        await runs.take_up(connection, now=moment)
+        await runs.queue(connection, RequestedRun(run_id, "api", None, "x", moment), queued_at=moment)
+        await runs.claim(connection, now=moment)
         await runs.advance(connection, run_id, expected=None, reached=here, page=none)
         for expected in (None, elsewhere):
             with pytest.raises(runs.RunNotOursError):

@@ -7,16 +7,16 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler import __main__ as command_line
-from reconciler.adapters.exception_list import ExceptionRow
-from reconciler.adapters.run_list import RunView
-from reconciler.handlers.lookups import WorkList
+from reconciler.adapters.exception_queries import ExceptionRecord
+from reconciler.adapters.run_queries import RunRecord
+from reconciler.handlers.queries import ExceptionList
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def exception(title: str) -> ExceptionRow:
+def exception(title: str) -> ExceptionRecord:
     members: dict[str, Any] = dict.fromkeys(("drift_class", "assignee", "resolved_at", "resolution"))
-    return ExceptionRow(
+    return ExceptionRecord(
         id="7",
         type="payment_anomaly",
         severity="high",
@@ -34,8 +34,8 @@ def exception(title: str) -> ExceptionRow:
 
 
 def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = WorkList([exception("payment [red]pi_1\x1b[2J[/red]")], total=1, by_type={}, by_severity={})
-    monkeypatch.setattr(command_line, "_ask", lambda _: found)
+    found = ExceptionList([exception("payment [red]pi_1\x1b[2J[/red]")], total=1, by_type={}, by_severity={})
+    monkeypatch.setattr(command_line, "_query", lambda _: found)
     shown = CliRunner().invoke(command_line.cli, ["exceptions"])
     assert shown.exit_code == 0, shown.output
     assert "payment [red]pi_1\ufffd[2J[/red]" in shown.stdout
@@ -47,7 +47,7 @@ def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) ->
 def test_run_fails_on_drift_and_on_what_could_not_be_checked(
     monkeypatch: pytest.MonkeyPatch, drifted: int, errored: int, exit_code: int
 ) -> None:
-    ended = RunView(
+    ended = RunRecord(
         id="7",
         status="completed",
         trigger="cli",
@@ -65,5 +65,5 @@ def test_run_fails_on_drift_and_on_what_could_not_be_checked(
         sums={},
         error=None,
     )
-    monkeypatch.setattr(command_line, "_ask", lambda _: ended)
+    monkeypatch.setattr(command_line, "_query", lambda _: ended)
     assert CliRunner().invoke(command_line.cli, ["run", "--fail-on-drift"]).exit_code == exit_code

@@ -6,7 +6,7 @@ import pytest
 from pricing import PricingError
 from reconciler.domain.classify import DriftClass, Severity, drift_class, severity_of
 from reconciler.domain.evaluate import Rules
-from unit.reconciler.stored import NOW, PRICE, RULES, booking, damaged, evaluated, request
+from unit.reconciler.stored_bookings import NOW, PRICE, RULES, booking, damaged, evaluated, request
 
 HOUR = timedelta(hours=1)
 

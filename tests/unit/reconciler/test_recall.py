@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pricing import PriceRequest
 from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.evaluate import Evaluation
-from unit.reconciler.stored import booking, evaluated, request
+from unit.reconciler.stored_bookings import booking, evaluated, request
 
 AMOUNT_MAX = 10**12
 

@@ -20,20 +20,20 @@ from chassis.process.command_line import EXIT_NO, CommandError, database_failure
 from chassis.process.environment import load_settings
 from chassis.process.terminal import print_json, printable
 from chassis.relay.cli import add_outbox
-from reconciler.adapters.exception_list import Filter
-from reconciler.adapters.run_list import RunView
-from reconciler.api.shapes import ExceptionItem, RunItem, exception_items, run_item, run_items
+from reconciler.adapters.run_queries import RunRecord
+from reconciler.api.responses import ExceptionItem, RunItem, exception_items, run_item, run_items
 from reconciler.domain.classify import SEVERITIES
-from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
-from reconciler.handlers import lookups, messages
-from reconciler.handlers.requests import request_run
-from reconciler.handlers.waiting import NotQueuedError, wait_for_run
+from reconciler.domain.filters import ExceptionFilter
+from reconciler.domain.findings import EXCEPTION_STATUSES, EXCEPTION_TYPES
+from reconciler.handlers import messages, queries
+from reconciler.handlers.run_requests import request_run
+from reconciler.handlers.run_waiting import NotQueuedError, wait_for_run
 from reconciler.main import build, open_database
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 ACTOR = "cli"
+# Width of a table that is not written to a terminal.
 PIPED_CHARACTERS = 200
-"""Width of a table that is not written to a terminal, which would tell its own."""
 
 ResultT = TypeVar("ResultT")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
@@ -52,25 +52,23 @@ def run(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
     fail_on_drift: Annotated[
         bool,
-        typer.Option("--fail-on-drift", help="Wait, and exit with 1 unless all was evaluated and right."),
+        typer.Option("--fail-on-drift", help="Wait. Exit with 1 if a booking drifted or errored."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a run, which a running service then does. Reads RECONCILER_POSTGRES_DSN."""
-    ended = wait or fail_on_drift
-    found = _ask(lambda database: _request(database, wait=ended))
-    _print(run_item(found), _run_table([run_item(found)]), as_json=as_json)
-    if found.status == "failed":
-        raise CommandError(f"run {found.id} failed: {found.error}")
-    if fail_on_drift and (found.drifted or found.errored):
+    """Request a run; a running service executes it. Reads RECONCILER_POSTGRES_DSN."""
+    requested = _query(lambda database: _request(database, wait=wait or fail_on_drift))
+    _print(run_item(requested), _run_table([run_item(requested)]), as_json=as_json)
+    if requested.status == "failed":
+        raise CommandError(f"run {requested.id} failed: {requested.error}")
+    if fail_on_drift and (requested.drifted or requested.errored):
         raise typer.Exit(EXIT_NO)
 
 
 @cli.command()
 def runs(*, limit: Limit = PAGE_ROWS_DEFAULT, as_json: AsJson = False) -> None:
     """List runs, newest first. Reads RECONCILER_POSTGRES_DSN."""
-    found = _ask(lambda database: lookups.runs(database, before=None, rows_max=limit))
-    items = run_items(found)
+    items = run_items(_query(lambda database: queries.list_runs(database, before=None, rows_max=limit)))
     _print({"items": items}, _run_table(items), as_json=as_json)
 
 
@@ -83,47 +81,47 @@ def exceptions(
     limit: Limit = PAGE_ROWS_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """List what a person must look at, high first, then oldest. Reads RECONCILER_POSTGRES_DSN."""
-    wanted = Filter(
-        type=_chosen("--type", kind, EXCEPTION_TYPES),
-        status=_chosen("--status", status, EXCEPTION_STATUSES),
-        severity=_chosen("--severity", severity, SEVERITIES),
+    """List exceptions: what a person must look at, high first, then oldest. Reads RECONCILER_POSTGRES_DSN."""
+    query = ExceptionFilter(
+        type=_parse("--type", kind, EXCEPTION_TYPES),
+        status=_parse("--status", status, EXCEPTION_STATUSES),
+        severity=_parse("--severity", severity, SEVERITIES),
     )
-    found = _ask(lambda database: lookups.exceptions(database, wanted, after=None, rows_max=limit))
-    summary = {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity}
-    items = exception_items(found.rows)
+    listed = _query(lambda database: queries.list_exceptions(database, query, after=None, rows_max=limit))
+    summary = {"total": listed.total, "by_type": listed.by_type, "by_severity": listed.by_severity}
+    items = exception_items(listed.rows)
     _print(
         {"exceptions": items, "summary": summary},
-        _exception_table(items, found.total),
+        _exception_table(items, listed.total),
         as_json=as_json,
     )
 
 
-def _chosen(option: str, value: str | None, allowed: Sequence[str]) -> str | None:
+def _parse(option: str, value: str | None, allowed: Sequence[str]) -> str | None:
     if value is not None and value not in allowed:
         raise CommandError(f"{option} {value}: choose one of {', '.join(allowed)}")
     return value
 
 
-async def _request(database: Database, *, wait: bool) -> RunView:
+async def _request(database: Database, *, wait: bool) -> RunRecord:
     requested = await request_run(database, trigger="cli", requested_by=ACTOR)
     return await wait_for_run(database, requested.id) if wait else requested
 
 
-def _ask(question: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
-    """Put a question to the database; what stands in the way is one line."""
+def _query(query: Callable[[Database], Awaitable[ResultT]]) -> ResultT:
+    """Run a query against the database; an error becomes one line."""
     settings = load_settings(OfflineSettings)
 
-    async def answer() -> ResultT:
+    async def run_query() -> ResultT:
         database = open_database(settings)
         try:
             await database.start()
-            return await question(database)
+            return await query(database)
         finally:
             await database.stop()
 
     try:
-        return asyncio.run(answer())
+        return asyncio.run(run_query())
     except NotQueuedError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:
@@ -157,7 +155,7 @@ def _exception_table(items: Sequence[ExceptionItem | UnreadableItem], total: int
     booking = Column("booking", no_wrap=True)
     table = Table("severity", "type", "status", booking, "seen", "title", box=SIMPLE)
     for item in items:
-        # Text and printable: what a sender wrote is no markup of ours, and does not steer the terminal.
+        # Text and printable: a sender's text is no markup and does not steer the terminal.
         table.add_row(*(Text(printable(cell)) for cell in _exception_cells(item)))
     table.caption = f"{total} in all"
     return table
@@ -172,7 +170,7 @@ def _exception_cells(item: ExceptionItem | UnreadableItem) -> Sequence[str]:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the console script."""
     run_cli(cli)
 
 

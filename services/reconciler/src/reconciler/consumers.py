@@ -1,11 +1,11 @@
-"""The topics that the reconciler reads: its own commands, and what happens to bookings."""
+"""Consumers of the reconciler: its own commands, and events of bookings."""
 
 from functools import partial
 
-from faststream.kafka import KafkaBroker
-
 from chassis.consuming import Consumer
+from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters import DeadLetters
+from chassis.kafka import KafkaConnection
 from chassis.messaging.inbox import conflict_counter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
@@ -15,17 +15,16 @@ from reconciler.handlers.commands import misplaced_commands
 from reconciler.settings import SERVICE
 
 
-def build_consumer(
-    broker: KafkaBroker, database: Database, metrics: Metrics, *, topic_prefix: str
-) -> Consumer:
-    """The one member of the consumer group that this process is."""
+def build_consumers(database: Database, kafka: KafkaConnection, metrics: Metrics) -> Consumers:
+    """Build this process's member of the service's consumer group."""
+    broker = build_broker(kafka, client_id=SERVICE)
     consumer = Consumer(
         SERVICE,
         database=database,
         apply=partial(messages.apply, count_conflicts=conflict_counter(metrics)),
         set_aside=DeadLetters(SERVICE, check=misplaced_commands),
-        topic_prefix=topic_prefix,
+        topic_prefix=kafka.topic_prefix,
         metrics=metrics,
     )
     consumer.subscribe(broker, RECONCILIATION_COMMANDS.name, BOOKINGS_EVENTS.name)
-    return consumer
+    return Consumers(broker, [consumer])

@@ -1,9 +1,8 @@
-"""The composition root: settings in, a service ready to run out."""
+"""Composition root: settings in, a service ready to run out."""
 
 from litestar.di import Provide
 
 from chassis.auth.setup import build_auth
-from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
@@ -24,7 +23,7 @@ from chassis.relay import Relay
 from chassis.service import Service
 from contracts.topics import topics_of
 from reconciler.api import ACCESS, ROUTES
-from reconciler.consumers import build_consumer
+from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
 from reconciler.jobs import RunExecutor, Scheduler
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
@@ -34,21 +33,20 @@ VIEW_CONNECTIONS_MAX = 2
 
 
 def open_database(settings: ReconcilerSettings | OfflineSettings) -> Database:
-    """The service's database, with its own role."""
+    """Build the service's database, with its own role; not yet connected."""
     return Database(settings.reconciler_postgres_dsn.get_secret_value(), application_name=SERVICE)
 
 
 def build(settings: ReconcilerSettings) -> Service:
-    """The reconciler as `settings` describe it."""
+    """Compose the service without starting it."""
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
     dsn = settings.reconciler_postgres_dsn.get_secret_value()
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
     database.measure(metrics, searches)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    lifecycle = Lifecycle(
-        settings, [*auth.components, searches, *_components(settings, database, metrics)], health
-    )
+    components = [*auth.components, searches, *_components(settings, database, metrics)]
+    lifecycle = Lifecycle(settings, components, health)
     app = build_app(
         title="Plumbline reconciler",
         handlers=[*ROUTES, dead_letter_routes(SERVICE, messages.apply)],
@@ -68,11 +66,9 @@ def build(settings: ReconcilerSettings) -> Service:
 
 
 def _components(settings: ReconcilerSettings, database: Database, metrics: Metrics) -> list[Component]:
-    """In the order in which they start."""
+    """Return the components in the order in which they start."""
     kafka = KafkaConnection.from_settings(settings)
     producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
-    broker = build_broker(kafka, client_id=SERVICE)
-    consumer = build_consumer(broker, database, metrics, topic_prefix=settings.topic_prefix)
     bookings = Database(
         settings.reconciler_booking_view_dsn.get_secret_value(),
         application_name=f"{SERVICE}-booking-view",
@@ -87,7 +83,7 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
         TopicsStartupCheck(kafka, topics_of(SERVICE)),
         producer,
         Relay(database, producer, metrics),
-        Consumers(broker, [consumer]),
+        build_consumers(database, kafka, metrics),
         DeadLetterGauges(database, SERVICE, metrics),
         InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics),

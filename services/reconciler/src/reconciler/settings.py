@@ -1,4 +1,4 @@
-"""What the reconciler reads from the environment."""
+"""Settings of the reconciler."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -24,7 +24,7 @@ def _known_zone(name: str) -> str:
 
 
 class ReconcilerSettings(InboxSettings, ServiceSettings):
-    """Everything that `reconciler serve` reads."""
+    """Settings that `reconciler serve` reads."""
 
     reconciler_host: str = "127.0.0.1"
     reconciler_port: int = Field(8083, ge=1, le=65535)
@@ -42,17 +42,16 @@ class ReconcilerSettings(InboxSettings, ServiceSettings):
 
     @property
     def zone(self) -> ZoneInfo:
-        """Where the schedule's clock hangs."""
+        """Time zone of the schedule."""
         return ZoneInfo(self.business_time_zone)
 
     @property
     def rules(self) -> Rules:
-        """What counts as a difference."""
         return Rules(self.reconciler_drift_cents_min, timedelta(hours=self.reconciler_grace_hours))
 
 
 class OfflineSettings(ServiceSettings):
-    """Enough for the commands that only look at the reconciler's own database."""
+    """Settings of the commands that need the reconciler's database and no broker."""
 
     kafka_bootstrap: str = ""
     reconciler_postgres_dsn: Dsn

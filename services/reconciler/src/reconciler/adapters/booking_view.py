@@ -1,9 +1,8 @@
 """The booking service's published view `reconciliation_v1`, read page by page (REC-2).
 
-A page is one statement in a read-only repeatable-read transaction. What is compared stands within one
-booking, and a booking with its payments is one row of one statement, so every booking is judged as it stood
-at one moment. One snapshot over all pages would add nothing but a transaction that holds back vacuum in
-booking's database for as long as a run takes.
+A page is one statement in a read-only repeatable-read transaction. A run compares values within one booking,
+and a booking with its payments is one row, so each booking is evaluated as of one moment. One snapshot over
+all pages would hold back vacuum in booking's database for the whole run.
 """
 
 import asyncio
@@ -18,16 +17,16 @@ from chassis.postgres import Database
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 
 PAGE_ROWS_MAX = 5_000
+# Longest snapshot of booking's database.
 READ_SECONDS_MAX = 10.0
-"""No snapshot of booking's database is held longer."""
 
 _FIRST = UUID(int=0)
 
-# The view is a barrier and so planned without the LIMIT. In its own order a page walks the primary key and
-# stops; sorted, every page would read and sum up all bookings behind its beginning.
+# The view is a barrier and is planned without the LIMIT. Without a sort, a page follows the primary key and
+# stops. With a sort, every page would read all bookings after its beginning.
 IN_ORDER = "SET LOCAL enable_sort = off"
 
-# Times as text: the driver fails the whole page for one that Python cannot hold ('infinity', 4714 BC).
+# Times as text: for a time that Python cannot hold ('infinity', 4714 BC) the driver fails the whole page.
 PAGE = """
 SELECT
     booking_id, status, currency, total, pricing::text AS pricing, captured, refunded, charge_count,
@@ -38,10 +37,10 @@ WHERE booking_id > $1
 ORDER BY booking_id
 LIMIT $2
 """
-# No booking of ours has the nil UUID; one that was put there is evaluated all the same.
+# The service gives no booking the nil UUID; a row with it is evaluated like others.
 _FIRST_PAGE = PAGE.replace("booking_id > $1", "booking_id >= $1")
 
-_WATCHED = "SELECT booking_id FROM booking.reconciliation_v1 WHERE booking_id = ANY($1::uuid[])"
+_EVALUATED = "SELECT booking_id FROM booking.reconciliation_v1 WHERE booking_id = ANY($1::uuid[])"
 _STATUSES = """
 SELECT booking_id, status FROM booking.reconciliation_status_v1 WHERE booking_id = ANY($1::uuid[])
 """
@@ -52,11 +51,11 @@ _OPTIONAL = frozenset({"pricing", "cancelled_at"})
 async def read_page(
     database: Database, *, after_booking_id: str | None, rows_max: int = PAGE_ROWS_MAX
 ) -> Sequence[StoredBooking | UnreadableBooking]:
-    """Return the next bookings by id; none of them means that all were read.
+    """Return the next bookings by id; an empty page means that all were read.
 
     Args:
         database: as the SELECT-only role.
-        after_booking_id: where the page before ended; None begins.
+        after_booking_id: last id of the previous page; None for the first page.
         rows_max: of the page.
     """
     async with (
@@ -71,20 +70,22 @@ async def read_page(
     return [_booking(row) for row in rows]
 
 
-async def statuses_of_unwatched(database: Database, booking_ids: Sequence[str]) -> Mapping[str, str | None]:
-    """Return those of the bookings that no run evaluates, each with its status; None where it is gone."""
+async def statuses_of_unevaluated(database: Database, booking_ids: Sequence[str]) -> Mapping[str, str | None]:
+    """Return the bookings that no run evaluates, with their status; None for a deleted booking."""
     known = {booking_id: _uuid(booking_id) for booking_id in booking_ids}
-    wanted = [identifier for identifier in known.values() if identifier is not None]
+    identifiers = [identifier for identifier in known.values() if identifier is not None]
     async with (
         asyncio.timeout(READ_SECONDS_MAX),
         database.transaction(isolation="repeatable_read", readonly=True) as connection,
     ):
-        watched = {row["booking_id"] for row in await connection.fetch(_WATCHED, wanted)}
-        statuses = {row["booking_id"]: row["status"] for row in await connection.fetch(_STATUSES, wanted)}
+        evaluated = {row["booking_id"] for row in await connection.fetch(_EVALUATED, identifiers)}
+        statuses = {
+            row["booking_id"]: row["status"] for row in await connection.fetch(_STATUSES, identifiers)
+        }
     return {
         booking_id: None if identifier is None else statuses.get(identifier)
         for booking_id, identifier in known.items()
-        if identifier not in watched
+        if identifier not in evaluated
     }
 
 
@@ -96,7 +97,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _booking(row: asyncpg.Record) -> StoredBooking | UnreadableBooking:
-    """Return the row's booking, or what is wrong with the row: it costs no other booking (REC-12)."""
+    """Return the row's booking, or the row's error: a damaged row affects no other booking (REC-12)."""
     columns: dict[str, Any] = dict(row) | {"booking_id": str(row["booking_id"])}
     try:
         _refuse_null(columns)

@@ -1,4 +1,4 @@
-"""The exception queue's table and history (REC-8). Nothing here commits."""
+"""Tables `exception` and `exception_event` (REC-8). The caller holds the transaction."""
 
 import json
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from uuid import UUID
 from chassis import clock
 from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
-from reconciler.domain.sightings import RUN_TYPES, ExceptionType, RunType, Sighting
+from reconciler.domain.findings import RUN_TYPES, ExceptionType, Finding, RunType
 
-# The partial unique index decides what is new, whoever else sees the same at this moment.
-_SEE = """
+# The partial unique index decides what is new, also between concurrent sessions.
+_UPSERT = """
 INSERT INTO exception (
     id, type, drift_class, severity, booking_id, fingerprint, difference, title, explanation,
     first_seen_at, last_seen_at, last_run_id
@@ -23,7 +23,7 @@ SELECT
     $10, $10, $11
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]
-) AS seen (id, type, drift_class, severity, booking_id, fingerprint, difference, title, explanation)
+) AS found (id, type, drift_class, severity, booking_id, fingerprint, difference, title, explanation)
 ORDER BY type, booking_id, fingerprint
 ON CONFLICT (type, booking_id, fingerprint) WHERE status <> 'resolved' DO UPDATE SET
     occurrences = exception.occurrences + 1,
@@ -38,14 +38,14 @@ ON CONFLICT (type, booking_id, fingerprint) WHERE status <> 'resolved' DO UPDATE
 RETURNING new.id, new.fingerprint, new.revision, old.revision AS revision_before
 """
 
-_RESOLVE_UNSEEN = """
+_RESOLVE_NOT_FOUND = """
 UPDATE exception SET status = 'resolved', resolution = $3, resolved_at = $4
 WHERE status <> 'resolved' AND type = ANY($1::text[]) AND booking_id = ANY($2::text[])
     AND last_run_id IS DISTINCT FROM $5
 RETURNING id, type, booking_id
 """
 
-_UNSEEN = """
+_NOT_FOUND = """
 SELECT DISTINCT booking_id FROM exception
 WHERE status <> 'resolved' AND type = ANY($1::text[]) AND last_run_id IS DISTINCT FROM $2
     AND booking_id > $3
@@ -53,11 +53,11 @@ ORDER BY booking_id
 LIMIT $4
 """
 
-# The history keeps the explanation as it was then.
+# The history stores the explanation of that time.
 _RECORD = """
 INSERT INTO exception_event (exception_id, kind, revision, actor, reason, run_id, explanation)
-SELECT exception.id, happened.kind, exception.revision, $3, $4, $5, exception.explanation
-FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS happened (id, kind, position)
+SELECT exception.id, change.kind, exception.revision, $3, $4, $5, exception.explanation
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS change (id, kind, position)
 JOIN exception USING (id)
 ORDER BY position
 """
@@ -67,57 +67,60 @@ Change = Literal["opened", "revised", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A sighting that is in the queue now.
+class UpsertedException:
+    """An exception that a finding opened, revised or counted.
 
     Attributes:
-        change: opened; revised, for its difference is another one; None where it was seen again as it was.
+        change: opened; revised if the difference changed; None if the finding is the same as before.
     """
 
     exception_id: str
     change: Change | None
-    sighting: Sighting
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run closes exceptions: `resolution` for machines, `reason` for people."""
+class Resolution:
+    """Resolution of an exception by a run: `code` for machines, `reason` for people."""
 
-    resolution: Literal["fixed", "not_evaluated"]
+    code: Literal["fixed", "not_evaluated"]
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """An exception that a run closed."""
+class ResolvedException:
+    """An exception that a run resolved."""
 
     exception_id: str
     type: ExceptionType
     booking_id: str | None
 
 
-async def see(
-    connection: Connection, sightings: Sequence[Sighting], *, now: datetime, run_id: str | None
-) -> list[Seen]:
-    """Enter sightings, each of another fingerprint; what became of them, in no order."""
-    by_fingerprint = {sighting.fingerprint: sighting for sighting in sightings}
+async def upsert(
+    connection: Connection, findings: Sequence[Finding], *, now: datetime, run_id: str | None
+) -> list[UpsertedException]:
+    """Insert or update exceptions; fingerprints must be distinct.
+
+    Return what changed for each, in no particular order.
+    """
+    by_fingerprint = {finding.fingerprint: finding for finding in findings}
     rows = await connection.fetch(
-        _SEE,
-        [clock.new_id() for _ in sightings],
-        [sighting.type for sighting in sightings],
-        [sighting.drift_class for sighting in sightings],
-        [sighting.severity for sighting in sightings],
-        [sighting.booking_id for sighting in sightings],
-        [sighting.fingerprint for sighting in sightings],
-        [sighting.difference for sighting in sightings],
-        [sighting.title for sighting in sightings],
-        [json.dumps(sighting.explanation) for sighting in sightings],
+        _UPSERT,
+        [clock.new_id() for _ in findings],
+        [finding.type for finding in findings],
+        [finding.drift_class for finding in findings],
+        [finding.severity for finding in findings],
+        [finding.booking_id for finding in findings],
+        [finding.fingerprint for finding in findings],
+        [finding.difference for finding in findings],
+        [finding.title for finding in findings],
+        [json.dumps(finding.explanation) for finding in findings],
         now,
         None if run_id is None else UUID(run_id),
     )
-    require_written("exception", len(rows), len(sightings))
+    require_written("exception", len(rows), len(findings))
     return [
-        Seen(
+        UpsertedException(
             str(row["id"]),
             _change(row["revision_before"], row["revision"]),
             by_fingerprint[row["fingerprint"]],
@@ -126,46 +129,48 @@ async def see(
     ]
 
 
-async def resolve_unseen(
+async def resolve_not_found(
     connection: Connection,
     booking_ids: Sequence[str],
-    ending: Ending,
+    resolution: Resolution,
     *,
     run_id: str,
     now: datetime,
     types: Sequence[RunType],
-) -> list[Resolved]:
-    """Close what a run looks for in these bookings and did not see this time (REC-8)."""
+) -> list[ResolvedException]:
+    """Resolve the exceptions of these bookings and types that this run did not find (REC-8)."""
     if not booking_ids:
         return []
-    rows = await connection.fetch(_RESOLVE_UNSEEN, types, booking_ids, ending.resolution, now, UUID(run_id))
-    return [Resolved(str(row["id"]), row["type"], row["booking_id"]) for row in rows]
+    rows = await connection.fetch(_RESOLVE_NOT_FOUND, types, booking_ids, resolution.code, now, UUID(run_id))
+    return [ResolvedException(str(row["id"]), row["type"], row["booking_id"]) for row in rows]
 
 
-async def bookings_unseen(connection: Connection, run_id: str, *, after: str, rows_max: int) -> Sequence[str]:
-    """Return the next bookings, by id, with an exception that runs look for and this run did not see."""
-    rows = await connection.fetch(_UNSEEN, RUN_TYPES, UUID(run_id), after, rows_max)
+async def bookings_not_found(
+    connection: Connection, run_id: str, *, after: str, rows_max: int
+) -> Sequence[str]:
+    """Return the next bookings by id with an exception of a run type that this run did not find."""
+    rows = await connection.fetch(_NOT_FOUND, RUN_TYPES, UUID(run_id), after, rows_max)
     return [row["booking_id"] for row in rows]
 
 
 async def record(
     connection: Connection,
-    happened: Sequence[tuple[str, Change]],
+    changes: Sequence[tuple[str, Change]],
     *,
     actor: str,
     reason: str,
     run_id: str | None,
 ) -> None:
-    """Write history: exception ids and what happened to them, in order."""
+    """Append to the history: exception ids and their changes, in order."""
     status = await connection.execute(
         _RECORD,
-        [UUID(exception_id) for exception_id, _ in happened],
-        [kind for _, kind in happened],
+        [UUID(exception_id) for exception_id, _ in changes],
+        [kind for _, kind in changes],
         actor,
         reason,
         None if run_id is None else UUID(run_id),
     )
-    require_written("exception_event", int(status.removeprefix("INSERT 0 ")), len(happened))
+    require_written("exception_event", int(status.removeprefix("INSERT 0 ")), len(changes))
 
 
 def _change(revision_before: int | None, revision: int) -> Change | None:

@@ -1,4 +1,4 @@
-"""Runs: requested, queued, worked off page by page, finished. Nothing here commits."""
+"""Table `run`: request, queue, claim, advance page by page, finish. The caller holds the transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from chassis.postgres import Connection
-from reconciler.domain.runs import ActiveRun, Request
-from reconciler.domain.tallies import Tally
+from reconciler.domain.counts import PageCounts
+from reconciler.domain.runs import ActiveRun, RequestedRun
 
 _INSERT = """
 INSERT INTO run (id, trigger, slot, requested_by, requested_at) VALUES ($1, $2, $3, $4, $5)
@@ -18,14 +18,14 @@ RETURNING id
 
 _KNOWN = "SELECT id FROM run WHERE id = ANY($1::uuid[])"
 
-# A command may also come from elsewhere than our own outbox: then it makes the row.
+# A command of another sender than our outbox inserts the row.
 _QUEUE = """
 INSERT INTO run (id, trigger, slot, requested_by, requested_at, queued_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (id) DO UPDATE SET queued_at = coalesce(run.queued_at, excluded.queued_at)
 """
 
-# A run in work goes first: whoever had it is gone, since only the holder of the executor's lock asks.
-_TAKE_UP = """
+# A running run comes first: its executor is gone, because only the holder of the executor's lock claims.
+_CLAIM = """
 UPDATE run SET status = 'running', attempts = attempts + 1, started_at = coalesce(started_at, $1)
 WHERE id = (
     SELECT id FROM run
@@ -66,38 +66,39 @@ WHERE id = $1 AND status = 'running'
 
 
 class RunNotOursError(Exception):
-    """The run is not where this process left it: another one works on it. Let it."""
+    """Another process has advanced or finished the run: leave the run to it."""
 
 
-async def insert(connection: Connection, request: Request) -> bool:
-    """Enter a requested run; False if this very run was requested before."""
+async def insert(connection: Connection, request: RequestedRun) -> bool:
+    """Insert a requested run; return False if it was requested before."""
     return await connection.fetchval(_INSERT, *_columns(request)) is not None
 
 
 async def known(connection: Connection, run_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those of these runs that were requested."""
+    """Return the ids that have a row."""
     rows = await connection.fetch(_KNOWN, run_ids)
     return {row["id"] for row in rows}
 
 
-async def queue(connection: Connection, request: Request, *, queued_at: datetime) -> None:
-    """The run's command has arrived: it may start. A second arrival changes nothing."""
+async def queue(connection: Connection, request: RequestedRun, *, queued_at: datetime) -> None:
+    """Mark a run as queued, because its command has arrived. A second arrival changes nothing."""
     await connection.execute(_QUEUE, *_columns(request), queued_at)
 
 
-async def take_up(connection: Connection, *, now: datetime) -> tuple[ActiveRun, bool] | None:
-    """The run to work on, now in status running, and whether it begins; None if there is nothing to do."""
-    row = await connection.fetchrow(_TAKE_UP, now)
+async def claim(connection: Connection, *, now: datetime) -> tuple[ActiveRun, bool] | None:
+    """Set the next run to running. Return it and True if it is new; None without a run."""
+    row = await connection.fetchrow(_CLAIM, now)
     return None if row is None else (_active(row), row["is_new"])
 
 
 async def advance(
-    connection: Connection, run_id: str, *, expected: str | None, reached: str, page: Tally
+    connection: Connection, run_id: str, *, expected: str | None, reached: str, page: PageCounts
 ) -> None:
     """Move the cursor from `expected` to `reached` and count the page in between.
 
     Raises:
-        RunNotOursError: the cursor is elsewhere, or the run has ended; the page must not be committed.
+        RunNotOursError: the cursor is not at `expected`, or the run has ended; the page must not be
+            committed.
     """
     counts = (page.scanned, page.clean, page.drifted, page.skipped, page.errored)
     moved = await connection.fetchval(_ADVANCE, UUID(run_id), _uuid(expected), UUID(reached), *counts)
@@ -116,10 +117,10 @@ async def advance(
 async def finish(
     connection: Connection, run_id: str, *, status: str, error: str | None, finished_at: datetime
 ) -> asyncpg.Record:
-    """End a run as completed or failed; its counts.
+    """End a run as completed or failed. Return its counts.
 
     Raises:
-        RunNotOursError: it is not running.
+        RunNotOursError: the run is not running.
     """
     row = await connection.fetchrow(_FINISH, UUID(run_id), status, error, finished_at)
     if row is None:
@@ -128,11 +129,11 @@ async def finish(
 
 
 async def note_error(connection: Connection, run_id: str, error: str, *, counts: bool) -> None:
-    """Keep why an attempt failed; one that does not count is taken back."""
+    """Store why an attempt failed; `counts` says whether it counts as an attempt."""
     await connection.execute(_NOTE_ERROR, UUID(run_id), error, counts)
 
 
-def _columns(request: Request) -> Sequence[object]:
+def _columns(request: RequestedRun) -> Sequence[object]:
     return (
         UUID(request.run_id),
         request.trigger,

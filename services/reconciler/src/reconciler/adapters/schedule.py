@@ -1,4 +1,4 @@
-"""Since when a schedule is in force."""
+"""Table `schedule`: time since which each schedule is in force."""
 
 from datetime import datetime
 
@@ -14,6 +14,6 @@ SELECT in_force_since FROM schedule WHERE cron = $1 AND time_zone = $2
 
 
 async def in_force_since(connection: Connection, cron: str, time_zone: str, *, now: datetime) -> datetime:
-    """When this schedule was first seen, by whichever replica; `now` if that is this moment."""
+    """Return when a replica first used this schedule; `now` for a new one."""
     since = await connection.fetchval(_FIRST_SEEN, cron, time_zone, now)
     return now if since is None else since

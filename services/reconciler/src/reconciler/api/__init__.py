@@ -1,7 +1,7 @@
-"""HTTP: exceptions to work off, and runs (REC-10)."""
+"""HTTP edge of the reconciler (REC-10): exceptions and runs."""
 
-from reconciler.api.access import ACCESS
 from reconciler.api.exceptions import get_exception, list_exceptions
+from reconciler.api.roles import ACCESS
 from reconciler.api.runs import get_run, list_runs, post_run
 
 ROUTES = (list_exceptions, get_exception, post_run, list_runs, get_run)

@@ -1,31 +1,26 @@
-"""The exception queue over HTTP."""
+"""Routes of the exception queue."""
 
-from typing import Annotated
 from uuid import UUID
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery
 
-from chassis.http import Problem
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, decode_cursor, page
+from chassis.http.paging import PAGE_ROWS_DEFAULT, page
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
-from reconciler.adapters.exception_list import ExceptionRow, Filter, Position
-from reconciler.api.parameters import Cursor, Limit, chosen, place
-from reconciler.api.shapes import ExceptionDetail, ExceptionPage, exception_detail, exception_items
-from reconciler.domain.classify import SEVERITIES
-from reconciler.domain.sightings import EXCEPTION_STATUSES, EXCEPTION_TYPES
-from reconciler.handlers import lookups
-
-Type = Annotated[str | None, QueryParameter(name="type")]
+from reconciler.adapters.exception_queries import ExceptionRecord
+from reconciler.api.filters import Cursor, Limit, Type, parse_exception_cursor, parse_exception_filter
+from reconciler.api.problems import unknown_exception
+from reconciler.api.responses import ExceptionDetail, ExceptionPage, exception_detail, exception_items
+from reconciler.handlers import queries
 
 
 @get(
     "/api/exceptions",
-    summary="What a person must look at, high first, then oldest first",
+    summary="Exceptions: what a person must look at, high first, then oldest first",
     opt=refuses(READ_REFUSALS),
 )
 async def list_exceptions(
@@ -36,38 +31,34 @@ async def list_exceptions(
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: Cursor = None,
 ) -> ExceptionPage:
-    """Without a `status`, resolved exceptions are listed too. The summary counts all pages."""
-    wanted = Filter(
-        type=chosen("type", kind, EXCEPTION_TYPES),
-        status=chosen("status", status, EXCEPTION_STATUSES),
-        severity=chosen("severity", severity, SEVERITIES),
-    )
-    found = await lookups.exceptions(searches, wanted, after=_position(cursor, wanted), rows_max=limit + 1)
-    rows = page(found.rows, limit=limit, key=_key, of=("exceptions", wanted))
+    """List exceptions; without a `status`, resolved ones too. The summary counts all pages."""
+    query = parse_exception_filter(kind, status, severity)
+    after = parse_exception_cursor(cursor, ("exceptions", query))
+    exceptions = await queries.list_exceptions(searches, query, after=after, rows_max=limit + 1)
+    rows = page(exceptions.rows, limit=limit, key=_key, of=("exceptions", query))
     return {
         "exceptions": exception_items(rows["items"]),
-        "summary": {"total": found.total, "by_type": found.by_type, "by_severity": found.by_severity},
+        "summary": {
+            "total": exceptions.total,
+            "by_type": exceptions.by_type,
+            "by_severity": exceptions.by_severity,
+        },
         "next_cursor": rows["next_cursor"],
     }
 
 
 @get(
     "/api/exceptions/{exception_id:uuid}",
-    summary="One exception and what happened to it",
+    summary="One exception and its history",
     opt=refuses({404: ["exception-not-found", "not-found"], **STORED_ROW}),
 )
 async def get_exception(database: NamedDependency[Database], exception_id: FromPath[UUID]) -> ExceptionDetail:
-    """The exception as in the list, and its history, oldest first."""
-    found = await lookups.exception(database, str(exception_id))
-    if found is None:
-        raise Problem(404, "exception-not-found", f"there is no exception {exception_id}")
-    return exception_detail(*found)
+    """Return the exception as in the list, and its history, oldest first."""
+    exception = await queries.get_exception(database, str(exception_id))
+    if exception is None:
+        raise unknown_exception(exception_id)
+    return exception_detail(*exception)
 
 
-def _key(row: ExceptionRow | UnreadableRow) -> tuple[KeyPart, ...] | None:
-    return row.position if isinstance(row, UnreadableRow) else row.position.key
-
-
-def _position(cursor: str | None, wanted: Filter) -> Position | None:
-    key = decode_cursor(cursor, (int, str, str), ("exceptions", wanted))
-    return None if key is None else Position(key[0], *place(key[1], key[2]))
+def _key(row: ExceptionRecord | UnreadableRow) -> tuple[KeyPart, ...] | None:
+    return row.position if isinstance(row, UnreadableRow) else row.position.to_key()

@@ -1,4 +1,4 @@
-"""A booking as the published view shows it: what is really stored, right or wrong."""
+"""A booking as booking's published view shows it: the stored values, right or wrong."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +10,14 @@ class StoredBooking:
 
     Attributes:
         total: the booking's own total, in `currency`; the snapshot has another copy.
-        pricing: the snapshot as JSON text; None where it is missing.
+        pricing: the snapshot as JSON text; None if it is missing.
         captured, refunded: sums over the booking's payments in `currency`.
-        charge_count: how many payments were captured.
+        charge_count: number of captured payments.
         payment_currencies: of those payments.
-        due_at: when payment became due: its confirmation, else its creation.
-        cancelled_at: when it was cancelled; None for other statuses.
+        due_at: time from which payment is due: the confirmation, else the creation.
+        cancelled_at: time of the cancellation; None for other statuses.
         held: captured minus refunded over the payments without an anomaly.
-        contradictory_payments: how many are negative, or refunded beyond what was captured.
+        contradictory_payments: number of payments that are negative, or refunded beyond the captured amount.
     """
 
     booking_id: str
@@ -36,7 +36,7 @@ class StoredBooking:
 
     @property
     def charged(self) -> int | None:
-        """C: captured minus refunded; None where nothing was ever charged (REC-5)."""
+        """C: captured minus refunded; None if nothing was ever charged (REC-5)."""
         if self.charge_count == 0 and self.captured == 0 and self.refunded == 0:
             return None
         return self.captured - self.refunded
@@ -44,7 +44,7 @@ class StoredBooking:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableBooking:
-    """A row of the view that holds no booking; `error` names the column in one line."""
+    """A damaged row of the view; `error` names the column in one line."""
 
     booking_id: str
     error: str

@@ -26,7 +26,7 @@ class HeldMoney:
 
 
 def held_money(booking: StoredBooking, cancelled_at: datetime) -> HeldMoney:
-    """Describe what a cancelled booking holds."""
+    """Return the money that a cancelled booking holds."""
     foreign = sorted(set(booking.payment_currencies) - {booking.currency})
     remarks = [f"payments are also in {', '.join(foreign)}"] if foreign else []
     return HeldMoney(

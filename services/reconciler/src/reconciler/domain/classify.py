@@ -11,15 +11,15 @@ Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 """Most urgent first."""
 
+# Limits of severity, in hundredths of the currency's unit: 10.00 USD, 10 JPY, 10.000 KWD.
 HIGH_ABOVE_HUNDREDTHS = 1000
 MEDIUM_ABOVE_HUNDREDTHS = 100
-"""Limits of severity, in hundredths of the currency's unit: 10.00 USD, 10 JPY, 10.000 KWD."""
 
 
 def severity_of(size: int, currency: str) -> Severity:
     """Return high above 10.00, medium above 1.00, else low; `size` in minor units, its sign does not matter.
 
-    A currency that ISO 4217 does not know is high: nobody knows what is at stake.
+    A currency that ISO 4217 does not know is high: the value is unknown.
     """
     if currency not in MINOR_DIGITS or abs(size) > minor_units(HIGH_ABOVE_HUNDREDTHS, currency):
         return "high"
@@ -29,18 +29,18 @@ def severity_of(size: int, currency: str) -> Severity:
 def drift_class(
     stored: int, recomputed: int, charged: int | None, *, coherent: bool, drift_min: int
 ) -> DriftClass | None:
-    """Which of the three figures stands alone; None if they agree.
+    """Return which of the three amounts differs from the others; None if all agree.
 
-    Two amounts agree when they are less than `drift_min` apart. With nothing charged there is no third
-    figure, and the stored price's own coherence decides: stored figures that contradict one another were
-    changed after the engine wrote them.
+    Two amounts agree when they are less than `drift_min` apart. If nothing was charged, there is no third
+    amount, and coherence of the stored price decides: contradictory stored amounts were changed after the
+    engine wrote them.
 
     Args:
         stored: A, of the snapshot.
         recomputed: B.
-        charged: C, captured minus refunded; None where nothing was charged, or not in this currency.
-        coherent: whether all stored figures agree among themselves.
-        drift_min: least difference in minor units that counts.
+        charged: C, captured minus refunded; None if nothing was charged in this currency.
+        coherent: True if all stored amounts agree with each other.
+        drift_min: smallest difference in minor units that counts.
     """
 
     def differ(one: int, other: int) -> bool:

@@ -1,4 +1,4 @@
-"""How a stored price differs from the recomputed one, down to every amount it holds (REC-4, REC-6)."""
+"""Differences between a stored and a recomputed price, in every amount (REC-4, REC-6)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,24 +9,23 @@ from contracts.money import Money
 from pricing import Line, LineDifference, Quote, Snapshot, compare
 
 STORED_TOTAL_CODE = "stored_total"
-"""The line that stands for what the stored total has beyond the snapshot's own."""
+"""Code of the line for the difference between the stored total and the snapshot's total."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceComparison:
     """Stored against recomputed, in minor units of one currency.
 
-    A booking stores its total more than once: in its own row, in the snapshot, and as the sum of the
-    snapshot's lines. `stored` (A) is the one that is furthest from the recomputed one, so that damage to
-    any of them shows.
+    A booking stores its total three times: in its own row, in the snapshot, and as the sum of the snapshot's
+    lines. `stored` (A) is the total furthest from the recomputed one, so that damage to any of them shows.
 
     Attributes:
         stored: A.
         recomputed: B.
-        coherent: whether the stored figures agree among themselves.
+        coherent: True if the stored amounts agree with each other.
         lines: their differences add up to recomputed - stored.
-        damage: size of the largest difference in any amount of a line; it may leave the totals as they are.
-        remarks: what the differences alone do not show, one sentence each.
+        damage: largest difference in any amount of a line; the totals may still be right.
+        remarks: facts that the differences do not show, one sentence each.
     """
 
     stored: int
@@ -38,7 +37,7 @@ class PriceComparison:
 
 
 def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> PriceComparison:
-    """Compare what is stored with the recomputed price; both are in the same currency."""
+    """Compare the stored with the recomputed price. Both must be in the same currency."""
     sum_of_lines = sum(line.amount for line in snapshot.lines)
     totals = (booking_total, snapshot.total, sum_of_lines)
     stored = max(totals, key=lambda total: abs(quote.total - total))
@@ -58,7 +57,7 @@ def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> Price
 
 
 def _lines_adding_up(stored: int, snapshot: Snapshot, quote: Quote) -> tuple[LineDifference, ...]:
-    """`compare` explains the snapshot's total; what A has beyond it is one line more."""
+    # `compare` explains the snapshot's total. The difference between A and that total is one more line.
     lines = compare(snapshot, quote)
     beyond = stored - snapshot.total
     return (*lines, LineDifference(STORED_TOTAL_CODE, beyond, 0, -beyond)) if beyond else lines
@@ -74,7 +73,7 @@ def _remarks_on_totals(booking_total: Money, snapshot_total: Money, sum_of_lines
 def _deviations(
     stored: Sequence[Line], recomputed: Sequence[Line], currency: str
 ) -> Iterator[tuple[int, str]]:
-    """Size and wording of each line's largest wrong amount; the n-th line of a code against the n-th."""
+    """Yield size and text of each line's largest wrong amount; n-th line of a code against n-th."""
     before, after = _by_code(stored), _by_code(recomputed)
     for code in before | after:
         for line, right in zip_longest(before[code], after[code], fillvalue=Line.of(code, "", 0, 0)):

@@ -1,4 +1,4 @@
-"""What one booking's money says: clean, or what is wrong with it (REC-3 to REC-6)."""
+"""Evaluation of one booking's price and payments: clean, or findings (REC-3 to REC-6)."""
 
 import json
 from collections.abc import Iterator
@@ -12,26 +12,26 @@ from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.cancelled import HeldMoney, held_money
 from reconciler.domain.classify import DriftClass, drift_class, severity_of
 from reconciler.domain.comparison import PriceComparison, compare_price
-from reconciler.domain.findings import Finding, FindingType
+from reconciler.domain.price_findings import PriceFinding, PriceFindingType
 
 DUPLICATE_CHARGES_MIN = 2
 
 CLOCK_SKEW_MAX = timedelta(days=1)
-"""A confirmation or cancellation that lies further in the future was not written by the booking service."""
+"""The booking service writes no confirmation or cancellation further in the future than this."""
 
 LIVE_STATUSES = ("confirmed", "in_progress", "completed")
 
 
 class NotEvaluableError(ValueError):
-    """What is stored contradicts itself, so that nothing can be concluded from it; the message says what."""
+    """The stored values contradict each other, so that nothing follows from them; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What counts as a difference, and how long a payment may take.
+    """Rules for differences and for the time of payments.
 
     Attributes:
-        drift_min: hundredths of the currency's unit; smaller differences are none (REC-4).
+        drift_min: hundredths of the currency's unit; smaller differences do not count (REC-4).
         grace: time from confirmation to the first charge (REC-5), and from cancellation to the refund.
     """
 
@@ -45,7 +45,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """A, B and C of one booking, in minor units; C is 0 where nothing was charged."""
+    """A, B and C of one booking, in minor units; C is 0 if nothing was charged."""
 
     currency: str
     snapshot: int
@@ -58,25 +58,25 @@ class Evaluation:
     """The outcome for one booking.
 
     Attributes:
-        held: of a cancelled booking; None where it holds nothing, or the grace time goes on.
-        amounts: None where the booking's figures cannot be added up.
-        is_cancelled: only its money was looked at, not its price.
+        held: money of a cancelled booking; None if it holds none, or within the grace time.
+        amounts: None if the booking's amounts cannot be added up.
+        is_cancelled: only the booking's money was evaluated, not its price.
     """
 
     booking_id: str
     outcome: Literal["clean", "drifted", "skipped"]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[PriceFinding, ...] = ()
     held: HeldMoney | None = None
     amounts: Amounts | None = None
     is_cancelled: bool = False
 
 
 def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evaluation:
-    """Compare the stored price with the recomputed one and with what was charged.
+    """Compare the stored price with the recomputed one and with the charged amount.
 
-    The snapshot is recomputed with its own rate card and engine. A first charge has the grace time; once
-    anything was charged, it is compared at once, a deposit too. A cancelled booking has no price any more:
-    only the money that it holds counts, and it is skipped while the grace time goes on.
+    The snapshot is recomputed with its own rate card and engine. The first charge has the grace time; every
+    charge, also a deposit, is compared at once. A cancelled booking has no price: only the money that it
+    holds counts, and the booking is skipped within the grace time.
 
     Raises:
         ValueError: the booking cannot be evaluated (REC-12); `pricing.PricingError` says why its snapshot
@@ -106,7 +106,7 @@ def _refuse_contradictory_payments(booking: StoredBooking) -> None:
 
 
 def _pricing_of_live(booking: StoredBooking, as_of: datetime) -> str:
-    """Return the snapshot's text; NotEvaluableError where the row cannot be that of a live booking."""
+    """Return the snapshot's text; raise NotEvaluableError if the row is not a live booking's."""
     if booking.status not in LIVE_STATUSES:
         raise NotEvaluableError(f"status: {booking.status[:80]!a} is none that a booking can have")
     if booking.pricing is None:
@@ -134,7 +134,7 @@ def _evaluate_cancelled(booking: StoredBooking, rules: Rules, as_of: datetime) -
 
 def _findings(
     booking: StoredBooking, comparison: PriceComparison, rules: Rules, as_of: datetime
-) -> Iterator[Finding]:
+) -> Iterator[PriceFinding]:
     price, charged = comparison.recomputed, booking.charged
     foreign = sorted(set(booking.payment_currencies) - {booking.currency})
     if foreign:
@@ -150,14 +150,14 @@ def _findings(
         yield _finding(
             booking, comparison, "duplicate_charge", size=charged - price, charged=charged, remarks=(remark,)
         )
-        charged = None  # explained: it says nothing more about the price
-    found = _drift_class(comparison, charged, rules)
-    if found is not None:
-        yield _drift_finding(booking, comparison, found, charged)
+        charged = None  # explained, no evidence about the price any more
+    kind = _drift_class(comparison, charged, rules)
+    if kind is not None:
+        yield _drift_finding(booking, comparison, kind, charged)
 
 
 def _is_duplicate(booking: StoredBooking, price: int, charged: int, rules: Rules) -> bool:
-    """Several payments that make up the price twice or more; any other surplus is a charge mismatch."""
+    """Return True for several payments of twice the price or more; another surplus is a charge mismatch."""
     return (
         booking.charge_count >= DUPLICATE_CHARGES_MIN
         and price >= rules.drift_min
@@ -166,7 +166,7 @@ def _is_duplicate(booking: StoredBooking, price: int, charged: int, rules: Rules
 
 
 def _drift_class(comparison: PriceComparison, charged: int | None, rules: Rules) -> DriftClass | None:
-    found = drift_class(
+    kind = drift_class(
         comparison.stored,
         comparison.recomputed,
         charged,
@@ -175,14 +175,14 @@ def _drift_class(comparison: PriceComparison, charged: int | None, rules: Rules)
     )
     totals_drifted = abs(comparison.recomputed - comparison.stored) >= rules.drift_min
     if totals_drifted or comparison.damage < rules.drift_min:
-        return found
-    # Lines are damaged although every total is right: the snapshot is corrupt, whatever was charged.
-    return "snapshot_corrupt" if found is None else "all_differ"
+        return kind
+    # Lines are damaged and every total is right: the snapshot is corrupt, whatever was charged.
+    return "snapshot_corrupt" if kind is None else "all_differ"
 
 
 def _drift_finding(
-    booking: StoredBooking, comparison: PriceComparison, found: DriftClass, charged: int | None
-) -> Finding:
+    booking: StoredBooking, comparison: PriceComparison, kind: DriftClass, charged: int | None
+) -> PriceFinding:
     price = comparison.recomputed
     size = max(
         abs(price - comparison.stored),
@@ -196,24 +196,24 @@ def _drift_finding(
         size=size,
         charged=charged,
         remarks=comparison.remarks,
-        found=found,
+        drift=kind,
     )
 
 
 def _finding(
     booking: StoredBooking,
     comparison: PriceComparison,
-    kind: FindingType,
+    kind: PriceFindingType,
     *,
     size: int,
     charged: int | None,
     remarks: tuple[str, ...] = (),
-    found: DriftClass | None = None,
-) -> Finding:
-    return Finding(
+    drift: DriftClass | None = None,
+) -> PriceFinding:
+    return PriceFinding(
         booking_id=booking.booking_id,
         type=kind,
-        drift_class=found,
+        drift_class=drift,
         severity=severity_of(size, booking.currency),
         currency=booking.currency,
         snapshot=comparison.stored,
@@ -224,13 +224,13 @@ def _finding(
     )
 
 
-def _price_currency_finding(booking: StoredBooking, snapshot: Snapshot, quote: Quote) -> Finding:
-    """Amounts of different currencies have no difference: they are shown, not subtracted line by line."""
+def _price_currency_finding(booking: StoredBooking, snapshot: Snapshot, quote: Quote) -> PriceFinding:
+    # Amounts of different currencies are not subtracted line by line.
     remark = (
         f"the booking is in {booking.currency}, its snapshot in {snapshot.currency},"
         f" its rate card in {quote.currency}"
     )
-    return Finding(
+    return PriceFinding(
         booking_id=booking.booking_id,
         type="currency_mismatch",
         drift_class=None,

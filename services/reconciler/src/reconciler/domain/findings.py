@@ -1,79 +1,171 @@
-"""What an evaluation finds wrong with a booking's money, ready for a person to read."""
+"""Findings: problems of bookings and payments before they enter the exception queue (REC-8)."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from contracts.currencies import NO_CURRENCY
 from contracts.money import Money
-from pricing import LineDifference
-from reconciler.domain.classify import DriftClass, Severity
+from contracts.text import sanitize_for_postgres
+from reconciler.domain.cancelled import HeldMoney
+from reconciler.domain.classify import DriftClass, Severity, severity_of
+from reconciler.domain.price_findings import PRICE_FINDING_TYPES, PriceFinding, PriceFindingType
 
-FindingType = Literal["pricing_drift", "not_charged", "duplicate_charge", "currency_mismatch"]
+RunType = PriceFindingType | Literal["cancelled_but_paid", "not_evaluable"]
+ExceptionType = RunType | Literal["payment_anomaly", "identity_conflict"]
 
-FINDING_TYPES: tuple[FindingType, ...] = (
-    "pricing_drift",
-    "not_charged",
-    "duplicate_charge",
-    "currency_mismatch",
-)
-"""What an evaluation of prices and charges looks for."""
+RUN_TYPES: tuple[RunType, ...] = (*PRICE_FINDING_TYPES, "cancelled_but_paid", "not_evaluable")
+"""Types that a run looks for. A run resolves exceptions of these types that it no longer finds (REC-8)."""
+
+EXCEPTION_TYPES: tuple[ExceptionType, ...] = (*RUN_TYPES, "payment_anomaly", "identity_conflict")
+"""Types of runs, and types that the booking service reports."""
+
+TITLE_CHARACTERS_MAX = 200
+
+EXCEPTION_STATUSES = ("open", "acknowledged", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. Amounts are minor units of `currency`.
+    """A problem found now. The queue decides whether it is new, known, or changed.
 
     Attributes:
-        drift_class: of a pricing drift, None for other types.
-        snapshot: A, the stored price.
-        recomputed: B.
-        charged: C; None where nothing was charged, or not in this currency.
-        lines: their differences add up to `drift`.
-        remarks: what the figures alone do not show, one sentence each.
+        fingerprint: digest of what identifies the problem. It holds no amounts: a changed amount is a
+            revision of the exception, not a second exception.
+        explanation: JSON for a person: `lines`, `totals` (A, B, C in minor units) and details of the type.
+        drift: of a pricing drift, the amounts that `drift-detected` publishes; None for other types.
     """
 
-    booking_id: str
-    type: FindingType
+    type: ExceptionType
+    booking_id: str | None
     drift_class: DriftClass | None
     severity: Severity
-    currency: str
-    snapshot: int
-    recomputed: int
-    charged: int | None
-    lines: tuple[LineDifference, ...]
-    remarks: tuple[str, ...]
+    title: str
+    fingerprint: str
+    explanation: Mapping[str, Any]
+    drift: PriceFinding | None = None
 
     @property
-    def drift(self) -> int:
-        """B minus A (REC-4)."""
-        return self.recomputed - self.snapshot
+    def difference(self) -> str:
+        """Digest of everything that a person sees; another digest makes a new revision."""
+        return _digest([self.severity, self.drift_class, self.title, self.explanation])
 
-    @property
-    def charge_difference(self) -> int | None:
-        """C minus B; None where C is."""
-        return None if self.charged is None else self.charged - self.recomputed
 
-    @property
-    def title(self) -> str:
-        """One line for a list."""
-        price, charged = self._money(self.recomputed), self._money(self.charged or 0)
-        match self.type:
-            case "not_charged":
-                return f"Price {price}, nothing charged within the grace time"
-            case "duplicate_charge":
-                return f"Price {price}, charged {charged} in several payments"
-            case "currency_mismatch":
-                return "Price and payments are in different currencies"
-            case "pricing_drift":
-                return self._drift_title()
+def finding_of_price(price: PriceFinding) -> Finding:
+    """Return the finding of a price. A run finds at most one problem of a type per booking."""
+    return Finding(
+        type=price.type,
+        booking_id=price.booking_id,
+        drift_class=price.drift_class,
+        severity=price.severity,
+        title=price.title,
+        fingerprint=_digest([price.type, price.booking_id]),
+        explanation={
+            "currency": price.currency,
+            "totals": _totals(price.snapshot, price.recomputed, price.charged),
+            "drift": price.drift,
+            "charge_difference": price.charge_difference,
+            "lines": [
+                {
+                    "code": line.code,
+                    "snapshot": line.snapshot_amount,
+                    "recomputed": line.recomputed_amount,
+                    "difference": line.difference,
+                }
+                for line in price.lines
+            ],
+            "remarks": list(price.remarks),
+        },
+        drift=price if price.type == "pricing_drift" else None,
+    )
 
-    def _drift_title(self) -> str:
-        stored, price = self._money(self.snapshot), self._money(self.recomputed)
-        charged = "" if self.charged is None else f", charged {self._money(self.charged)}"
-        if self.drift_class == "charge_mismatch":
-            return f"Price {price}{charged}"
-        if self.drift == 0:
-            return f"Stored lines are damaged, their total {price} is right{charged}"
-        return f"Stored price {stored}, recomputed {price}{charged}"
 
-    def _money(self, amount: int) -> Money:
-        return Money(amount, self.currency)
+def cancelled_but_paid(money: HeldMoney) -> Finding:
+    """Return the finding of a cancelled booking that holds money. A partial refund is the same problem."""
+    return Finding(
+        type="cancelled_but_paid",
+        booking_id=money.booking_id,
+        drift_class=None,
+        severity=severity_of(money.held, money.currency),
+        title=sanitize_for_postgres(money.title),
+        fingerprint=_digest(["cancelled_but_paid", money.booking_id]),
+        explanation={
+            "currency": sanitize_for_postgres(money.currency),
+            "totals": _totals(None, None, money.captured - money.refunded),
+            "lines": [],
+            "held": money.held,
+            "captured": money.captured,
+            "refunded": money.refunded,
+            "cancelled_at": money.cancelled_at.isoformat(),
+            "remarks": [sanitize_for_postgres(remark) for remark in money.remarks],
+        },
+    )
+
+
+def not_evaluable(booking_id: str, error: str) -> Finding:
+    """Return the finding of a booking that a run could not evaluate. What is at stake is unknown: high."""
+    return Finding(
+        type="not_evaluable",
+        booking_id=booking_id,
+        drift_class=None,
+        severity="high",
+        title=f"Cannot be evaluated: {error}"[:TITLE_CHARACTERS_MAX],
+        fingerprint=_digest(["not_evaluable", booking_id]),
+        explanation={"totals": _totals(None, None, None), "lines": [], "remarks": [error]},
+    )
+
+
+def payment_anomaly(
+    *, booking_id: str | None, kind: str, provider: str, payment_id: str, captured: Money, explanation: str
+) -> Finding:
+    """Return the finding of money that fits no booking (BK-8), identified by the provider's payment."""
+    is_known = captured.currency != NO_CURRENCY
+    money = str(captured) if is_known else "An unknown amount"
+    return Finding(
+        type="payment_anomaly",
+        booking_id=None if booking_id is None else sanitize_for_postgres(booking_id),
+        drift_class=None,
+        severity=severity_of(captured.amount, captured.currency),
+        title=sanitize_for_postgres(f"{money} from {provider}: {kind.replace('_', ' ')}"),
+        fingerprint=_digest(["payment_anomaly", kind, provider, payment_id]),
+        explanation={
+            "currency": sanitize_for_postgres(captured.currency),
+            "totals": _totals(None, None, captured.amount if is_known else None),
+            "lines": [],
+            "kind": kind,
+            "provider": sanitize_for_postgres(provider),
+            "provider_payment_id": sanitize_for_postgres(payment_id),
+            "remarks": [sanitize_for_postgres(explanation)],
+        },
+    )
+
+
+def identity_conflict(*, source: str, event_id: str, first_sha256: str, second_sha256: str) -> Finding:
+    """Return the finding of an event id with two bodies (BK-10). What is at stake is unknown: high."""
+    return Finding(
+        type="identity_conflict",
+        booking_id=None,
+        drift_class=None,
+        severity="high",
+        title=sanitize_for_postgres(f"Event {event_id} of {source} came again with another body"),
+        fingerprint=_digest(["identity_conflict", source, event_id, second_sha256]),
+        explanation={
+            "totals": _totals(None, None, None),
+            "lines": [],
+            "source": sanitize_for_postgres(source),
+            "event_id": sanitize_for_postgres(event_id),
+            "first_body_sha256": sanitize_for_postgres(first_sha256),
+            "second_body_sha256": sanitize_for_postgres(second_sha256),
+            "remarks": ["nothing of the second body was applied"],
+        },
+    )
+
+
+def _totals(snapshot: int | None, recomputed: int | None, charged: int | None) -> dict[str, int | None]:
+    return {"snapshot": snapshot, "recomputed": recomputed, "charged": charged}
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,13 +1,13 @@
-"""When the nightly run is due (REC-1).
+"""Slots of the nightly run (REC-1).
 
-A schedule is read on the wall clock of its zone. Over daylight-saving changes the rule is our own:
+A schedule is in wall-clock time of its zone. Rules over daylight-saving changes:
 
 * a time that does not exist (clocks went forward) counts at the first moment that exists after it;
 * a time that exists twice (clocks went back) counts once, at its first occurrence;
-* two times that fall on the same moment so are one slot.
+* two times that fall on the same moment are one slot.
 
-cronsim gives the wall-clock times alone: asked for a zone's, it would skip `*/30 2 * * *` on the day that
-has no such hour, and count `*/30 1 * * *` twice as often on the day that has it twice.
+cronsim computes wall-clock times only: with a zone it would skip `*/30 2 * * *` on the day without that hour,
+and run `*/30 1 * * *` twice as often on the day with that hour twice.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from cronsim import CronSim, CronSimError
 FIELDS = 5
 
 MISSED_SLOT_HOURS_MAX = 24
-"""A slot missed while nobody ran is made up for within this time; of several, only the latest."""
+"""A slot that no process requested is made up for within this time; of several, only the latest."""
 
 
 class InvalidScheduleError(ValueError):
@@ -28,7 +28,11 @@ class InvalidScheduleError(ValueError):
 
 
 def check_cron(cron: str) -> str:
-    """The expression as given; InvalidScheduleError where it is none, or can never be due."""
+    """Return the expression unchanged.
+
+    Raises:
+        InvalidScheduleError: the expression is invalid, or never due.
+    """
     if len(cron.split()) != FIELDS:
         raise InvalidScheduleError(f"{cron!r} has not {FIELDS} fields: minute hour day month weekday")
     try:
@@ -41,10 +45,10 @@ def check_cron(cron: str) -> str:
 
 
 def slots(cron: str, zone: ZoneInfo, *, after: datetime, until: datetime) -> Iterator[datetime]:
-    """The moments at which the schedule is due, in UTC, with after < slot <= until, in order.
+    """Yield the times in UTC at which the schedule is due, in order, with after < slot <= until.
 
     Raises:
-        InvalidScheduleError: `cron` is no cron expression.
+        InvalidScheduleError: `cron` is invalid.
     """
     check_cron(cron)
     last = after
@@ -56,9 +60,9 @@ def slots(cron: str, zone: ZoneInfo, *, after: datetime, until: datetime) -> Ite
 
 
 def latest_due(cron: str, zone: ZoneInfo, *, since: datetime, now: datetime) -> datetime | None:
-    """The slot to run now: the latest that is due since `since`, None if there is none.
+    """Return the latest slot that is due since `since`; None without one.
 
-    Older ones are not made up for: a run checks everything, so the latest stands for all of them.
+    Older slots are not made up for: a run checks every booking, so one run is enough.
     """
     after = max(since, now - timedelta(hours=MISSED_SLOT_HOURS_MAX))
     latest = None

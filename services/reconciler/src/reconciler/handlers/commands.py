@@ -1,4 +1,4 @@
-"""Which commands may ask for the run that they name (ALL-7)."""
+"""Checks that a command may request the run that it names (ALL-7)."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -10,16 +10,16 @@ from chassis.postgres import Connection
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.reconciliation import RunRequested
 from reconciler.adapters import runs
-from reconciler.domain.runs import stranger_problem
+from reconciler.domain.runs import foreign_request_problem
 
 RUN_REQUESTED = CARD_BY_MODEL[RunRequested].event_type
 
 
 async def misplaced_commands(connection: Connection, messages: Sequence[Message]) -> dict[Message, str]:
-    """Return the commands that claim a run id which is not theirs, each with the reason.
+    """Return the commands that claim a run id of another request, each with the reason.
 
-    Schedule, API and command line enter the run before they send its command. A command from elsewhere names
-    a run that nobody entered, and must not take the id of a slot to come.
+    Schedule, API and command line insert the run before they send its command. A command of another sender
+    names a run without a row, and must not take the id of a future slot.
     """
     commands = {message: command for message in messages if (command := _read(message))}
     if not commands:
@@ -30,12 +30,12 @@ async def misplaced_commands(connection: Connection, messages: Sequence[Message]
         message: problem
         for message, command in commands.items()
         if UUID(command.run_id) not in known
-        and (problem := stranger_problem(command.run_id, command.trigger, command.slot, now=now))
+        and (problem := foreign_request_problem(command.run_id, command.trigger, command.slot, now=now))
     }
 
 
 def _read(message: Message) -> RunRequested | None:
-    """Return the command, or None for any other message and for what cannot be read: applying it says why."""
+    """Return the command; None for another message and for an unreadable one, which fails when applied."""
     try:
         if message.metadata.type != RUN_REQUESTED:
             return None

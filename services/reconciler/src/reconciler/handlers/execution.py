@@ -1,7 +1,7 @@
-"""Working off a run, one page per transaction, so that a crash costs one page (REC-11).
+"""Execute a run, one page per transaction: a crash repeats one page (REC-11).
 
-Everything is written on the executor's own connection, which holds its lock: an executor that lost the
-lock has lost the connection with it and cannot write.
+All writes use the executor's own connection, which holds its lock: an executor that lost the lock cannot
+write.
 """
 
 import asyncio
@@ -18,41 +18,42 @@ from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
 from reconciler.adapters.booking_view import read_page
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
+from reconciler.domain.counts import Errored, PageCounts, count_page
 from reconciler.domain.evaluate import Evaluation, NotEvaluableError, Rules, evaluate
-from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
-from reconciler.domain.sightings import (
+from reconciler.domain.findings import (
+    Finding,
     cancelled_but_paid,
+    finding_of_price,
     not_evaluable,
-    sighting_of_finding,
 )
-from reconciler.domain.tallies import Errored, Tally, tally
-from reconciler.handlers.announcements import about_run, booking_errored
-from reconciler.handlers.queue import Observed, enter_observed
-from reconciler.handlers.unwatched import end_unwatched
+from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
+from reconciler.handlers.exception_queue import queue_findings
+from reconciler.handlers.outgoing_events import about_run, booking_errored
+from reconciler.handlers.stale_exceptions import resolve_stale
 
 ERROR_CHARACTERS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Bookings evaluated, up to and including `last_booking_id`, and what they add to the queue."""
+    """Results of a page that ends with `last_booking_id`."""
 
     last_booking_id: str
     evaluations: Sequence[Evaluation]
     errored: Sequence[Errored]
-    observed: Sequence[Observed]
+    findings: Sequence[Finding]
 
 
-async def take_up_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
-    """The run to work on, begun or resumed; None if there is nothing to do.
+async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
+    """Claim the next run, new or resumed; None without a run.
 
-    One that was taken up too often without getting on is marked failed instead.
+    A run that was claimed more than `attempts_max` times at one page is marked failed instead.
     """
     async with connection.transaction():
-        taken = await runs.take_up(connection, now=clock.now())
-        if taken is None:
+        claimed = await runs.claim(connection, now=clock.now())
+        if claimed is None:
             return None
-        run, is_new = taken
+        run, is_new = claimed
         if run.attempts > attempts_max:
             reason = run.last_error or "the process that worked on it went away each time"
             await _fail(connection, run, f"given up after {attempts_max} attempts: {reason}")
@@ -62,29 +63,29 @@ async def take_up_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MA
     return run
 
 
-async def work_page(
+async def process_page(
     connection: Connection, bookings: Database, run: ActiveRun, rules: Rules, *, rows_max: int
-) -> tuple[str, Tally] | None:
-    """Evaluate the page behind the run's cursor and commit it; where it ended, and its counts.
+) -> tuple[str, PageCounts] | None:
+    """Evaluate and commit the page after the run's cursor. Return the page's last booking id and its counts.
 
-    None: there was no booking left and the run is completed.
+    Return None if no booking was left: the run is completed.
     """
     stored = await read_page(bookings, after_booking_id=run.after_booking_id, rows_max=rows_max)
     if not stored:
-        await end_unwatched(connection, bookings, run.run_id)
+        await resolve_stale(connection, bookings, run.run_id)
         await _complete(connection, run)
         return None
-    # Beside the event loop: a page takes a noticeable part of a second of pure computing.
+    # In a thread: a page computes for a noticeable part of a second.
     page = await asyncio.to_thread(evaluate_page, stored, rules, clock.now())
     async with connection.transaction():
         return page.last_booking_id, await _commit_page(connection, run, page)
 
 
 def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Rules, as_of: datetime) -> Page:
-    """Evaluate each booking by itself; one that cannot be evaluated costs only itself (REC-12)."""
+    """Evaluate each booking by itself; a booking that fails does not affect the others (REC-12)."""
     evaluations: list[Evaluation] = []
     errored: list[Errored] = []
-    observed: list[Observed] = []
+    findings: list[Finding] = []
     for booking in stored:
         if isinstance(booking, UnreadableBooking):
             errored.append(
@@ -93,49 +94,46 @@ def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Ru
             continue
         try:
             evaluation = evaluate(booking, rules, as_of=as_of)
-            observed += _observed(evaluation)
+            findings += _findings(evaluation)
             evaluations.append(evaluation)
         except NotEvaluableError as error:
             errored.append(Errored(booking.booking_id, str(error)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this booking's and is recorded
+        except Exception as error:  # noqa: BLE001 - any error is recorded for this booking
             errored.append(Errored(booking.booking_id, error_line(error)))
-    observed += [Observed(not_evaluable(each.booking_id, each.error)) for each in errored]
-    return Page(stored[-1].booking_id, evaluations, errored, observed)
+    findings += [not_evaluable(each.booking_id, each.error) for each in errored]
+    return Page(stored[-1].booking_id, evaluations, errored, findings)
 
 
-def _observed(evaluation: Evaluation) -> list[Observed]:
-    found = [
-        Observed(sighting_of_finding(finding), finding if finding.type == "pricing_drift" else None)
-        for finding in evaluation.findings
-    ]
-    return found if evaluation.held is None else [*found, Observed(cancelled_but_paid(evaluation.held))]
+def _findings(evaluation: Evaluation) -> list[Finding]:
+    findings = [finding_of_price(price) for price in evaluation.findings]
+    return findings if evaluation.held is None else [*findings, cancelled_but_paid(evaluation.held)]
 
 
 async def note_failure(connection: Connection, run: ActiveRun, error: Exception) -> None:
-    """Keep why an attempt failed, for the day on which the run is given up.
+    """Store why an attempt failed; the run's final error names it.
 
-    What the database does as a whole is no fault of the run: such an attempt does not count.
+    A failure of the whole database is not the run's fault and does not count as an attempt.
     """
     counts = classify(error).may_set_aside
     await runs.note_error(connection, run.run_id, error_line(error), counts=counts)
 
 
 def error_line(error: Exception) -> str:
-    """One line that a text column takes."""
+    """Return the error as one line that a text column stores."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
     return sanitize_for_postgres(line[:ERROR_CHARACTERS_MAX])
 
 
-async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> Tally:
+async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> PageCounts:
     now = clock.now()
-    counts = tally(page.evaluations, page.errored)
-    # First the cursor: it locks the run, and refuses the page if somebody else has it.
+    counts = count_page(page.evaluations, page.errored)
+    # The cursor first: its update locks the run, and refuses the page if another process has advanced it.
     await runs.advance(
         connection, run.run_id, expected=run.after_booking_id, reached=page.last_booking_id, page=counts
     )
-    await enter_observed(
+    await queue_findings(
         connection,
-        page.observed,
+        page.findings,
         evaluated=[each.booking_id for each in page.evaluations if not each.is_cancelled],
         cancelled=[each.booking_id for each in page.evaluations if each.is_cancelled],
         run_id=run.run_id,

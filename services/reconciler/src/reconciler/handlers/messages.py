@@ -1,4 +1,4 @@
-"""What arrives on Kafka: commands to run, and what the booking service reports for a person to see."""
+"""Messages: commands to run, and problems that the booking service reports."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -17,10 +17,10 @@ from contracts.ids import recorded_id
 from contracts.reconciliation import RunRequested
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
-from reconciler.domain.runs import Request
-from reconciler.domain.sightings import identity_conflict, payment_anomaly
+from reconciler.domain.findings import identity_conflict, payment_anomaly
+from reconciler.domain.runs import RequestedRun
 from reconciler.handlers.commands import misplaced_commands
-from reconciler.handlers.queue import enter_reported
+from reconciler.handlers.exception_queue import queue_reported
 
 
 async def apply(
@@ -29,42 +29,39 @@ async def apply(
     *,
     count_conflicts: Callable[[float], None] | None = None,
 ) -> int:
-    """Apply a batch, each event at most once (through the inbox), in the caller's transaction.
+    """Apply a batch inside the caller's transaction, each event at most once. Return the number of new ones.
 
-    Events that do not concern the reconciler are passed over before the inbox, which they would only fill.
+    Events of other types are ignored and not recorded in the inbox.
 
     Args:
         connection: in a transaction.
         messages: in order.
-        count_conflicts: told how many had the id of an event with another body.
-
-    Returns:
-        How many were new and did.
+        count_conflicts: called with the number of known event ids that came with another body.
 
     Raises:
         MalformedMessageError: a message can never be decoded.
-        KeysInUseError: another session has locked an exception or a run that a message is about.
+        KeysInUseError: another session has locked an exception or a run of a message.
     """
-    ours = [message for message in messages if message.metadata.type in _HANDLERS]
-    admission = await inbox.admit(connection, ours)
+    known = [message for message in messages if message.metadata.type in _HANDLERS]
+    admission = await inbox.admit(connection, known)
     for message in admission.fresh:
         with waiting_for_locks(message):
             await _HANDLERS[message.metadata.type](connection, message, clock.now())
     for conflict in admission.conflicts:
         with waiting_for_locks(conflict.message):
-            await _report_conflict(connection, conflict, clock.now())
+            await _queue_inbox_conflict(connection, conflict, clock.now())
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
     return len(admission.fresh)
 
 
 async def _queue_run(connection: Connection, message: Message, now: datetime) -> None:
-    """The run may start; executing it is the job of `reconciler.jobs`, for it may take minutes."""
+    # Executing the run may take minutes and is done by `reconciler.jobs`.
     command = message.payload(RunRequested)
     _check(command)
     if problem := (await misplaced_commands(connection, [message])).get(message):
         raise MisplacedMessageError(problem)
-    request = Request(
+    request = RequestedRun(
         run_id=command.run_id,
         trigger=command.trigger,
         slot=command.slot,
@@ -83,9 +80,9 @@ def _check(command: RunRequested) -> None:
         raise MalformedMessageError("RunRequested: slot: a scheduled run has one, no other has")
 
 
-async def _enter_payment_anomaly(connection: Connection, message: Message, now: datetime) -> None:
+async def _queue_payment_anomaly(connection: Connection, message: Message, now: datetime) -> None:
     event = message.payload(BookingPaymentAnomaly)
-    sighting = payment_anomaly(
+    finding = payment_anomaly(
         booking_id=None if event.booking_id is None else recorded_id(event.booking_id),
         kind=event.kind,
         provider=event.provider,
@@ -93,34 +90,33 @@ async def _enter_payment_anomaly(connection: Connection, message: Message, now: 
         captured=event.captured,
         explanation=event.explanation,
     )
-    await enter_reported(connection, sighting, cause=message.metadata, now=now)
+    await queue_reported(connection, finding, cause=message.metadata, now=now)
 
 
-async def _enter_identity_conflict(connection: Connection, message: Message, now: datetime) -> None:
+async def _queue_identity_conflict(connection: Connection, message: Message, now: datetime) -> None:
     event = message.payload(BookingIdentityConflict)
-    sighting = identity_conflict(
+    finding = identity_conflict(
         source=event.source,
         event_id=event.event_id,
         first_sha256=event.first_body_sha256,
         second_sha256=event.second_body_sha256,
     )
-    await enter_reported(connection, sighting, cause=message.metadata, now=now)
+    await queue_reported(connection, finding, cause=message.metadata, now=now)
 
 
-async def _report_conflict(connection: Connection, conflict: Conflict, now: datetime) -> None:
-    """A message to ourselves came again with another body: the same kind of case as booking's."""
+async def _queue_inbox_conflict(connection: Connection, conflict: Conflict, now: datetime) -> None:
     source, event_id = inbox.event_identity(conflict.message)
-    sighting = identity_conflict(
+    finding = identity_conflict(
         source=source,
         event_id=event_id,
         first_sha256=conflict.first_body_sha256.hex(),
         second_sha256=conflict.message.body_sha256.hex(),
     )
-    await enter_reported(connection, sighting, cause=conflict.message.metadata, now=now)
+    await queue_reported(connection, finding, cause=conflict.message.metadata, now=now)
 
 
 _HANDLERS: Mapping[str, Callable[[Connection, Message, datetime], Awaitable[None]]] = {
     CARD_BY_MODEL[RunRequested].event_type: _queue_run,
-    CARD_BY_MODEL[BookingPaymentAnomaly].event_type: _enter_payment_anomaly,
-    CARD_BY_MODEL[BookingIdentityConflict].event_type: _enter_identity_conflict,
+    CARD_BY_MODEL[BookingPaymentAnomaly].event_type: _queue_payment_anomaly,
+    CARD_BY_MODEL[BookingIdentityConflict].event_type: _queue_identity_conflict,
 }

@@ -1,4 +1,4 @@
-"""What happens without being asked over HTTP or Kafka: the schedule, and the work on queued runs."""
+"""Background jobs of the reconciler: the schedule, and the execution of queued runs."""
 
 from reconciler.jobs.executor import RunExecutor
 from reconciler.jobs.scheduler import Scheduler

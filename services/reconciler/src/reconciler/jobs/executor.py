@@ -1,8 +1,8 @@
-"""Works off queued runs, one at a time in the whole deployment.
+"""Executes queued runs, one at a time in the whole deployment.
 
-One process owns the work, by a session advisory lock on a connection of its own. When it dies, the lock
-goes with the connection and another process resumes the run where its last committed page ended (REC-11);
-when it only falls silent, the server ends its session.
+One process holds a session advisory lock on a connection of its own. When the process dies, the lock ends
+with the connection, and another process resumes the run after its last committed page (REC-11). The server
+ends the session of a silent process.
 """
 
 import asyncio
@@ -15,23 +15,23 @@ from chassis.postgres.advisory_locks import RECONCILER_RUNS
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 from reconciler.adapters.booking_view import PAGE_ROWS_MAX
+from reconciler.domain.counts import PageCounts
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
-from reconciler.domain.tallies import Tally
 from reconciler.handlers import execution
 
 _log = get_logger(__name__)
 
 POLL_SECONDS = 0.25
+# The server ends a silent executor's session after this time. The longest wait between two of its statements
+# is reading a page (READ_SECONDS_MAX) and evaluating it.
 SILENT_SECONDS_MAX = 30
-"""The server ends a silent executor's session after this long: more than reading a page
-(READ_SECONDS_MAX) and evaluating it take, the longest wait between two of its statements."""
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
 
 class RunExecutor:
-    """Takes runs from the queue until stopped.
+    """Claims and executes queued runs until stopped.
 
     Args:
         database: the reconciler's own.
@@ -39,7 +39,7 @@ class RunExecutor:
         rules: what counts as a difference.
         metrics: `bookings_checked_total` by outcome, `runs_completed_total`.
         page_rows_max: bookings per transaction.
-        attempts_max: at one page, before the run is given up.
+        attempts_max: attempts at one page before the run fails.
     """
 
     name = "executor"
@@ -65,15 +65,14 @@ class RunExecutor:
         self._is_owner = False
 
     async def start(self) -> None:
-        """Begin; connecting is the loop's business."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Finish the page in hand; whoever comes next resumes the run."""
+        """Finish the current page; the next executor resumes the run."""
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Good while runs get on; says whether this replica works on them or stands by."""
+        """Healthy while pages succeed. The detail says whether this replica executes runs or stands by."""
         check = await self._loop.check()
         return check if not check.ok else Check(ok=True, detail="owner" if self._is_owner else "standby")
 
@@ -83,9 +82,9 @@ class RunExecutor:
             while not stopping.is_set():
                 if not self._is_owner:
                     self._is_owner = await session.fetchval(_TRY_LOCK, RECONCILER_RUNS)
-                run = await self._next_run(session) if self._is_owner else None
+                run = await self._claim(session) if self._is_owner else None
                 if run is not None:
-                    await self._work_off(session, run, stopping)
+                    await self._execute(session, run, stopping)
                     continue
                 self._loop.recovered()
                 await pause(stopping, POLL_SECONDS)
@@ -93,14 +92,14 @@ class RunExecutor:
             self._is_owner = False
             session.terminate()
 
-    async def _next_run(self, session: Connection) -> ActiveRun | None:
-        return await execution.take_up_run(session, attempts_max=self._attempts_max)
+    async def _claim(self, session: Connection) -> ActiveRun | None:
+        return await execution.claim_run(session, attempts_max=self._attempts_max)
 
-    async def _work_off(self, session: Connection, run: ActiveRun, stopping: asyncio.Event) -> None:
-        _log.info("run taken up", run_id=run.run_id, after=run.after_booking_id, attempts=run.attempts)
+    async def _execute(self, session: Connection, run: ActiveRun, stopping: asyncio.Event) -> None:
+        _log.info("run claimed", run_id=run.run_id, after=run.after_booking_id, attempts=run.attempts)
         while not stopping.is_set():
             try:
-                page = await execution.work_page(
+                page = await execution.process_page(
                     session, self._bookings, run, self._rules, rows_max=self._page_rows_max
                 )
             except Exception as error:
@@ -115,6 +114,6 @@ class RunExecutor:
             run = replace(run, after_booking_id=reached)
             self._count(counts)
 
-    def _count(self, counts: Tally) -> None:
+    def _count(self, counts: PageCounts) -> None:
         for outcome in ("clean", "drifted", "skipped", "errored"):
             self._checked.labels(outcome).inc(getattr(counts, outcome))

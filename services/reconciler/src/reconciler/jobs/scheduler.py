@@ -1,4 +1,4 @@
-"""Fires the slots of the schedule (REC-1). Every replica does: the database lets one of them win."""
+"""Requests the runs of the schedule (REC-1). Every replica does; the database accepts one request a slot."""
 
 import asyncio
 from datetime import datetime
@@ -9,7 +9,7 @@ from chassis.observability.logs import get_logger
 from chassis.postgres import Database
 from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
-from reconciler.handlers.requests import request_due_run
+from reconciler.handlers.run_requests import request_due_run
 
 _log = get_logger(__name__)
 
@@ -17,12 +17,12 @@ POLL_SECONDS = 1.0
 
 
 class Scheduler:
-    """Looks once a second whether a slot is due.
+    """Polls once a second for a due slot.
 
     Args:
         database: of the reconciler.
         cron: in wall-clock time of `zone`.
-        zone: the business's.
+        zone: of the business.
     """
 
     name = "scheduler"
@@ -35,15 +35,12 @@ class Scheduler:
         self._checked_until: datetime | None = None
 
     async def start(self) -> None:
-        """Begin; connecting is the loop's business."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Finish the look in hand."""
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Good while slots can be fired."""
         return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
@@ -54,7 +51,8 @@ class Scheduler:
             )
             if slot is not None:
                 _log.info("slot due", slot=slot.isoformat())
-            # A clock that was set back must not fire what was fired: the slots' ids see to the rest.
+            # A clock that was set back must not request a slot again. The slots' ids prevent the other
+            # repetitions.
             self._checked_until = max(now, self._checked_until or now)
             self._loop.recovered()
             await pause(stopping, POLL_SECONDS)

@@ -1,36 +1,36 @@
-"""Waiting for a run, in bounded time."""
+"""Wait for a run."""
 
 import asyncio
 import time
 
 from chassis.postgres import Database
 from chassis.process.component import pause
-from reconciler.adapters import run_list
-from reconciler.adapters.run_list import RunView
+from reconciler.adapters import run_queries
+from reconciler.adapters.run_queries import RunRecord
 
 POLL_SECONDS = 0.2
+# With a running service the command goes to Kafka and back in well under a second.
 QUEUED_SECONDS_MAX = 15.0
-"""The command goes to Kafka and back in well under a second where a service is running."""
 
 _ENDED = ("completed", "failed", "cancelled")
 
 
 class NotQueuedError(Exception):
-    """No service took the command."""
+    """No service received the command in time."""
 
 
 async def wait_for_run(
     database: Database, run_id: str, *, queued_seconds_max: float = QUEUED_SECONDS_MAX
-) -> RunView:
-    """The run once it has ended, however long it takes.
+) -> RunRecord:
+    """Return the run after it has ended, however long it takes.
 
     Raises:
-        NotQueuedError: its command did not come back from Kafka in time.
+        NotQueuedError: no service received the command within `queued_seconds_max`.
     """
     deadline = time.monotonic() + queued_seconds_max
     while True:
         async with database.connection() as connection:
-            run = await run_list.get(connection, run_id)
+            run = await run_queries.get(connection, run_id)
         assert run is not None, "runs are never deleted"
         if run.status in _ENDED:
             return run

@@ -1,21 +1,21 @@
 import json
 
 from contracts.money import Money
-from reconciler.domain.sightings import (
-    Sighting,
+from reconciler.domain.findings import (
+    Finding,
+    finding_of_price,
     identity_conflict,
     payment_anomaly,
-    sighting_of_finding,
 )
-from unit.reconciler.stored import PRICE, booking, evaluated
+from unit.reconciler.stored_bookings import PRICE, booking, evaluated
 
 
-def sighting(total: int, captured: int = PRICE) -> Sighting:
+def finding(total: int, captured: int = PRICE) -> Finding:
     [finding] = evaluated(booking(total=total, captured=captured)).findings
-    return sighting_of_finding(finding)
+    return finding_of_price(finding)
 
 
-def anomaly(payment_id: str, explanation: str = "") -> Sighting:
+def anomaly(payment_id: str, explanation: str = "") -> Finding:
     return payment_anomaly(
         booking_id=None,
         kind="booking_unknown",
@@ -27,24 +27,24 @@ def anomaly(payment_id: str, explanation: str = "") -> Sighting:
 
 
 def test_same_drift_again_is_the_same_in_everything() -> None:
-    assert sighting(15000) == sighting(15000)
-    assert sighting(15000).difference == sighting(15000).difference
+    assert finding(15000) == finding(15000)
+    assert finding(15000).difference == finding(15000).difference
 
 
 def test_changed_drift_is_the_same_problem_with_another_difference() -> None:
-    before, after = sighting(15000), sighting(16000)
+    before, after = finding(15000), finding(16000)
     assert before.fingerprint == after.fingerprint
     assert before.difference != after.difference
 
 
 def test_problems_of_two_types_of_one_booking_have_two_fingerprints() -> None:
     evaluation = evaluated(booking(total=PRICE + 700, captured=2 * PRICE, charge_count=2))
-    fingerprints = {sighting_of_finding(finding).fingerprint for finding in evaluation.findings}
+    fingerprints = {finding_of_price(finding).fingerprint for finding in evaluation.findings}
     assert len(fingerprints) == 2
 
 
 def test_explanation_has_lines_that_add_up_and_the_three_totals() -> None:
-    explanation = json.loads(json.dumps(sighting(15000).explanation))
+    explanation = json.loads(json.dumps(finding(15000).explanation))
     assert explanation["totals"] == {"snapshot": 15000, "recomputed": PRICE, "charged": PRICE}
     assert explanation["drift"] == PRICE - 15000
     assert sum(line["difference"] for line in explanation["lines"]) == explanation["drift"]

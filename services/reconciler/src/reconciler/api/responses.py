@@ -1,4 +1,4 @@
-"""Runs and exceptions as the outside sees them (interface.md); the command line prints the same."""
+"""Response bodies (interface.md) of HTTP and the command line. Class names are schema names in OpenAPI."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, TypedDict, cast
 
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
-from reconciler.adapters.exception_list import ExceptionRow, ExceptionStep
-from reconciler.adapters.run_list import RunView
+from reconciler.adapters.exception_queries import ExceptionEventRecord, ExceptionRecord
+from reconciler.adapters.run_queries import RunRecord
 
 ExceptionItem = TypedDict(
     "ExceptionItem",
@@ -29,7 +29,7 @@ ExceptionItem = TypedDict(
         "resolution": str | None,
     },
 )
-"""`class` is that of a pricing drift, else null; `explanation` has lines and totals in minor units."""
+# `class` is that of a pricing drift, else null. `explanation` has lines and totals in minor units.
 
 
 class ExceptionStepItem(TypedDict):
@@ -46,13 +46,13 @@ class ExceptionStepItem(TypedDict):
 
 
 class ExceptionDetail(ExceptionItem):
-    """An exception and what happened to it, oldest first."""
+    """An exception and its history, oldest first."""
 
     history: list[ExceptionStepItem | UnreadableItem]
 
 
 class Summary(TypedDict):
-    """Counts of all that the filter lets through, not of one page."""
+    """Counts of all exceptions that match the filter, on all pages."""
 
     total: int
     by_type: dict[str, int]
@@ -104,40 +104,39 @@ class RunPage(TypedDict):
     next_cursor: str | None
 
 
-def run_items(runs: Sequence[RunView | UnreadableRow]) -> list[RunItem | UnreadableItem]:
-    """Return runs as JSON; one that cannot be shown is marked."""
+def run_items(runs: Sequence[RunRecord | UnreadableRow]) -> list[RunItem | UnreadableItem]:
+    """Return runs as items; a damaged one is marked."""
     return show_rows(runs, run_item, RunItem, key=lambda run: run.id)
 
 
 def exception_items(
-    rows: Sequence[ExceptionRow | UnreadableRow],
+    rows: Sequence[ExceptionRecord | UnreadableRow],
 ) -> list[ExceptionItem | UnreadableItem]:
-    """Return exceptions as JSON; one that cannot be shown is marked."""
+    """Return exceptions as items; a damaged one is marked."""
     return show_rows(rows, exception_item, ExceptionItem, key=lambda row: row.id)
 
 
-def exception_detail(row: ExceptionRow, steps: Sequence[ExceptionStep | UnreadableRow]) -> ExceptionDetail:
-    """Return an exception with its history; an entry of it that cannot be shown is marked.
+def exception_detail(
+    row: ExceptionRecord, steps: Sequence[ExceptionEventRecord | UnreadableRow]
+) -> ExceptionDetail:
+    """Return an exception with its history; a damaged entry of the history is marked.
 
     Raises:
-        UnreadableRowError: the exception itself cannot be shown.
+        UnreadableRowError: the exception's own row is damaged.
     """
     history = show_rows(steps, step_item, ExceptionStepItem, key=lambda step: step.id)
     return {**show_row(row, exception_item, ExceptionItem, key=lambda row: row.id), "history": history}
 
 
-def run_item(run: RunView) -> RunItem:
-    """A run's JSON."""
+def run_item(run: RunRecord) -> RunItem:
     return cast("RunItem", asdict(run))
 
 
-def exception_item(row: ExceptionRow) -> ExceptionItem:
-    """An exception's JSON."""
+def exception_item(row: ExceptionRecord) -> ExceptionItem:
     columns = asdict(row)
     del columns["position"]
     return cast("ExceptionItem", {**columns, "class": columns.pop("drift_class")})
 
 
-def step_item(step: ExceptionStep) -> ExceptionStepItem:
-    """The JSON of an entry of an exception's history."""
+def step_item(step: ExceptionEventRecord) -> ExceptionStepItem:
     return cast("ExceptionStepItem", asdict(step))

@@ -1,4 +1,4 @@
-"""The events that the reconciler publishes, made from what it decided."""
+"""Outgoing events: messages of `reconciliation.events.v1` and commands, built from decisions."""
 
 from datetime import datetime
 
@@ -13,20 +13,20 @@ from contracts.reconciliation import (
     RunRequested,
 )
 from contracts.wire import WireModel
-from reconciler.adapters.exceptions import Ending, Resolved, Seen
-from reconciler.domain.findings import Finding
-from reconciler.domain.runs import Request
-from reconciler.domain.tallies import Errored
+from reconciler.adapters.exceptions import Resolution, ResolvedException, UpsertedException
+from reconciler.domain.counts import Errored
+from reconciler.domain.price_findings import PriceFinding
+from reconciler.domain.runs import RequestedRun
 from reconciler.settings import SERVICE
 
 
 def about_run(run_id: str, payload: WireModel) -> OutgoingEvent:
-    """An event of a run; everything that a run says is correlated by its id."""
+    """Return an event of a run; the run's id is key and correlation id."""
     return OutgoingEvent(payload=payload, key=run_id, source=SERVICE, subject=run_id, correlation_id=run_id)
 
 
-def run_requested(request: Request) -> OutgoingEvent:
-    """The command, the same for schedule, API and CLI (REC-1)."""
+def run_requested(request: RequestedRun) -> OutgoingEvent:
+    """Return the command, the same for schedule, API and CLI (REC-1)."""
     return about_run(
         request.run_id,
         RunRequested(
@@ -40,15 +40,15 @@ def run_requested(request: Request) -> OutgoingEvent:
 
 
 def booking_errored(run_id: str, errored: Errored, *, now: datetime) -> OutgoingEvent:
-    """REC-12."""
+    """Return the event of a booking that could not be evaluated (REC-12)."""
     payload = BookingErrored(
         run_id=run_id, booking_id=errored.booking_id, error=errored.error, detected_at=now
     )
     return _about_booking(payload, errored.booking_id, correlation_id=run_id)
 
 
-def drift_detected(run_id: str, finding: Finding, *, now: datetime) -> OutgoingEvent:
-    """REC-7; for findings of type pricing_drift."""
+def drift_detected(run_id: str, finding: PriceFinding, *, now: datetime) -> OutgoingEvent:
+    """Return the event of a pricing drift (REC-7)."""
     assert finding.drift_class is not None
     charged, difference = finding.charged, finding.charge_difference
     payload = DriftDetected(
@@ -75,29 +75,31 @@ def drift_detected(run_id: str, finding: Finding, *, now: datetime) -> OutgoingE
     return _about_booking(payload, finding.booking_id, correlation_id=run_id)
 
 
-def exception_opened(seen: Seen, *, now: datetime, correlation_id: str | None) -> OutgoingEvent:
-    """A new entry of the queue."""
-    sighting = seen.sighting
+def exception_opened(
+    upserted: UpsertedException, *, now: datetime, correlation_id: str | None
+) -> OutgoingEvent:
+    finding = upserted.finding
     payload = ExceptionOpened(
-        exception_id=seen.exception_id,
-        exception_type=sighting.type,
-        booking_id=sighting.booking_id,
-        severity=sighting.severity,
-        title=sighting.title,
-        fingerprint=sighting.fingerprint,
+        exception_id=upserted.exception_id,
+        exception_type=finding.type,
+        booking_id=finding.booking_id,
+        severity=finding.severity,
+        title=finding.title,
+        fingerprint=finding.fingerprint,
         opened_at=now,
     )
-    return _about_booking(payload, sighting.booking_id or seen.exception_id, correlation_id=correlation_id)
+    return _about_booking(payload, finding.booking_id or upserted.exception_id, correlation_id=correlation_id)
 
 
-def exception_resolved(resolved: Resolved, ending: Ending, *, run_id: str, now: datetime) -> OutgoingEvent:
-    """An entry that a run closed."""
+def exception_resolved(
+    resolved: ResolvedException, resolution: Resolution, *, run_id: str, now: datetime
+) -> OutgoingEvent:
     payload = ExceptionResolved(
         exception_id=resolved.exception_id,
         exception_type=resolved.type,
         booking_id=resolved.booking_id,
-        resolution=ending.resolution,
-        reason=ending.reason,
+        resolution=resolution.code,
+        reason=resolution.reason,
         actor=SERVICE,
         resolved_at=now,
     )

@@ -1,4 +1,4 @@
-"""Runs as people look at them."""
+"""Queries of runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class RunView:
+class RunRecord:
     """A run. scanned = clean + drifted + skipped + errored; one that found drift has completed (REC-7)."""
 
     id: str
@@ -58,11 +58,11 @@ class RunView:
     error: str | None
 
 
-async def get(connection: Connection, run_id: str) -> RunView | None:
-    """Return one run; None if there is none of this id.
+async def get(connection: Connection, run_id: str) -> RunRecord | None:
+    """Return one run; None for an unknown id.
 
     Raises:
-        UnreadableRowError: its row cannot be read.
+        UnreadableRowError: the row is damaged.
     """
     row = await stored_rows.fetch_one(connection, _GET, UUID(run_id))
     return None if row is None else stored_rows.read_row(row, _view, key="id")
@@ -70,8 +70,8 @@ async def get(connection: Connection, run_id: str) -> RunView | None:
 
 async def newest(
     connection: Connection, *, before: tuple[datetime, str] | None, rows_max: int
-) -> Sequence[RunView | UnreadableRow]:
-    """Return runs, newest request first; `before` is request time and id of the page before's last one."""
+) -> Sequence[RunRecord | UnreadableRow]:
+    """Return runs, newest request first; `before` is request time and id of the previous page's last run."""
     requested_at, run_id = before or (None, None)
     arguments = (requested_at, None if run_id is None else UUID(run_id), rows_max)
     rows = await stored_rows.fetch(connection, _LIST, *arguments, key="id")
@@ -80,9 +80,9 @@ async def newest(
     )
 
 
-def _view(row: asyncpg.Record) -> RunView:
-    columns = {name: row[name] for name in RunView.__slots__ if name not in {"id", "sums"}}
-    return RunView(id=str(row["id"]), sums={s["currency"]: _sums(s) for s in row["sums"]}, **columns)
+def _view(row: asyncpg.Record) -> RunRecord:
+    columns = {name: row[name] for name in RunRecord.__slots__ if name not in {"id", "sums"}}
+    return RunRecord(id=str(row["id"]), sums={s["currency"]: _sums(s) for s in row["sums"]}, **columns)
 
 
 def _sums(row: asyncpg.Record) -> Sums:

@@ -1,4 +1,4 @@
-"""Who may do what here: the one table of the reconciler's routes (ALL-4)."""
+"""Roles that may use the reconciler's routes (ALL-4)."""
 
 from chassis.auth.access import OPERATORS_AND_FINANCE, READERS, Access
 from chassis.dead_letters.operator.routes import DEAD_LETTER_ACCESS

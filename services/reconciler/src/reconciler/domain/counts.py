@@ -1,4 +1,4 @@
-"""What a page of bookings adds to its run (REC-7)."""
+"""Counts and sums of a page of bookings (REC-7)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from reconciler.domain.evaluate import Amounts, Evaluation
 
 @dataclass(frozen=True, slots=True)
 class Errored:
-    """A booking that could not be evaluated, and why, in one line (REC-12)."""
+    """A booking that could not be evaluated; `error` is one line (REC-12)."""
 
     booking_id: str
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class PageCounts:
     """scanned = clean + drifted + skipped + errored; `sums` has one entry per currency."""
 
     scanned: int
@@ -27,14 +27,14 @@ class Tally:
     sums: tuple[Amounts, ...]
 
 
-def tally(evaluations: Sequence[Evaluation], errored: Sequence[Errored]) -> Tally:
+def count_page(evaluations: Sequence[Evaluation], errored: Sequence[Errored]) -> PageCounts:
     """Count a page and add up its amounts."""
     outcomes = Counter(evaluation.outcome for evaluation in evaluations)
     sums: dict[str, Amounts] = {}
     for amounts in (evaluation.amounts for evaluation in evaluations):
         if amounts is not None:
             sums[amounts.currency] = _plus(sums.get(amounts.currency), amounts)
-    return Tally(
+    return PageCounts(
         scanned=len(evaluations) + len(errored),
         clean=outcomes["clean"],
         drifted=outcomes["drifted"],

@@ -1,4 +1,4 @@
-"""Exceptions as people look at them: high first, then oldest first (REC-10)."""
+"""Queries of exceptions: high first, then oldest first (REC-10)."""
 
 import json
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import asyncpg
 
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
+from reconciler.domain.filters import ExceptionFilter, Position
 
 _COLUMNS = """
     id, type, drift_class, severity, severity_rank, status, booking_id, title, explanation, occurrences,
@@ -43,31 +44,8 @@ FROM exception_event WHERE exception_id = $1 ORDER BY id
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What to list; None lists all."""
-
-    type: str | None = None
-    status: str | None = None
-    severity: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page ended, in the order of the list."""
-
-    severity_rank: int
-    first_seen_at: datetime
-    exception_id: str
-
-    @property
-    def key(self) -> tuple[int, str, str]:
-        """The position as a cursor holds it."""
-        return self.severity_rank, self.first_seen_at.isoformat(), self.exception_id
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionRow:
-    """One exception; `explanation` is the JSON that `reconciler.domain.sightings` makes."""
+class ExceptionRecord:
+    """One exception. `reconciler.domain.findings` describes `explanation`."""
 
     id: str
     type: str
@@ -88,8 +66,8 @@ class ExceptionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionStep:
-    """One entry of an exception's history; the explanation is as it was then."""
+class ExceptionEventRecord:
+    """One entry of an exception's history, with the explanation of that time."""
 
     id: str
     kind: str
@@ -101,33 +79,33 @@ class ExceptionStep:
     recorded_at: datetime
 
 
-async def work_list(
-    connection: Connection, wanted: Filter, *, after: Position | None, rows_max: int
-) -> Sequence[ExceptionRow | UnreadableRow]:
-    """Return the next exceptions in order of work."""
+async def list_exceptions(
+    connection: Connection, query: ExceptionFilter, *, after: Position | None, rows_max: int
+) -> Sequence[ExceptionRecord | UnreadableRow]:
+    """Return exceptions after a position."""
     position = (
         (None, None, None)
         if after is None
         else (after.severity_rank, after.first_seen_at, UUID(after.exception_id))
     )
-    arguments = (wanted.type, wanted.status, wanted.severity, *position, rows_max)
+    arguments = (query.type, query.status, query.severity, *position, rows_max)
     rows = await stored_rows.fetch(connection, _LIST, *arguments, key="id")
-    return stored_rows.read_rows(rows, _row, key="id", position=lambda row: _position(row).key)
+    return stored_rows.read_rows(rows, _row, key="id", position=lambda row: _position(row).to_key())
 
 
-async def counts(connection: Connection, wanted: Filter) -> Sequence[tuple[str, str, int]]:
-    """How many there are by type and severity, on all pages together."""
-    rows = await connection.fetch(_COUNT, wanted.type, wanted.status, wanted.severity)
+async def count(connection: Connection, query: ExceptionFilter) -> Sequence[tuple[str, str, int]]:
+    """Return counts by type and severity over all pages."""
+    rows = await connection.fetch(_COUNT, query.type, query.status, query.severity)
     return [(row["type"], row["severity"], row["count"]) for row in rows]
 
 
 async def get(
     connection: Connection, exception_id: str
-) -> tuple[ExceptionRow, Sequence[ExceptionStep | UnreadableRow]] | None:
-    """Return one exception with its history, oldest first; None if there is none of this id.
+) -> tuple[ExceptionRecord, Sequence[ExceptionEventRecord | UnreadableRow]] | None:
+    """Return one exception with its history, oldest first; None for an unknown id.
 
     Raises:
-        UnreadableRowError: the exception's own row cannot be read.
+        UnreadableRowError: the exception's own row is damaged.
     """
     row = await stored_rows.fetch_one(connection, _GET, UUID(exception_id))
     if row is None:
@@ -137,10 +115,10 @@ async def get(
     return exception, stored_rows.read_rows(steps, _step, key="id")
 
 
-def _row(row: asyncpg.Record) -> ExceptionRow:
+def _row(row: asyncpg.Record) -> ExceptionRecord:
     exact = {"id", "explanation", "position"}
-    columns = {name: row[name] for name in ExceptionRow.__slots__ if name not in exact}
-    return ExceptionRow(
+    columns = {name: row[name] for name in ExceptionRecord.__slots__ if name not in exact}
+    return ExceptionRecord(
         id=str(row["id"]),
         explanation=json.loads(row["explanation"]),
         position=_position(row),
@@ -152,8 +130,8 @@ def _position(row: asyncpg.Record) -> Position:
     return Position(row["severity_rank"], row["first_seen_at"], str(row["id"]))
 
 
-def _step(row: asyncpg.Record) -> ExceptionStep:
-    return ExceptionStep(
+def _step(row: asyncpg.Record) -> ExceptionEventRecord:
+    return ExceptionEventRecord(
         id=str(row["id"]),
         kind=row["kind"],
         revision=row["revision"],
