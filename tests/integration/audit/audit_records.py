@@ -21,7 +21,7 @@ AT = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 def webhook(
     body: bytes, *, event_id: str | None = None, subject: str | None = None, key: bytes | None = None
 ) -> Record:
-    """A delivery as the gateway publishes it."""
+    """Return a delivery as the gateway publishes it."""
     metadata = MessageMetadata(
         id=event_id or f"evt_{clock.new_id()}",
         source="/webhooks/stripe",
@@ -34,7 +34,7 @@ def webhook(
 
 
 def booking_event(payload: WireModel, booking_id: str, *, event_id: str | None = None) -> Record:
-    """An event as the booking service publishes it."""
+    """Return an event as booking publishes it."""
     metadata = MessageMetadata(
         id=event_id or clock.new_id(),
         source="booking",
@@ -47,7 +47,7 @@ def booking_event(payload: WireModel, booking_id: str, *, event_id: str | None =
 
 
 def created(booking_id: str) -> Record:
-    """The creation of a booking: version 1 of its history."""
+    """Return the creation of a booking: version 1 of its history."""
     payload = BookingCreated(
         booking_id=booking_id,
         version=1,
@@ -70,7 +70,7 @@ def changed(
     *,
     reason: str | None = None,
 ) -> Record:
-    """A later transition."""
+    """Return a later transition."""
     payload = BookingStatusChanged(
         booking_id=booking_id,
         version=version,
@@ -96,7 +96,7 @@ def event_on(topic: str, key: bytes | None = b"k") -> Record:
 
 
 class AuditApi:
-    """The audit service of a stack, asked over HTTP."""
+    """Client of a stack's audit service over HTTP."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self._stack = stack
@@ -114,12 +114,12 @@ class AuditApi:
         return response.json()["items"]
 
     async def entry(self, *, seconds: float = 20, **filters: Any) -> Mapping[str, Any]:
-        """The only entry with these filters, as soon as it is there."""
+        """Wait for the only entry with these filters and return it."""
 
-        async def found() -> list[Mapping[str, Any]]:
+        async def entries() -> list[Mapping[str, Any]]:
             return await self.entries(**filters)
 
-        items = await eventually(found, seconds=seconds, what=f"an entry with {filters}")
+        items = await eventually(entries, seconds=seconds, what=f"an entry with {filters}")
         assert len(items) == 1, items
         return items[0]
 

@@ -1,4 +1,4 @@
-"""Somebody who does what a runbook says."""
+"""An operator who follows a runbook."""
 
 import os
 import re
@@ -18,11 +18,11 @@ class Operator:
     """Follows a page section by section, in a shell, with the console commands of this installation.
 
     Args:
-        runbook: the page's name.
-        stack: whose addresses the commands get.
+        runbook: name of the page.
+        stack: the commands get its addresses.
         infra: its servers.
-        folder: where the shell works.
-        words: what a person would write in place of the page's capitals.
+        folder: working directory of the shell.
+        words: values for the page's words in capitals.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Operator:
         }
 
     async def follow(self, heading: str) -> Sequence[Finished]:
-        """Return the answer of each command below a heading."""
+        """Return the result of each command below a heading."""
         section = self._page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
         commands = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
         assert commands, heading
         return [await self._do(command) for command in commands]
 
     async def _do(self, command: str) -> Finished:
-        for word, meant in self._words.items():
-            command = re.sub(rf"\b{word}\b", lambda _, text=meant: text, command)
+        for word, value in self._words.items():
+            command = re.sub(rf"\b{word}\b", lambda _, text=value: text, command)
         return await run(["bash", "-c", f"cd {self._folder} && {command}"], self._environment)

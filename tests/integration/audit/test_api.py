@@ -20,7 +20,7 @@ BOOKING_ID = clock.new_id()
 
 @pytest.fixture(scope="module")
 async def audit_stack(infra: Infra, http: httpx.AsyncClient) -> AsyncGenerator[Stack]:
-    """A log with a few entries of several kinds, ten of them about one booking."""
+    """Provide a log with entries of several kinds, ten of them about one booking."""
     async with start_services(infra, "audit") as stack:
         audit = AuditApi(stack, http)
         await audit.recorded(STRIPE, *(webhook(b"{}", subject=BOOKING_ID) for _ in range(7)))
@@ -64,13 +64,13 @@ async def test_pages_hold_every_entry_once_also_while_the_log_grows(audit: Audit
     subject = clock.new_id()
     await audit.recorded(STRIPE, *(webhook(b"{}", subject=subject) for _ in range(6)))
     expected = [item["entry_id"] for item in await audit.entries(booking_id=subject)]
-    found: list[int] = []
+    entry_ids: list[int] = []
     async for items in pages(audit, booking_id=subject, limit=limit):
         assert len(items) <= limit
-        found += [item["entry_id"] for item in items]
+        entry_ids += [item["entry_id"] for item in items]
         await audit.recorded(STRIPE, webhook(b"{}", subject=subject))
-    assert len(found) == 6
-    assert found == expected
+    assert len(entry_ids) == 6
+    assert entry_ids == expected
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_time_range_includes_its_beginning_and_not_its_end(audit: AuditApi
 
 
 @pytest.mark.parametrize(
-    ("parameters", "named"),
+    ("parameters", "name"),
     [
         ({"status": "good"}, "status"),
         ({"limit": "0"}, "limit"),
@@ -129,12 +129,12 @@ async def test_time_range_includes_its_beginning_and_not_its_end(audit: AuditApi
     ids=str,
 )
 async def test_question_that_makes_no_sense_is_400_and_says_which_part(
-    audit: AuditApi, parameters: dict[str, str], named: str
+    audit: AuditApi, parameters: dict[str, str], name: str
 ) -> None:
     response = await audit.get("/api/event-log", **parameters)
     assert response.status_code == 400, response.text
     assert response.headers["content-type"].startswith("application/problem+json")
-    assert named in response.text
+    assert name in response.text
 
 
 async def test_one_entry_is_the_item_of_the_list_and_its_digest(audit: AuditApi) -> None:

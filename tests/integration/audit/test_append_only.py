@@ -1,4 +1,4 @@
-"""What is recorded cannot be changed: by the service, the owner, or under a replica's role (AU-3)."""
+"""Nobody changes what is recorded: not the service, the owner, or a replica's role (AU-3)."""
 
 from collections.abc import AsyncGenerator
 
@@ -81,7 +81,7 @@ async def test_number_of_an_entry_cannot_be_chosen(audit_stack: Stack) -> None:
 
 
 async def test_eraser_alone_may_delete_a_payload_and_only_that(audit_stack: Stack) -> None:
-    """The role's name is what the trigger looks for: grants alone do not open the log."""
+    # The trigger checks the name of the role: grants alone do not open the log.
     async with audit_stack.database("audit").connect() as connection:
         transaction = connection.transaction()
         await transaction.start()

@@ -136,7 +136,7 @@ async def test_database_killed_under_load_loses_and_doubles_nothing(
 async def test_event_that_the_database_refuses_waits_and_holds_up_no_other(
     audit: AuditApi, audit_stack: Stack
 ) -> None:
-    """A missing right is a fault of the database, never of the event that meets it."""
+    # A missing right is a fault of the database, not of the event.
     database = audit_stack.database("audit")
     await database.execute("REVOKE INSERT ON audit.status_history FROM audit")
     booking_id = clock.new_id()

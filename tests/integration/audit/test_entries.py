@@ -140,12 +140,12 @@ async def test_payload_stands_apart_under_a_salted_digest(audit: AuditApi, audit
     salt, body, digest = await payload_of(audit_stack, entry["entry_id"])
     assert (len(salt), body) == (32, record.value)
     assert digest == hashlib.sha256(salt + body).digest()
-    told = await audit_stack.database("audit").fetchval(
+    stored = await audit_stack.database("audit").fetchval(
         "SELECT event_log::text FROM event_log WHERE entry_id = $1", entry["entry_id"]
     )
-    assert secret_word not in told
-    assert "+1555" not in told
-    assert hashlib.sha256(body).hexdigest() not in told
+    assert secret_word not in stored
+    assert "+1555" not in stored
+    assert hashlib.sha256(body).hexdigest() not in stored
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ async def test_nul_in_identifiers_is_recorded_and_found_again(audit: AuditApi) -
     event_id = f"evt\0{clock.new_id()}"
     record = webhook(b"{}", event_id=event_id, subject="obj\0", key=b"k")
     await audit.recorded(STRIPE, record, record)
-    told = event_id.replace("\0", "\ufffd")
-    assert (await audit.entry(event_id=told))["event_id"] == digest_of(told)
+    cleaned = event_id.replace("\0", "\ufffd")
+    assert (await audit.entry(event_id=cleaned))["event_id"] == digest_of(cleaned)
 
 
 async def test_what_a_person_typed_as_an_id_stands_in_the_payload_alone(
@@ -251,8 +251,10 @@ async def test_history_is_told_in_order_with_who_and_why(audit: AuditApi) -> Non
     answer = (await audit.get(f"/api/bookings/{booking_id.upper()}/history")).json()
     assert answer["booking_id"] == booking_id
     assert "missing_versions" not in answer
-    told = [(t["version"], t["from_status"], t["to_status"], t["changed_by"]) for t in answer["history"]]
-    assert told == [
+    transitions = [
+        (t["version"], t["from_status"], t["to_status"], t["changed_by"]) for t in answer["history"]
+    ]
+    assert transitions == [
         (1, None, "pending", "system"),
         (2, "pending", "confirmed", "stripe"),
         (3, "confirmed", "completed", "stripe"),

@@ -1,4 +1,4 @@
-"""Whoever follows the log by time misses nothing while several writers append (AU-5, AU-10)."""
+"""A follower of the log by time misses no entry while several writers append (AU-5, AU-10)."""
 
 import json
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""A version that does not come is reported once, and told again when it comes after all (AU-2)."""
+"""A missing version is reported once, and reported as closed when it arrives (AU-2)."""
 
 import asyncio
 import random
@@ -31,8 +31,8 @@ def audit(own: Stack, http: httpx.AsyncClient) -> AuditApi:
 
 
 async def open_gaps(stack: Stack, *booking_ids: str) -> int:
-    wanted = "SELECT count(*) FROM history_gap WHERE booking_id = ANY($1)"
-    return await stack.database("audit").fetchval(wanted, booking_ids)
+    count = "SELECT count(*) FROM history_gap WHERE booking_id = ANY($1)"
+    return await stack.database("audit").fetchval(count, booking_ids)
 
 
 async def test_missing_version_is_reported_once_and_heals_when_it_comes(audit: AuditApi, own: Stack) -> None:
@@ -41,10 +41,10 @@ async def test_missing_version_is_reported_once_and_heals_when_it_comes(audit: A
     sent = await audit.recorded(
         BOOKINGS, created(booking_id), changed(booking_id, 3, "confirmed", "completed")
     )
-    told = await audit.entry(event_type=GAP, booking_id=booking_id)
-    assert (told["status"], told["source"], told["actor"]) == ("failed", "audit", None)
-    assert told["metadata"] == {"missing_from": 2, "missing_to": 2, "waiting_version": 3}
-    assert (told["topic"], told["offset"]) == (BOOKINGS, sent[1].offset)
+    entry = await audit.entry(event_type=GAP, booking_id=booking_id)
+    assert (entry["status"], entry["source"], entry["actor"]) == ("failed", "audit", None)
+    assert entry["metadata"] == {"missing_from": 2, "missing_to": 2, "waiting_version": 3}
+    assert (entry["topic"], entry["offset"]) == (BOOKINGS, sent[1].offset)
     waiting = (await audit.get(f"/api/bookings/{booking_id}/history")).json()
     assert (waiting["missing_versions"], waiting["waiting_versions"]) == ([2], [3])
 

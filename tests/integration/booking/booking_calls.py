@@ -27,7 +27,7 @@ VISITS = [
 
 
 def request(**members: Any) -> dict[str, Any]:
-    """A body that costs 132.00 USD."""
+    """Return the body of a booking that costs 132.00 USD."""
     return {
         "client": {"name": "Ada Example", "phone": "+13125550100", "email": "ada@example.com"},
         "service": "drop-in",
@@ -41,7 +41,7 @@ def request(**members: Any) -> dict[str, Any]:
 
 
 class BookingApi:
-    """The service of a stack."""
+    """Client of a stack's booking service."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self.stack = stack
@@ -78,7 +78,7 @@ class BookingApi:
         )
 
     async def brought_to(self, *statuses: str) -> dict[str, Any]:
-        """A new booking, changed to these statuses one after the other."""
+        """Create a booking and change it to these statuses, one after the other."""
         booking = await self.create()
         for status in statuses:
             answer = await self.change(booking["id"], status)
@@ -96,7 +96,7 @@ class BookingApi:
         await self.stack.topic(STRIPE).publish_all(records)
 
     async def when_paid(self, booking_id: str, status: str = "paid") -> dict[str, Any]:
-        """The booking as soon as it has that payment status."""
+        """Wait until the booking has a payment status and return it."""
 
         async def reached() -> dict[str, Any]:
             booking = await self.read(booking_id)
@@ -112,7 +112,7 @@ class BookingApi:
         await self.when_paid(marker["id"])
 
     async def events(self, key: str, count: int) -> list[Record]:
-        """The first events of a booking, or of whatever key, as soon as there are so many."""
+        """Wait for the first events of a key and return them."""
         records = await self.stack.topic(EVENTS).read_until(lambda found: len(_of(key, found)) >= count)
         return _of(key, records)
 
@@ -129,7 +129,7 @@ def payment_record(
     verification: bytes | None = b"verified",
     **members: Any,
 ) -> Record:
-    """A `payment_intent.succeeded` as the gateway publishes it."""
+    """Return a `payment_intent.succeeded` as the gateway publishes it."""
     metadata = {} if booking_id is None else {"booking_id": booking_id}
     intent = {
         "id": payment_id or f"pi_{clock.new_id()}",
@@ -173,7 +173,7 @@ def webhook_record(
 
 
 def payload(record: Record) -> dict[str, Any]:
-    """A record's value."""
+    """Return the value of a record as JSON."""
     assert record.value is not None
     return json.loads(record.value)
 

@@ -28,10 +28,10 @@ def api(booking_stack: Stack, http: httpx.AsyncClient) -> BookingApi:
 
 def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
-    found = answer.json()
-    assert found["type"] == f"urn:plumbline:problem:{kind}"
-    assert "\n" not in found["detail"]
-    return found
+    body = answer.json()
+    assert body["type"] == f"urn:plumbline:problem:{kind}"
+    assert "\n" not in body["detail"]
+    return body
 
 
 async def test_new_booking_is_priced_and_answered_whole(api: BookingApi) -> None:
@@ -90,10 +90,10 @@ async def test_creation_is_announced_without_the_client(api: BookingApi) -> None
 async def test_wrong_request_names_the_field(
     api: BookingApi, members: dict[str, Any], kind: str, detail: str
 ) -> None:
-    found = problem(await api.call("POST", body=request(**members)), 400, kind)
-    assert found["detail"].startswith(detail)
+    body = problem(await api.call("POST", body=request(**members)), 400, kind)
+    assert body["detail"].startswith(detail)
     if kind == "unknown-service":
-        assert sorted(found["services"]) == [
+        assert sorted(body["services"]) == [
             "24-7-care", "dog-walking", "drop-in", "housesitting", "pet-taxi",
         ]  # fmt: skip
 
@@ -172,16 +172,16 @@ async def test_every_transition_is_published_in_order(api: BookingApi) -> None:
 
 async def test_illegal_change_names_what_is_allowed(api: BookingApi) -> None:
     booking = await api.create()
-    found = problem(await api.change(booking["id"], "completed"), 409, "illegal-transition")
-    assert (found["from"], found["to"]) == ("pending", "completed")
-    assert found["allowed_transitions"] == ["confirmed", "cancelled"]
+    body = problem(await api.change(booking["id"], "completed"), 409, "illegal-transition")
+    assert (body["from"], body["to"]) == ("pending", "completed")
+    assert body["allowed_transitions"] == ["confirmed", "cancelled"]
     assert await api.read(booking["id"]) == booking
 
 
 async def test_unknown_status_lists_the_known(api: BookingApi) -> None:
     booking = await api.create()
-    found = problem(await api.change(booking["id"], "lost"), 400, "unknown-status")
-    assert found["statuses"] == ["pending", "confirmed", "in_progress", "completed", "cancelled"]
+    body = problem(await api.change(booking["id"], "lost"), 400, "unknown-status")
+    assert body["statuses"] == ["pending", "confirmed", "in_progress", "completed", "cancelled"]
     answer = await api.call("PATCH", f"/{booking['id']}", {"reason": "none"})
     assert problem(answer, 400, "invalid-request")["detail"].startswith("status: ")
 
@@ -204,8 +204,8 @@ async def test_if_match_guards_the_version(api: BookingApi) -> None:
 
 async def test_changes_at_once_leave_a_gap_free_history(api: BookingApi) -> None:
     booking = await api.create()
-    wanted = ["confirmed", "cancelled", "in_progress", "completed", "pending"] * 4
-    answers = await asyncio.gather(*(api.change(booking["id"], status) for status in wanted))
+    statuses = ["confirmed", "cancelled", "in_progress", "completed", "pending"] * 4
+    answers = await asyncio.gather(*(api.change(booking["id"], status) for status in statuses))
     assert {answer.status_code for answer in answers} <= {200, 409}
     history = await api.history(booking["id"])
     assert [entry["version"] for entry in history] == list(range(1, len(history) + 1))
@@ -236,15 +236,15 @@ async def test_list_is_filtered_and_paged_newest_first(api: BookingApi) -> None:
     made = [(await api.create(service="pet-taxi", visits=[]))["id"] for _ in range(5)]
     await api.change(made[2], "cancelled")
     params: dict[str, Any] = {"service": "pet-taxi", "status": "pending", "limit": 2}
-    found: list[str] = []
+    body: list[str] = []
     while True:
         page = (await api.call("GET", params=params)).json()
         assert len(page["items"]) <= 2
-        found += [item["id"] for item in page["items"]]
+        body += [item["id"] for item in page["items"]]
         if page["next_cursor"] is None:
             break
         params["cursor"] = page["next_cursor"]
-    assert found == [made[4], made[3], made[1], made[0]]
+    assert body == [made[4], made[3], made[1], made[0]]
     unpaid = await api.call("GET", params={"payment_status": "paid", "service": "pet-taxi"})
     assert unpaid.json() == {"items": [], "next_cursor": None}
 
@@ -261,8 +261,8 @@ async def test_list_is_filtered_and_paged_newest_first(api: BookingApi) -> None:
     ],
 )
 async def test_wrong_filter_is_refused(api: BookingApi, name: str, value: str) -> None:
-    found = problem(await api.call("GET", params={name: value}), 400, "invalid-request")
-    assert found["detail"].startswith(f"{name}: ")
+    body = problem(await api.call("GET", params={name: value}), 400, "invalid-request")
+    assert body["detail"].startswith(f"{name}: ")
 
 
 async def test_openapi_describes_the_routes(api: BookingApi, http: httpx.AsyncClient) -> None:

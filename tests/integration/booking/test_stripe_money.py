@@ -14,7 +14,7 @@ from integration.booking.booking_calls import WORKED_TOTAL, BookingApi, webhook_
 def stripe_event(
     booking_id: str | None, *, amount: int = WORKED_TOTAL, currency: str = "usd", **envelope: Any
 ) -> dict[str, Any]:
-    """A `payment_intent.succeeded` in Stripe's own form."""
+    """Return a `payment_intent.succeeded` as Stripe sends it."""
     return {
         "id": f"evt_{clock.new_id()}",
         "object": "event",
@@ -39,7 +39,7 @@ def stripe_event(
 
 
 class Observed:
-    """What the services say of an event, over HTTP."""
+    """Reads what the services show of an event over HTTP."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self.stack = stack
@@ -55,16 +55,16 @@ class Observed:
         return answer.json()["items"]
 
     async def entry(self, **filters: str) -> dict[str, Any]:
-        """The one entry, as soon as it is there."""
-        found = await eventually(lambda: self.entries(**filters))
-        assert len(found) == 1
-        return found[0]
+        """Wait for the one entry and return it."""
+        item = await eventually(lambda: self.entries(**filters))
+        assert len(item) == 1
+        return item[0]
 
     async def exceptions(self, *, text: str) -> list[dict[str, Any]]:
         answer = await self._http.get(
             f"{self.stack.url('reconciler')}/api/exceptions", params={"limit": "500"}
         )
-        return [found for found in answer.json()["exceptions"] if text in str(found)]
+        return [item for item in answer.json()["exceptions"] if text in str(item)]
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ async def test_money_of_another_currency_is_told_with_its_own_digits(
     await observed.deliver(event)
     entry = await observed.entry(booking_id=booking["id"], event_type="booking.payment-anomaly")
     assert entry["metadata"]["captured"] == {"amount": amount, "currency": currency.upper()}
-    (found,) = await eventually(lambda: observed.exceptions(text=booking["id"]))
-    assert (found["severity"], found["title"]) == (severity, f"{shown} from stripe: currency mismatch")
-    assert found["explanation"]["remarks"] == [f"{shown} was paid, but the booking is in USD"]
+    (item,) = await eventually(lambda: observed.exceptions(text=booking["id"]))
+    assert (item["severity"], item["title"]) == (severity, f"{shown} from stripe: currency mismatch")
+    assert item["explanation"]["remarks"] == [f"{shown} was paid, but the booking is in USD"]
 
 
 @pytest.mark.parametrize("spelling", ["{}\n", "  {}\u00a0", "\r\n{}"])
@@ -110,7 +110,7 @@ async def test_booking_id_with_blanks_around_it_is_one_id_everywhere(
 
 
 def rendered_anew(event: dict[str, Any]) -> dict[str, Any]:
-    """The event as another endpoint with an older API version gets it."""
+    """Return the event as an endpoint with an older API version gets it."""
     charges = {"object": "list", "data": []}
     intent = {**event["data"]["object"], "charges": charges}
     return {
@@ -135,9 +135,9 @@ async def test_copy_that_was_rendered_anew_is_a_copy_and_is_kept(observed: Obser
     rows = await eventually(lambda: observed.stack.database("audit").fetch(kept, entry["entry_id"]))
     assert [json.loads(row["body"]) for row in rows] == [other]
     assert [
-        found["event_type"]
-        for found in await observed.entries(booking_id=booking_id)
-        if "conflict" in str(found)
+        item["event_type"]
+        for item in await observed.entries(booking_id=booking_id)
+        if "conflict" in str(item)
     ] == []
     assert await observed.exceptions(text=event["id"]) == []
 
@@ -156,8 +156,8 @@ async def test_contradiction_under_one_event_id_is_reported_once_and_applied_nev
     kept = "SELECT body FROM event_payload WHERE entry_id = $1"
     body = await observed.stack.database("audit").fetchval(kept, entry["entry_id"])
     assert json.loads(body) == contradiction
-    (found,) = await eventually(lambda: observed.exceptions(text=event["id"]))
-    assert (found["type"], found["severity"]) == ("identity_conflict", "high")
+    (item,) = await eventually(lambda: observed.exceptions(text=event["id"]))
+    assert (item["type"], item["severity"]) == ("identity_conflict", "high")
 
 
 async def test_event_of_live_mode_changes_nothing_in_test_mode_and_is_reported_once(
@@ -208,16 +208,16 @@ async def test_thin_event_of_a_payment_is_reported_once_and_is_no_success(observ
     await observed.bookings.settled(name)
     entry = await observed.entry(event_id=event["id"])
     assert (entry["status"], entry["metadata"]["not_applied"]) == ("skipped", "thin_event")
-    (found,) = await eventually(lambda: observed.exceptions(text=name))
-    assert (found["type"], found["severity"]) == ("payment_anomaly", "high")
-    assert (found["title"], found["occurrences"]) == ("An unknown amount from stripe: thin event", 1)
-    assert f"names payment_intent {name}" in found["explanation"]["remarks"][0]
+    (item,) = await eventually(lambda: observed.exceptions(text=name))
+    assert (item["type"], item["severity"]) == ("payment_anomaly", "high")
+    assert (item["title"], item["occurrences"]) == ("An unknown amount from stripe: thin event", 1)
+    assert f"names payment_intent {name}" in item["explanation"]["remarks"][0]
 
 
 async def not_applied(
     observed: Observed, event: dict[str, Any], booking_id: str, kind: str, money: str
 ) -> None:
-    """The booking is as it was; entry, anomaly and exception say why, once."""
+    """Assert that the booking is unchanged, and that entry, anomaly and exception report why, once."""
     await observed.bookings.settled(booking_id)
     booking = await observed.bookings.read(booking_id)
     assert (booking["status"], booking["payment_status"], booking["version"]) == ("pending", "unpaid", 1)
@@ -226,8 +226,8 @@ async def not_applied(
     assert (entry["status"], entry["metadata"]["not_applied"]) == ("skipped", kind)
     anomaly = await observed.entry(booking_id=booking_id, event_type="booking.payment-anomaly")
     assert (anomaly["error"], anomaly["causation_id"]) == (kind, event["id"])
-    (found,) = await eventually(lambda: observed.exceptions(text=booking_id))
-    assert (found["title"], found["occurrences"]) == (f"{money} from stripe: {kind.replace('_', ' ')}", 1)
+    (item,) = await eventually(lambda: observed.exceptions(text=booking_id))
+    assert (item["title"], item["occurrences"]) == (f"{money} from stripe: {kind.replace('_', ' ')}", 1)
 
 
 async def test_production_takes_live_events_and_those_of_its_own_account(

@@ -1,4 +1,4 @@
-"""A transaction that fails at its COMMIT leaves nothing behind; the second of two comes again (BK-11)."""
+"""Transactions: a failed COMMIT leaves nothing; a batch that meets a lock is repeated (BK-11)."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from integration.booking import booking_calls
 
 ADA = Actor("ada", is_operator=True)
 
-# A deferred constraint is looked at when everything else has been written.
+# A deferred constraint is checked after all other writes.
 _FAIL = """
 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'at commit'; END $$;
 CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE ON booking

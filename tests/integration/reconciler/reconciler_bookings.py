@@ -78,7 +78,7 @@ async def request_run(stack: Stack, http: httpx.AsyncClient, **headers: str) -> 
 
 
 async def ended_run(stack: Stack, http: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
-    """The run once it has ended."""
+    """Wait for the end of a run and return it."""
 
     async def look() -> dict[str, Any] | None:
         response = await http.get(f"{stack.url('reconciler')}/api/reconciliation/runs/{run_id}")
@@ -91,7 +91,7 @@ async def ended_run(stack: Stack, http: httpx.AsyncClient, run_id: str) -> dict[
 
 
 async def completed_run(stack: Stack, http: httpx.AsyncClient) -> dict[str, Any]:
-    """A run from request to end."""
+    """Request a run, wait for its end and return it."""
     run = await ended_run(stack, http, (await request_run(stack, http))["id"])
     assert run["status"] == "completed", run
     assert run["scanned"] == run["clean"] + run["drifted"] + run["skipped"] + run["errored"]
@@ -101,8 +101,8 @@ async def completed_run(stack: Stack, http: httpx.AsyncClient) -> dict[str, Any]
 async def exceptions_of(
     stack: Stack, http: httpx.AsyncClient, ids: Sequence[str], **filters: str
 ) -> dict[str, list[dict[str, Any]]]:
-    """The exceptions of these bookings, by booking, in the order of the list; all pages of it."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """Return all exceptions of these bookings, by booking, in the order of the list."""
+    exceptions: dict[str, list[dict[str, Any]]] = {}
     cursor: dict[str, str] = {}
     while True:
         response = await http.get(
@@ -111,9 +111,9 @@ async def exceptions_of(
         assert response.status_code == 200, response.text
         for item in response.json()["exceptions"]:
             if item["booking_id"] in ids:
-                found.setdefault(item["booking_id"], []).append(item)
+                exceptions.setdefault(item["booking_id"], []).append(item)
         if response.json()["next_cursor"] is None:
-            return found
+            return exceptions
         cursor = {"cursor": response.json()["next_cursor"]}
 
 

@@ -71,8 +71,8 @@ async def test_run_killed_between_pages_is_resumed_and_doubles_nothing(
     counts = ("scanned", "clean", "drifted", "skipped", "errored", "sums")
     assert {name: ended[name] for name in counts} == {name: first[name] for name in counts}
     assert ended["scanned"] == BOOKINGS
-    found = await exceptions_of(own, http, ids)
-    assert {key: [item["occurrences"] for item in items] for key, items in found.items()} == {
+    exceptions = await exceptions_of(own, http, ids)
+    assert {key: [item["occurrences"] for item in items] for key, items in exceptions.items()} == {
         ids[0]: [2],
         ids[-1]: [2],
     }
@@ -172,8 +172,8 @@ async def test_two_replicas_work_off_runs_one_after_another(own: Stack, http: ht
     requested = [await request_run(own, http) for _ in range(4)]
     for run in requested:
         assert (await ended_run(own, http, run["id"]))["scanned"] == 3
-    found = await exceptions_of(own, http, ids)
-    assert {key: [item["occurrences"] for item in items] for key, items in found.items()} == {
+    exceptions = await exceptions_of(own, http, ids)
+    assert {key: [item["occurrences"] for item in items] for key, items in exceptions.items()} == {
         booking: [4] for booking in ids
     }
     overlaps = await own.database("reconciler").fetchval(

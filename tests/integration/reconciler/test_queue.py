@@ -1,4 +1,4 @@
-"""The exception queue's edges: the list, what booking reports, and who may not write what."""
+"""The exception queue: its list, problems that booking reports, and missing rights."""
 
 import json
 from collections import Counter
@@ -148,8 +148,8 @@ async def test_identity_conflict_becomes_an_exception(own: Stack, http: httpx.As
         await publish(own, "booking.identity-conflict", payload, new_id())
     await everything_is_applied(own, http)
     answer = await queue(own, http, type="identity_conflict", limit=500)
-    found = [item for item in answer["exceptions"] if provider_event in item["title"]]
-    assert [(item["occurrences"], item["booking_id"], item["severity"]) for item in found] == [
+    anomalies = [item for item in answer["exceptions"] if provider_event in item["title"]]
+    assert [(item["occurrences"], item["booking_id"], item["severity"]) for item in anomalies] == [
         (2, None, "high")
     ]
 

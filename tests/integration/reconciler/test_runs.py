@@ -1,4 +1,4 @@
-"""A run by API, CLI and command message: what it finds, and that it finds it once."""
+"""Runs by API, CLI and command message: their findings, each once."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -44,9 +44,9 @@ async def test_seeded_corruptions_are_found_and_nothing_else(own: Stack, http: h
     await pay(own, [ids[5]], number=2)
     await pay(own, [ids[6]], captured=500, currency="EUR", number=2)
     await completed_run(own, http)
-    found = await exceptions_of(own, http, ids)
+    exceptions = await exceptions_of(own, http, ids)
     assert {
-        ids.index(key): [(item["type"], item["class"]) for item in items] for key, items in found.items()
+        ids.index(key): [(item["type"], item["class"]) for item in items] for key, items in exceptions.items()
     } == {
         0: [("pricing_drift", "snapshot_corrupt")],
         1: [("pricing_drift", "snapshot_corrupt")],
@@ -55,7 +55,7 @@ async def test_seeded_corruptions_are_found_and_nothing_else(own: Stack, http: h
         5: [("duplicate_charge", None)],
         6: [("currency_mismatch", None)],
     }
-    assert [found[ids[index]][0]["severity"] for index in (0, 1, 4)] == ["high", "low", "high"]
+    assert [exceptions[ids[index]][0]["severity"] for index in (0, 1, 4)] == ["high", "low", "high"]
 
 
 async def test_exception_explains_itself_and_is_announced(own: Stack, http: httpx.AsyncClient) -> None:
@@ -130,10 +130,10 @@ async def test_booking_found_clean_resolves_its_exception(own: Stack, http: http
     await completed_run(own, http)
     await corrupt(own, fixed, "total = $2", PRICE)
     await completed_run(own, http)
-    found = await exceptions_of(own, http, [fixed, broken])
-    assert [item["status"] for item in found[fixed]] == ["resolved"]
-    assert [item["resolution"] for item in found[fixed]] == ["fixed"]
-    assert [item["status"] for item in found[broken]] == ["open"]
+    exceptions = await exceptions_of(own, http, [fixed, broken])
+    assert [item["status"] for item in exceptions[fixed]] == ["resolved"]
+    assert [item["resolution"] for item in exceptions[fixed]] == ["fixed"]
+    assert [item["status"] for item in exceptions[broken]] == ["open"]
     assert list(await exceptions_of(own, http, [fixed, broken], status="open")) == [broken]
     await corrupt(own, fixed, "total = 15000")
     await completed_run(own, http)
@@ -154,8 +154,8 @@ async def test_ten_runs_at_once_open_nothing_twice(own: Stack, http: httpx.Async
     requested = [await request_run(own, http) for _ in range(10)]
     runs = [await ended_run(own, http, run["id"]) for run in requested]
     assert {run["status"] for run in runs} == {"completed"}
-    found = await exceptions_of(own, http, ids)
-    assert {key: [item["occurrences"] for item in items] for key, items in found.items()} == {
+    exceptions = await exceptions_of(own, http, ids)
+    assert {key: [item["occurrences"] for item in items] for key, items in exceptions.items()} == {
         booking: [10] for booking in ids
     }
 
@@ -164,8 +164,10 @@ async def test_unpaid_booking_is_flagged_after_the_grace_time(own: Stack, http: 
     late, early = await insert_bookings(own, 2, paid=False)
     await corrupt(own, early, "confirmed_at = now()")
     await completed_run(own, http)
-    found = await exceptions_of(own, http, [late, early])
-    assert {key: [item["type"] for item in items] for key, items in found.items()} == {late: ["not_charged"]}
+    exceptions = await exceptions_of(own, http, [late, early])
+    assert {key: [item["type"] for item in items] for key, items in exceptions.items()} == {
+        late: ["not_charged"]
+    }
 
 
 async def test_booking_that_cannot_be_evaluated_costs_only_itself(
@@ -178,12 +180,12 @@ async def test_booking_that_cannot_be_evaluated_costs_only_itself(
     await corrupt(own, drifted, "pricing = '[]'")
     run = await completed_run(own, http)
     assert run["errored"] >= 2
-    found = await exceptions_of(own, http, [unreadable, drifted])
-    assert {key: sorted(item["type"] for item in items) for key, items in found.items()} == {
+    exceptions = await exceptions_of(own, http, [unreadable, drifted])
+    assert {key: sorted(item["type"] for item in items) for key, items in exceptions.items()} == {
         unreadable: ["not_evaluable"],
         drifted: ["not_evaluable", "pricing_drift"],
     }
-    assert {item["status"] for items in found.values() for item in items} == {"open"}
+    assert {item["status"] for items in exceptions.values() for item in items} == {"open"}
 
     async def announced() -> bool:
         opened = "reconciliation.exception-opened"
@@ -220,7 +222,7 @@ async def test_command_line_runs_lists_and_fails_on_drift(own: Stack) -> None:
 
 
 def command(run_id: str, *, slot: datetime | None = None, source: str = "reconciler") -> Record:
-    """A command that no row of ours stands for."""
+    """Return a command without a row."""
     payload = {
         "run_id": run_id,
         "trigger": "api" if slot is None else "schedule",

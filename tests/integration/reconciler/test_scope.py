@@ -1,4 +1,4 @@
-"""What a run cannot evaluate, does not evaluate any more, or must not overlook: errored, left, cancelled."""
+"""Scope of a run: bookings that cannot be evaluated, are no longer evaluated, or are cancelled."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -70,12 +70,12 @@ async def test_what_could_not_be_checked_is_an_exception_until_it_can(
     run = await completed_run(own, http)
     added = {outcome: run[outcome] - before[outcome] for outcome in ("errored", "clean", "drifted")}
     assert added == {"errored": len(names), "clean": 2, "drifted": 1}
-    found = await exceptions_of(own, http, [*ids.values(), *good])
-    assert {name: [(e["type"], e["severity"]) for e in found[ids[name]]] for name in names} == {
+    exceptions = await exceptions_of(own, http, [*ids.values(), *good])
+    assert {name: [(e["type"], e["severity"]) for e in exceptions[ids[name]]] for name in names} == {
         name: [("not_evaluable", "high")] for name in names
     }
-    assert [item["type"] for item in found[good[1]]] == ["pricing_drift"]
-    assert {len(found.get(booking, [])) for booking in (good[0], good[2])} == {0}
+    assert [item["type"] for item in exceptions[good[1]]] == ["pricing_drift"]
+    assert {len(exceptions.get(booking, [])) for booking in (good[0], good[2])} == {0}
     opened = ["reconciliation.exception-opened", "reconciliation.booking-errored"]
     assert types(await events_about(own, ids["SQL NULL"])) == opened
     finished = await own.run("reconciler", "run", "--fail-on-drift")
@@ -98,8 +98,8 @@ async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(
     for booking in everyone:
         await corrupt(own, booking, "total = 15000")
     await completed_run(own, http)
-    found = await exceptions_of(own, http, everyone)
-    assert {tuple(sorted(e["type"] for e in found[booking])) for booking in everyone} == {
+    exceptions = await exceptions_of(own, http, everyone)
+    assert {tuple(sorted(e["type"] for e in exceptions[booking])) for booking in everyone} == {
         ("not_charged", "pricing_drift")
     }
     reported = new_id()
@@ -116,9 +116,9 @@ async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(
     await own.database("booking").execute("DELETE FROM booking.booking WHERE booking_id = $1", deleted)
     await completed_run(own, http)
 
-    found = await exceptions_of(own, http, everyone)
+    exceptions = await exceptions_of(own, http, everyone)
     states = {
-        booking: sorted((e["type"], e["status"], e["resolution"]) for e in found[booking])
+        booking: sorted((e["type"], e["status"], e["resolution"]) for e in exceptions[booking])
         for booking in everyone
     }
     ended = [(kind, "resolved", "not_evaluated") for kind in ("not_charged", "pricing_drift")]
@@ -132,7 +132,7 @@ async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(
     }
     reasons = {}
     for booking in (cancelled, pending, deleted):
-        exception = next(e["id"] for e in found[booking] if e["type"] == "pricing_drift")
+        exception = next(e["id"] for e in exceptions[booking] if e["type"] == "pricing_drift")
         one = (await http.get(f"{own.url('reconciler')}/api/exceptions/{exception}")).json()
         reasons[booking] = (one["history"][-1]["actor"], one["history"][-1]["reason"])
     assert reasons == {
@@ -154,12 +154,12 @@ async def test_money_that_a_cancelled_booking_keeps_is_an_exception_until_it_is_
     await corrupt(own, early, "status = 'cancelled', updated_at = now() - interval '23 hours'")
     await completed_run(own, http)
 
-    found = await exceptions_of(own, http, [late, early, drifting, unpaid], status="open")
-    assert {booking: [e["type"] for e in items] for booking, items in found.items()} == {
+    exceptions = await exceptions_of(own, http, [late, early, drifting, unpaid], status="open")
+    assert {booking: [e["type"] for e in items] for booking, items in exceptions.items()} == {
         late: ["cancelled_but_paid"],
         drifting: ["cancelled_but_paid"],
     }
-    [item] = found[late]
+    [item] = exceptions[late]
     assert (item["severity"], item["explanation"]["held"]) == ("high", PRICE)
     assert item["title"].startswith("Cancelled, and 132.00 USD")
     [ended] = (await exceptions_of(own, http, [drifting], status="resolved"))[drifting]

@@ -177,12 +177,16 @@ def test_text_that_has_no_form_of_an_id_stands_in_the_payload_alone(text: str) -
     entry = entry_of(
         event(id=text, type=text, correlation_id=text, causation_id=text, subject=text, body=b"{}"), ORIGIN
     )
-    told = entry_of(event(body=json.dumps(payload).encode()), ORIGIN)
-    for each in (entry, told):
+    second = entry_of(event(body=json.dumps(payload).encode()), ORIGIN)
+    for each in (entry, second):
         kept = replace(each, body=b"", texts={}, subject=None)
         assert text not in repr(kept if each is entry else replace(kept, transition=None)), kept
-    assert told.transition is not None
-    assert text not in {told.transition.booking_id, told.transition.changed_by, told.transition.from_status}
+    assert second.transition is not None
+    assert text not in {
+        second.transition.booking_id,
+        second.transition.changed_by,
+        second.transition.from_status,
+    }
     assert entry.texts == dict.fromkeys(("event_id", "event_type", "correlation_id", "causation_id"), text)
     assert entry.subject == text, "an erasure finds it by this"
 

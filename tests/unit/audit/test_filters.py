@@ -36,7 +36,7 @@ def test_no_filter_means_every_entry() -> None:
 
 
 def test_filters_are_spelled_as_entries_are() -> None:
-    wanted = entry_filter(
+    query = entry_filter(
         **{
             **NOTHING,
             "source": "/webhooks/stripe",
@@ -45,10 +45,10 @@ def test_filters_are_spelled_as_entries_are() -> None:
             "text": "a\0b",
         }
     )
-    assert wanted.source == "stripe"
-    assert wanted.booking_id == "0199a000-0000-7000-8000-000000000001"
-    assert wanted.recorded_from == datetime(2026, 11, 23, 12, tzinfo=UTC)
-    assert wanted.text == "a\ufffdb"
+    assert query.source == "stripe"
+    assert query.booking_id == "0199a000-0000-7000-8000-000000000001"
+    assert query.recorded_from == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert query.text == "a\ufffdb"
 
 
 def test_time_without_an_offset_is_refused_by_name() -> None:

@@ -1,4 +1,4 @@
-"""Whatever bytes a record holds, it becomes one entry that PostgreSQL can store."""
+"""Any bytes of a record become one entry that PostgreSQL can store."""
 
 import json
 
@@ -47,10 +47,16 @@ def assert_storable(entry: Entry) -> None:
     texts = [entry.event_type, entry.status, entry.source, entry.event_id, entry.booking_id, entry.actor,
              entry.error, entry.correlation_id, entry.causation_id, entry.subject]  # fmt: skip
     if entry.transition:
-        told = entry.transition
-        texts += [told.booking_id, told.from_status, told.to_status, told.changed_by, told.reason]
-        texts += [*told.metadata, *told.metadata.values()]
-        assert 1 <= told.version < 2**63
+        transition = entry.transition
+        texts += [
+            transition.booking_id,
+            transition.from_status,
+            transition.to_status,
+            transition.changed_by,
+            transition.reason,
+        ]
+        texts += [*transition.metadata, *transition.metadata.values()]
+        assert 1 <= transition.version < 2**63
     for text in texts:
         if text is not None:
             assert "\0" not in text

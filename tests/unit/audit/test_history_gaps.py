@@ -22,10 +22,10 @@ def recorded_versions(seconds_by_version: dict[int, int]) -> list[RecordedVersio
 
 @given(st.sets(st.integers(1, 40)).map(sorted))
 def test_gaps_are_the_runs_of_all_that_is_missing(versions: Sequence[int]) -> None:
-    found = gaps(versions)
-    missing = [version for gap in found for version in range(gap.first, gap.last + 1)]
+    result = gaps(versions)
+    missing = [version for gap in result for version in range(gap.first, gap.last + 1)]
     assert missing == sorted(set(range(1, max(versions, default=0))) - set(versions))
-    assert all(gap.last + 1 in versions for gap in found)
+    assert all(gap.last + 1 in versions for gap in result)
 
 
 @pytest.mark.parametrize(("age", "reported"), [(299, []), (300, [Gap(2, 3)])])
@@ -38,13 +38,13 @@ def test_gap_is_reported_when_what_is_behind_it_waits_too_long(age: int, reporte
 
 
 def test_new_gap_behind_an_old_one_has_its_own_patience() -> None:
-    told = classify_gaps(
+    state = classify_gaps(
         recorded_versions({1: 0, 3: 0, 5: 900}),
         reported_to=2,
         now=BEGAN + timedelta(seconds=1000),
         patience=PATIENCE,
     )
-    assert (told.overdue, told.reported_to) == ([], 2)
+    assert (state.overdue, state.reported_to) == ([], 2)
 
 
 def test_absurd_version_is_one_gap() -> None:

@@ -1,4 +1,4 @@
-"""The rules that say what an entry tells, held against the contracts and against what is personal."""
+"""Rules of entries, compared with the contracts and with the list of personal data."""
 
 import re
 
@@ -16,8 +16,8 @@ FREE_TEXT = {"explanation", "title", "path", "remote_address", "header_names", "
 @pytest.mark.parametrize("card", MESSAGES, ids=lambda card: card.event_type)
 def test_rule_of_every_message_names_members_of_its_contract(card: MessageCard) -> None:
     rule = RULES[card.event_type]
-    named = {name for name in (rule.actor, rule.error, *rule.metadata) if name}
-    assert named <= card.model.model_fields.keys()
+    members = {name for name in (rule.actor, rule.error, *rule.metadata) if name}
+    assert members <= card.model.model_fields.keys()
 
 
 def test_rule_exists_for_nothing_but_messages() -> None:

@@ -1,4 +1,4 @@
-"""What a payment does to a booking, and when it does nothing but call for a person (BK-7, BK-8)."""
+"""Payments: their effect on a booking, and anomalies (BK-7, BK-8)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What callers send: bodies, If-Match and Idempotency-Key."""
+"""Requests: bodies, If-Match and Idempotency-Key."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The transition table cell by cell, and histories that no sequence of events can spoil (BK-1, BK-4)."""
+"""The transition table cell by cell, and the history after any sequence of events (BK-1, BK-4)."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What an event that is not applied claims: whatever it holds, an anomaly for a person (BK-7a, BK-7b)."""
+"""Anomalies of events that are not applied, for any content (BK-7a, BK-7b)."""
 
 import json
 from typing import Any
@@ -18,8 +18,12 @@ def claim(subject: Any, kind: NotApplied = NotApplied.OTHER_MODE, **members: Any
 
 
 def test_claim_names_payment_booking_and_amount() -> None:
-    told = claim(intent(currency="jpy", amount_received=3200)).payment
-    assert (told.payment_id, told.booking_reference, str(told.captured)) == ("pi_1", BOOKING, "3200 JPY")
+    payment = claim(intent(currency="jpy", amount_received=3200)).payment
+    assert (payment.payment_id, payment.booking_reference, str(payment.captured)) == (
+        "pi_1",
+        BOOKING,
+        "3200 JPY",
+    )
 
 
 def test_objects_of_one_payment_claim_the_same_payment() -> None:
@@ -30,8 +34,8 @@ def test_objects_of_one_payment_claim_the_same_payment() -> None:
         "amount_total": 5,
         "currency": "usd",
     }
-    told = claim(session).payment
-    assert (told.payment_id, str(told.captured)) == ("pi_1", "0.05 USD")
+    payment = claim(session).payment
+    assert (payment.payment_id, str(payment.captured)) == ("pi_1", "0.05 USD")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +58,12 @@ def test_explanation_says_what_to_do(kind: NotApplied, members: dict[str, Any], 
 @given(json_values)
 def test_any_object_is_claimed(subject: Any) -> None:
     for kind in NotApplied:
-        told = claim(subject, kind, related_object=subject, account=subject)
-        for text in (told.payment.payment_id, told.payment.booking_reference or "", told.explanation):
+        anomaly = claim(subject, kind, related_object=subject, account=subject)
+        for text in (
+            anomaly.payment.payment_id,
+            anomaly.payment.booking_reference or "",
+            anomaly.explanation,
+        ):
             assert "\0" not in text
             text.encode()
-        json.dumps(told.payment.captured.amount)
+        json.dumps(anomaly.payment.captured.amount)

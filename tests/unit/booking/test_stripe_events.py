@@ -27,8 +27,8 @@ def intent(**members: Any) -> dict[str, Any]:
     }
 
 
-def event(found: Any) -> bytes:
-    return json.dumps({"id": "evt_1", "data": {"object": found}}).encode()
+def event(subject: Any) -> bytes:
+    return json.dumps({"id": "evt_1", "data": {"object": subject}}).encode()
 
 
 def parse(value: bytes) -> Payment:

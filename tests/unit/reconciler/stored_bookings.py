@@ -1,4 +1,4 @@
-"""Bookings as the view shows them, priced by the real engine."""
+"""Bookings of the view, priced by the real engine."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def request(**fields: Any) -> PriceRequest:
 
 
 def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredBooking:
-    """A booking confirmed two days ago and paid in full, its fields replaced."""
+    """Return a booking that was confirmed two days ago and paid in full, with fields replaced."""
     priced = snapshot(price_request or request(), current_rate_card())
     paid = StoredBooking(
         booking_id="01920000-0000-7000-8000-000000000001",
@@ -56,7 +56,7 @@ def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredB
 
 
 def damaged(stored: StoredBooking, damage: Callable[[dict[str, Any]], None]) -> StoredBooking:
-    """The booking with its snapshot's JSON changed in place."""
+    """Return the booking with its snapshot's JSON changed by `damage`."""
     assert stored.pricing is not None
     pricing = json.loads(stored.pricing)
     damage(pricing)

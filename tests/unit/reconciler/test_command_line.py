@@ -1,4 +1,4 @@
-"""What an operator is shown of exceptions: a title names what a sender wrote, and steers no terminal."""
+"""Command line of the reconciler: a sender's text in a title does not steer the terminal."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,8 +34,10 @@ def exception(title: str) -> ExceptionRecord:
 
 
 def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = ExceptionList([exception("payment [red]pi_1\x1b[2J[/red]")], total=1, by_type={}, by_severity={})
-    monkeypatch.setattr(command_line, "_query", lambda _: found)
+    exceptions = ExceptionList(
+        [exception("payment [red]pi_1\x1b[2J[/red]")], total=1, by_type={}, by_severity={}
+    )
+    monkeypatch.setattr(command_line, "_query", lambda _: exceptions)
     shown = CliRunner().invoke(command_line.cli, ["exceptions"])
     assert shown.exit_code == 0, shown.output
     assert "payment [red]pi_1\ufffd[2J[/red]" in shown.stdout

@@ -27,7 +27,7 @@ def test_booking_paid_as_priced_is_clean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "named"),
+    ("fields", "name"),
     [
         ({"pricing": None}, "pricing"),
         ({"pricing": None, "status": "in_progress"}, "pricing"),
@@ -42,9 +42,9 @@ def test_booking_paid_as_priced_is_clean() -> None:
     ],
 )
 def test_booking_that_cannot_be_evaluated_is_an_error_that_names_the_cause(
-    fields: dict[str, Any], named: str
+    fields: dict[str, Any], name: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{named}"):
+    with pytest.raises(ValueError, match=f"^{name}"):
         evaluated(booking(**fields))
 
 
@@ -52,10 +52,10 @@ def test_cancelled_booking_that_holds_money_is_found_after_the_grace_time_whatev
     def cancelled(before: timedelta, **fields: Any) -> Any:
         return evaluated(booking(status="cancelled", pricing="{}", cancelled_at=NOW - before, **fields))
 
-    waiting, found = cancelled(24 * HOUR), cancelled(25 * HOUR, refunded=200, held=PRICE - 200)
+    waiting, overdue = cancelled(24 * HOUR), cancelled(25 * HOUR, refunded=200, held=PRICE - 200)
     assert (waiting.outcome, waiting.held) == ("skipped", None)
-    assert (found.outcome, found.findings, found.amounts) == ("drifted", (), None)
-    assert found.held.held == PRICE - 200
+    assert (overdue.outcome, overdue.findings, overdue.amounts) == ("drifted", (), None)
+    assert overdue.held.held == PRICE - 200
     assert cancelled(25 * HOUR, refunded=PRICE, held=0).outcome == "clean"
 
 
@@ -169,11 +169,11 @@ def test_refund_counts_against_what_was_charged() -> None:
     assert evaluated(booking(captured=2 * PRICE, refunded=PRICE, charge_count=2)).outcome == "clean"
 
 
-@pytest.mark.parametrize(("since_due", "found"), [(24 * HOUR, []), (24.01 * HOUR, ["not_charged"])])
-def test_first_charge_has_the_grace_time(since_due: timedelta, found: list[str]) -> None:
+@pytest.mark.parametrize(("since_due", "types"), [(24 * HOUR, []), (24.01 * HOUR, ["not_charged"])])
+def test_first_charge_has_the_grace_time(since_due: timedelta, types: list[str]) -> None:
     unpaid = booking(captured=0, charge_count=0, payment_currencies=(), due_at=NOW - since_due)
     evaluation = evaluated(unpaid)
-    assert [finding.type for finding in evaluation.findings] == found
+    assert [finding.type for finding in evaluation.findings] == types
     assert all(finding.severity == "high" and finding.charged is None for finding in evaluation.findings)
 
 

@@ -1,4 +1,4 @@
-"""Any corruption of a money field by two cents or more is found, and nothing else is (F31, R4)."""
+"""Recall: every corruption of a money field by two cents or more is found, and nothing else (F31, R4)."""
 
 import json
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ YEAR_BEGINS, YEAR_ENDS = datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 12, 31
 
 
 def due(cron: str, day: date, zone: ZoneInfo = CHICAGO) -> list[str]:
-    """The slots of a local day, as UTC times of day."""
+    """Return the slots of a local day, as UTC times of day."""
     midnight = datetime.combine(day, datetime.min.time(), tzinfo=zone).astimezone(UTC)
     next_midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=zone)
     instant = timedelta(microseconds=1)
@@ -57,8 +57,10 @@ def test_times_that_fall_on_one_moment_are_one_slot() -> None:
 
 def test_second_of_two_equal_hours_fires_nothing_again() -> None:
     in_the_second = datetime(2026, 11, 1, 7, 10, tzinfo=UTC)  # 01:10 standard time
-    found = list(slots("30 1 * * *", CHICAGO, after=in_the_second, until=in_the_second + timedelta(hours=20)))
-    assert found == []
+    due_slots = list(
+        slots("30 1 * * *", CHICAGO, after=in_the_second, until=in_the_second + timedelta(hours=20))
+    )
+    assert due_slots == []
 
 
 @pytest.mark.parametrize("name", ZONES)
@@ -66,8 +68,8 @@ def test_second_of_two_equal_hours_fires_nothing_again() -> None:
 @given(hour=st.integers(0, 3) | st.integers(0, 23), minute=st.integers(0, 59))
 def test_daily_schedule_has_one_slot_on_every_local_day(name: str, hour: int, minute: int) -> None:
     zone = ZoneInfo(name)
-    found = list(slots(f"{minute} {hour} * * *", zone, after=YEAR_BEGINS, until=YEAR_ENDS))
-    days = Counter(slot.astimezone(zone).date() for slot in found)
+    due_slots = list(slots(f"{minute} {hour} * * *", zone, after=YEAR_BEGINS, until=YEAR_ENDS))
+    days = Counter(slot.astimezone(zone).date() for slot in due_slots)
     assert set(days.values()) == {1}
     first, last = min(days), max(days)
     assert len(days) == (last - first).days + 1

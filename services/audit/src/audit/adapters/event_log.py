@@ -1,4 +1,4 @@
-"""Appending to the EventLog: a batch in one statement, each event once for ever (AU-1, foundations §5)."""
+"""Table `event_log`: a batch is appended in one statement, each event once for ever (AU-1)."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ FROM entry LEFT JOIN payload USING (entry_id)
 
 _KNOWN = """
 SELECT source, event_id, entry_id, salt, payload_digest
-FROM unnest($1::text[], $2::text[]) AS wanted (source, event_id)
+FROM unnest($1::text[], $2::text[]) AS key (source, event_id)
 JOIN event_log USING (source, event_id)
 LEFT JOIN event_payload USING (entry_id)
 """
@@ -51,7 +51,7 @@ LEFT JOIN event_payload USING (entry_id)
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """An entry that is new in the log, under its number."""
+    """A new entry of the log, with its number."""
 
     entry_id: int
     entry: Entry
@@ -59,10 +59,10 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An entry of the log, as far as it takes to compare a body with its own.
+    """An entry of the log, for the comparison of another body with its own.
 
     Attributes:
-        salt: None once the payload is erased: then nothing can be compared any more.
+        salt: None after the payload was erased; then no body can be compared.
     """
 
     entry_id: int
@@ -71,9 +71,9 @@ class Known:
 
 
 async def append(connection: Connection, entries: Iterable[Entry]) -> dict[EventIdentity, Appended]:
-    """Append those whose identity is new, in order, inside the caller's transaction.
+    """Append entries with a new identity, in order, inside the caller's transaction.
 
-    Of several with one identity the first is taken; the caller compares the others.
+    Of several entries with one identity the first is appended; the caller compares the others.
     """
     first: dict[EventIdentity, Entry] = {}
     for entry in entries:
@@ -92,7 +92,7 @@ async def append(connection: Connection, entries: Iterable[Entry]) -> dict[Event
 
 
 async def known(connection: Connection, identities: Collection[EventIdentity]) -> dict[EventIdentity, Known]:
-    """What the log holds under these identities, seen after whoever else appended them has committed."""
+    """Return the log's entries of these identities, including those of concurrent writers that committed."""
     if not identities:
         return {}
     sources, event_ids = zip(*identities, strict=True)

@@ -1,4 +1,4 @@
-"""Reading the EventLog: filters become conditions that the indexes serve, pages follow a key."""
+"""Queries of the EventLog: filters become conditions that indexes serve; pages follow a key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,10 +37,11 @@ SELECT least(clock.now, (
 FROM clock
 """
 
-# One by one: joined together, a text would be found that ends one and begins the next.
+# Column by column: in joined columns a search could match across two of them.
 _SEARCHED = (
     "event_type", "source", "event_id", "booking_id", "actor", "error", "correlation_id", "causation_id",
 )  # fmt: skip
+# By field of EntryFilter. A field that is None makes no condition, so that the planner knows the query.
 _CONDITIONS = {
     "event_type": "event_type = ${}",
     "status": "status = ${}",
@@ -51,7 +52,6 @@ _CONDITIONS = {
     "recorded_to": "recorded_at < ${}",
     "text": " OR ".join(f"strpos(lower({column}), lower(${{0}})) > 0" for column in _SEARCHED),
 }
-"""By name of the filter; one that is not given makes no condition, so that the planner sees what is asked."""
 
 _AFTER: dict[Order, str] = {
     "newest first": "(recorded_at, entry_id) < (${}, ${})",
@@ -65,7 +65,7 @@ _ORDER: dict[Order, str] = {
 
 @dataclass(frozen=True, slots=True)
 class EntryRecord:
-    """An entry as it stands in the log; `metadata` is JSON text, `payload_digest` binds the payload."""
+    """A stored entry; `metadata` is JSON text, `payload_digest` binds the payload."""
 
     entry_id: int
     event_type: str
@@ -87,14 +87,14 @@ class EntryRecord:
 
     @property
     def position(self) -> Position:
-        """Where the next page goes on."""
+        """Position after which the next page begins."""
         return Position(self.recorded_at, self.entry_id)
 
 
 async def page_of_entries(
     connection: Connection, filters: EntryFilter, *, after: Position | None, rows_max: int, order: Order
 ) -> list[EntryRecord | UnreadableRow]:
-    """Return at most `rows_max` entries that come after a position, in order."""
+    """Return at most `rows_max` entries after a position, in order."""
     arguments: list[object] = []
     conditions: list[str] = []
     for name, condition in _CONDITIONS.items():
@@ -120,10 +120,10 @@ async def page_of_entries(
 
 
 async def entry_by_id(connection: Connection, entry_id: int) -> EntryRecord | None:
-    """Return one entry, or None.
+    """Return one entry; None for an unknown id.
 
     Raises:
-        UnreadableRowError: its row cannot be read.
+        UnreadableRowError: the row is damaged.
     """
     row = await stored_rows.fetch_one(connection, _ONE, entry_id)
     return None if row is None else _entry(row)
@@ -137,8 +137,8 @@ async def database_time(connection: Connection) -> datetime:
 async def complete_until(connection: Connection) -> datetime:
     """Return the time before which no entry can be added any more.
 
-    Entries that a statement begun after this one finds before that time are all there are. Do not ask in the
-    same statement or in one snapshot with the reading: a writer can commit in between.
+    A later statement finds every entry recorded before that time. Read the entries neither in this statement
+    nor in its snapshot: a writer can commit in between.
     """
     return await connection.fetchval(_COMPLETE_UNTIL)
 

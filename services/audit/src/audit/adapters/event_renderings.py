@@ -1,4 +1,4 @@
-"""The append-only table `event_rendering`: other writings of an event that the log has (BK-10a)."""
+"""Append-only table `event_rendering`: other renderings of an event in the log (BK-10a)."""
 
 import hashlib
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from chassis.postgres import Connection
 
 RENDERINGS_PER_ENTRY_MAX = 20
-"""An event is rendered by as many API versions as an account has endpoints; more say nothing new."""
+"""An account has at most this many endpoints, each with its own API version."""
 
 _BODIES = "SELECT entry_id, body FROM event_payload WHERE entry_id = ANY($1::bigint[])"
 
@@ -21,7 +21,7 @@ ON CONFLICT DO NOTHING
 
 
 async def first_bodies(connection: Connection, entry_ids: Collection[int]) -> dict[int, bytes]:
-    """Return the bodies that these entries were made of; those that are erased are missing."""
+    """Return the bodies of entries; erased bodies are missing."""
     if not entry_ids:
         return {}
     rows = await connection.fetch(_BODIES, list(entry_ids))
@@ -29,7 +29,7 @@ async def first_bodies(connection: Connection, entry_ids: Collection[int]) -> di
 
 
 async def append(connection: Connection, renderings: Collection[tuple[int, bytes]]) -> None:
-    """Keep bodies beside the entries that they belong to, each once and a bounded number of them."""
+    """Store renderings of entries, each once, at most RENDERINGS_PER_ENTRY_MAX per entry."""
     if not renderings:
         return
     await connection.execute(

@@ -1,1 +1,1 @@
-"""Decisions of the audit service, pure: what an entry says of an event, what a history is."""
+"""Decisions of audit: entries of events, and status histories. Pure functions."""

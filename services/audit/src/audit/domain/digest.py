@@ -1,4 +1,4 @@
-"""The digest that binds an entry to its payload and tells nothing about it once the salt is gone (AU-6)."""
+"""Digest that binds an entry to its payload, and reveals nothing after the salt was erased (AU-6)."""
 
 import hashlib
 import os
@@ -7,12 +7,12 @@ SALT_BYTES = 32
 
 
 def new_salt() -> bytes:
-    """Random, one per payload: without it nobody can test a guess against the digest."""
+    """Return a random salt, one per payload: without it a guess cannot be tested against the digest."""
     return os.urandom(SALT_BYTES)
 
 
 def payload_digest(salt: bytes, body: bytes) -> bytes:
-    """SHA-256(salt ‖ body)."""
+    """Return SHA-256(salt ‖ body)."""
     digest = hashlib.sha256(salt)
     digest.update(body)
     return digest.digest()

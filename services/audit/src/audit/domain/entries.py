@@ -1,4 +1,4 @@
-"""EventLog entries: exactly one for whatever record a topic holds (AU-1). Nothing here can fail."""
+"""EventLog entries: exactly one for each record of a topic (AU-1). No function here raises."""
 
 import json
 from base64 import b64encode
@@ -23,19 +23,19 @@ HISTORY_GAP = "status-history.gap"
 HISTORY_HEALED = "status-history.gap-healed"
 
 EventIdentity = tuple[str, str]
-"""Source and event id: what makes an event itself, for ever."""
+"""Source and event id, which identify an event for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry to be appended, and the payload that stands apart from it (AU-6).
+    """An entry to append, and its payload, which is stored separately (AU-6).
 
     Attributes:
-        occurred_at: when it happened by its sender's word; None where the sender does not say.
-        subject: whom or what the payload is about; a later erasure finds it by this.
-        body: the payload's bytes, whole.
-        texts: ids of the message that the entry holds by their digest, by name; they belong to the payload.
-        transition: what the event adds to a status history, if anything.
+        occurred_at: time of the event as its sender gives it; None without one.
+        subject: person or thing of the payload; an erasure finds the payload by it.
+        body: the payload's bytes.
+        texts: by name, ids of the message that the entry holds as digests; they belong to the payload.
+        transition: the event's transition of a status history; None for other events.
     """
 
     event_type: str
@@ -57,12 +57,11 @@ class Entry:
 
     @property
     def identity(self) -> EventIdentity:
-        """Source and event id."""
         return self.source, self.event_id
 
 
 def entry_of(event: Event, origin: Origin) -> Entry:
-    """The entry of an event. A payload that is not what its contract says is itself worth recording."""
+    """Return the entry of an event. A payload that breaks its contract makes the entry's status failed."""
     facts, transition = facts_of(event), None
     try:
         transition = transition_of(event)
@@ -95,7 +94,7 @@ def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | 
 
 
 def _subject(event: Event, facts: Facts) -> str | None:
-    """Return the booking, or else what the message names, in its own words: the payload can be erased."""
+    # Unless it is a booking's id, the subject is the message's own text: the payload can be erased.
     if facts.booking_id and booking_id_of(facts.booking_id):
         return facts.booking_id
     return short(event.subject) if event.subject else facts.booking_id
@@ -123,11 +122,10 @@ def unreadable_entry(
     headers: Sequence[tuple[str, bytes]],
     event_type: str = UNREADABLE,
 ) -> Entry:
-    """Return the entry of a record that describes no event, or one that it cannot be (`OUT_OF_PLACE`).
+    """Return the entry of a record that describes no event, or an event of another topic (`OUT_OF_PLACE`).
 
-    Its payload is the whole record, as JSON with base64.
-
-    The record's place is its identity: read again, it adds nothing.
+    Its payload is the whole record, as JSON with base64. Its identity is topic, partition and offset: a
+    record that is read again adds nothing.
     """
     record = {
         "key": _base64(key),
@@ -155,20 +153,20 @@ def unreadable_entry(
 def lost_entry(origin: Origin, *, group: str, last_offset: int) -> Entry:
     """Return the entry of records that were deleted before this service read them.
 
-    The range is its identity: found again after a crash, it adds nothing. The payload is empty, for nobody
-    knows what the records said.
+    Its identity is the range: the same loss found again adds nothing. The payload is empty, because the
+    records are unknown.
 
     Args:
         origin: topic, partition and first lost offset.
         group: the consumer group that did not read them.
-        last_offset: the last lost one.
+        last_offset: last lost offset.
     """
-    place = f"{origin.topic}/{origin.partition}/{origin.offset}-{last_offset}"
+    lost = f"{origin.topic}/{origin.partition}/{origin.offset}-{last_offset}"
     return Entry(
         event_type=LOST,
         status="failed",
         source=AUDIT,
-        event_id=identifier(f"{LOST}/{group}/{place}"),
+        event_id=identifier(f"{LOST}/{group}/{lost}"),
         booking_id=None,
         actor=None,
         error="records were deleted before they were read",
@@ -190,33 +188,33 @@ def lost_entry(origin: Origin, *, group: str, last_offset: int) -> Entry:
 
 
 def identity_conflict(second: Entry, *, first_entry_id: int, body_digest: bytes) -> Entry:
-    """The entry that reports a known event id with another body. The body is kept; nothing else changes.
+    """Return the entry that reports a known event id with another body; the entry keeps the body.
 
     Args:
-        second: what came under the known identity.
-        first_entry_id: the entry that has it.
-        body_digest: of the second body, salted like the first; the same body again adds nothing.
+        second: the entry with the known identity.
+        first_entry_id: the log's entry with this identity.
+        body_digest: of the second body, salted like the first. The same body again adds nothing.
     """
     return replace(
         _report(second, IDENTITY_CONFLICT, error="an event id came again with another body"),
         event_id=body_digest.hex(),
-        metadata={**_told(second), "first_entry_id": first_entry_id},
+        metadata={**_source_of(second), "first_entry_id": first_entry_id},
     )
 
 
 def history_conflict(second: Entry, *, version: int, first_entry_id: int) -> Entry:
-    """The entry that reports a second, different transition under one booking and version."""
+    """Return the entry that reports a second, different transition of one booking and version."""
     return replace(
         _report(second, HISTORY_CONFLICT, error="a version of a status history came again, different"),
         event_id=short(f"{HISTORY_CONFLICT}/{second.source}/{second.event_id}"),
-        metadata={**_told(second), "version": version, "first_entry_id": first_entry_id},
+        metadata={**_source_of(second), "version": version, "first_entry_id": first_entry_id},
     )
 
 
 def gap_entry(booking_id: str, gap: Gap, origin: Origin) -> Entry:
-    """The entry that reports versions which have not come; `origin` is the record that waits for them.
+    """Return the entry that reports missing versions; `origin` is the record that waits for them.
 
-    Reported again, it adds nothing.
+    The same gap reported again adds nothing.
     """
     return replace(
         _of_history(booking_id, HISTORY_GAP, gap.first, origin),
@@ -227,7 +225,7 @@ def gap_entry(booking_id: str, gap: Gap, origin: Origin) -> Entry:
 
 
 def healed_entry(booking_id: str, version: int, origin: Origin) -> Entry:
-    """The entry that says that all reported as missing has come; `origin` is the record of the last one."""
+    """Return the entry that reports a closed gap; `origin` is the record of the last missing version."""
     return replace(
         _of_history(booking_id, HISTORY_HEALED, version, origin), metadata={"complete_to": version}
     )
@@ -265,12 +263,12 @@ def _report(cause: Entry, event_type: str, *, error: str) -> Entry:
     )
 
 
-def _told(entry: Entry) -> dict[str, object]:
+def _source_of(entry: Entry) -> dict[str, object]:
     return {"source": entry.source, "event_id": entry.event_id, "event_type": entry.event_type}
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    """UTC, or None for a moment at the calendar's edge that UTC cannot express."""
+    # None at the calendar's edge, where UTC has no such time.
     try:
         return moment.astimezone(UTC) if moment else None
     except OverflowError:

@@ -1,4 +1,4 @@
-"""What the audit service knows of a message before it says anything about it."""
+"""Events as messages describe them."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import cast
 
 AUDIT = "audit"
-"""Source of the entries that this service adds by itself; no message may claim it."""
+"""Source of entries that audit itself adds; no message may claim it."""
 
 BOOKING = "booking"
 SERVICES = frozenset({BOOKING, "reconciler", "webhook-gateway", AUDIT})
@@ -17,7 +17,7 @@ _WEBHOOK_PREFIX = "/webhooks/"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a record stands: topic as on its card, partition, offset."""
+    """Topic (as on its card), partition and offset of a record."""
 
     topic: str
     partition: int
@@ -26,12 +26,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as its headers describe it (`contracts.metadata`), and its body as it came.
+    """An event as its headers describe it (`contracts.metadata`), and its unchanged body.
 
     Attributes:
-        verification: what the gateway says of a webhook's signature; None for everything else.
-        not_applied: why a webhook changes nothing in any service; None where it may.
-        trace_id: of the trace that it was handled in, 32 hexadecimal digits; None where it carries none.
+        verification: the gateway's result for a webhook's signature; None for other events.
+        not_applied: reason why no service applies a webhook; None for one that may be applied.
+        trace_id: trace in which the event was handled, 32 hexadecimal digits; None without one.
     """
 
     id: str
@@ -49,25 +49,25 @@ class Event:
 
     @property
     def is_webhook(self) -> bool:
-        """Whether a provider delivered it: then its body is the provider's own."""
+        """True if a provider delivered the event, so that its body is the provider's."""
         return self.source.startswith(_WEBHOOK_PREFIX)
 
 
 def source_name(ce_source: str) -> str:
-    """A sender's name: `/webhooks/stripe` is "stripe" (interface.md), a service is called as it is.
+    """Return a sender's name: `/webhooks/stripe` is "stripe" (interface.md), a service keeps its name.
 
-    A webhook source that is named like a service keeps its prefix: names of two senders stay apart.
+    A webhook source with the name of a service keeps its prefix, so that two senders have two names.
     """
     name = ce_source.removeprefix(_WEBHOOK_PREFIX)
     return ce_source if not name or name in SERVICES else name
 
 
 class PayloadError(ValueError):
-    """A payload is not what its contract says. The event is recorded all the same, with this as its error."""
+    """A payload breaks its contract. The event is recorded with this error."""
 
 
 def read_payload(body: bytes) -> Mapping[str, object]:
-    """Return the payload of a service's own event; of a repeated name the last counts (GW-12).
+    """Return the payload of a service's event; the last of repeated names counts (GW-12).
 
     A byte order mark before it is ignored (RFC 8259 §8.1).
 

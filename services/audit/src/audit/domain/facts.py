@@ -1,7 +1,7 @@
-"""What an entry says of an event, by its type. The rules are data; a test holds them against the contracts.
+"""Facts of an event that its entry holds, by event type. A test compares the rules with the contracts.
 
-Entries are sealed for ever, so no personal data may enter them (AU-6): only members listed here are copied,
-ids and codes by their form. Text that has no such form is replaced by its digest; it stands in the payload.
+Entries are kept for ever, so they hold no personal data (AU-6): only members listed here are copied, and only
+texts with the form of an id or code. Another text is replaced by its digest; the payload has the text.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +21,12 @@ _BIGINT_MAX = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one type of event is told.
+    """Rule for the entry of one event type.
 
     Attributes:
-        status: what became of the thing that the event tells of.
-        actor, error: members of the payload that hold them.
-        metadata: members that are copied, where they are scalars or money.
+        status: result that the event reports.
+        actor, error: names of the payload's members with actor and error.
+        metadata: names of the members to copy; only scalars and money are copied.
     """
 
     status: Status
@@ -113,7 +113,7 @@ RULES: dict[str, Rule] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an entry says beyond who, when and where."""
+    """Facts of an event besides source, id and time."""
 
     status: Status
     booking_id: str | None = None
@@ -123,7 +123,7 @@ class Facts:
 
 
 def facts_of(event: Event) -> Facts:
-    """What is to be said of an event. A type that nobody knows is recorded as a success, unread."""
+    """Return the facts of an event. An unknown type is recorded as success, without reading its payload."""
     if event.is_webhook:
         return _facts_of_webhook(event)
     rule = RULES.get(event.type)
@@ -144,24 +144,24 @@ def facts_of(event: Event) -> Facts:
 
 
 def _facts_of_webhook(event: Event) -> Facts:
-    """A delivery. Its subject is a booking's id, or else the provider's object, which is no UUID (GW-10)."""
+    # The subject of a delivery is a booking's id, or the provider's object, which is no UUID (GW-10).
     subject = event.subject
-    told = {"verification": event.verification, "not_applied": event.not_applied}
+    metadata = {"verification": event.verification, "not_applied": event.not_applied}
     return Facts(
         "skipped" if event.not_applied else "success",
         booking_id=booking_id_of(subject) if subject else None,
-        metadata={name: value for name, value in told.items() if value},
+        metadata={name: value for name, value in metadata.items() if value},
     )
 
 
 def error_code(text: str) -> str:
-    """Return what an entry says of an error that a payload tells: its code or class, never its text."""
+    """Return the error of an entry: code or class of the payload's error, never its text."""
     code = text.partition(":")[0]
     return code if has_id_form(code) else identifier(text)
 
 
 def error_text(text: str) -> str:
-    """An error as an entry holds it: short."""
+    """Return an error text, shortened for an entry."""
     return sanitize_for_postgres(text)[:ERROR_CHARACTERS_MAX]
 
 
@@ -171,7 +171,7 @@ def _text(payload: Mapping[str, object], name: str | None, fit: Callable[[str], 
 
 
 def _plain(value: object) -> object:
-    """Return a scalar or an amount of money, fit for JSON in a table; None for anything else."""
+    """Return a scalar or money in a form that a JSON column takes; None for other values."""
     if isinstance(value, str):
         return identifier(value)
     if isinstance(value, int):

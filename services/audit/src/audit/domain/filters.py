@@ -1,4 +1,4 @@
-"""What may be asked of the EventLog."""
+"""Filters and positions of the EventLog."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,17 @@ _BIGINT_MAX = 2**63 - 1
 
 
 class FilterError(ValueError):
-    """The question cannot be answered as it stands: the message says what to change."""
+    """A filter or cursor is invalid; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """Which entries are meant: all that agree with every filter given.
+    """Filter of entries: an entry matches if it agrees with every given field.
 
     Attributes:
-        recorded_from, recorded_to: by this service's database clock, which no sender can set; from is
-            included, to is not.
-        text: part of a type, an id, an actor or an error, in any case of letters. Payloads are not searched.
+        recorded_from, recorded_to: by audit's database clock, which no sender can set; `recorded_to` is
+            excluded.
+        text: part of a type, id, actor or error, in any case of letters. Payloads are not searched.
     """
 
     event_type: str | None = None
@@ -38,9 +38,9 @@ class EntryFilter:
 
     @property
     def is_search(self) -> bool:
-        """Whether many entries may have to be looked at to find a few.
+        """True if many entries may be read to find a few.
 
-        One filter is served by its index, as are an event's id and a booking with whatever else.
+        An index serves one filter alone, an event's id, and a booking with other filters.
         """
         if self.event_id is not None or (self.booking_id is not None and self.text is None):
             return False
@@ -59,7 +59,7 @@ def entry_filter(
     recorded_to: datetime | None,
     text: str | None,
 ) -> EntryFilter:
-    """The filters as entries spell what they look for: `/webhooks/stripe` means "stripe".
+    """Return the filter in the spelling of entries: `/webhooks/stripe` means "stripe".
 
     Raises:
         FilterError: a time has no offset.
@@ -89,21 +89,21 @@ def _moment(name: str, moment: datetime | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an entry stands in the order in which the log is read."""
+    """Position of an entry in the order of the log."""
 
     recorded_at: datetime
     entry_id: int
 
     def to_key(self) -> tuple[int, int]:
-        """Microseconds since 1970 and the entry's number, for a cursor."""
+        """Return microseconds since 1970 and the entry's number, for a cursor."""
         return (self.recorded_at - _EPOCH) // _MICROSECOND, self.entry_id
 
     @classmethod
     def from_key(cls, microseconds: int, entry_id: int) -> "Position":
-        """The position that `to_key` told.
+        """Return the position of a key.
 
         Raises:
-            FilterError: no entry can stand there.
+            FilterError: no entry can have this position.
         """
         try:
             recorded_at = _EPOCH + microseconds * _MICROSECOND

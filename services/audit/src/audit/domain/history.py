@@ -1,6 +1,6 @@
 """Status history: one transition per booking and version, without gaps (AU-2, BK-4).
 
-The order is the version's, never a clock's (design rule 5).
+The version gives the order, never a clock (design rule 5).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
 
 MISSING_VERSIONS_SHOWN_MAX = 100
-"""Of a gap so many versions are named; one is enough to see that a history waits."""
+"""A response names at most this many missing versions."""
 
 _VERSION_MAX = 2**63 - 1
 
@@ -24,8 +24,8 @@ class Transition:
     """One status transition, as booking recorded it.
 
     Attributes:
-        version: 1, 2, 3… per booking; creation is 1 and comes from no status.
-        reason, metadata: may hold personal data, and so are kept in `event_payload` alone (AU-6).
+        version: 1, 2, 3… per booking. The creation is 1 and has no `from_status`.
+        reason, metadata: may hold personal data; only `event_payload` stores them (AU-6).
         recorded_at: by booking's database clock.
     """
 
@@ -40,10 +40,10 @@ class Transition:
 
 
 def transition_of(event: Event) -> Transition | None:
-    """The transition that an event tells of; None where it tells of none.
+    """Return the transition that an event reports; None for other events.
 
     Raises:
-        PayloadError: it should, but the payload is not what the contract says.
+        PayloadError: the payload breaks its contract.
     """
     if event.source != BOOKING or event.type not in _READERS:
         return None
@@ -51,10 +51,10 @@ def transition_of(event: Event) -> Transition | None:
 
 
 def read_transition(event_type: str, body: bytes) -> Transition:
-    """The transition in the body of a `booking.created` or `booking.status-changed`.
+    """Return the transition in the body of a `booking.created` or `booking.status-changed`.
 
     Raises:
-        PayloadError: the body is not what the contract says.
+        PayloadError: the body breaks its contract.
     """
     return _READERS[event_type](read_payload(body))
 
@@ -86,7 +86,7 @@ def _transition(payload: Mapping[str, object], *, from_status: str | None, to_st
 
 
 def gap_free(versions: Sequence[int]) -> int:
-    """How many of these ascending versions stand without a gap: 1, 2, 3… up to the first missing one."""
+    """Return the number of ascending versions 1, 2, 3… before the first gap."""
     length = 0
     while length < len(versions) and versions[length] == length + 1:
         length += 1
@@ -94,7 +94,7 @@ def gap_free(versions: Sequence[int]) -> int:
 
 
 def missing_versions(versions: Sequence[int]) -> list[int]:
-    """The versions that ascending ones still wait for; the first MISSING_VERSIONS_SHOWN_MAX of them."""
+    """Return the first MISSING_VERSIONS_SHOWN_MAX versions that are missing between ascending ones."""
     missing: list[int] = []
     expected = 1
     for version in versions:
@@ -126,7 +126,7 @@ def _moment(payload: Mapping[str, object], name: str) -> datetime:
 
 
 def _texts(value: object) -> dict[str, str]:
-    """The texts of a JSON object; whatever else it holds is left in the payload."""
+    """Return the text members of a JSON object."""
     if not isinstance(value, dict):
         return {}
     members = cast("dict[str, object]", value)

@@ -1,4 +1,4 @@
-"""From a record to an entry. Every record becomes one, whatever bytes it holds."""
+"""Entries of records. Every record becomes an entry, whatever bytes it holds."""
 
 from audit.domain.entries import OUT_OF_PLACE, UNREADABLE, Entry, entry_of, lost_entry, unreadable_entry
 from audit.domain.events import AUDIT, Event, Origin
@@ -15,7 +15,7 @@ _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
 
 
 def read_entry(message: Message, world: StripeWorld) -> Entry:
-    """Return the entry of a message, or of the fact that it cannot be read."""
+    """Return the entry of a message, or the entry that reports it as unreadable."""
     try:
         metadata = message.metadata
     except MalformedMessageError as error:
@@ -42,7 +42,7 @@ def read_entry(message: Message, world: StripeWorld) -> Entry:
 
 
 def _not_applied(message: Message, world: StripeWorld) -> NotApplied | None:
-    """Why a Stripe event changes nothing here, by the same rule as in booking (BK-7a, BK-7b)."""
+    """Return why a Stripe event is not applied, by the same rule as in booking (BK-7a, BK-7b)."""
     if message.topic != WEBHOOKS_STRIPE.name:
         return None
     try:
@@ -52,7 +52,7 @@ def _not_applied(message: Message, world: StripeWorld) -> NotApplied | None:
 
 
 def unreadable(message: Message, error: str, *, event_type: str = UNREADABLE) -> Entry:
-    """Return the entry of a record that is no event, or that could not be recorded as one."""
+    """Return the entry of a record that is no event, or could not be recorded as one."""
     return unreadable_entry(
         _origin(message),
         error=error,

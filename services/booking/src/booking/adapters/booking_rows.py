@@ -1,4 +1,4 @@
-"""Rows of the table `booking`, into the domain's values and back."""
+"""Conversion between rows of table `booking` and domain values."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def to_booking(row: asyncpg.Record) -> Booking:
     """Return a booking as decisions need it.
 
     Raises:
-        UnreadableRowError: the row holds none.
+        UnreadableRowError: the row is damaged.
     """
     return read_row(row, _booking, key="booking_id")
 
@@ -37,7 +37,7 @@ def _booking(row: asyncpg.Record) -> Booking:
 
 
 def to_record(row: asyncpg.Record) -> BookingRecord:
-    """A booking as it is shown."""
+    """Return a booking with all details."""
     pricing: Mapping[str, Any] | None = None if row["pricing"] is None else json.loads(row["pricing"])
     return BookingRecord(
         booking=_booking(row),
@@ -66,7 +66,7 @@ def _to_details(row: asyncpg.Record) -> Details:
 
 
 def to_parameters(booking: Booking, details: Details, pricing: Mapping[str, Any]) -> tuple[object, ...]:
-    """The values of a new row, in the order of the INSERT in `booking.adapters.bookings`."""
+    """Return the values of a new row, in the order of the INSERT in `booking.adapters.bookings`."""
     return (
         booking.id,
         booking.status.value,

@@ -1,4 +1,4 @@
-"""The table `identity_conflict`: other bodies under a known event id, each reported once (BK-10)."""
+"""Table `identity_conflict`: other bodies under a known event id, each reported once (BK-10)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,18 +15,18 @@ RETURNING source, event_id, body_sha256, recorded_at
 """
 
 ConflictKey = tuple[str, str, bytes]
-"""Source, event id, and the digest of the body that was not applied."""
+"""Source, event id, and digest of the body that was not applied."""
 
 
 def key_of(conflict: Conflict) -> ConflictKey:
-    """What makes a conflict itself, however often Kafka delivers it."""
+    """Return the key of a conflict, the same for each redelivery."""
     return *event_identity(conflict.message), conflict.message.body_sha256
 
 
 async def insert_conflicts(
     connection: Connection, conflicts: Sequence[Conflict]
 ) -> dict[ConflictKey, datetime]:
-    """Write those that are new; answers when each of them was recorded."""
+    """Insert new conflicts. Return when each was recorded."""
     if not conflicts:
         return {}
     keys = [key_of(conflict) for conflict in conflicts]

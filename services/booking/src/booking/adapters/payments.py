@@ -1,4 +1,4 @@
-"""The table `payment`: what providers captured, each payment of theirs once."""
+"""Table `payment`: payments that providers captured, each once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ FROM payment
 WHERE (provider, provider_payment_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 
-# Two events of one payment that name different bookings may come here at once: the unique constraint
-# fails the later one, which is applied again and then finds the earlier.
+# Two events of one payment that name different bookings may be inserted at once. The unique constraint fails
+# the later one, which is applied again and then finds the earlier one.
 _INSERT = """
 INSERT INTO payment (
     booking_id, booking_reference, provider, provider_payment_id, event_id, captured, currency, anomaly
@@ -45,7 +45,7 @@ PaymentKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """A payment to be written, with the known booking that it names and what is wrong with it, if any."""
+    """A payment to insert, with the known booking that it names and its anomaly, if any."""
 
     payment: Payment
     booking_id: BookingId | None
@@ -54,7 +54,7 @@ class NewPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecord:
-    """A payment as stored; one with an anomaly does not count for its booking."""
+    """A stored payment. A payment with an anomaly does not count for its booking."""
 
     id: str
     provider: str
@@ -66,12 +66,12 @@ class PaymentRecord:
 
 
 def key_of(payment: Payment) -> PaymentKey:
-    """What makes a payment itself."""
+    """Return the key that identifies a payment."""
     return payment.provider, payment.payment_id
 
 
 async def find_payments(connection: Connection, keys: Collection[PaymentKey]) -> dict[PaymentKey, Payment]:
-    """Those of these payments that were reported before, as they were reported first."""
+    """Return the payments that were reported before, as they were reported first."""
     if not keys:
         return {}
     rows = await connection.fetch(
@@ -90,25 +90,23 @@ async def find_payments(connection: Connection, keys: Collection[PaymentKey]) ->
     return {key_of(payment): payment for payment in payments}
 
 
-async def insert_payments(
-    connection: Connection, incoming_payments: Sequence[NewPayment]
-) -> dict[PaymentKey, datetime]:
-    """Write payments; answers when each was recorded, by the database's clock."""
-    if not incoming_payments:
+async def insert_payments(connection: Connection, new: Sequence[NewPayment]) -> dict[PaymentKey, datetime]:
+    """Insert payments. Return when each was recorded, by the database's clock."""
+    if not new:
         return {}
-    payments = [incoming.payment for incoming in incoming_payments]
+    payments = [payment.payment for payment in new]
     rows = await connection.fetch(
         _INSERT,
-        [incoming.booking_id for incoming in incoming_payments],
+        [payment.booking_id for payment in new],
         [payment.booking_reference for payment in payments],
         [payment.provider for payment in payments],
         [payment.payment_id for payment in payments],
         [payment.event_id for payment in payments],
         [payment.captured.amount for payment in payments],
         [payment.captured.currency for payment in payments],
-        [incoming.anomaly for incoming in incoming_payments],
+        [payment.anomaly for payment in new],
     )
-    require_written("payment", len(rows), len(incoming_payments))
+    require_written("payment", len(rows), len(new))
     return {(row["provider"], row["provider_payment_id"]): row["recorded_at"] for row in rows}
 
 

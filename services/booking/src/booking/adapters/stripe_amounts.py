@@ -1,7 +1,6 @@
-"""Stripe's integers into ISO 4217 minor units, once (docs.stripe.com/currencies).
+"""Conversion of Stripe's integers into minor units of ISO 4217 (docs.stripe.com/currencies).
 
-Stripe counts most currencies as ISO 4217 does; the exceptions are listed here. What leaves this module is in
-minor units of ISO 4217.
+Stripe uses the digits of ISO 4217 for most currencies; the exceptions are listed here.
 """
 
 from collections.abc import Mapping
@@ -12,10 +11,10 @@ from contracts.money import Money
 _CURRENCY_LETTERS = 3
 
 _STRIPE_DIGITS: Mapping[str, int] = {
-    # ISO 4217 has no minor unit any more; Stripe goes on sending two digits, which are 00.
+    # ISO 4217 has no minor unit any more. Stripe still sends two digits, which are 00.
     "ISK": 2,
     "UGX": 2,
-    # A fifth of an ariary is no hundredth: ISO 4217 writes two digits, Stripe none.
+    # ISO 4217 writes two digits although the minor unit is a fifth of an ariary. Stripe sends none.
     "MGA": 0,
 }
 
@@ -25,18 +24,18 @@ class AmountError(ValueError):
 
 
 def currency_code(text: str) -> str | None:
-    """Return a currency as ISO 4217 writes it; None for a text that is not three ASCII letters."""
-    # Before the change of case, which makes ASCII letters of others, such as the long s.
+    """Return a currency code in upper case; None for a text that is not three ASCII letters."""
+    # Checked before the change of case: upper() turns some other letters, such as the long s, into ASCII.
     if len(text) == _CURRENCY_LETTERS and text.isascii() and text.isalpha():
         return text.upper()
     return None
 
 
 def from_stripe(amount: int, currency: str) -> Money:
-    """Return Stripe's integer as money in ISO minor units. An unknown currency's integer stays as it is.
+    """Return Stripe's integer as money in ISO minor units; an unknown currency's integer is unchanged.
 
     Raises:
-        AmountError: half a krona.
+        AmountError: the amount is a fraction of the currency's smallest unit, such as half a krona.
     """
     digits = MINOR_DIGITS.get(currency, 0)
     surplus = _STRIPE_DIGITS.get(currency, digits) - digits

@@ -1,4 +1,4 @@
-"""What an event that is not applied claims, for the person who has to look: read leniently, never refused."""
+"""Anomalies of Stripe events that are not applied. The reader is lenient and refuses no event."""
 
 from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import NotApplied, Payment, PaymentAnomaly
@@ -10,13 +10,13 @@ from contracts.text import sanitize_for_postgres
 
 PROVIDER = "stripe"
 
+# Members with an amount, in order of preference: amounts of money that moved come first.
 _AMOUNTS = ("amount_received", "amount_total", "amount_paid", "amount_refunded", "amount")
-"""Members that tell an amount, the one that says most about money that moved first."""
 _AMOUNT_MAX = 10**15
 
 
 def anomaly_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentAnomaly:
-    """Return the anomaly that reports an event: what it claims, why it counts for nothing, what to do."""
+    """Return the anomaly of an event: its payment as claimed, why the event is not applied, what to do."""
     subject = event.subject or event.related
     reference = referenced_booking(subject)
     payment = Payment(
@@ -62,14 +62,14 @@ def _explain(event: StripeEvent, kind: NotApplied) -> str:
 
 def _payment_id(subject: JsonObject) -> str | None:
     for name in ("id",) if subject.get("object") == "payment_intent" else ("payment_intent", "id"):
-        found = subject.get(name)
-        if isinstance(found, str) and found:
-            return found
+        value = subject.get(name)
+        if isinstance(value, str) and value:
+            return value
     return None
 
 
 def _captured(subject: JsonObject) -> Money:
-    """The amount that is told, in ISO minor units; none of no currency where none can be read."""
+    """Return the claimed amount in ISO minor units; 0 of no currency for an unreadable amount."""
     currency = subject.get("currency")
     amounts = [amount for name in _AMOUNTS if type(amount := subject.get(name)) is int]
     code = currency_code(currency) if isinstance(currency, str) else None

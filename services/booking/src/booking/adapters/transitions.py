@@ -1,4 +1,4 @@
-"""The append-only table `status_transition`."""
+"""Append-only table `status_transition`."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ SELECT * FROM unnest(
 RETURNING booking_id, version, recorded_at
 """
 
-_KEEP_REASONS = """
+_INSERT_REASONS = """
 INSERT INTO transition_reason (booking_id, version, reason)
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])
 """
@@ -46,8 +46,8 @@ class HistoryEntry:
     """One row of a booking's status history, as stored (BK-4).
 
     Attributes:
-        reason: None where none was given, and where it was erased.
-        reason_erased: a person gave a reason, and it was erased since.
+        reason: None if none was given or the reason was erased.
+        reason_erased: a person gave a reason, and it was erased later.
     """
 
     id: str
@@ -64,10 +64,7 @@ class HistoryEntry:
 async def append_transitions(
     connection: Connection, transitions: Sequence[Transition]
 ) -> dict[tuple[BookingId, int], datetime]:
-    """Write transitions; return when each was recorded, by booking and version, by the database's clock.
-
-    Reasons that people typed stand in a table of their own, where they can be erased.
-    """
+    """Append transitions. Return when each was recorded by the database's clock, by booking and version."""
     if not transitions:
         return {}
     rows = await connection.fetch(
@@ -82,14 +79,17 @@ async def append_transitions(
         [transition.is_reason_typed for transition in transitions],
     )
     require_written(TABLE, len(rows), len(transitions))
-    await _keep_reasons(connection, [transition for transition in transitions if transition.is_reason_typed])
+    await _insert_reasons(
+        connection, [transition for transition in transitions if transition.is_reason_typed]
+    )
     return {(BookingId(str(row["booking_id"])), row["version"]): row["recorded_at"] for row in rows}
 
 
-async def _keep_reasons(connection: Connection, transitions: Sequence[Transition]) -> None:
+# Reasons that people typed have a table of their own, from which they can be erased.
+async def _insert_reasons(connection: Connection, transitions: Sequence[Transition]) -> None:
     if transitions:
         await connection.execute(
-            _KEEP_REASONS,
+            _INSERT_REASONS,
             [transition.booking_id for transition in transitions],
             [transition.version for transition in transitions],
             [transition.reason for transition in transitions],
@@ -97,7 +97,7 @@ async def _keep_reasons(connection: Connection, transitions: Sequence[Transition
 
 
 async def read_history(connection: Connection, booking_id: BookingId) -> list[HistoryEntry | UnreadableRow]:
-    """Return a booking's status history, oldest first; empty for a booking that there is not."""
+    """Return a booking's status history, oldest first; empty for an unknown booking."""
     rows = await stored_rows.fetch(connection, _HISTORY, booking_id, key="transition_id")
     return stored_rows.read_rows(rows, _entry, key="transition_id")
 

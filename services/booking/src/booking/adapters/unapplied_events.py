@@ -1,4 +1,4 @@
-"""The table `unapplied_event`: events of another world, each reported once (BK-7a, BK-7b)."""
+"""Table `unapplied_event`: Stripe events that are not applied, each reported once (BK-7a, BK-7b)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ UnappliedKey = tuple[str, str, str]
 async def insert_unapplied(
     connection: Connection, keys: Sequence[UnappliedKey]
 ) -> dict[UnappliedKey, datetime]:
-    """Write those that are new; return when each of them was recorded."""
+    """Insert new keys. Return when each was recorded."""
     if not keys:
         return {}
     sources, event_ids, reasons = zip(*keys, strict=True)

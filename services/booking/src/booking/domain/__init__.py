@@ -1,1 +1,1 @@
-"""Decisions about bookings: pure functions over frozen dataclasses, no clock, no I/O."""
+"""Decisions about bookings: pure functions over frozen dataclasses, without clock and I/O."""

@@ -1,4 +1,4 @@
-"""A booking as far as decisions need it: `(booking, what is wanted) → (booking, what happened)`."""
+"""Decisions about a booking: `(booking, command) → (booking, events)`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ class Booking:
     """One booking at one version.
 
     Attributes:
-        version: counts everything that happened to the booking, one event each (BK-12).
-        transitions: counts its status transitions, creation included (BK-4).
-        total: what it costs.
-        funds: what it holds in sound payments, in the total's currency.
+        version: number of events of the booking (BK-12).
+        transitions: number of status transitions, including the creation (BK-4).
+        total: price.
+        funds: sums of the payments without an anomaly, in the total's currency.
     """
 
     id: BookingId
@@ -30,7 +30,6 @@ class Booking:
 
     @property
     def payment_status(self) -> PaymentStatus:
-        """Derived from total and funds."""
         return self.funds.payment_status(self.total.amount)
 
 
@@ -39,12 +38,12 @@ class Transition:
     """One row of a booking's status history (BK-4).
 
     Attributes:
-        sequence: the booking's version after it.
-        version: its number in the history: 1, 2, 3… without gaps.
-        from_status: None for creation.
-        changed_by: who, by name.
-        is_reason_typed: a person wrote the reason, so that it can hold personal data; else it is one of ours.
-        metadata: what caused it, in ids; no personal data.
+        sequence: the booking's version after the transition.
+        version: number in the history: 1, 2, 3… without gaps.
+        from_status: None for the creation.
+        changed_by: name of the actor.
+        is_reason_typed: True if a person wrote the reason, which may then hold personal data.
+        metadata: ids of the cause; no personal data.
     """
 
     booking_id: BookingId
@@ -59,7 +58,7 @@ class Transition:
 
 
 class IllegalTransitionError(ValueError):
-    """The booking's status does not allow this change: choose one of `allowed`, if there is any (BK-2)."""
+    """The booking's status does not allow this change; `allowed` lists the allowed ones (BK-2)."""
 
     def __init__(self, from_status: Status, to_status: Status, allowed: tuple[Status, ...]) -> None:
         choice = f"choose one of {', '.join(allowed)}" if allowed else "that status is final"
@@ -70,7 +69,7 @@ class IllegalTransitionError(ValueError):
 
 
 def parse_booking_id(text: str) -> BookingId | None:
-    """The booking id that a text from outside is, or None: a UUID in its canonical form, in any case."""
+    """Return a text as booking id: a UUID in canonical form, in any case. None for another text."""
     try:
         canonical = str(UUID(text))
     except ValueError:
@@ -79,7 +78,7 @@ def parse_booking_id(text: str) -> BookingId | None:
 
 
 def open_booking(booking_id: BookingId, total: Money, *, by: Actor) -> tuple[Booking, Transition]:
-    """A new booking and the first entry of its history."""
+    """Return a new booking and the first entry of its history."""
     booking = Booking(id=booking_id, status=Status.PENDING, version=1, transitions=1, total=total)
     created = Transition(
         booking_id=booking_id,
@@ -100,10 +99,10 @@ def change_status(
     reason: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> tuple[Booking, tuple[Transition, ...]]:
-    """The booking in its new status and the transition; the status it has already is no transition (BK-2).
+    """Return the booking in its new status and the transition; its current status is no transition (BK-2).
 
     Raises:
-        IllegalTransitionError: the table does not allow it to this actor.
+        IllegalTransitionError: the table does not allow the change to this actor.
     """
     if to is booking.status:
         return booking, ()

@@ -1,4 +1,4 @@
-"""What a client asked for, and its price by the one engine (BK-6)."""
+"""Details of a booking, and its price (BK-6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pricing import PriceRequest, Snapshot, current_rate_card, snapshot
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Whom the booking is for: personal data, which stands in the booking's row and nowhere else."""
+    """The client of a booking: personal data, stored in the booking's row only."""
 
     name: str
     phone: str
@@ -36,7 +36,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """A request to book. `holiday`: True and False as told, None as the calendar says."""
+    """Details that the client asked for. `holiday`: None if the calendar decides."""
 
     client: Client
     service: str
@@ -50,11 +50,11 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingRecord:
-    """A booking whole, as it is shown.
+    """A booking with all details.
 
     Attributes:
-        pricing: the snapshot in its stored JSON form; None for a booking that has none.
-        confirmed_at: when it became confirmed; None before, and again when it went back to pending.
+        pricing: the price snapshot as stored JSON; None for a booking without one.
+        confirmed_at: time of the confirmation; None before it, and for a booking that is pending again.
     """
 
     booking: Booking
@@ -66,15 +66,15 @@ class BookingRecord:
 
 
 def quote(details: Details, *, time_zone: str) -> Snapshot:
-    """The price today, by the current card, as a snapshot to be stored.
+    """Return today's price by the current rate card, as a snapshot to store.
 
     Args:
-        details: what was asked for.
+        details: details of the booking.
         time_zone: IANA zone whose calendar counts nights and holidays.
 
     Raises:
-        InvalidPriceRequestError: names the field that cannot be priced.
-        UnknownServiceError: lists the services.
+        InvalidPriceRequestError: a field cannot be priced; the message names it.
+        UnknownServiceError: the service is unknown; the message lists the known ones.
     """
     request = PriceRequest(
         service=details.service,

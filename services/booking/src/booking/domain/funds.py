@@ -1,11 +1,11 @@
-"""What a booking holds in payments, and the payment status that follows from it (BK-7)."""
+"""Sums of a booking's payments, and the payment status derived from them (BK-7)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class PaymentStatus(StrEnum):
-    """Derived from the payments, never set by hand."""
+    """Payment status of a booking, derived from its payments."""
 
     UNPAID = "unpaid"
     PARTIALLY_PAID = "partially_paid"
@@ -18,12 +18,12 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """Sums over a booking's sound payments, in minor units of the booking's currency, none negative.
+    """Sums of the payments without an anomaly, in minor units of the booking's currency; not negative.
 
     Attributes:
-        captured: money that came in.
-        refunded: of it, what went back.
-        is_disputed: a charge of it is disputed.
+        captured: captured amount.
+        refunded: refunded part of it.
+        is_disputed: True if a charge is disputed.
     """
 
     captured: int = 0
@@ -31,10 +31,10 @@ class Funds:
     is_disputed: bool = False
 
     def payment_status(self, total: int) -> PaymentStatus:
-        """The payment status of a booking that costs `total` minor units.
+        """Return the payment status of a booking that costs `total` minor units.
 
-        A dispute outweighs refunds, a refund outweighs how much was paid. A booking that costs nothing
-        is paid.
+        A dispute comes before refunds, refunds come before the captured amount. A booking that costs
+        nothing is paid.
         """
         if self.is_disputed:
             return PaymentStatus.DISPUTED
@@ -48,5 +48,5 @@ class Funds:
         return PaymentStatus.PARTIALLY_PAID if self.captured else PaymentStatus.UNPAID
 
     def covers(self, total: int) -> bool:
-        """Whether the money that stayed pays `total` in full and nobody disputes it."""
+        """Return True if the money that was not refunded pays `total` in full and is not disputed."""
         return not self.is_disputed and self.captured - self.refunded >= total

@@ -1,4 +1,4 @@
-"""A payment arrives: what becomes of it and of the booking it names (BK-7, BK-8)."""
+"""Decisions about a reported payment and the booking that it names (BK-7, BK-8)."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,7 +13,7 @@ CONFIRMED_BY_PAYMENT = "paid in full"
 
 
 class Anomaly(StrEnum):
-    """Why money fits no booking as it should; it changes no status, and a person must look."""
+    """Reason why a payment is not counted for a booking. It changes no status; a person must look."""
 
     BOOKING_ID_MISSING = "booking_id_missing"
     BOOKING_UNKNOWN = "booking_unknown"
@@ -23,7 +23,7 @@ class Anomaly(StrEnum):
 
 
 class NotApplied(StrEnum):
-    """Why an event that tells of money changes nothing, whatever it says (`contracts.stripe_events`)."""
+    """Reason why an event that tells of money is not applied (`contracts.stripe_events`)."""
 
     OTHER_MODE = "other_mode"
     OTHER_ACCOUNT = "other_account"
@@ -32,14 +32,14 @@ class NotApplied(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """Money that a provider captured.
+    """A payment that a provider captured.
 
     Attributes:
-        provider: whose payment id it is, e.g. "stripe".
-        payment_id: the provider's, unique for ever.
-        booking_reference: the booking as the provider names it, be it known or not; None names none.
+        provider: e.g. "stripe".
+        payment_id: the provider's id, unique for ever.
+        booking_reference: the booking as the provider names it, known or not; None without a name.
         captured: amount and currency.
-        event_id: the provider event that reported it.
+        event_id: of the provider event that reported the payment.
     """
 
     provider: str
@@ -48,14 +48,14 @@ class Payment:
     captured: Money
     event_id: str
 
-    def says_the_same(self, other: "Payment") -> bool:
-        """Whether another report of this payment agrees; several events may report one payment."""
+    def agrees_with(self, other: "Payment") -> bool:
+        """Return True if another report of this payment agrees; several events may report one payment."""
         return (self.booking_reference, self.captured) == (other.booking_reference, other.captured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecorded:
-    """A sound payment was added to a booking; status and sum are what the booking has now."""
+    """A payment was added to a booking. `payment_status` and `paid_total` are those after it."""
 
     booking_id: BookingId
     sequence: int
@@ -66,7 +66,7 @@ class PaymentRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAnomaly:
-    """A payment needs a person. `booking_id` is None, and nothing is counted, where no booking is known."""
+    """A payment needs a person. `booking_id` and `sequence` are None for an unknown booking."""
 
     booking_id: BookingId | None
     sequence: int | None
@@ -81,17 +81,18 @@ PaymentEvent = PaymentRecorded | PaymentAnomaly | Transition
 def receive_payment(
     booking: Booking | None, payment: Payment, earlier: Payment | None
 ) -> tuple[Booking | None, tuple[PaymentEvent, ...]]:
-    """The booking afterwards and what happened.
+    """Return the booking after the payment, and the events.
 
     Args:
-        booking: the one that the payment names, None where there is none.
+        booking: the booking that the payment names; None for an unknown one.
         payment: as reported now.
-        earlier: the same payment as reported first, if it was. Agreeing with that, nothing happens twice.
+        earlier: the same payment as it was reported first; None for a new payment. A repeated report that
+            agrees changes nothing.
     """
     if earlier is not None:
-        if earlier.says_the_same(payment):
+        if earlier.agrees_with(payment):
             return booking, ()
-        return _anomaly(booking, payment, Anomaly.PAYMENT_CONFLICT, _differs(earlier, payment))
+        return _anomaly(booking, payment, Anomaly.PAYMENT_CONFLICT, _difference(earlier, payment))
     if booking is None:
         return _anomaly(None, payment, *_unknown(payment))
     problem = _problem(booking, payment)
@@ -115,29 +116,29 @@ def _unknown(payment: Payment) -> tuple[Anomaly, str]:
     return Anomaly.BOOKING_UNKNOWN, f"there is no booking {recorded_id(payment.booking_reference)}"
 
 
-def _differs(earlier: Payment, payment: Payment) -> str:
+def _difference(earlier: Payment, payment: Payment) -> str:
     return (
-        f"reported first as {earlier.captured} for booking {_named(earlier)}, "
-        f"now as {payment.captured} for booking {_named(payment)}; the first one stands"
+        f"reported first as {earlier.captured} for booking {_name_of(earlier)}, "
+        f"now as {payment.captured} for booking {_name_of(payment)}; the first one stands"
     )
 
 
-def _named(payment: Payment) -> str:
+def _name_of(payment: Payment) -> str:
     return "none" if payment.booking_reference is None else recorded_id(payment.booking_reference)
 
 
 def _anomaly(
     booking: Booking | None, payment: Payment, kind: Anomaly, explanation: str
 ) -> tuple[Booking | None, tuple[PaymentEvent, ...]]:
-    noticed = None if booking is None else replace(booking, version=booking.version + 1)
+    counted = None if booking is None else replace(booking, version=booking.version + 1)
     event = PaymentAnomaly(
-        booking_id=None if noticed is None else noticed.id,
-        sequence=None if noticed is None else noticed.version,
+        booking_id=None if counted is None else counted.id,
+        sequence=None if counted is None else counted.version,
         payment=payment,
         kind=kind,
         explanation=explanation,
     )
-    return noticed, (event,)
+    return counted, (event,)
 
 
 def _record(booking: Booking, payment: Payment) -> tuple[Booking, tuple[PaymentEvent, ...]]:

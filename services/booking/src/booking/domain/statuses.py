@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 
 class Status(StrEnum):
-    """Where a booking stands; `completed` and `cancelled` are final."""
+    """Status of a booking; `completed` and `cancelled` are final."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -27,16 +27,16 @@ TRANSITIONS: Mapping[Status, tuple[Status, ...]] = MappingProxyType(
 )
 
 OPERATOR_TRANSITIONS = frozenset({(Status.CONFIRMED, Status.PENDING)})
-"""Transitions that a person may make, and no event may cause."""
+"""Transitions that only a person may make."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes a booking.
+    """An actor that changes a booking.
 
     Attributes:
-        name: kept as `changed_by` (BK-4): a user id, `system`, `stripe` or `sms:<person>`.
-        is_operator: a person of the business, not an event from a provider.
+        name: stored as `changed_by` (BK-4): a user id, `system`, `stripe` or `sms:<person>`.
+        is_operator: True for a person of the business; False for an event of a provider.
     """
 
     name: str
@@ -47,7 +47,7 @@ STRIPE = Actor("stripe", is_operator=False)
 
 
 def allowed_transitions(status: Status, actor: Actor) -> tuple[Status, ...]:
-    """The statuses that this actor may change a booking of this status to."""
+    """Return the statuses to which this actor may change a booking of this status."""
     return tuple(
         to for to in TRANSITIONS[status] if actor.is_operator or (status, to) not in OPERATOR_TRANSITIONS
     )

@@ -1,1 +1,1 @@
-"""What booking does: one function per request or batch of messages, one transaction each."""
+"""Use cases of booking: one function per request or batch of messages, one transaction each."""

@@ -49,8 +49,8 @@ async def create_booking(database: Database, request: BookingRequest, *, time_zo
 
     Raises:
         KeyReusedError: the key was used for another request.
-        InvalidPriceRequestError: names the field that cannot be priced.
-        UnknownServiceError: lists the services.
+        InvalidPriceRequestError: a field cannot be priced; the message names it.
+        UnknownServiceError: the service is unknown; the message lists the known ones.
     """
     priced = quote(request.details, time_zone=time_zone)
     total = Money(priced.total, priced.currency)

@@ -1,4 +1,4 @@
-"""Another body under a known event id: never applied, never swallowed, reported once (BK-10)."""
+"""Known event ids that come with another body: not applied, reported once (BK-10)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from contracts.bookings import BookingIdentityConflict
 
 
 async def report_conflicts(connection: Connection, conflicts: Sequence[Conflict]) -> None:
-    """Publish the conflicts that were not reported before, inside the caller's transaction."""
+    """Publish conflicts that were not reported before, inside the caller's transaction."""
     recorded = await insert_conflicts(connection, conflicts)
     by_key = {key_of(conflict): conflict for conflict in conflicts}
     await append(connection, [_event(by_key[key], recorded_at) for key, recorded_at in recorded.items()])
