@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,17 +29,16 @@ _SERVICE = "webhook-gateway"
 class Scene:
     """A side of a comparison, ready; `outcomes` are all its loads so far, the warm-up too."""
 
-    ports: Sequence[int]
-    pids: Sequence[int]
+    port: int
+    pid: int
     deployment: Deployment
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
     async def run(self, load: Load) -> Outcome:
         """Load it, and keep what came of it for the check."""
-        trees = {f"gateway {number}": pid for number, pid in enumerate(self.pids)}
-        trees["kafka"] = self.deployment.infra.kafka.pid
+        trees = {"gateway": self.pid, "kafka": self.deployment.infra.kafka.pid}
         secret, directory = self.deployment.secrets["stripe"], self.deployment.directory
-        self.outcomes.append(await run_load(load, self.ports, secret, trees, directory))
+        self.outcomes.append(await run_load(load, [self.port], secret, trees, directory))
         return self.outcomes[-1]
 
     async def sample(
@@ -64,11 +63,10 @@ class Scene:
 
 
 def cpu_microseconds(outcome: Outcome) -> dict[str, float]:
-    """Per delivery that was answered, by process tree; several processes of a gateway are one."""
+    """Per delivery that was answered, by process tree."""
     spent = outcome.usage.cpu_seconds
-    gateway = sum(seconds for name, seconds in spent.items() if name.startswith("gateway"))
-    told = {"gateway": gateway, "kafka": spent["kafka"], "load": spent["load"]}
-    return {name: seconds / max(1, outcome.answered) * 1e6 for name, seconds in told.items()}
+    trees = ("gateway", "kafka", "load")
+    return {name: spent[name] / max(1, outcome.answered) * 1e6 for name in trees}
 
 
 @asynccontextmanager
@@ -84,12 +82,9 @@ async def scene(side: str, infra: EmbeddedInfra, size: Size) -> AsyncGenerator[S
             "ENABLE_WEBHOOK_VALIDATION": "true",
             "TOPIC": deployment.topic_prefix + WEBHOOKS_STRIPE.name,
         }
-        made = Scene([], [], deployment)
-        for number in range(gateway.processes):
-            log = directory / f"gateway-{number}.log"
-            process, port = gateway.process(side, environment, log)
-            await stay.enter_async_context(process)
-            made.ports, made.pids = [*made.ports, port], [*made.pids, process.pid]
+        process, port = gateway.process(side, environment, directory / "gateway.log")
+        await stay.enter_async_context(process)
+        made = Scene(port, process.pid, deployment)
         await made.run(Load((Phase(WARM_UP_SECONDS[size]),)))
         yield made
 

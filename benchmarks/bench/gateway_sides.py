@@ -35,13 +35,11 @@ class Gateway:
         command: `{port}` stands for where it listens; others read it from the environment.
         ready_path: answers 200 when it can work.
         ready_port_offset: from the port that takes deliveries to the one that says whether it is ready.
-        processes: how many of it share the load.
     """
 
     command: Sequence[str]
     ready_path: str = "/ready"
     ready_port_offset: int = 0
-    processes: int = 1
 
     def process(self, name: str, environment: Mapping[str, str], log: Path) -> tuple[ServiceProcess, int]:
         """One process of it, to be started, and the port that it will listen on."""
@@ -60,7 +58,7 @@ class Gateway:
 
 GATEWAYS: Mapping[str, Gateway] = {
     OURS: Gateway(_SERVE, "/health/ready"),
-    OURS_TWICE: Gateway(_SERVE, "/health/ready", processes=2),
+    OURS_TWICE: Gateway((*_SERVE, "--workers", "2"), "/health/ready"),
     TUTORIAL: Gateway((*_UVICORN, "gateway_fastapi:tutorial")),
     TUNED: Gateway((*_TUNED, "gateway_fastapi:tuned")),
     BARE: Gateway((*_TUNED, "gateway_asgi:produce")),
@@ -72,7 +70,7 @@ GATEWAYS: Mapping[str, Gateway] = {
 _DESCRIPTIONS = {
     OURS: "`webhook-gateway serve`, one process, as deployed: signature, strict JSON, identity, key,"
     " CloudEvents headers, trace context, metrics",
-    OURS_TWICE: "the same, two processes, each with half of the connections",
+    OURS_TWICE: "the same with `--workers 2`: two processes on one port, started by one command",
     TUTORIAL: "uvicorn's defaults with access log, `stripe.Webhook.construct_event`, aiokafka's defaults with"
     " acks=all, `send_and_wait`; key, no headers",
     TUNED: "httptools, asyncio's loop, no access log, one HMAC, msgspec, batches of 1 MiB, the gateway's"

@@ -26,7 +26,7 @@ _MEBIBYTE = 2**20
 async def overload(side: str, round_: int, infra: EmbeddedInfra, size: Size) -> Sample:
     """The knee of this very process, three times that, then half of it without a pause."""
     async with scene(side, infra, size) as place:
-        warm_bytes = psutil.Process(place.pids[0]).memory_info().rss
+        warm_bytes = psutil.Process(place.pid).memory_info().rss
         knee = await find_knee(place, round_, size)
         over = Phase(OVERLOAD_SECONDS[size], rate=knee * TIMES_KNEE, settles=False)
         after = Phase(RECOVERY_SECONDS[size], rate=knee * RECOVERY_SHARE_OF_KNEE)
@@ -35,7 +35,7 @@ async def overload(side: str, round_: int, infra: EmbeddedInfra, size: Size) -> 
             "knee": knee,
             **_in_overload(outcome),
             "recovered_s": outcome.phase(1).seconds_until_good(MILLISECONDS_MAX),
-            "memory_mib": (_peak_bytes(place.pids[0]) - warm_bytes) / _MEBIBYTE,
+            "memory_mib": (_peak_bytes(place.pid) - warm_bytes) / _MEBIBYTE,
         }
         return await place.sample("overload", side, round_, figures, outcome)
 

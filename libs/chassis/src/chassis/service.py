@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 from types import FrameType
 
 import uvicorn
@@ -27,6 +28,7 @@ class Service:
         host, port: address to listen on.
         internal: host and port of a second socket; see `chassis.http.internal_port`.
         http_protocol: protocol class of the connections, or uvicorn's name of one.
+        sockets: listening sockets that another process has bound; none: the service binds its own.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class Service:
         port: int,
         internal: tuple[str, int] | None = None,
         http_protocol: type[asyncio.Protocol] | str = "httptools",
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         self.name = name
         self.app = app
         self._addresses = [] if internal is None else [(host, port), internal]
+        self._sockets = list(sockets)
         self._lifecycle = lifecycle
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -68,7 +72,7 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
         try:
-            sockets = [listen(*address) for address in self._addresses]
+            sockets = self._sockets or [listen(*address) for address in self._addresses]
         except OSError as error:
             _log.error("cannot listen", addresses=self._addresses, error=str(error))
             return 1

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypedDict
@@ -12,10 +13,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from chassis import clock
-from chassis.cli import add_serve, build_cli, run_cli
+from chassis.cli import build_cli, run_cli, run_service
+from chassis.http.internal_port import listen
+from chassis.observability.logs import configure_logs
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
+from chassis.process.output import end_guard
 from contracts.topics import webhook_topic
+from webhook_gateway.adapters.worker import Worker
 from webhook_gateway.domain.source import Source
 from webhook_gateway.domain.verification import (
     FORM,
@@ -32,11 +37,48 @@ from webhook_gateway.settings import (
     OfflineSettings,
     configured_sources,
 )
+from webhook_gateway.supervisor import Supervisor
 
 cli = build_cli("Verifies webhooks and publishes them: 200 only after the broker's ack.")
-add_serve(cli, SERVICE, GatewaySettings, build)
-
+WORKERS_MAX = 64
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@cli.command()
+def serve(
+    workers: Annotated[
+        int, typer.Option(min=1, max=WORKERS_MAX, help="How many processes share the port.")
+    ] = 1,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C; SIGHUP reloads secrets and sources.
+
+    One worker is one process. With more, a supervisor starts them on one port, replaces one that ends, and
+    passes signals on; metrics and readiness cover all of them. Give each about one CPU.
+    """
+    settings = load_settings(GatewaySettings)
+    if workers == 1:
+        raise typer.Exit(run_service(SERVICE, settings, lambda: build(settings)))
+    configured_sources(settings)  # a mistake ends the command, not each of the workers
+    raise typer.Exit(_supervise(settings, workers))
+
+
+def _supervise(settings: GatewaySettings, count: int) -> int:
+    end_guard()
+    configure_logs(SERVICE, log_format=settings.log_format, level=settings.log_level)
+    public = (settings.webhook_gateway_host, settings.webhook_gateway_port)
+    addresses = [public, *filter(None, [settings.internal_address])]
+    try:
+        sockets = [listen(*address) for address in addresses]
+    except OSError as error:
+        raise CommandError(f"cannot listen on {addresses}: {error}") from None
+
+    def run(worker: Worker) -> int:
+        return run_service(SERVICE, settings, lambda: build(settings, worker))
+
+    with tempfile.TemporaryDirectory(prefix=f"{SERVICE}-") as directory:
+        workers = [Worker(number, count, sockets, Path(directory)) for number in range(1, count + 1)]
+        # Requests in flight and components each get `stop_seconds_max`.
+        return Supervisor(workers, run, 2 * settings.stop_seconds_max).run()
 
 
 class SecretRow(TypedDict):
@@ -162,7 +204,7 @@ def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[AcceptedSc
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command line: entry point of the console script."""
     run_cli(cli)
 
 

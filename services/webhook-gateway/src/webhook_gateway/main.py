@@ -10,12 +10,15 @@ from chassis.http import build_app
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
-from chassis.observability.logs import get_logger
+from chassis.observability.logs import add_to_every_line, get_logger
 from chassis.observability.metrics import Metrics
+from chassis.process.component import Component
 from chassis.process.health import Check, CheckFunction, Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.service import Service
 from contracts.topics import WEBHOOKS_REJECTED, TopicCard, webhook_topic
+from webhook_gateway.adapters.timeouts import shared_timeout
+from webhook_gateway.adapters.worker import SharedHealth, SharedMetrics, Worker, WorkerPresence
 from webhook_gateway.api.openapi import describe_webhooks
 from webhook_gateway.api.webhooks import MOUNTS, Limits, WebhookEndpoint
 from webhook_gateway.domain.refusal_budget import RefusalBudget
@@ -31,8 +34,8 @@ from webhook_gateway.settings.files import read_fingerprint
 _log = get_logger(__name__)
 
 
-def build(settings: GatewaySettings) -> Service:
-    """Return the gateway that `settings` describe.
+def build(settings: GatewaySettings, worker: Worker | None = None) -> Service:
+    """Return the gateway that `settings` describe; with `worker`, one of several processes.
 
     Raises:
         SettingsError: a secret cannot be used.
@@ -44,13 +47,15 @@ def build(settings: GatewaySettings) -> Service:
     loaded, fingerprint = configuration.load_first()
     sources = Sources(loaded)
     _warn_if_open(settings)
-    metrics = Metrics(SERVICE)
-    metrics.registry.register(SecretsCollector(metrics, sources))
+    metrics = _metrics(worker)
+    metrics.register(SecretsCollector(metrics, sources))
     gateway_metrics = register_metrics(metrics, validation_enabled=settings.validation_enabled)
     kafka = KafkaConnection.from_settings(settings)
     topics = _topics(sources.names())
     guard = TopicsStartupCheck(kafka, topics)
-    producer = Producer(kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics)
+    producer = Producer(
+        kafka, client_id=SERVICE, topics=_names(topics), metrics=metrics, timeout=shared_timeout
+    )
     refusals = RefusalLog(producer, _budget(settings), gateway_metrics)
     handler = DeliveryHandler(
         producer,
@@ -65,12 +70,16 @@ def build(settings: GatewaySettings) -> Service:
         _limits(settings),
         validation_enabled=settings.validation_enabled,
     )
-    health = _health(settings, endpoint, sources)
+    health = Health() if worker is None else SharedHealth(worker)
+    _add_checks(health, settings, endpoint, sources)
     reloader = Reloader(
         sources, configuration, fingerprint, partial(_check_topics, guard, producer), gateway_metrics
     )
     # The reloader starts first, to handle SIGHUP while the broker is awaited. The producer stops last.
-    lifecycle = Lifecycle(settings, [reloader, guard, producer, refusals], health)
+    components: list[Component] = [reloader, guard, producer, refusals]
+    if isinstance(health, SharedHealth) and worker is not None:
+        components.append(WorkerPresence(worker, health))
+    lifecycle = Lifecycle(settings, components, health)
     app = build_app(
         title="Plumbline webhook gateway",
         handlers=[],
@@ -84,10 +93,19 @@ def build(settings: GatewaySettings) -> Service:
         quiet_routes=MOUNTS,  # each has a metric, and a refusal also a record and an EventLog entry
     )
     describe_webhooks(app)
-    return _service(settings, app, lifecycle)
+    return _service(settings, app, lifecycle, worker)
 
 
-def _service(settings: GatewaySettings, app: Litestar, lifecycle: Lifecycle) -> Service:
+def _metrics(worker: Worker | None) -> Metrics:
+    if worker is None:
+        return Metrics(SERVICE)
+    add_to_every_line(worker=worker.number)
+    return SharedMetrics(SERVICE, worker)
+
+
+def _service(
+    settings: GatewaySettings, app: Litestar, lifecycle: Lifecycle, worker: Worker | None
+) -> Service:
     return Service(
         SERVICE,
         settings,
@@ -97,6 +115,7 @@ def _service(settings: GatewaySettings, app: Litestar, lifecycle: Lifecycle) -> 
         port=settings.webhook_gateway_port,
         internal=settings.internal_address,
         http_protocol=BoundedHttpProtocol,
+        sockets=worker.sockets if worker else (),
     )
 
 
@@ -112,13 +131,13 @@ async def _check_topics(guard: TopicsStartupCheck, producer: Producer, names: Co
     await producer.watch(_names(topics))
 
 
-def _health(settings: GatewaySettings, endpoint: WebhookEndpoint, sources: Sources) -> Health:
-    """Return the readiness checks beyond the components' own."""
-    health = Health()
+def _add_checks(
+    health: Health, settings: GatewaySettings, endpoint: WebhookEndpoint, sources: Sources
+) -> None:
+    """Add the readiness checks beyond the components' own."""
     health.add("room", endpoint.check)
     health.add("webhook validation", _flag_check(enabled=settings.validation_enabled))
     health.add("secrets", _secrets_check(sources))
-    return health
 
 
 def _budget(settings: GatewaySettings) -> RefusalBudget:

@@ -136,6 +136,11 @@ def configure_logs(
     structlog.contextvars.bind_contextvars(service=service)
 
 
+def add_to_every_line(**fields: object) -> None:
+    """Add fields to all log lines of this process from now on."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
 def log_to_stderr() -> None:
     """Send the logs of a command to standard error; its standard output holds the answer alone."""
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))

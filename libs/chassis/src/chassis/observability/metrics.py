@@ -5,6 +5,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from chassis import __version__
 from contracts.metrics import METRICS
@@ -45,6 +46,10 @@ class Metrics:
         """Return a new histogram of seconds."""
         definition = self._definition("histogram", name)
         return Histogram(*definition, buckets=SECONDS_BUCKETS, registry=self.registry)
+
+    def register(self, collector: Collector) -> None:
+        """Add a collector that computes its values at each scrape."""
+        self.registry.register(collector)
 
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

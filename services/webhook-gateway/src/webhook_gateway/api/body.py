@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from litestar.types import Receive
+from prometheus_client import Gauge
 
 from contracts.reasons import RefusalReason
 from webhook_gateway.adapters.timeouts import shared_timeout
@@ -39,15 +40,22 @@ class MemoryBudget:
 
     Args:
         bytes_max: its size.
+        gauge: set to the bytes taken.
     """
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, gauge: Gauge) -> None:
         self._bytes_max = bytes_max
+        self._gauge = gauge
         self.bytes_taken = 0
 
     def fits(self, size: int) -> bool:
         """Return whether `size` more bytes are available."""
         return self.bytes_taken + size <= self._bytes_max
+
+    def take(self, size: int) -> None:
+        """Take bytes; give them back with a negative `size`."""
+        self.bytes_taken += size
+        self._gauge.set(self.bytes_taken)
 
 
 class IncomingBody:
@@ -97,7 +105,7 @@ class IncomingBody:
 
     def release(self) -> None:
         """Return the memory to the budget."""
-        self._memory.bytes_taken -= self._held
+        self._memory.take(-self._held)
         self._held = 0
 
     def _result(self, body: bytes) -> bytes | RefusedBody:
@@ -117,7 +125,7 @@ class IncomingBody:
 
     def _hold(self, size: int) -> None:
         self._held += size
-        self._memory.bytes_taken += size
+        self._memory.take(size)
 
     async def _drain(self) -> None:
         """Read the rest of a body that is too large and drop it."""

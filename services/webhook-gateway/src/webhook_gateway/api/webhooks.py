@@ -90,23 +90,22 @@ class WebhookEndpoint:
         self._limits = limits
         self._validation_enabled = validation_enabled
         self._in_flight = 0
-        self._memory = MemoryBudget(limits.bodies_bytes_max)
-        metrics.in_flight.set_function(lambda: self._in_flight)
-        metrics.bodies_bytes.set_function(lambda: self._memory.bytes_taken)
+        self._in_flight_gauge = metrics.in_flight
+        self._memory = MemoryBudget(limits.bodies_bytes_max, metrics.bodies_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request of any method. Only a client that disconnects gets no response."""
         request = _read_scope(scope)
         source = self._sources.get(request.source)
         label = source.name if source else SOURCE_UNKNOWN
-        self._in_flight += 1
+        self._count_in_flight(1)
         try:
             result, body, close = await self._handle(source, request, receive)
         except ClientDisconnectedError:
             self._requests(label, OUTCOME_DISCONNECTED).inc()
             return
         finally:
-            self._in_flight -= 1  # before the response: a client that does not read it must not block others
+            self._count_in_flight(-1)  # before the response: a client may never read it
         if isinstance(result, AcceptedDelivery):
             del body  # frees its memory while the response is sent
             self._requests(label, result.verification.value).inc()
@@ -152,6 +151,10 @@ class WebhookEndpoint:
             return await self._handler.handle(delivery), body, False
         finally:
             incoming.release()
+
+    def _count_in_flight(self, change: int) -> None:
+        self._in_flight += change
+        self._in_flight_gauge.set(self._in_flight)
 
     def _refused_unread(self, request: _Request) -> RefusalReason | None:
         if request.method != "POST":

@@ -47,7 +47,6 @@ class RefusalLog:
         self._metrics = metrics
         self._suppressed = cache(metrics.refusals_suppressed.labels)
         self._queue: deque[OutgoingRecord] = deque()
-        metrics.refusals_waiting.set_function(lambda: len(self._queue))
         self._wake = asyncio.Event()
         self._loop = BackgroundLoop(self.name, self._run)
 
@@ -103,6 +102,7 @@ class RefusalLog:
             self._queue.popleft()
         unsent = [record for record, error in zip(batch, acks, strict=True) if error is not None]
         self._queue.extendleft(reversed(unsent))
+        self._metrics.refusals_waiting.set(len(self._queue))
         return not unsent
 
     def _summarise(self, ended: list[Suppressed]) -> None:
@@ -114,4 +114,5 @@ class RefusalLog:
             self._metrics.refusals_unpublished.inc()
             return
         self._queue.append(record)
+        self._metrics.refusals_waiting.set(len(self._queue))
         self._wake.set()
