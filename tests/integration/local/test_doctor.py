@@ -89,7 +89,7 @@ BREAKAGES = {
         _REFUSE_CHANGE.format(body="BEGIN RETURN NULL; END;"),
         _REFUSE_CHANGE.format(body=_SHIPPED_BODY),
         {"reconciler.exception_event is append-only", "reconciler.dead_letter_action is append-only"},
-        "calls refuse_change, which is none of the migrations or was changed",
+        "calls refuse_change, which is not from the migrations or was changed",
     ),
     "rule before the triggers": (
         "audit",

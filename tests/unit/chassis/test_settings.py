@@ -106,7 +106,7 @@ def test_file_without_certificates_is_refused(
     file = tmp_path / "ca.pem"
     file.write_text(content, encoding="utf-8")
     environment(KAFKA_SSL_CAFILE=file)
-    assert refusal() == "KAFKA_SSL_CAFILE: no file of PEM certificates that can be read (SSLError)"
+    assert refusal() == "KAFKA_SSL_CAFILE: not a readable file of PEM certificates (SSLError)"
 
 
 def test_file_of_certificates_is_taken(environment: Callable[..., None]) -> None:

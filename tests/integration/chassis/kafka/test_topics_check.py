@@ -33,19 +33,19 @@ async def test_missing_topics_are_named_with_what_to_do(place: Ground) -> None:
 
 
 async def test_topics_as_on_their_cards_are_good(ground: Ground) -> None:
-    guard = TopicsStartupCheck(ground.kafka, TOPICS)
-    await guard.start()
-    check = await guard.check()
+    startup_check = TopicsStartupCheck(ground.kafka, TOPICS)
+    await startup_check.start()
+    check = await startup_check.check()
     assert (check.ok, check.detail) == (True, "")
 
 
 async def test_other_number_of_partitions_is_ready_and_named(place: Ground) -> None:
     name = place.kafka.topic_prefix + ONE.name
     await apply_topics(place.kafka, [replace(ONE, partitions=ONE.partitions + 1), OTHER])
-    guard = TopicsStartupCheck(place.kafka, TOPICS)
+    startup_check = TopicsStartupCheck(place.kafka, TOPICS)
     try:
-        await guard.start()
-        check = await guard.check()
+        await startup_check.start()
+        check = await startup_check.check()
         assert check.ok
         assert check.detail.startswith(f"{name} has {ONE.partitions + 1} partitions, its card says ")
         assert "plumbline doctor" in check.detail
@@ -58,27 +58,27 @@ async def test_topic_that_goes_while_the_service_runs_is_noticed(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = ground.kafka.topic_prefix + OTHER.name
-    guard = TopicsStartupCheck(ground.kafka, TOPICS)
-    await guard.start()
+    startup_check = TopicsStartupCheck(ground.kafka, TOPICS)
+    await startup_check.start()
     await delete(ground, name)
-    assert (await guard.check()).ok  # looked at a moment ago
-    monkeypatch.setattr(topics_check, "LOOK_AGAIN_SECONDS", 0.0)
+    assert (await startup_check.check()).ok  # looked at a moment ago
+    monkeypatch.setattr(topics_check, "REFRESH_SECONDS", 0.0)
 
     async def is_missed() -> bool:
         try:
-            await guard.check()
+            await startup_check.check()
         except TopicsMissingError as error:
             return name in str(error)
         return False
 
     await eventually(is_missed, seconds=30)
     await apply_topics(ground.kafka, [OTHER])
-    await eventually(lambda: _is_good(guard), seconds=30)
+    await eventually(lambda: _is_good(startup_check), seconds=30)
 
 
-async def _is_good(guard: TopicsStartupCheck) -> bool:
+async def _is_good(startup_check: TopicsStartupCheck) -> bool:
     try:
-        return (await guard.check()).ok
+        return (await startup_check.check()).ok
     except TopicsMissingError:
         return False
 

@@ -107,20 +107,20 @@ async def history(place: Ground) -> Ground:
 async def test_table_guarded_on_all_sides_passes_and_is_as_before(
     history: Ground, database: Database
 ) -> None:
-    guard = AppendOnlyStartupCheck(database, ["history"])
-    assert not (await guard.check()).ok
-    await guard.start()
-    assert (await guard.check()).ok
+    startup_check = AppendOnlyStartupCheck(database, ["history"])
+    assert not (await startup_check.check()).ok
+    await startup_check.start()
+    assert (await startup_check.check()).ok
     assert await history.sql.fetchval("SELECT string_agg(what, ',') FROM history") == "kept"
 
 
 @pytest.mark.parametrize("gap", GAPS)
 async def test_any_gap_is_a_reason_not_to_start(history: Ground, database: Database, gap: str) -> None:
     await history.sql.execute(GAPS[gap].format(owner=history.owner, role=history.role))
-    guard = AppendOnlyStartupCheck(database, ["history"])
+    startup_check = AppendOnlyStartupCheck(database, ["history"])
     with pytest.raises(NotAppendOnlyError, match="history"):
-        await guard.start()
-    assert not (await guard.check()).ok
+        await startup_check.start()
+    assert not (await startup_check.check()).ok
     assert await history.sql.fetchval("SELECT string_agg(what, ',') FROM history") == "kept"
 
 

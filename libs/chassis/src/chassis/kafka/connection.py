@@ -1,4 +1,4 @@
-"""Kafka: how to reach it, and FastStream's broker, with every delivery option stated (foundations §3)."""
+"""How to reach Kafka, and the time limits of all its clients (foundations §3)."""
 
 import ssl
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ STOP_SECONDS_MAX = 5.0
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """Where the brokers are and how to reach them.
+    """Addresses and security options of the brokers.
 
     Attributes:
         bootstrap: comma-separated `host:port`.
-        topic_prefix: put before every topic name and consumer group of this deployment.
+        topic_prefix: prefix of every topic and consumer group of this deployment.
         options: security options as aiokafka names them.
     """
 
@@ -28,7 +28,7 @@ class KafkaConnection:
 
     @classmethod
     def from_settings(cls, settings: KafkaSettings) -> "KafkaConnection":
-        """The connection that the environment describes."""
+        """Return the connection that the settings describe."""
         password = settings.kafka_sasl_password
         options: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
         if settings.kafka_security_protocol.startswith("SASL"):

@@ -1,4 +1,4 @@
-"""What a broker that does not do what it is asked means to us: it is away, or it will never do it."""
+"""Errors of publishing: the broker is unavailable, or refuses a record permanently."""
 
 from aiokafka.errors import (
     InvalidTopicError,
@@ -9,11 +9,11 @@ from aiokafka.errors import (
 
 
 class BrokerUnavailableError(ConnectionError):
-    """Kafka did not acknowledge in time. The record may still arrive: answer 5xx and let it come again."""
+    """Kafka did not acknowledge in time. The record may still arrive: answer 5xx to let the sender retry."""
 
 
 class RecordRefusedError(BrokerUnavailableError):
-    """Kafka will not take this record however often it is sent: change it, or the limit that refuses it."""
+    """Kafka refuses this record at every attempt. Change the record, or the limit that it exceeds."""
 
 
 _REFUSALS = (
@@ -24,8 +24,8 @@ _REFUSALS = (
 )
 
 
-def not_taken(error: BaseException) -> BrokerUnavailableError:
-    """What an error of Kafka's client, or a time-out, says of a record that was to be sent."""
+def publish_error(error: BaseException) -> BrokerUnavailableError:
+    """Convert an error of Kafka's client, or a time-out, to the error of the record."""
     if isinstance(error, BrokerUnavailableError):
         return error
     if isinstance(error, _REFUSALS):

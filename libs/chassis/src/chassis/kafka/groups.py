@@ -1,4 +1,4 @@
-"""A consumer group as the brokers see it: its members, how far it has read, how far it could."""
+"""The state of a consumer group on the brokers: members, committed offsets, ends of the log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,19 @@ from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.topics import connect_admin
 
 Partition = tuple[str, int]
-"""Topic, with the deployment's prefix, and number."""
+"""Topic, with the deployment's prefix, and number of the partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """Members, and per partition the offset to be read next and the one after the last record.
+    """State of a consumer group.
 
     Attributes:
-        expired: first and last offset of records that were deleted before the group read them.
-        held_back: partitions where an open transaction keeps all that waits from being read.
+        members: number of consumers.
+        positions: partition → offset of the next record to be read.
+        ends: partition → offset after its last record.
+        expired: partition → first and last offset of records that were deleted before the group read them.
+        held_back: partitions in which an open transaction keeps the group from reading further.
     """
 
     members: int
@@ -32,18 +35,18 @@ class GroupState:
 
     @property
     def lag(self) -> int:
-        """Records that wait."""
+        """Number of records not yet read."""
         return sum(end - self.positions[partition] for partition, end in self.ends.items())
 
 
 async def read_group(connection: KafkaConnection, group: str, topics: Sequence[str]) -> GroupState:
-    """The state of a group on topics, which are named without the prefix; missing ones are left out.
+    """Return the state of a group on topics. Topics are named without prefix; missing ones are omitted.
 
-    A partition without a committed offset is read from its beginning, as our consumers do, and so is one
-    whose committed offset lies outside of its log: records have expired, or the topic was made anew.
+    A partition without a committed offset is read from its beginning, as our consumers do. So is a partition
+    whose committed offset lies outside its log: records have expired, or the topic was created anew.
 
     Raises:
-        BrokerUnavailableError: no broker answers, or the group's coordinator cannot tell yet.
+        BrokerUnavailableError: no broker answers, or the group's coordinator is not ready.
     """
     admin = await connect_admin(connection)
     try:
@@ -62,8 +65,8 @@ async def read_group(connection: KafkaConnection, group: str, topics: Sequence[s
         for topic in topics_described
         for each in topic["partitions"]
     ]
-    begins, ends, stable_ends = await _borders(connection, partitions)
-    offsets = {partition: found.offset for partition, found in committed.items()}
+    begins, ends, stable_ends = await _log_bounds(connection, partitions)
+    offsets = {partition: committed_at.offset for partition, committed_at in committed.items()}
     positions = _next_read(offsets, begins, ends)
     held_back = {each for each, end in ends.items() if positions[each] == stable_ends[each] < end}
     return GroupState(members, positions, ends, _expired(offsets, begins), frozenset(held_back))
@@ -71,23 +74,23 @@ async def read_group(connection: KafkaConnection, group: str, topics: Sequence[s
 
 def _count_members(described: Sequence[Any]) -> int:
     count = 0
-    for found in (found for answer in described for found in answer.groups):
-        error = for_code(found[0])
-        # A coordinator that is loading, or is another broker by now, answers with no members as well.
+    for group in (group for response in described for group in response.groups):
+        error = for_code(group[0])
+        # A coordinator that is loading or has moved also answers with no members.
         if error not in {NoError, GroupIdNotFound}:
             raise error("try again in a moment")
-        count += len(found[5])
+        count += len(group[5])
     return count
 
 
 def _next_read(
     committed: Mapping[Partition, int], begins: Mapping[Partition, int], ends: Mapping[Partition, int]
 ) -> dict[Partition, int]:
-    found: dict[Partition, int] = {}
+    positions: dict[Partition, int] = {}
     for partition, begin in begins.items():
         offset = committed.get(partition, begin)
-        found[partition] = offset if begin <= offset <= ends[partition] else begin
-    return found
+        positions[partition] = offset if begin <= offset <= ends[partition] else begin
+    return positions
 
 
 def _expired(
@@ -97,10 +100,10 @@ def _expired(
     return {each: (offsets[each], begin - 1) for each, begin in begins.items() if 0 <= offsets[each] < begin}
 
 
-async def _borders(
+async def _log_bounds(
     connection: KafkaConnection, partitions: Sequence[TopicPartition]
 ) -> tuple[dict[Partition, int], dict[Partition, int], dict[Partition, int]]:
-    """Return first offsets, ends, and ends of what no open transaction holds back."""
+    """Return first offsets, ends, and ends before the first open transaction."""
     if not partitions:
         return {}, {}, {}
     consumers: list[Any] = [
@@ -113,7 +116,7 @@ async def _borders(
         begins = await consumers[0].beginning_offsets(partitions)
         return begins, *[await consumer.end_offsets(partitions) for consumer in consumers]
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(f"the broker did not tell its offsets: {error!r}") from error
+        raise BrokerUnavailableError(f"the broker did not return its offsets: {error!r}") from error
     finally:
         for consumer in consumers:
             await consumer.stop()

@@ -1,9 +1,9 @@
-"""Records whose header names are not UTF-8: read all the same (F33).
+"""Read records whose header names are not UTF-8 (F33).
 
-Kafka's protocol asks for UTF-8 there, but no broker checks it, and aiokafka's parser raises: the records
-before it in the same fetch are not handed over, the fetch is repeated, and the partition stands still for
-ever. Here such a batch is parsed again, and each bad byte becomes a lone surrogate in the name.
-`chassis.messaging.message` takes such a message for malformed, so that it is set aside like any other.
+Kafka's protocol requires UTF-8, but no broker checks it. aiokafka's parser raises, drops the earlier records
+of the same fetch and repeats the fetch: the partition stops for ever. This module parses such a batch again
+and replaces each bad byte by a lone surrogate. `chassis.messaging.message` then treats the message as
+malformed, so that it is set aside.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from typing import Any, SupportsIndex
 from aiokafka.consumer import fetcher
 from aiokafka.record import default_records, memory_records
 
-# aiokafka's parsers in Python: one shows a batch's bytes, the other lets its buffer be replaced.
+# aiokafka's parsers in Python: the first exposes the bytes of a batch, the second has a replaceable buffer.
 _Records: Any = vars(memory_records)["_MemoryRecordsPy"]
 _SlowBatch: Any = vars(default_records)["_DefaultRecordBatchPy"]
 
 
 class _LenientBytes(bytearray):
-    """Bytes whose slices decode without failing."""
+    """Bytes whose slices decode without an error."""
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         part: Any = super().__getitem__(index)
@@ -29,7 +29,7 @@ class _LenientBytes(bytearray):
 
 
 class _Batch:
-    """A batch that is parsed whole, leniently where it must be; all else is aiokafka's."""
+    """A batch that is parsed at once, leniently if necessary. All other methods are aiokafka's."""
 
     def __init__(self, batch: Any, raw: memoryview) -> None:
         self._batch = batch
@@ -39,7 +39,7 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __next__(self) -> Any:
-        """Return the next record as aiokafka reads it: so it looks into the markers of transactions."""
+        """Return the next record. aiokafka reads transaction markers in this way."""
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
@@ -53,15 +53,15 @@ class _Batch:
 
 
 class LenientRecords(_Records):
-    """What one fetch brought of a partition."""
+    """The records of one partition in one fetch."""
 
     def next_batch(self) -> Any:
-        """The next batch; None at the end."""
+        """Return the next batch; None at the end."""
         raw: Any = self._next_slice
         batch: Any = _Records.next_batch(self)
         return None if batch is None else _Batch(batch, raw)
 
 
 def install() -> None:
-    """Let every consumer of this process read leniently. aiokafka has no parameter for it."""
+    """Make every consumer of this process read leniently. aiokafka has no parameter for this."""
     fetcher.MemoryRecords = LenientRecords  # pyright: ignore[reportAttributeAccessIssue] - a replacement

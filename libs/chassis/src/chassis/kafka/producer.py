@@ -1,4 +1,4 @@
-"""Producing to Kafka: a record counts as sent when every broker in sync has it (foundations §3)."""
+"""Publish to Kafka. A record counts as sent once every in-sync replica has it (foundations §3)."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from chassis.kafka.connection import (
     STOP_SECONDS_MAX,
     KafkaConnection,
 )
-from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, not_taken
+from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, publish_error
 from chassis.observability import spans
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check
@@ -27,13 +27,13 @@ BATCH_BYTES_MAX = 1024 * 1024
 REQUEST_BYTES_MAX = 1024 * 1024 + 64 * 1024
 CONNECT_SECONDS_MAX = 10.0
 REACHABLE_SECONDS_MAX = 2.0
-TROUBLE_SECONDS = 5.0
-"""So long after a record that no broker took, and none taken since, the next one is not promised either: a
-broker can answer and lead, and still have too few replicas in sync to acknowledge."""
+# Readiness fails for this long after a record without an ack, unless a later record was acknowledged: a
+# broker can answer and lead, and still have too few in-sync replicas to acknowledge.
+FAILURE_SECONDS = 5.0
 
 
 class OutgoingRecord(msgspec.Struct, frozen=True):
-    """A record to be produced; the topic is named as on its card, without the prefix."""
+    """A record to be published. The topic has no prefix."""
 
     topic: str
     key: bytes
@@ -42,18 +42,17 @@ class OutgoingRecord(msgspec.Struct, frozen=True):
 
 
 class Producer:
-    """Produces and waits for the broker's ack (`acks=all`).
+    """Publishes records and waits for the ack of the broker (`acks=all`).
+
+    Idempotence is off: with it an outage makes `send` and `stop` hang for ever (aio-libs/aiokafka#1017).
+    Order is kept without it, and the inbox drops duplicates.
 
     Args:
         connection: to the brokers.
         client_id: shown by the brokers.
-        topics: that must be writable for readiness; their metadata are fetched at start, so that no first
-            record waits for it.
-        metrics: `publish_seconds`, from handing a batch over to its last ack; None measures nothing.
-        timeout: bounds the wait of `send`; the default fits all but very many sends a second.
-
-    Idempotence is off on purpose: with it on, an outage makes sends and stop hang for ever
-    (aio-libs/aiokafka#1017). Order is kept without it; duplicates are the inbox's business.
+        topics: must be writable for readiness. `start` fetches their metadata, so that no first record waits.
+        metrics: receives `publish_seconds`; None measures nothing.
+        timeout: limits the wait of `send`. The default is slow only for very many sends a second.
     """
 
     name = "kafka producer"
@@ -73,13 +72,13 @@ class Producer:
         self._publish_seconds = metrics.seconds("publish_seconds") if metrics else None
         self._timeout = timeout
         self._producer: Any = None  # aiokafka ships no types
-        self._trouble: tuple[float, BrokerUnavailableError] | None = None
+        self._failure: tuple[float, BrokerUnavailableError] | None = None
 
     async def watch(self, topics: Collection[str]) -> None:
-        """From now on these must be writable for readiness.
+        """Replace the topics that must be writable for readiness. On an error the previous ones stay.
 
         Raises:
-            BrokerUnavailableError: one has no leader yet, or no broker answers; those before stay watched.
+            BrokerUnavailableError: a topic has no leader, or no broker answers.
         """
         if leaderless := sorted(set(topics) - await self.led(topics)):
             raise BrokerUnavailableError(f"no leader: {', '.join(leaderless)}")
@@ -116,15 +115,15 @@ class Producer:
         self._producer = producer
 
     async def stop(self) -> None:
-        """Send what is buffered, within bounded time, and disconnect."""
+        """Send buffered records, within a time limit, and disconnect."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await _close(producer)
 
     async def check(self) -> Check:
-        """Whether a broker answers now, leads what is written to, and took what was sent last.
+        """Pass if a broker answers now, each topic has a leader, and the last record was acknowledged.
 
-        Cached metadata proves nothing.
+        Cached metadata is not used: it proves nothing.
         """
         if self._producer is None:
             return Check(ok=False, detail="not connected yet")
@@ -134,12 +133,12 @@ class Producer:
             return Check(ok=False, detail=f"no broker answers at {self._connection.bootstrap}")
         if leaderless := [topic for topic in self._topics if not self._is_led(topic)]:
             return Check(ok=False, detail=f"no leader: {', '.join(leaderless)}")
-        if self._trouble is not None and time.monotonic() - self._trouble[0] < TROUBLE_SECONDS:
-            return Check(ok=False, detail=str(self._trouble[1]))
+        if self._failure is not None and time.monotonic() - self._failure[0] < FAILURE_SECONDS:
+            return Check(ok=False, detail=str(self._failure[1]))
         return Check(ok=True)
 
     async def led(self, topics: Collection[str]) -> set[str]:
-        """Those of these topics that exist and have a leader for every partition, asked of a broker now.
+        """Ask a broker which of these topics exist and have a leader for every partition.
 
         Raises:
             BrokerUnavailableError: no broker answers within `REACHABLE_SECONDS_MAX`.
@@ -149,7 +148,7 @@ class Producer:
         try:
             async with asyncio.timeout(REACHABLE_SECONDS_MAX):
                 for name in names.values():
-                    await client.add_topic(name)  # asks for a topic it does not know; waiting for it may last
+                    await client.add_topic(name)  # waits for the metadata of an unknown topic
                 reachable = await client.force_metadata_update()
         except TimeoutError:
             reachable = False
@@ -158,16 +157,16 @@ class Producer:
         return {topic for topic, name in names.items() if self._is_led(name)}
 
     def _is_led(self, topic: str) -> bool:
-        """Whether every partition of a topic has a leader, as of the last metadata."""
+        """Return whether every partition of a topic has a leader, by the latest metadata."""
         cluster = self._producer.client.cluster
         partitions = cluster.partitions_for_topic(topic)
         return bool(partitions) and cluster.available_partitions_for_topic(topic) == partitions
 
     async def send(self, record: OutgoingRecord, *, ack_seconds_max: float) -> None:
-        """Produce one record and return when the broker has it.
+        """Publish one record and wait for its ack.
 
         Raises:
-            BrokerUnavailableError: no ack within `ack_seconds_max`; the record may arrive all the same.
+            BrokerUnavailableError: no ack within `ack_seconds_max`. The record may still arrive.
         """
         if spans.is_on():
             [outcome] = await self.send_all([record], ack_seconds_max=ack_seconds_max)
@@ -182,30 +181,30 @@ class Producer:
     async def send_all(
         self, records: Sequence[OutgoingRecord], *, ack_seconds_max: float
     ) -> list[BrokerUnavailableError | None]:
-        """Produce records in order and tell for each whether the broker has it (None) or why not.
+        """Publish records in order. Return None for each acknowledged record, else its error.
 
-        A record that cannot even be handed over (too large) fails alone, and with it the later ones of its
-        topic and key, so that none of them overtakes it.
+        If a record is refused by the client (too large), later records of its topic and key fail too, so that
+        none overtakes it.
         """
         began_at = time.monotonic()
-        made = _begin_spans(records) if spans.is_on() else None
-        if made is not None:
+        publishing = _begin_spans(records) if spans.is_on() else None
+        if publishing is not None:
             records = [
                 msgspec.structs.replace(record, headers=headers)
-                for record, headers in zip(records, made.headers, strict=True)
+                for record, headers in zip(records, publishing.headers, strict=True)
             ]
         outcomes = await self._send_all(records, ack_seconds_max=ack_seconds_max)
-        if made is not None:
-            made.end([outcome is not None for outcome in outcomes])
+        if publishing is not None:
+            publishing.end([outcome is not None for outcome in outcomes])
         for outcome in outcomes:
             self._remember(outcome)
         self._measure(began_at)
         return outcomes
 
     def _remember(self, outcome: BrokerUnavailableError | None) -> None:
-        """Whether brokers take records: the last word counts, but for what is the record's own fault."""
+        """Record the latest outcome for readiness. A refusal of one record says nothing about the broker."""
         if not isinstance(outcome, RecordRefusedError):
-            self._trouble = None if outcome is None else (time.monotonic(), outcome)
+            self._failure = None if outcome is None else (time.monotonic(), outcome)
 
     def _measure(self, began_at: float) -> None:
         if self._publish_seconds is not None:
@@ -220,7 +219,7 @@ class Producer:
                     return outcome
                 await outcome
         except (KafkaError, OSError) as error:  # a time-out is an OSError
-            return not_taken(error)
+            return publish_error(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -237,13 +236,13 @@ class Producer:
         try:
             async with asyncio.timeout(ack_seconds_max):
                 for record in records:
-                    line = (record.topic, record.key)
-                    outcome = refused.get(line) or await self._hand_over(record)
+                    ordering_key = (record.topic, record.key)
+                    outcome = refused.get(ordering_key) or await self._hand_over(record)
                     if isinstance(outcome, BrokerUnavailableError):
-                        refused[line] = outcome
+                        refused[ordering_key] = outcome
                     outcomes.append(outcome)
         except TimeoutError as error:
-            outcomes += [not_taken(error)] * (len(records) - len(outcomes))
+            outcomes += [publish_error(error)] * (len(records) - len(outcomes))
         futures = [outcome for outcome in outcomes if isinstance(outcome, asyncio.Future)]
         if futures:
             await asyncio.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
@@ -258,7 +257,7 @@ class Producer:
                 headers=list(record.headers),
             )
         except (KafkaError, OSError) as error:
-            return not_taken(error)
+            return publish_error(error)
 
     def _ready(self) -> Any:
         if self._producer is None:
@@ -277,17 +276,17 @@ def _ack(future: asyncio.Future[Any]) -> BrokerUnavailableError | None:
     if future.cancelled():
         return BrokerUnavailableError("the producer was stopped before Kafka acknowledged")
     error = future.exception()
-    return None if error is None else not_taken(error)
+    return None if error is None else publish_error(error)
 
 
 def _retrieved(future: asyncio.Future[Any]) -> None:
-    """Take the outcome of a send nobody waits for any more, so that asyncio does not complain about it."""
+    """Retrieve the outcome of a send that is no longer awaited, so that asyncio logs no warning."""
     if not future.cancelled():
         future.exception()
 
 
 async def _close(producer: Any) -> None:
-    """Stop within bounded time: with the broker away, aiokafka would wait for every buffered record."""
+    """Stop within a time limit. Without a broker, aiokafka would wait for every buffered record."""
     try:
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await producer.stop()

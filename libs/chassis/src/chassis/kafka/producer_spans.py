@@ -1,7 +1,7 @@
-"""A span per record that is produced, between whoever caused it and whoever consumes it.
+"""One span per produced record.
 
-OpenTelemetry's conventions for messaging spans: kind producer, `<operation> <destination>`, and the span's
-own context goes into the message (the creation context).
+OpenTelemetry's conventions for messaging: kind producer, name `<operation> <destination>`, and the context of
+the span goes into the message (creation context).
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from contracts.metadata import Headers
 
 
 class Publishing:
-    """One or more records on their way to the broker.
+    """Spans of one or more records that are being published.
 
     Attributes:
-        headers: of each record, continued by its span.
+        headers: of each record, with the traceparent of its span.
     """
 
-    def __init__(self, headers: Sequence[Headers], made: Sequence[Span]) -> None:
+    def __init__(self, headers: Sequence[Headers], started: Sequence[Span]) -> None:
         self.headers = headers
-        self._spans = made
+        self._spans = started
 
     def end(self, failed: Sequence[bool]) -> None:
-        """The broker acknowledged them, or did not."""
+        """End all spans, as failed where the broker did not acknowledge the record."""
         for span, has_failed in zip(self._spans, failed, strict=True):
             if has_failed:
                 spans.fail(span, "not_acknowledged")
@@ -33,14 +33,16 @@ class Publishing:
 
 
 def begin(topics: Sequence[str], headers: Sequence[Headers]) -> Publishing:
-    """Begin a span for each record, where spans are exported.
+    """Start a span for each record. Call only if spans are exported.
 
     Args:
-        topics: of each record, as on its card.
+        topics: of each record, without prefix.
         headers: of each record.
     """
-    made = [_start(topic, each) for topic, each in zip(topics, headers, strict=True)]
-    return Publishing([_continued(each, span) for each, span in zip(headers, made, strict=True)], made)
+    started = [_start(topic, each) for topic, each in zip(topics, headers, strict=True)]
+    return Publishing(
+        [_with_context(each, span) for each, span in zip(headers, started, strict=True)], started
+    )
 
 
 def _start(topic: str, headers: Headers) -> Span:
@@ -54,6 +56,6 @@ def _start(topic: str, headers: Headers) -> Span:
     return spans.start(f"send {topic}", SpanKind.PRODUCER, parent, attributes)
 
 
-def _continued(headers: Headers, span: Span) -> Headers:
+def _with_context(headers: Headers, span: Span) -> Headers:
     rest = tuple((name, value) for name, value in headers if name != HEADER)
     return (*rest, (HEADER, spans.traceparent_of(span).encode()))

@@ -1,4 +1,4 @@
-"""Settings that say where Kafka's brokers are and how to reach them."""
+"""Settings of the connection to Kafka."""
 
 import ssl
 from typing import Annotated, Literal, Self
@@ -13,7 +13,7 @@ def _holds_certificates(path: str) -> str:
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:
-        raise ValueError(f"no file of PEM certificates that can be read ({type(error).__name__})") from None
+        raise ValueError(f"not a readable file of PEM certificates ({type(error).__name__})") from None
     return path
 
 
@@ -35,6 +35,6 @@ class KafkaSettings(BaseSettings):
                 if getattr(self, variable) is None:
                     raise ValueError(
                         f"{variable.upper()} is not set although"
-                        f" KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}: no broker would let us in"
+                        f" KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}: brokers require a login"
                     )
         return self

@@ -1,4 +1,4 @@
-"""Topics from their cards: create what is missing, compare what is there."""
+"""Create missing topics from their cards, and compare existing topics with their cards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ADMIN_MILLISECONDS_MAX = 15_000
 
 @dataclass(frozen=True, slots=True)
 class TopicFinding:
-    """How a topic differs from its card; an empty `problem` means that it does not."""
+    """Difference between a topic and its card; `problem` is empty if there is none."""
 
     topic: str
     problem: str
@@ -26,12 +26,12 @@ class TopicFinding:
 async def apply_topics(
     connection: KafkaConnection, cards: Sequence[TopicCard], *, replication_factor: int = 1
 ) -> list[str]:
-    """Create the topics that are missing and return their names; existing ones are left as they are.
+    """Create the missing topics and return their names. Existing topics are not changed.
 
     Raises:
-        BrokerUnavailableError: no broker answers, or it refused to create a topic.
+        BrokerUnavailableError: no broker answers, or a broker refused to create a topic.
     """
-    wanted = [
+    new_topics = [
         NewTopic(
             name=connection.topic_prefix + card.name,
             num_partitions=card.partitions,
@@ -42,7 +42,7 @@ async def apply_topics(
     ]
     admin = await connect_admin(connection)
     try:
-        response: Any = await admin.create_topics(wanted, timeout_ms=ADMIN_MILLISECONDS_MAX)
+        response: Any = await admin.create_topics(new_topics, timeout_ms=ADMIN_MILLISECONDS_MAX)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailableError(f"the broker did not create the topics: {error!r}") from error
     finally:
@@ -60,7 +60,7 @@ def _created(name: str, code: int, message: str | None) -> bool:
 
 
 async def compare_topics(connection: KafkaConnection, cards: Sequence[TopicCard]) -> list[TopicFinding]:
-    """One finding per card: partitions and configuration on the broker against the card.
+    """Compare partitions and configuration of each topic with its card. Return one finding per card.
 
     Raises:
         BrokerUnavailableError: no broker answers.
@@ -88,16 +88,16 @@ def _difference(card: TopicCard, name: str, partitions: int | None, configured: 
             f"has {partitions} partitions, its card says {card.partitions}: keys change partition and lose"
             " their order; stop producers, let consumers finish, recreate it by `plumbline topics apply`"
         )
-    wrong = {option: wanted for option, wanted in card.config().items() if configured.get(option) != wanted}
-    if not wrong:
+    differing = {option: value for option, value in card.config().items() if configured.get(option) != value}
+    if not differing:
         return ""
-    found = ", ".join(f"{option}={configured.get(option)}" for option in wrong)
-    wanted = ",".join(f"{option}={value}" for option, value in wrong.items())
-    return f"has {found}: run `kafka-configs.sh --alter --topic {name} --add-config {wanted}`"
+    actual = ", ".join(f"{option}={configured.get(option)}" for option in differing)
+    expected = ",".join(f"{option}={value}" for option, value in differing.items())
+    return f"has {actual}: run `kafka-configs.sh --alter --topic {name} --add-config {expected}`"
 
 
 async def count_partitions(connection: KafkaConnection, cards: Sequence[TopicCard]) -> dict[str, int]:
-    """Topic → number of partitions, of those that there are. Asks for no more rights than clients have.
+    """Return topic → number of partitions, of existing topics. Needs no more rights than clients have.
 
     Raises:
         BrokerUnavailableError: no broker answers.
@@ -112,7 +112,7 @@ async def count_partitions(connection: KafkaConnection, cards: Sequence[TopicCar
 
 
 async def _partitions(admin: Any, names: Sequence[str]) -> dict[str, int]:
-    """Of topics that exist only: asking for one that does not would create it on some brokers."""
+    # Only of existing topics: on some brokers, describing a missing topic would create it.
     listed = await admin.list_topics()
     present = [name for name in names if name in listed]
     described: list[Any] = await admin.describe_topics(present) if present else []
@@ -120,7 +120,7 @@ async def _partitions(admin: Any, names: Sequence[str]) -> dict[str, int]:
 
 
 async def _configured(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Topic → option → value, as in force."""
+    """Return topic → option → value in effect."""
     if not names:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
@@ -133,7 +133,7 @@ async def _configured(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[
 
 
 async def connect_admin(connection: KafkaConnection) -> Any:
-    """An `AIOKafkaAdminClient` (its library ships no types), to be closed by the caller.
+    """Return a connected `AIOKafkaAdminClient` (aiokafka ships no types). The caller closes it.
 
     Raises:
         BrokerUnavailableError: no broker answers.

@@ -1,4 +1,4 @@
-"""No service without its topics, and a word about those that differ from their cards (ALL-2)."""
+"""Start-up check: the topics of a service exist. Topics that differ from their cards are reported (ALL-2)."""
 
 import time
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from contracts.topics import TopicCard
 
 _log = get_logger(__name__)
 
-LOOK_AGAIN_SECONDS = 30.0
-"""Readiness is asked for every few seconds; the broker need not be each time."""
+# Readiness is polled every few seconds; the broker is not.
+REFRESH_SECONDS = 30.0
 
 
 class TopicsMissingError(Exception):
-    """Topics that this service lives on are not there: create them, and the service starts by itself."""
+    """Topics of this service do not exist. The service starts by itself once they are created."""
 
 
 class TopicsStartupCheck:
-    """A part that lets a service start only when its topics exist, and goes on looking.
+    """Start-up check: a service starts only if its topics exist. Readiness repeats the check.
 
-    A missing topic makes the service not ready: it would wait on it in silence. Another number of partitions
-    does not: keys lost their order at the moment of the change, the order of a key's versions mends that,
-    and standing still would help nobody. Readiness and the log name it, `plumbline doctor` refuses it.
+    A missing topic makes the service not ready. Another number of partitions does not: keys lost their order
+    when the number changed, versions restore that order, and stopping would not help. Readiness and the log
+    name such topics, and `plumbline doctor` reports a problem.
 
     Args:
         connection: to the brokers.
@@ -37,52 +37,52 @@ class TopicsStartupCheck:
         self._connection = connection
         self._cards = cards
         self._differing = ""
-        self._looked_at: float | None = None
+        self._refreshed_at: float | None = None
 
     async def start(self) -> None:
-        """Look for the first time.
-
-        Raises:
-            TopicsMissingError: a topic does not exist, or this service may not see it.
-            BrokerUnavailableError: no broker answers.
-        """
-        await self._look()
+        await self._refresh()
 
     async def stop(self) -> None:
-        """Nothing is held."""
+        pass
 
     async def watch(self, cards: Sequence[TopicCard]) -> None:
-        """From now on these, if they exist.
+        """Replace the watched topics. On an error the previous ones stay watched.
 
         Raises:
-            TopicsMissingError: one does not; those before stay watched.
+            TopicsMissingError: a topic does not exist.
             BrokerUnavailableError: no broker answers.
         """
         before, self._cards = self._cards, cards
         try:
-            await self._look()
+            await self._refresh()
         except BaseException:
             self._cards = before
             raise
 
     async def check(self) -> Check:
-        """Good while the topics exist; names those with another number of partitions."""
-        if self._looked_at is None or time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
-            await self._look()
+        """Pass if the topics exist; the detail names those with another number of partitions."""
+        if self._refreshed_at is None or time.monotonic() - self._refreshed_at > REFRESH_SECONDS:
+            await self._refresh()
         return Check(ok=True, detail=self._differing)
 
-    async def _look(self) -> None:
-        self._looked_at = None
+    async def _refresh(self) -> None:
+        """Ask the broker.
+
+        Raises:
+            TopicsMissingError: a topic does not exist, or this service may not see it.
+            BrokerUnavailableError: no broker answers.
+        """
+        self._refreshed_at = None
         partitions = await count_partitions(self._connection, self._cards)
-        wanted = {self._connection.topic_prefix + card.name: card.partitions for card in self._cards}
-        if missing := sorted(wanted.keys() - partitions.keys()):
+        expected = {self._connection.topic_prefix + card.name: card.partitions for card in self._cards}
+        if missing := sorted(expected.keys() - partitions.keys()):
             raise TopicsMissingError(f"missing {', '.join(missing)}: run `plumbline topics apply`")
         differing = "; ".join(
             f"{name} has {partitions[name]} partitions, its card says {number}: see `plumbline doctor`"
-            for name, number in wanted.items()
+            for name, number in expected.items()
             if partitions[name] != number
         )
         if differing and differing != self._differing:
             _log.warning("topics differ from their cards", topics=differing)
         self._differing = differing
-        self._looked_at = time.monotonic()
+        self._refreshed_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""PostgreSQL: the pool, migrations, append-only tables, rows changed behind the service."""
+"""PostgreSQL: pools, sessions, migrations, append-only tables, unreadable rows."""
 
 from chassis.postgres.database import (
     DATABASE_ERRORS,

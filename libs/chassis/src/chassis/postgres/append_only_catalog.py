@@ -1,8 +1,8 @@
-"""What the catalogue says about an append-only table: who could change its rows in spite of the grants.
+"""Find in PostgreSQL's catalogue what could let a role change an append-only table in spite of its triggers.
 
-The triggers bind everybody, also the owner and under `session_replication_role = replica`, as long as they
-are the ones of the migrations and nothing stands before them. Names prove nothing: functions are compared by
-body.
+The triggers bind every role, also the owner and under `session_replication_role = replica`, as long as they
+are those of the migrations and no other trigger runs before them. Functions are compared by body: a name
+proves nothing.
 """
 
 import re
@@ -15,8 +15,8 @@ import asyncpg
 from chassis.postgres.database import Connection
 from chassis.postgres.migrations import find_migrations
 
+# Names of trigger functions that refuse changes begin so: `refuse_change_of_…` lets one role pass.
 _GUARD = "refuse_change"
-"""Names of trigger functions that refuse begin so: `refuse_change_of_…` where one role may pass."""
 
 _FUNCTION = re.compile(
     r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(\) RETURNS trigger\s.*?AS \$\$(.*?)\$\$", re.DOTALL
@@ -29,7 +29,7 @@ SELECT problem FROM pg_class AS history
 JOIN pg_namespace AS schema ON schema.oid = history.relnamespace
 JOIN pg_database AS database ON datname = current_database()
 CROSS JOIN LATERAL (VALUES
-    (history.relkind <> 'r', 'it is no ordinary table any more: restore it'),
+    (history.relkind <> 'r', 'it is not an ordinary table any more: restore it'),
     (pg_has_role(history.relowner, 'MEMBER'),
         'the service''s role owns it or may become its owner: ALTER TABLE … OWNER TO, or revoke membership'),
     (pg_has_role(schema.nspowner, 'MEMBER'),
@@ -42,13 +42,14 @@ CROSS JOIN LATERAL (VALUES
     (EXISTS (SELECT FROM pg_rewrite WHERE ev_class = history.oid),
         'a rule rewrites statements before any trigger sees them: drop it'),
     (EXISTS (SELECT FROM pg_inherits WHERE history.oid IN (inhrelid, inhparent)),
-        'a table inherits from it, or it from one, whose rows no trigger guards: ALTER TABLE … NO INHERIT')
+        'a table inherits from it, or it inherits from a table, without triggers: ALTER TABLE … NO INHERIT')
 ) AS checked (is_wrong, problem)
 WHERE history.oid = $1::regclass AND is_wrong
 LIMIT 1
 """
 
-# Of this role, PUBLIC, and every role that this one may become. TRIGGER would let it put one before ours.
+# Privileges of this role, PUBLIC, and every role that this role may become. TRIGGER allows to add a trigger
+# that runs before ours.
 _GRANTED = """
 SELECT string_agg(DISTINCT privilege, ', ' ORDER BY privilege)
 FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS privilege
@@ -82,12 +83,13 @@ _STATEMENTS_GUARDED = _BEFORE | _DELETE | _UPDATE | _TRUNCATE
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What the migrations make.
+    """Trigger functions that the migrations create.
 
     Attributes:
-        bodies: of each trigger function, every body that a migration gave it. A new body comes in a `post`
-            migration, so that the older version, which knows the older one alone, can still start until then.
-        functions: of each table, the functions of its triggers.
+        bodies: trigger function → every body that a migration gave it. A `post` migration changes a body, so
+        that
+            the previous version of the service, which knows the old body only, can still start until then.
+        functions: table → functions of its triggers.
     """
 
     bodies: Mapping[str, AbstractSet[str]]
@@ -95,7 +97,7 @@ class Shipped:
 
 
 def read_shipped(packages: Sequence[str]) -> Shipped:
-    """Return what the migrations of these packages make."""
+    """Return the trigger functions that the migrations of these packages create."""
     sql = "\n".join(migration.sql for migration in find_migrations(packages))
     bodies: dict[str, set[str]] = {}
     for name, body in _FUNCTION.findall(sql):
@@ -107,17 +109,17 @@ def read_shipped(packages: Sequence[str]) -> Shipped:
 
 
 def _without_indentation(body: str) -> str:
-    """Return a body as it is compared: restored by hand, it may be indented otherwise."""
+    # A body restored by hand may have other indentation.
     return "\n".join(line.strip() for line in body.splitlines() if line.strip())
 
 
 async def problem_of(connection: Connection, table: str, shipped: Shipped) -> str:
-    """Return what would let somebody change the table, and what to do; empty if nothing would.
+    """Return how a role could change the table, and what to do about it; empty if no role can.
 
     Args:
         connection: of the service's own role.
         table: on the search path.
-        shipped: what the migrations make.
+        shipped: trigger functions of the migrations.
     """
     if problem := await connection.fetchval(_SURROUNDINGS, table):
         return str(problem)
@@ -137,7 +139,7 @@ def _triggers_problem(table: str, triggers: Sequence[asyncpg.Record], shipped: S
         body = _without_indentation(trigger["body"])
         if not trigger["is_plain"] or body not in shipped.bodies.get(function, ()):
             return (
-                f"its trigger {trigger['name']} calls {function}, which is none of the migrations or was"
+                f"its trigger {trigger['name']} calls {function}, which is not from the migrations or was"
                 " changed: restore the function from the migrations, or drop the trigger"
             )
         guards = shipped.functions.get(table) or {function}

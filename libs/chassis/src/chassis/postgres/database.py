@@ -1,4 +1,4 @@
-"""PostgreSQL pools with every time-out stated (foundations §5)."""
+"""PostgreSQL connection pools with all time-outs set (foundations §5)."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -20,10 +20,10 @@ from chassis.process.health import Check
 
 # Strings, because asyncpg's classes take their parameter in type stubs only.
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-"""A connection of its own, which keeps what a session has: locks, roles, settings."""
+"""A connection outside the pool. It keeps the state of its session: locks, role, settings."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
-"""What queries run on: a connection of its own, or one lent by the pool."""
+"""A connection for queries, from the pool or outside of it."""
 
 ACQUIRE_SECONDS_MAX = 5.0
 COMMAND_SECONDS_MAX = 30.0
@@ -33,23 +33,23 @@ SERVER_SETTINGS: dict[str, str] = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
-    # A policy that somebody adds is an error; rows that it hides would read as rows that do not exist.
+    # A row policy raises an error. Otherwise rows that it hides would look like missing rows.
     "row_security": "off",
-    "jit": "off",  # our statements are short; compiling them costs more than it saves
+    "jit": "off",  # our statements are short: compiling takes longer than it saves
 }
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 
 class Database:
-    """A service's pool. It opens without a server and connects on demand, so that a start can wait.
+    """Connection pool of a service. It opens without a server and connects on demand.
 
     Args:
         dsn: connection string of the service's own role.
         application_name: shown in pg_stat_activity.
-        connections_max: size of the pool. Readiness has one more, so that no work keeps it from answering.
-        read_only: whether a server that takes no writes, such as a hot standby, is good enough.
-        statement_seconds_max: the server ends a statement that takes longer.
+        connections_max: size of the pool. Readiness has one connection more, so that load does not delay it.
+        read_only: accept a server that takes no writes, such as a hot standby.
+        statement_seconds_max: the server cancels a statement that takes longer.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Database:
         self._checking: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def start(self) -> None:
-        """Open the pool and prove that the server answers."""
+        """Open the pool and check that the server answers."""
         if self._pool is None:
             self._pool = await self._open(self.connections_max)
             self._checking = await self._open(1)
@@ -96,13 +96,13 @@ class Database:
         )
 
     async def stop(self) -> None:
-        """Close the pool; connections still lent are waited for."""
+        """Wait for connections in use and close the pool."""
         for pool in (self._pool, self._checking):
             if pool is not None:
                 await pool.close()
 
     async def check(self) -> Check:
-        """Ask the server, on a connection that nothing else uses, whether it answers and takes writes."""
+        """Check on a separate connection that the server answers and takes writes."""
         if self._checking is None:
             return Check(ok=False, detail="not connected yet")
         await self._prove(self._checking)
@@ -110,31 +110,30 @@ class Database:
 
     async def _prove(self, pool: "asyncpg.Pool[asyncpg.Record] | None") -> None:
         async with self._lend(pool) as connection:
-            # Changed by a reload of the server's settings, it changes in sessions that are open.
+            # A reload of the server's settings changes this in open sessions.
             if await connection.fetchval("SHOW transaction_read_only") == "on" and not self._read_only:
                 raise ServerReadOnlyError("the server takes no writes: default_transaction_read_only is on")
 
     def measure(self, metrics: Metrics, *others: "Database") -> None:
-        """Expose how many connections this pool and others have lent out, and how many each may have."""
+        """Expose the connections in use and the maximum, of this pool and of others."""
         in_use = metrics.gauge("postgres_connections_in_use")
-        most = metrics.gauge("postgres_connections_max")
+        maximum = metrics.gauge("postgres_connections_max")
         for database in (self, *others):
-            in_use.labels(database.application_name).set_function(database.lent)
-            most.labels(database.application_name).set(database.connections_max)
+            in_use.labels(database.application_name).set_function(database.connections_in_use)
+            maximum.labels(database.application_name).set(database.connections_max)
 
-    def lent(self) -> float:
-        """Return how many connections are lent out."""
+    def connections_in_use(self) -> float:
         return 0.0 if self._pool is None else float(self._pool.get_size() - self._pool.get_idle_size())
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """Lend one connection, without a transaction."""
+        """Lend a connection, without a transaction."""
         async with self._lend(self._pool) as connection:
             yield connection
 
     @asynccontextmanager
     async def _lend(self, pool: "asyncpg.Pool[asyncpg.Record] | None") -> AsyncGenerator[Connection]:
-        """Lend a connection of a pool. A session that showed a failover is closed afterwards."""
+        """Lend a connection of a pool. A session with a sign of a failover is closed afterwards."""
         if pool is None:
             raise DatabaseNotReadyError("the database is not connected yet; try again in a moment")
         connection = await self._acquire(pool)
@@ -150,7 +149,7 @@ class Database:
             await pool.release(connection)
 
     async def _acquire(self, pool: "asyncpg.Pool[asyncpg.Record]") -> "PoolConnectionProxy[asyncpg.Record]":
-        """Borrow a session that is fit. One that was found unfit after its release is closed here."""
+        """Take a usable session from the pool, and close unusable ones."""
         while True:
             connection = await pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
             session = session_of(connection)
@@ -162,7 +161,7 @@ class Database:
     async def transaction(
         self, *, isolation: Isolation = "read_committed", readonly: bool = False
     ) -> AsyncGenerator[Connection]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
+        """Run the block in a transaction: commit at its end, roll back on an error."""
         async with (
             self.connection() as connection,
             connection.transaction(isolation=isolation, readonly=readonly),
@@ -170,7 +169,7 @@ class Database:
             yield connection
 
     async def dedicated(self, **server_settings: str) -> Session:
-        """A connection outside the pool, for session locks, which a pooled one loses on release."""
+        """Open a connection outside the pool, for session locks: pooled ones are lost on release."""
         return await open_session(
             self._dsn,
             read_only=self._read_only,
@@ -184,18 +183,18 @@ class Database:
 
 
 class DatabaseNotReadyError(ConnectionError):
-    """The pool is not open yet: the service is still starting."""
+    """The pool is not open yet. The service is starting."""
 
 
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""What a query can raise: for command lines, which say it in one line."""
+"""Errors that a query can raise. Commands report them in one line."""
 
 _TRANSIENT_CLASSES = ("08", "28", "40", "53", "57")
 _TRANSIENT_STATES = ("55P03", "25006", "25P03", "25P04")
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a caller may try again: the fault lies in connection, load or timing, not in the data.
+    """Return whether to retry: the error comes from connection, load or timing, not from the data.
 
     SQLSTATE classes 08 (connection), 28 (the service's own login), 40 (serialization, deadlock),
     53 (resources), 57 (operator intervention: shutdown, time-out), and 55P03 (lock not available), 25006

@@ -1,9 +1,11 @@
-"""Numbered SQL files, each applied once, in order, by one process at a time.
+"""Migrations: numbered SQL files, each applied once, in order, by one process at a time.
 
-Why not a library: see docs/decisions/0001-own-migration-runner.md. A file's name is
-`0003_pre_add_x.sql` (before the code that needs it) or `0004_post_drop_y.sql` (after the code that needed
-it). Each runs in one transaction; a first line `-- no-transaction` runs it statement by statement outside,
-for `CREATE INDEX CONCURRENTLY`. An applied file whose content has changed is refused.
+A file is named `0003_pre_add_x.sql` (applied before the code that needs it) or `0004_post_drop_y.sql` (after
+the code that needed y). Each runs in one transaction. With a first line `-- no-transaction` its statements
+run one by one without a transaction, for `CREATE INDEX CONCURRENTLY`. An applied file that has changed is an
+error.
+
+Why not a library: docs/decisions/0001-own-migration-runner.md.
 """
 
 import asyncio
@@ -22,8 +24,8 @@ from chassis.postgres.sessions import open_session
 _log = get_logger(__name__)
 
 LOCK_SECONDS_MAX = 60.0
+# A statement that waits for a table lock blocks every query behind it: fail and try again later.
 LOCK_WAIT_SECONDS_MAX = 10
-"""A table lock that is not to be had soon would block every query behind it: fail and try again later."""
 STATEMENT_SECONDS_MAX = 600
 _LOCK_POLL_SECONDS = 0.1
 _NAME = re.compile(r"\d{4}_(pre|post)_[a-z0-9_]+\.sql")
@@ -41,12 +43,12 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 
 
 class MigrationError(Exception):
-    """The database and the files do not agree; nothing further was applied."""
+    """A migration failed, or the database and the files differ. Nothing further was applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file: the package it ships in, its name and its text."""
+    """One migration file: its package, name and text."""
 
     package: str
     name: str
@@ -54,15 +56,15 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Digest of the text, by which a later change is noticed."""
+        """Digest of the text: reveals a later change."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def find_migrations(packages: Sequence[str]) -> list[Migration]:
-    """The files of each package's `migrations` folder, in the order in which they are applied.
+    """Return the files of each package's `migrations` folder, in the order of application.
 
     Raises:
-        MigrationError: a file's name is not of the form above.
+        MigrationError: a file's name has another form.
     """
     found: list[Migration] = []
     for package in packages:
@@ -77,15 +79,15 @@ def find_migrations(packages: Sequence[str]) -> list[Migration]:
 
 
 async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]:
-    """Apply what is missing and return the names applied.
+    """Apply the missing migrations and return their names.
 
     Args:
-        dsn: a role that may become `owner`; never the service's own role.
-        owner: role without login that owns the schema and everything in it.
+        dsn: of a role that may become `owner`; never of the service's own role.
+        owner: role without login that owns the schema and its objects.
         packages: in order; shared ones first.
 
     Raises:
-        MigrationError: an applied file has changed, or another process held the lock too long.
+        MigrationError: an applied file has changed, or another process has held the lock too long.
     """
     migrations = find_migrations(packages)
     connection = await open_session(
@@ -107,14 +109,14 @@ async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]
 
 
 async def pending_migrations(connection: Connection, packages: Sequence[str]) -> list[str]:
-    """Names of files that the database does not have yet; needs SELECT on the ledger."""
+    """Return the names of files that are not applied. Needs SELECT on the ledger."""
     rows = await connection.fetch("SELECT package, name FROM schema_migration")
     applied = {(row["package"], row["name"]) for row in rows}
     return [m.name for m in find_migrations(packages) if (m.package, m.name) not in applied]
 
 
 async def _lock(connection: Session) -> None:
-    """Poll for the lock: a replica waiting inside the server would deadlock a concurrent index build."""
+    # Polled: a replica that waits inside the server would deadlock a concurrent index build.
     deadline = time.monotonic() + LOCK_SECONDS_MAX
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", advisory_locks.MIGRATIONS):
         if time.monotonic() > deadline:
@@ -147,7 +149,7 @@ async def _apply(connection: Session, migration: Migration) -> bool:
 
 
 def statements(sql: str) -> list[str]:
-    """Statements of a `-- no-transaction` file, which end with a semicolon at a line's end."""
+    """Split a `-- no-transaction` file into statements. Each ends with a semicolon at the end of a line."""
     return [part.strip() for part in re.split(r";\s*\n", sql + "\n") if part.strip()]
 
 

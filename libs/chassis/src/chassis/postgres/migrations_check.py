@@ -1,4 +1,4 @@
-"""No service on a database that is older than itself (ALL-2)."""
+"""Start-up check: the database has the migrations that this version needs (ALL-2)."""
 
 import asyncpg
 
@@ -10,18 +10,18 @@ _POST = "_post_"
 
 
 class MigrationsMissingError(Exception):
-    """The database is older than this version: migrate it, and the service starts by itself."""
+    """The database lacks migrations. The service starts by itself once they are applied."""
 
 
 class MigrationsStartupCheck:
-    """A part that lets a service start only on a database with the tables it was written for.
+    """Start-up check: a service starts only if the database has the migrations that this version needs.
 
-    Files named `…_post_…` are not asked for: they are applied after the new version is in place. Nor is it a
-    fault when the database has more, as it does while a newer version is being rolled out.
+    `…_post_…` files are not needed: they are applied after the new version is in place. Further migrations in
+    the database are no error: they belong to a newer version that is being rolled out.
 
     Args:
         database: of the service, with its own role.
-        service: console name and package, whose files follow the chassis's.
+        service: console name and package. Its files follow those of the chassis.
     """
 
     name = "migrations"
@@ -32,11 +32,6 @@ class MigrationsStartupCheck:
         self._proven = False
 
     async def start(self) -> None:
-        """Compare the database's ledger with the files.
-
-        Raises:
-            MigrationsMissingError: a file that this version needs is not applied.
-        """
         missing = await self._missing()
         if missing:
             raise MigrationsMissingError(f"the database lacks {missing}: run `{self._service} migrate`")
@@ -47,13 +42,12 @@ class MigrationsStartupCheck:
             try:
                 pending = await pending_migrations(connection, ("chassis", self._service))
             except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
-                return "its migrations"  # no ledger, or not yet the grant to read it
+                return "its migrations"  # no ledger, or no grant to read it yet
         needed = [name for name in pending if _POST not in name]
         return f"{len(needed)} migrations, {needed[0]} first" if needed else ""
 
     async def stop(self) -> None:
-        """Nothing is held."""
+        pass
 
     async def check(self) -> Check:
-        """Good once the comparison has passed."""
         return Check(ok=self._proven, detail="" if self._proven else "not compared yet")

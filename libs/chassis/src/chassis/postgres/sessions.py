@@ -1,8 +1,8 @@
-"""Sessions of PostgreSQL that are given up as soon as their server may no longer be the right one.
+"""PostgreSQL sessions that notice a failover.
 
-After a failover a session may lead to a server that takes no writes, or to none at all, and stay open. So a
-session that reads and writes is opened on a server that takes writes only, remembers every error that says
-otherwise, also one that was caught inside a savepoint, and ends after a while in any case.
+After a failover an open session may lead to a server that takes no writes, or to no server. So a session is
+opened only on a server that takes writes, is not used again after an error that shows a failover (also one
+caught inside a savepoint), and ends at a maximum age.
 """
 
 import time
@@ -19,18 +19,18 @@ else:
 
 CONNECT_SECONDS_MAX = 5.0
 SESSION_SECONDS_MAX = 600.0
-"""A pooled session is closed at this age, so that every change of address, role or server setting arrives."""
+"""Maximum age of a pooled session, so that changes of address, role or server settings take effect."""
 
 _FATAL_CLASS = "08"
 _FATAL_STATES = frozenset({"25006", "57P01", "57P02", "57P03", "57P04", "57P05"})
 
 
 class ServerReadOnlyError(ConnectionError):
-    """The server at this address takes no writes now, as during and after a failover."""
+    """The server at this address takes no writes, as during and after a failover."""
 
 
 def ends_session(error: BaseException) -> bool:
-    """Return whether a session that showed this error must not be used again.
+    """Return whether a session must not be used again after this error.
 
     SQLSTATE class 08 (connection), 25006 (the server takes no writes), 57P01 to 57P05 (the server ends the
     session), a lost connection, and an answer that did not come in time.
@@ -42,7 +42,7 @@ def ends_session(error: BaseException) -> bool:
 
 
 class WatchedSession(_Connection):
-    """A session that remembers whether one of its statements showed an error that ends it."""
+    """A session that remembers whether a statement raised an error that ends the session."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -52,17 +52,17 @@ class WatchedSession(_Connection):
 
     @property
     def session(self) -> "WatchedSession":
-        """This session, also when it is asked of the pool's proxy."""
+        """This session, also when called through the pool's proxy."""
         return self
 
     @property
     def is_fit(self) -> bool:
-        """Whether the session may be used, or used again."""
+        """Whether the session may be used."""
         age_seconds = time.monotonic() - self._opened_at
         return not self._has_failed and not self.is_closed() and age_seconds < SESSION_SECONDS_MAX
 
     def notice(self, error: BaseException) -> None:
-        """Remember an error that was raised while this session was in use."""
+        """Record an error that was raised while this session was in use."""
         self._has_failed = self._has_failed or ends_session(error)
 
     def _on_query(self, query: "LoggedQuery") -> None:
@@ -74,12 +74,12 @@ async def open_session(dsn: str, *, read_only: bool = False, **arguments: Any) -
     """Open a session.
 
     Args:
-        dsn: where; of several hosts the first that fits is taken.
-        read_only: whether a server that takes no writes, such as a hot standby, is good enough.
-        arguments: further ones of `asyncpg.connect`.
+        dsn: of several hosts the first that fits is used.
+        read_only: accept a server that takes no writes, such as a hot standby.
+        arguments: further arguments of `asyncpg.connect`.
 
     Raises:
-        ServerReadOnlyError: all servers that answer take no writes.
+        ServerReadOnlyError: no server that answers takes writes.
     """
     arguments["connection_class"] = WatchedSession
     arguments["target_session_attrs"] = "any" if read_only else "read-write"
@@ -94,6 +94,6 @@ async def open_session(dsn: str, *, read_only: bool = False, **arguments: Any) -
 
 
 def session_of(lent: Any) -> WatchedSession:
-    """Return the session behind what a pool lent: the proxy passes on what it does not know."""
+    """Return the session behind a pooled connection. The proxy delegates unknown attributes to it."""
     session: WatchedSession = lent.session
     return session

@@ -1,8 +1,8 @@
-"""Rows that somebody changed behind the service: one that cannot be shown is marked, the others are shown.
+"""Rows that were changed behind the service: an unreadable row is marked, and the others are shown.
 
-A list calls `fetch`, `read_rows` and `show_rows`: what the driver cannot decode, what our types cannot hold,
-and what is not of the documented form becomes an `UnreadableRow`. A single row calls `fetch_one`, `read_row`
-and `show_row`, which raise instead.
+Lists use `fetch`, `read_rows` and `show_rows`. A row becomes an `UnreadableRow` if the driver cannot decode
+it, if our types cannot hold it, or if it does not have the documented form. Single rows use `fetch_one`,
+`read_row` and `show_row`, which raise instead.
 """
 
 import re
@@ -33,9 +33,9 @@ class UnreadableRow:
     """A stored row that cannot be shown.
 
     Attributes:
-        id: the row's.
-        problem: what is wrong with it, in one line.
-        position: where it stands in its list; None where not even that can be read.
+        id: of the row.
+        problem: what is wrong with the row, in one line.
+        position: sort key of the row in its list; None if it cannot be read either.
     """
 
     id: str
@@ -44,14 +44,14 @@ class UnreadableRow:
 
 
 class UnreadableItem(TypedDict):
-    """A stored row that cannot be shown, in its place in a list: `unreadable` says what is wrong with it."""
+    """Item of a list in place of a stored row that cannot be shown. `unreadable` says why."""
 
     id: str
     unreadable: str
 
 
 class UnreadableRowError(Exception):
-    """The row was changed behind the service and cannot be shown: restore it from a backup."""
+    """A row was changed behind the service and cannot be shown. Restore the row from a backup."""
 
     def __init__(self, row: UnreadableRow) -> None:
         super().__init__(
@@ -64,29 +64,29 @@ class UnreadableRowError(Exception):
 async def fetch(
     connection: Connection, query: str, *arguments: object, key: str
 ) -> list[asyncpg.Record | UnreadableRow]:
-    """Fetch rows; one that the driver cannot decode (a time of the year 20000) costs only itself.
+    """Fetch rows. Mark a row that the driver cannot decode, such as one with a time in the year 20000.
 
     Args:
         connection: any.
-        query: one SELECT, which may end with ORDER BY and LIMIT.
-        arguments: its parameters.
-        key: its column that identifies a row.
+        query: one SELECT; it may end with ORDER BY and LIMIT.
+        arguments: of the query.
+        key: column of the query that identifies a row.
     """
     try:
         return list(await connection.fetch(query, *arguments))
     except (ValueError, OverflowError) as error:
         _refuse_other(error)
-    keys = f"SELECT found.{key}::text AS key FROM ({query}) AS found"  # noqa: S608 - constants of the caller
-    found = [row["key"] for row in await connection.fetch(keys, *arguments)]
-    rows = await _fetch_parts(connection, query, arguments, key, found)
-    return [rows[each] for each in found if each in rows]
+    select_keys = f"SELECT item.{key}::text AS key FROM ({query}) AS item"  # noqa: S608 - constants of the caller
+    keys = [row["key"] for row in await connection.fetch(select_keys, *arguments)]
+    rows = await _fetch_by_halves(connection, query, arguments, key, keys)
+    return [rows[each] for each in keys if each in rows]
 
 
 async def fetch_one(connection: Connection, query: str, *arguments: object) -> asyncpg.Record | None:
-    """Fetch the row whose id is the last of the query's arguments; None if there is none.
+    """Fetch the row whose id is the last argument of the query; None if there is none.
 
     Raises:
-        UnreadableRowError: the driver cannot decode it.
+        UnreadableRowError: the driver cannot decode the row.
     """
     try:
         return await connection.fetchrow(query, *arguments)
@@ -102,26 +102,26 @@ def read_rows(
     key: str,
     position: Callable[[asyncpg.Record], tuple[KeyPart, ...]] | None = None,
 ) -> list[ValueT | UnreadableRow]:
-    """Turn rows into values; one for which `read` raises is marked."""
+    """Convert rows to values. Mark a row for which `read` raises."""
 
     def read_or_mark(row: asyncpg.Record | UnreadableRow) -> ValueT | UnreadableRow:
         if isinstance(row, UnreadableRow):
             return row
         try:
             if position is not None:
-                position(row)  # a row that no page can end at is not read either
+                position(row)  # a page must be able to end at each row
             return read(row)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's and is shown
+        except Exception as error:  # noqa: BLE001 - any error concerns this row alone, and is shown
             return _mark(str(row[key]), error, _position(row, position))
 
     return [read_or_mark(row) for row in rows]
 
 
 def read_row(row: asyncpg.Record, read: Callable[[asyncpg.Record], ValueT], *, key: str) -> ValueT:
-    """Turn one row into its value.
+    """Convert one row to its value.
 
     Raises:
-        UnreadableRowError: `read` cannot.
+        UnreadableRowError: `read` raised.
     """
     try:
         return read(row)
@@ -136,14 +136,14 @@ def show_rows(
     *,
     key: Callable[[ValueT], object],
 ) -> list[ItemT | UnreadableItem]:
-    """Turn values into items of an answer; one that is not of the documented form is marked."""
+    """Convert values to items of a response. Mark a value that does not have the documented form."""
 
     def show_or_mark(value: ValueT | UnreadableRow) -> ItemT | UnreadableItem:
         if isinstance(value, UnreadableRow):
             return _unreadable(value)
         try:
             return _shown(value, show, form)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's and is shown
+        except Exception as error:  # noqa: BLE001 - any error concerns this row alone, and is shown
             return _unreadable(_mark(str(key(value)), error))
 
     return [show_or_mark(value) for value in values]
@@ -152,10 +152,10 @@ def show_rows(
 def show_row(
     value: ValueT, show: Callable[[ValueT], ItemT], form: type[ItemT], *, key: Callable[[ValueT], object]
 ) -> ItemT:
-    """Turn one value into the item of an answer.
+    """Convert one value to an item of a response.
 
     Raises:
-        UnreadableRowError: it is not of the documented form.
+        UnreadableRowError: the value does not have the documented form.
     """
     try:
         return _shown(value, show, form)
@@ -174,28 +174,30 @@ def _decoder(form: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(form)
 
 
-async def _fetch_parts(
+async def _fetch_by_halves(
     connection: Connection, query: str, arguments: Sequence[object], key: str, keys: Sequence[str]
 ) -> dict[str, asyncpg.Record | UnreadableRow]:
-    """Fetch rows by halves, until those that cannot be decoded stand alone."""
+    """Fetch rows by halves, until each row that cannot be decoded is alone."""
     if not keys:
         return {}
-    part = f"SELECT * FROM ({query}) AS found WHERE found.{key}::text = ANY(${len(arguments) + 1}::text[])"  # noqa: S608 - constants of the caller
+    select_rows = (
+        f"SELECT * FROM ({query}) AS item WHERE item.{key}::text = ANY(${len(arguments) + 1}::text[])"  # noqa: S608 - constants of the caller
+    )
     try:
-        return {str(row[key]): row for row in await connection.fetch(part, *arguments, keys)}
+        return {str(row[key]): row for row in await connection.fetch(select_rows, *arguments, keys)}
     except (ValueError, OverflowError) as error:
         _refuse_other(error)
         if len(keys) == 1:
             return {keys[0]: _mark(keys[0], error)}
     half = len(keys) // 2
     return {
-        **await _fetch_parts(connection, query, arguments, key, keys[:half]),
-        **await _fetch_parts(connection, query, arguments, key, keys[half:]),
+        **await _fetch_by_halves(connection, query, arguments, key, keys[:half]),
+        **await _fetch_by_halves(connection, query, arguments, key, keys[half:]),
     }
 
 
 def _refuse_other(error: Exception) -> None:
-    """Raise what is no failure to decode a row, such as an argument of a wrong type."""
+    # asyncpg raises these for other faults, such as an argument of a wrong type.
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         raise error
 
@@ -205,7 +207,7 @@ def _position(
 ) -> tuple[KeyPart, ...] | None:
     try:
         return None if position is None else position(row)
-    except Exception:  # noqa: BLE001 - the position is what is broken
+    except Exception:  # noqa: BLE001 - the position itself cannot be read
         return None
 
 
@@ -215,12 +217,12 @@ def _mark(identifier: str, error: Exception, position: tuple[KeyPart, ...] | Non
 
 
 def _in_one_line(error: Exception) -> str:
-    """Return the error's text; msgspec names the place last and in its own notation."""
+    """Return the error's text with the field first; msgspec puts the field last, in its own notation."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, AttributeError | TypeError):
         text = f"a column is NULL or of another type: {text}"
-    if found := re.fullmatch(r"(.*) - at `\$\.?(.*)`", text):
-        text = f"{found[2]}: {found[1]}".replace("`", "")
+    if match := re.fullmatch(r"(.*) - at `\$\.?(.*)`", text):
+        text = f"{match[2]}: {match[1]}".replace("`", "")
     return text[:PROBLEM_CHARACTERS_MAX]
 
 
