@@ -1,4 +1,4 @@
-"""HTTP on a bare socket: requests that no client would send, and answers read as they come."""
+"""HTTP on a bare socket: send requests that no HTTP client sends, and parse the answers."""
 
 import asyncio
 import json
@@ -32,14 +32,14 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """Of a refusal, from the closed list; empty where it names none."""
+        """Return the `reason` of a refusal, or an empty string."""
         if not self.body or self.headers["content-type"] != PROBLEM_JSON:
             return ""
         return json.loads(self.body).get("reason", "")
 
 
 class Conversation:
-    """One connection. No wait is longer than ANSWER_SECONDS_MAX."""
+    """One connection. By default no wait is longer than ANSWER_SECONDS_MAX."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -48,22 +48,22 @@ class Conversation:
         self._ended = False
 
     async def say(self, request: bytes) -> None:
-        """Send it, or as much of it as the other end takes: what it closes on, it has answered."""
+        """Send the request. Stop if the server closes the connection: its answer can be read."""
         with suppress(ConnectionError):
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await asyncio.get_running_loop().sock_sendall(self._socket, request)
 
     def say_no_more(self) -> None:
-        """Half-close: nothing more will be sent, but answers are awaited."""
+        """Half-close the connection: send nothing more, but read answers."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Close it without a goodbye (RST), as a process that is killed does with what it has not read."""
+        """Close the connection with RST, as the kernel does for a killed process with unread data."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     async def ask(self, request: bytes, *, seconds_max: float = ANSWER_SECONDS_MAX) -> Answer:
-        """Send it and read the answer at the same time, because that may come before all has been sent."""
+        """Send the request and read the answer concurrently: it may come before all is sent."""
         speaking = asyncio.create_task(self.say(request))
         try:
             return await self.answer(to_head=request.startswith(b"HEAD "), seconds_max=seconds_max)
@@ -71,7 +71,7 @@ class Conversation:
             await _ended(speaking)
 
     async def ask_slowly(self, pieces: Iterable[bytes]) -> Answer:
-        """Send piece after piece, each a moment later than the one before it, until there is an answer."""
+        """Send the pieces with a short pause before each next one, until there is an answer."""
         hearing = asyncio.create_task(self.answer())
         try:
             for piece in pieces:
@@ -83,11 +83,11 @@ class Conversation:
             await _ended(hearing)
 
     async def answer(self, *, to_head: bool = False, seconds_max: float = ANSWER_SECONDS_MAX) -> Answer:
-        """The next answer, also an interim one.
+        """Return the next answer, which may be an interim one (1xx).
 
         Raises:
-            EOFError: the connection was closed before a whole one came.
-            TimeoutError: nothing or not all of it came in time.
+            EOFError: the connection was closed before a whole answer came.
+            TimeoutError: the answer did not come whole in time.
         """
         async with asyncio.timeout(seconds_max):
             while (end := self._heard.find(b"\r\n\r\n")) < 0:
@@ -106,10 +106,10 @@ class Conversation:
         return Answer(int(status), headers, body)
 
     async def rest(self, *, seconds_max: float = ANSWER_SECONDS_MAX) -> bytes:
-        """All that comes until the other end closes.
+        """Return all bytes until the server closes the connection.
 
         Raises:
-            TimeoutError: it does not close.
+            TimeoutError: the server does not close it in time.
         """
         with suppress(EOFError):
             async with asyncio.timeout(seconds_max):
@@ -129,7 +129,7 @@ class Conversation:
 
 @asynccontextmanager
 async def conversation(url: str) -> AsyncGenerator[Conversation]:
-    """A new connection to a service at its base URL."""
+    """Connect to a service at its base URL."""
     target = urlsplit(url)
     with socket.socket() as connected:
         connected.setblocking(False)  # noqa: FBT003 - the socket's own signature
@@ -139,13 +139,13 @@ async def conversation(url: str) -> AsyncGenerator[Conversation]:
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
-    """Nobody waits for the socket any more: its number is soon another one's."""
+    """End the task before its socket is closed: another socket may get the same number."""
     task.cancel()
     await asyncio.wait({task})
 
 
 def assert_typed(answer: Answer) -> None:
-    """Every error is a problem (RFC 9457); a HEAD is answered without its body."""
+    """Assert that the answer is a problem (RFC 9457). An answer to HEAD has no body."""
     assert answer.headers["content-type"] == PROBLEM_JSON, answer
     if answer.body:
         problem = json.loads(answer.body)

@@ -1,4 +1,4 @@
-"""Connections that no HTTP client would hold: slow, flooding, cut, upgraded. None hinders others for long."""
+"""Slow, flooding, cut and upgrading connections: none holds up others or grows the process."""
 
 import itertools
 import time
@@ -76,7 +76,7 @@ def resident_bytes(running: Running) -> int:
 
 
 def held(running: Running, *talks: Conversation) -> bool:
-    """Whether the process still has the other end of one of these."""
+    """Return whether the process still has one of the connections open."""
     ports = {talk.port for talk in talks}
     connections = psutil.Process(running.pid).net_connections("tcp")
     return any(each.raddr and each.raddr.port in ports for each in connections)

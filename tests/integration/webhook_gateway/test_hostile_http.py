@@ -1,4 +1,4 @@
-"""Requests that no HTTP client would send: each gets a typed answer, and the gateway lives on."""
+"""Requests that no HTTP client sends: each gets a typed answer, and the gateway keeps running."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 
@@ -47,7 +47,7 @@ def rows(requests: dict[str, bytes]) -> Callable[[Callable[..., object]], pytest
 
 
 async def judged(gateway: Running, request: bytes) -> Answer:
-    """The answer; after it the connection is closed, if it says so, and good for another request if not."""
+    """Return the answer, and assert that the connection then is closed or usable, as it says."""
     async with conversation(gateway.url) as talk:
         answer = await talk.ask(request)
         assert_typed(answer)

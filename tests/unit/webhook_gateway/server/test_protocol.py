@@ -24,7 +24,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 @dataclass
 class Ground:
-    """A server in this process; `app` is what answers next."""
+    """A server in this process whose application answers as the test sets it."""
 
     state: ServerState
     port: int

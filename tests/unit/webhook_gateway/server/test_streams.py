@@ -22,12 +22,12 @@ ENDINGS = {
     "garbage": b"\x00 no request\r\n\r\n",
 }
 TURNS = 12
-"""Of the loop, more than anything here needs to come to rest."""
+"""Turns of the loop: more than any step here needs."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as written, and the body that its sender means."""
+    """A request as sent, and the body that the application must receive."""
 
     written: bytes
     body: bytes = b""
@@ -63,7 +63,7 @@ LAST = st.one_of(
 
 
 class Wire(asyncio.Transport):
-    """The transport's side of a connection whose reads and writes are looked at one by one."""
+    """A transport that records writes and whether reading is paused."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Wire(asyncio.Transport):
 
 @dataclass
 class Talk:
-    """A connection, and the application behind it, which answers when it is let."""
+    """A connection and its application, which answers once for each `answer()`."""
 
     wire: Wire = field(default_factory=Wire)
     allowed: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
@@ -120,7 +120,7 @@ class Talk:
         await send({"type": "http.response.body", "body": said, "more_body": False})
 
     async def hear(self, piece: bytes) -> None:
-        """A read, as soon as the connection is read at all."""
+        """Hand one read to the protocol, as soon as reading is not paused."""
         await rest()
         while not self.wire.is_read and not self.wire.is_closing():
             await self.answer()
