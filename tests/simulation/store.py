@@ -91,7 +91,7 @@ class Transaction:
 
     @asynccontextmanager
     async def transaction(self) -> "AsyncGenerator[None]":
-        """A savepoint."""
+        """Simulate a savepoint."""
         effects = [*self.effects]
         try:
             yield

@@ -93,13 +93,13 @@ class RebalanceListener(ConsumerRebalanceListener):
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
         self, revoked: Any
     ) -> None:
-        """Called before the group gives the partitions to another member."""
+        """Pass on the revocation, before the group gives the partitions to another member."""
         await self._member.on_revoked(revoked)
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
         self, assigned: Any
     ) -> None:
-        """Called before the first record of the partitions is fetched."""
+        """Pass on the assignment, before the first record of the partitions is fetched."""
         await self._member.on_assigned(assigned)
 
 
