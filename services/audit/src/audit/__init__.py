@@ -1,1 +1,1 @@
-"""The audit service: an EventLog entry for every event, and a status history nobody can rewrite."""
+"""Audit: an EventLog entry for every event, and a status history that nobody can change."""

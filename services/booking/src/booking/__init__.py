@@ -1,1 +1,1 @@
-"""Bookings: what was asked for, its price, its payments, and a status history that nobody can rewrite."""
+"""Bookings: details, price, payments, and a status history that nobody can change."""

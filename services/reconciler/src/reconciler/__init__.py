@@ -1,1 +1,1 @@
-"""Reconciler: every stored price is compared with a fresh computation and with what was charged."""
+"""Reconciler: compares every stored price with a recomputed price and the charged amount."""

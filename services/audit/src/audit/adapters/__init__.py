@@ -1,1 +1,1 @@
-"""SQL of the audit service."""
+"""PostgreSQL: tables of audit."""

@@ -1,1 +1,1 @@
-"""Use cases of the audit service: appending what topics hold, and reading it back."""
+"""Use cases of audit: one function per batch of messages, request or page, one transaction each."""

@@ -1,1 +1,1 @@
-"""What booking reads and writes: its tables, and the events of providers."""
+"""PostgreSQL: tables of booking; and readers of providers' events."""

@@ -1,1 +1,1 @@
-"""PostgreSQL: the reconciler's own tables, and the booking service's published view."""
+"""PostgreSQL: tables of the reconciler, and booking's published view."""

@@ -1,1 +1,1 @@
-"""Use cases: one function per message, request or page, one transaction each."""
+"""Use cases of the reconciler: one function per message, request or page, one transaction each."""
