@@ -1,8 +1,8 @@
 """GW-12: what is JSON here, whichever of the two parsers reads it."""
 
 import json
+import re
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -140,13 +140,7 @@ def test_what_the_standard_library_writes_is_read_back(value: object, ascii_only
 
 
 def _holds_more_than_64_bits(body: bytes) -> bool:
-    try:
-        msgspec.json.decode(body)
-    except msgspec.ValidationError:
-        return True
-    except msgspec.DecodeError:
-        return False
-    return False
+    return re.search(rb"[0-9]{19}", body) is not None
 
 
 fragments = st.sampled_from(

@@ -1,4 +1,4 @@
-"""Who is calling: the peer of the connection, or what a trusted proxy says about it."""
+"""Finds the client's address: the connection's peer, or the one that a trusted proxy reports."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ UNKNOWN_ADDRESS = "unknown"
 
 
 def client_address(peer: str | None, headers: Iterable[tuple[bytes, bytes]], *, proxies_trusted: int) -> str:
-    """The address that a refusal is counted under.
+    """Return the address that a refusal is counted under.
 
     Each trusted proxy appends the address it saw to X-Forwarded-For, so with N of them the N-th from the
     right is the client; what stands further left was written by the client and is worth nothing.

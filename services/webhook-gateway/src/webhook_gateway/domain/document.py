@@ -1,4 +1,4 @@
-"""What a verified body says: strict JSON (GW-12), or a form where the source sends forms."""
+"""Parses a verified body: strict JSON (GW-12), or a form where the source sends forms."""
 
 from enum import Enum, auto
 from urllib.parse import parse_qsl
@@ -19,28 +19,28 @@ _CHALLENGE_TYPE = "url_verification"
 
 
 class FormKind(Enum):
-    """What the forms of a source say."""
+    """How the forms of a source are read."""
 
+    # An object of texts; of a repeated name the last counts.
     FIELDS = auto()
-    """An object of texts; of a repeated name the last counts."""
+    # The JSON in the field `payload` where there is one, else an object of texts (Slack's interactions).
     EITHER = auto()
-    """The JSON in the field `payload` where there is one, else an object of texts (Slack's interactions)."""
+    # The JSON in the field `payload` (docs.github.com, "Creating webhooks", on the content type).
     PAYLOAD = auto()
-    """The JSON in the field `payload` (docs.github.com, "Creating webhooks", on the content type)."""
 
 
 def read_document(
     body: bytes, headers: Headers, outline: Outline | None = None, *, forms: FormKind | None
 ) -> Document | Refused:
-    """The body, parsed.
+    """Return the parsed body.
 
-    A form of more fields than any sender writes is refused: unverified ones come from anybody.
+    A form with more fields than any sender writes is refused: anybody can send an unverified one.
 
     Args:
         body: as received.
         headers: of the request.
-        outline: what is wanted of a body that is JSON, or holds it; None: everything.
-        forms: what it says if it is a form; None: it may be none.
+        outline: the values needed of a JSON body, or of JSON in a form; None: all.
+        forms: how a form is read; None: forms are not accepted.
     """
     if forms and any(name == b"content-type" and is_form(value) for name, value in headers):
         return _read_form(body, outline, forms)
@@ -60,7 +60,7 @@ def _read_fields(body: bytes) -> Document | Refused:
 
 
 def _read_payload(body: bytes, outline: Outline | None) -> Document | Refused:
-    # What is no UTF-8 comes to the JSON as the bytes that it is, and is refused as it is without a form.
+    # Bytes that are not UTF-8 reach the JSON parser unchanged and are refused there.
     fields = _fields(body, errors="surrogateescape") or {}
     payload = fields.get("payload", "").encode(errors="surrogateescape")
     document = strict_json.parse(payload, outline)
@@ -76,7 +76,7 @@ def _fields(body: bytes, *, errors: str) -> dict[str, str] | None:
 
 
 def find_challenge(document: Document) -> str | None:
-    """What Slack wants back when a URL is registered (docs.slack.dev, `url_verification`)."""
+    """Return the text that Slack expects back for a new URL (docs.slack.dev, `url_verification`)."""
     if find(document.value, _TYPE) != _CHALLENGE_TYPE:
         return None
     challenge = find(document.value, _CHALLENGE)

@@ -1,4 +1,4 @@
-"""Which provider event a delivery reports, and which Kafka key keeps its order (GW-10, GW-11)."""
+"""Finds the provider event that a delivery reports, and its Kafka key (GW-10, GW-11)."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -18,19 +18,19 @@ from webhook_gateway.domain.strict_json import Document
 TYPE_UNKNOWN = "unknown"
 """Stands for a type that is missing or no text; the delivery is accepted all the same (GW-13)."""
 
+# The last second of the year 9999, the end of Python's calendar.
 _UNIX_SECONDS_MAX = 253_402_300_799
-"""The last second of the year 9999, the end of Python's calendar."""
 
 
 UsableT = TypeVar("UsableT")
 
+# As ASGI hands them over: lower-case names, values as received.
 Headers = Sequence[tuple[bytes, bytes]]
-"""As ASGI hands them over: lower-case names, values as received."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderLocation:
-    """A place outside of the body: the lower-case name of a header. Hardly a provider signs it."""
+    """The lower-case name of a header. Hardly any provider signs it."""
 
     name: bytes
 
@@ -40,7 +40,7 @@ ValueLocation = Pointer | HeaderLocation
 
 @dataclass(frozen=True, slots=True)
 class IdentityRule:
-    """Where a source's deliveries say who they are: places tried in order, the first usable value counts.
+    """Where to find the identity of a source's deliveries: the first usable value of each list counts.
 
     Attributes:
         event_id: the provider's event id.
@@ -63,11 +63,11 @@ class IdentityRule:
     occurred_at: tuple[ValueLocation, ...] = ()
 
     def pointers(self) -> list[Pointer]:
-        """The places that lie in the body."""
-        told = (self.event_id, self.event_id_within, self.event_type, self.object_id)
+        """Return the locations that lie in the body."""
+        identifying = (self.event_id, self.event_id_within, self.event_type, self.object_id)
         return [
             place
-            for places in (*told, self.booking_id, self.occurred_at)
+            for places in (*identifying, self.booking_id, self.occurred_at)
             for place in places
             if not isinstance(place, HeaderLocation)
         ]
@@ -111,18 +111,18 @@ def identify(
     signed: SignedFacts,
     headers: Headers = (),
 ) -> EventIdentity | Refused:
-    """The identity of a delivery whose body is `document`."""
-    told = document.value
-    event_id = _event_id(rule, told, headers)
+    """Return the identity of a delivery whose body is `document`."""
+    value = document.value
+    event_id = _event_id(rule, value, headers)
     if event_id is None and rule.event_id_required:
         return Refused(RefusalReason.EVENT_ID_MISSING)
     event_id = event_id or signed.message_id or derived_event_id(source, signed.signed_at, body)
     return EventIdentity(
         event_id=EventId(event_id),
-        type=_first(_usable_text, rule.event_type, told, headers) or TYPE_UNKNOWN,
-        object_id=_first(_usable_text, rule.object_id, told, headers),
-        booking_id=_booking_id(rule.booking_id, told, headers),
-        occurred_at=_first(_as_moment, rule.occurred_at, told, headers) or signed.signed_at,
+        type=_first(_usable_text, rule.event_type, value, headers) or TYPE_UNKNOWN,
+        object_id=_first(_usable_text, rule.object_id, value, headers),
+        booking_id=_booking_id(rule.booking_id, value, headers),
+        occurred_at=_first(_as_moment, rule.occurred_at, value, headers) or signed.signed_at,
     )
 
 
@@ -152,8 +152,8 @@ def _first(
     """Return the first usable value found at `places`, in order."""
     for place in places:
         if isinstance(place, HeaderLocation):
-            said = (read(value.decode("latin-1")) for name, value in headers if name == place.name)
-            usable = next((each for each in said if each is not None), None)
+            values = (read(value.decode("latin-1")) for name, value in headers if name == place.name)
+            usable = next((each for each in values if each is not None), None)
         else:
             usable = read(find(body, place))
         if usable is not None:

@@ -1,9 +1,9 @@
-"""JSON Pointer (RFC 6901), as far as finding one value goes."""
+"""Finds a value by JSON Pointer (RFC 6901)."""
 
 from typing import Any
 
+# A parsed pointer: its reference tokens, unescaped.
 Pointer = tuple[str, ...]
-"""A parsed pointer: its reference tokens, unescaped."""
 
 
 class PointerError(ValueError):
@@ -11,7 +11,7 @@ class PointerError(ValueError):
 
 
 def parse_pointer(text: str) -> Pointer:
-    """`/data/object/id` as its tokens.
+    """Return the tokens of a pointer such as `/data/object/id`.
 
     Raises:
         PointerError: it does not begin with "/", or holds a "~" that is neither ~0 nor ~1.
@@ -24,11 +24,11 @@ def parse_pointer(text: str) -> Pointer:
 
 
 def find(value: object, pointer: Pointer) -> object:
-    """The value the pointer leads to; None where there is none."""
+    """Return the value at the pointer; None if there is none."""
     found: Any = value
     try:
         for token in pointer:
-            found = found[token]  # of all that JSON has, only an object lets itself be asked for a text
+            found = found[token]  # of JSON's types, only an object has a value for a text
     except (KeyError, TypeError):
         return _find_in_arrays(value, pointer)
     return found
@@ -48,5 +48,5 @@ def _find_in_arrays(value: object, pointer: Pointer) -> object:
 
 
 def is_index(token: str) -> bool:
-    """Whether the token can lead into an array, of less than a million items."""
+    """Return whether the token can be an index of an array, below a million."""
     return token.isascii() and token.isdigit() and len(token) < len("1000000")

@@ -1,4 +1,4 @@
-"""How many refusals are published one by one (GW-9): a flood of forgeries must not flood the log.
+"""Limits the refusals that are published one by one (GW-9): forgeries must not flood the log.
 
 Fixed windows per source and address, begun by the first refusal. The first N of a window are published,
 the others counted; when it ends, one summary carries the count. One more window is for all together: a
@@ -20,7 +20,7 @@ OTHER_ADDRESSES = "other"
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """What one window kept out of the log."""
+    """Refusals of one window that were not published."""
 
     source: str
     remote_address: str
@@ -36,7 +36,7 @@ class _Window:
 
 
 class RefusalBudget:
-    """The open windows. It reads no clock: whoever asks says what time it is.
+    """The open windows. Callers pass the time.
 
     Args:
         per_minute_max: refusals published per source, address and window.
@@ -77,11 +77,11 @@ class RefusalBudget:
         return self._windows.setdefault((source, address), _Window(now))
 
     def close_ended(self, now: datetime) -> list[Suppressed]:
-        """Forget windows that have ended, and tell what they suppressed."""
+        """Close windows that have ended, and return what they suppressed."""
         return self._close({k for k, w in self._windows.items() if now - w.started_at >= _WINDOW})
 
     def close_all(self) -> list[Suppressed]:
-        """The same for every window, at the end of the process."""
+        """Close every window, at the end of the process, and return what they suppressed."""
         return self._close(set(self._windows))
 
     def _close(self, keys: set[tuple[str, str]]) -> list[Suppressed]:

@@ -1,4 +1,4 @@
-"""The one way in which a decision says no."""
+"""The negative result of every decision."""
 
 import msgspec
 
@@ -6,6 +6,6 @@ from contracts.reasons import RefusalReason
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A delivery, or a part of one, that does not pass; the reason comes from the closed list (GW-7)."""
+    """A delivery or a part of one that is refused, with a reason from the closed list (GW-7)."""
 
     reason: RefusalReason

@@ -20,16 +20,16 @@ NAMES_TAKEN = frozenset({"stripe", "sms", "rejected", "unknown"})
 
 
 class AnswerKind(StrEnum):
-    """What a sender gets to read with its 200."""
+    """Body of the 200 response."""
 
+    # `{"received": true}`.
     JSON = "json"
-    """`{"received": true}`."""
+    # Nothing: Slack shows its users what stands in an answer to a command, and rejects JSON that it does not
+    # know as an answer to a dialog (docs.slack.dev, on `view_submission`).
     EMPTY = "empty"
-    """Nothing: Slack shows its users what stands in an answer to a command, and rejects JSON that it does not
-    know as an answer to a dialog (docs.slack.dev, on `view_submission`)."""
+    # A TwiML document that asks for nothing: an incoming message or call that is answered with anything but
+    # XML is an error at Twilio (its error 12300).
     TWIML = "twiml"
-    """A TwiML document that asks for nothing: an incoming message or call that is answered with anything but
-    XML is an error at Twilio (its error 12300)."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Source:
     Attributes:
         name: in the URL (`/webhooks/<name>`) and the topic (`webhooks.<name>.v1`).
         accepted: the schemes it may sign with; the delivery's headers choose.
-        identity: where its bodies say who they are.
+        identity: where to find the identity of its deliveries.
         always_verified: verified even with ENABLE_WEBHOOK_VALIDATION off (GW-8).
-        forms: what a body says that is a form; None: it has to be JSON, whatever its type says.
+        forms: how forms are read; None: every body has to be JSON, whatever its content type.
         answers_challenge: whether a `url_verification` is answered with its challenge (Slack).
-        answer: what it is answered otherwise.
+        answer: body of the 200 otherwise.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Source:
 
     @cached_property
     def outline(self) -> Outline:
-        """What is wanted of its bodies."""
+        """The values that the gateway reads from its bodies."""
         challenge = CHALLENGE_POINTERS if self.answers_challenge else ()
         return Outline([*self.identity.pointers(), *challenge])
 
@@ -74,6 +74,8 @@ STRIPE_IDENTITY = IdentityRule(
 )
 """Snapshot events, and thin ones (`v2.core.event`), whose object is `related_object`."""
 
+# Both OpenPhone generations. The body's id is the event's and outlives deliveries and payload versions;
+# Quo's `webhook-id` names the delivery and stands in only where the body has none.
 SMS_IDENTITY = IdentityRule(
     event_id=(parse_pointer("/id"),),
     event_id_required=False,
@@ -82,15 +84,13 @@ SMS_IDENTITY = IdentityRule(
     booking_id=(),
     occurred_at=(parse_pointer("/createdAt"),),
 )
-"""Both OpenPhone generations. The body's id is the event's and outlives deliveries and payload versions;
-Quo's `webhook-id` names the delivery and stands in only where the body has none."""
 
+# Standard Webhooks: `webhook-id` is the event's id, the same at each attempt, and it is signed.
 _STANDARD_IDENTITY = IdentityRule(
     event_type=(parse_pointer("/type"), parse_pointer("/eventType")),
     object_id=(parse_pointer("/data/id"),),
     occurred_at=(parse_pointer("/timestamp"),),
 )
-"""Standard Webhooks: `webhook-id` is the event's id, the same at each attempt, and it is signed."""
 
 IDENTITIES: Mapping[str, IdentityRule] = {
     "stripe": STRIPE_IDENTITY,
@@ -146,9 +146,7 @@ IDENTITIES: Mapping[str, IdentityRule] = {
 }
 """By scheme, where its deliveries say who they are. SendGrid's array of events is one; its id is derived."""
 
+# Schemes that send forms besides JSON: GitHub, for a hook without a content type (REST API, `content_type`).
+# Schemes that sign `{form}` send forms by their description.
 FORM_SCHEMES: Mapping[str, FormKind] = {"slack": FormKind.EITHER, "github": FormKind.PAYLOAD}
-"""Send forms besides JSON: GitHub where a hook was made without a content type (REST API, `content_type`).
-
-Schemes that sign `{form}` send them by their description.
-"""
 CHALLENGE_SCHEMES = frozenset({"slack"})

@@ -1,4 +1,4 @@
-"""What the gateway reads from the environment, and the sources it makes of it (GW-6, GW-8)."""
+"""Settings from the environment, and the sources that they configure (GW-6, GW-8)."""
 
 from functools import partial
 from typing import Self
@@ -13,12 +13,12 @@ from webhook_gateway.settings.sources_file import read_sources_file
 
 SERVICE = "webhook-gateway"
 
+# The only spelling that switches something on (GW-8): a typo must not weaken or silently change anything.
 _ON = "true"
-"""The only spelling that switches something on (GW-8): a typo must not weaken or silently change anything."""
 
 
 class WebhookSettings(ServiceSettings):
-    """What says which sources there are and how strict to be with them."""
+    """Settings of the sources and of their verification."""
 
     enable_webhook_validation: str = "false"
     allow_unvalidated_webhooks: str = "false"
@@ -31,13 +31,13 @@ class WebhookSettings(ServiceSettings):
 
 
 class OfflineSettings(WebhookSettings):
-    """Enough to list the sources and to sign: no broker is asked for."""
+    """Settings of commands that need no broker."""
 
     kafka_bootstrap: str = ""
 
 
 class GatewaySettings(WebhookSettings):
-    """Everything that `webhook-gateway serve` reads."""
+    """Settings of `webhook-gateway serve`."""
 
     webhook_gateway_host: str = "127.0.0.1"
     webhook_gateway_port: int = Field(8080, ge=1, le=65535)
@@ -94,7 +94,7 @@ class GatewaySettings(WebhookSettings):
 
 
 def configured_sources(settings: WebhookSettings) -> dict[str, Source]:
-    """The sources by name. One without a secret is there all the same: its deliveries answer 500.
+    """Return the sources by name. Deliveries of a source without a secret answer 500.
 
     Raises:
         SettingsError: a secret that is set cannot be used, or the sources file is wrong; names the variable

@@ -1,4 +1,4 @@
-"""The files that configuration stands in, and whether they have changed."""
+"""Detects changes of the configuration files."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from webhook_gateway.domain.source import Source
 
 
 def read_fingerprint(sources_file: str | None, sources: Collection[Source]) -> bytes:
-    """A digest of the sources file and of every secret file of these sources; equal while none has changed.
+    """Return a digest of the sources file and of all secret files of these sources.
 
     By content, since a mounted secret's files are replaced by turning a link (Kubernetes), and since times
     of change are too coarse. A file that cannot be read counts as changed once.

@@ -35,13 +35,13 @@ _SIGNATURE_CHARACTERS = {
     Encoding.HEX: frozenset(string.digits + "abcdef"),
     Encoding.BASE64: frozenset(string.ascii_letters + string.digits + "+/="),
 }
+# Say something else in every request (RFC 9110, RFC 9112).
 _HTTP_HEADERS = frozenset(
     {
         *("connection", "content-encoding", "content-length", "content-type", "expect", "host"),
         *("keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-"""Say something else in every request (RFC 9110, RFC 9112)."""
 
 _SAMPLE_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _SAMPLE_SECRET = Secret(b"of a delivery that nobody sends")
@@ -132,7 +132,7 @@ class HmacTable(Table):
         return self
 
     def _check_value(self) -> None:
-        """That the header's items can be told apart, whatever signature and timestamp they hold."""
+        """Raise if the header's items could be confused with certain signatures or timestamps."""
         if len(self.items) > 1 and not self.separator:
             raise ValueError("separator: is missing between several items")
         written = [item.format(timestamp="0", signature="0") for item in self.items]
@@ -148,13 +148,13 @@ class HmacTable(Table):
             raise ValueError("separator: may not stand within an item, a signature or a timestamp")
 
     def scheme(self) -> Scheme:
-        """The scheme that is described."""
+        """Return the described scheme."""
         fields = self.model_dump(exclude={"header", "items"})
         return Scheme(name="hmac", signature_header=self.header, items=tuple(self.items), **fields)
 
 
 def _verifies_what_it_signs(scheme: Scheme) -> bool:
-    """Whether a sender that writes a header by the description is understood.
+    """Return whether a header that a sender writes by the description verifies.
 
     It is not where two items hold a timestamp that all signatures share, or where one has none.
     """

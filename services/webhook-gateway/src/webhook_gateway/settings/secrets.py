@@ -32,7 +32,7 @@ def accept(
 
 
 def _read(variable: str) -> str | None:
-    """The variable's value, else the contents of the file that `<variable>_FILE` names, else None."""
+    """Return the variable's value, else the content of the file that `<variable>_FILE` names, else None."""
     written, filed = os.environ.get(variable), read_variable_file(variable)
     if written and filed is not None:
         raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")

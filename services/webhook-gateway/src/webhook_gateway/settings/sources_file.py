@@ -32,8 +32,8 @@ from webhook_gateway.settings.hmac_scheme import HmacTable, Table
 from webhook_gateway.settings.secrets import accept
 
 _HEADER = "header:"
+# A token (RFC 9110 §5.6.2), in lower case as ASGI hands it over.
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
-"""A token (RFC 9110 §5.6.2), in lower case as ASGI hands it over."""
 
 
 def _place(text: object) -> ValueLocation:
@@ -135,7 +135,7 @@ class _Source(Table):
 
 
 def _forms(schemes: Sequence[Scheme]) -> FormKind | None:
-    """What forms of senders of these schemes say; their fields, where one says so and another does not."""
+    """Return how forms of these schemes are read; as fields if the schemes differ."""
     said = {
         FormKind.FIELDS if "{form}" in scheme.signed else FORM_SCHEMES.get(scheme.name) for scheme in schemes
     }
@@ -152,7 +152,7 @@ def _source_name(name: str) -> str:
 
 
 class _File(Table):
-    """The whole file."""
+    """The sources file."""
 
     sources: dict[Annotated[str, AfterValidator(_source_name)], _Source]
 
@@ -177,7 +177,7 @@ def read_sources_file(path: str, *, is_production: bool = False) -> list[Source]
 
 
 class _NoTomlError(Exception):
-    """What is wrong with it."""
+    """The file is no TOML; the message says why."""
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _refusal(what: str) -> SettingsError:
-    """In one line, whatever stands in the names and values that it quotes."""
+    """Return an error in one line, with unprintable characters of names and values escaped."""
     written = (each if each.isprintable() else ascii(each)[1:-1] for each in what)
     return SettingsError(f"WEBHOOK_SOURCES_FILE: {''.join(written)}")
 
@@ -202,7 +202,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _one_line(detail: ErrorDetails) -> str:
-    """Which key is wrong and what to write instead, where pydantic speaks of Python's types."""
+    """Return which key is wrong and what to write instead, without pydantic's names of types."""
     place = [str(step) for step in detail["loc"]]
     match detail["type"]:
         case "extra_forbidden":
@@ -219,7 +219,7 @@ def _one_line(detail: ErrorDetails) -> str:
 
 
 def _table_of(place: Sequence[str]) -> type[Table]:
-    """The table that the last step of a path stands in: `sources.<name>.accept.0.hmac.<key>`."""
+    """Return the table of the last key of a path such as `sources.<name>.accept.0.hmac.<key>`."""
     within = place[2:-1]
     tables: dict[str, type[Table]] = {"hmac": HmacTable, "identity": _Identity, "accept": _Accept}
     named = next((table for name, table in tables.items() if name in within), _Source)

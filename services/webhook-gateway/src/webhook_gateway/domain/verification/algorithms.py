@@ -16,17 +16,17 @@ from webhook_gateway.domain.verification.scheme import Algorithm, Encoding, KeyF
 
 
 def make_hmac(scheme: Scheme, key: bytes, signed: bytes) -> bytes:
-    """What the sender writes as `{signature}`: the HMAC of the signed bytes, encoded."""
+    """Return the encoded HMAC of the signed bytes, as the sender writes `{signature}`."""
     return encode(scheme, hmac.digest(key, signed, scheme.digest))
 
 
 def encode(scheme: Scheme, signature: bytes) -> bytes:
-    """A signature as the scheme writes it."""
+    """Return a signature in the scheme's encoding."""
     return signature.hex().encode() if scheme.encoding is Encoding.HEX else base64.b64encode(signature)
 
 
 def matches(scheme: Scheme, key: bytes, signed: bytes, written: Sequence[bytes]) -> bool:
-    """Whether the holder of `key`, or of its private half, wrote one of these signatures of these bytes.
+    """Return whether one of the signatures was made with `key`, or with its private half.
 
     HMACs are compared in constant time and as written, so that each has one spelling only. All are looked at,
     also after a match. The bytes are hashed once, however many signatures a forger sends.
@@ -43,7 +43,7 @@ def matches(scheme: Scheme, key: bytes, signed: bytes, written: Sequence[bytes])
 
 
 def public_key_error(key: bytes, form: KeyForm) -> str:
-    """Why these bytes are not the public key that the form stands for; empty if they are, or need not be."""
+    """Return why these bytes are no public key of this form; empty if they are, or need not be."""
     try:
         if form is KeyForm.WHPK_BASE64:
             _ed25519(key)
@@ -55,7 +55,7 @@ def public_key_error(key: bytes, form: KeyForm) -> str:
 
 
 def _decoded(scheme: Scheme, written: bytes) -> bytes | None:
-    """The signature itself; None where it is not spelled in the one way that `encode` spells it."""
+    """Return the decoded signature; None unless it is spelled exactly as `encode` spells it."""
     try:
         hexadecimal = scheme.encoding is Encoding.HEX
         signature = binascii.unhexlify(written) if hexadecimal else base64.b64decode(written, validate=True)

@@ -1,4 +1,4 @@
-"""What a sender signs of a request besides its body: the URL it called, a form's fields (Twilio, Square)."""
+"""Builds the parts of a request that senders sign besides the body: URL and form fields (Twilio, Square)."""
 
 import hashlib
 import hmac
@@ -10,16 +10,16 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 FORM = "application/x-www-form-urlencoded"
 
 _PORTS = {"https": 443, "http": 80}
+# Query parameter by which Twilio vouches for a body that is no form (twilio.com/docs/usage/security).
 _BODY_DIGEST = "bodySHA256"
-"""Query parameter by which Twilio vouches for a body that is no form (twilio.com/docs/usage/security)."""
 
+# What may stand in a query bare or escaped without saying anything else (RFC 3986 §3.4). HubSpot signs all
+# of them bare (developers.hubspot.com, "Validating requests"), Twilio some.
 _BARE = {quote(character, safe=""): character for character in ":/?@!$'()*,;"}
-"""What may stand in a query bare or escaped without saying anything else (RFC 3986 §3.4). HubSpot signs all
-of them bare (developers.hubspot.com, "Validating requests"), Twilio some."""
+# Twilio escapes these two in the URL that it calls and not in the one that it signs (twilio-node #621).
 _CALLER = ("%3A", "%40")
-"""Twilio escapes these two in the URL that it calls and not in the one that it signs (twilio-node #621)."""
+# Some clients and proxies escape the apostrophe, others do not (twilio-node #1059).
 _QUOTE = ("%27",)
-"""Some clients and proxies escape the apostrophe, others do not (twilio-node #1059)."""
 SPELLED_BYTES_MAX = 64 * 1024
 """Of more signed bytes, only the query as received is tried: each spelling is hashed once per secret."""
 
@@ -87,7 +87,7 @@ def _respell(query: bytes, replacements: dict[str, str]) -> bytes:
 
 
 def form_text(content_type: bytes, query: bytes, body: bytes) -> bytes | None:
-    """A form's names and values, sorted and run together; empty for a body whose digest is in the query.
+    """Return a form's names and values, sorted and joined; empty for a body with its digest in the query.
 
     A digest in the query decides, whatever the body is called: nobody signs its type. None for a body that
     neither stands in the signed bytes nor has its digest in the signed URL: nobody vouches for it. None also
@@ -106,12 +106,12 @@ def form_text(content_type: bytes, query: bytes, body: bytes) -> bytes | None:
 
 
 def is_form(content_type: bytes) -> bool:
-    """Whether the body is `application/x-www-form-urlencoded`."""
+    """Return whether the body is `application/x-www-form-urlencoded`."""
     return content_type.split(b";")[0].strip().lower() == FORM.encode()
 
 
 def _run_together(body: bytes) -> bytes | None:
-    """Each value once per name, names and values in ascending order, as Twilio's own libraries do.
+    """Join each value once per name, in ascending order, as Twilio's own libraries do.
 
     The text is UTF-8, percent-encoded or not; whatever is no UTF-8 stays the bytes that it is.
     """

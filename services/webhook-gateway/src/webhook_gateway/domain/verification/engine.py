@@ -17,15 +17,15 @@ from webhook_gateway.domain.verification import algorithms, canonical_request, t
 from webhook_gateway.domain.verification.keys import Secret
 from webhook_gateway.domain.verification.scheme import Scheme, TimestampUnit
 
+# As ASGI hands them over: lower-case names, values as received.
 Headers = Sequence[tuple[bytes, bytes]]
-"""As ASGI hands them over: lower-case names, values as received."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _TIMESTAMP = re.compile(rb"[0-9]{1,14}")
+# Printable ASCII without the full stop, which the signed bytes use as their separator (Standard Webhooks,
+# "Signature scheme"): with one in the id, two different messages could have the same signed bytes.
 _MESSAGE_ID = re.compile(rb"[!-\-/-~]{1,255}")
-"""Printable ASCII without the full stop, which the signed bytes use as their separator (Standard Webhooks,
-"Signature scheme"): with one in the id, two different messages could have the same signed bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,19 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What came, as far as it can be signed."""
+    """The parts of a request that can be signed."""
 
     headers: Headers
     query: bytes
     body: bytes
 
     def values(self, name: bytes) -> list[bytes]:
-        """What the headers of that name say, each."""
+        """Return the values of all headers of that name."""
         return [value for each, value in self.headers if each == name]
 
 
 class _Claim(msgspec.Struct, frozen=True):
-    """What a delivery says about itself: signatures by signed timestamp, and a message id."""
+    """The signature headers of a delivery: signatures by signed timestamp, and the message id."""
 
     signatures: dict[bytes, list[bytes]]
     message_id: bytes
@@ -83,7 +83,7 @@ def verify(
     now: datetime,
     query: bytes = b"",
 ) -> Verified | Refused:
-    """Whether one of the accepted schemes vouches for these bytes.
+    """Verify a delivery against the accepted schemes.
 
     A scheme is tried when its signature header is there. Without a live secret for any scheme the fault is
     ours whatever the sender did, so that is said first.
@@ -95,7 +95,7 @@ def verify(
         keys = [secret.key for secret in each.secrets if secret.is_live(now)]
         is_configured = is_configured or bool(keys)
         written = request.values(templates.compile_scheme(each.scheme).signature_header)
-        # All are judged, also after one that passes: how long it takes tells nothing of secrets (GW-7).
+        # All are verified, also after a success, so that the duration reveals nothing about secrets (GW-7).
         if written:
             tried.append(_classify(request, each, keys, written, now))
     if not is_configured:
@@ -109,7 +109,7 @@ def verify(
 def signed_bytes(
     candidate: AcceptedScheme, request: Request, timestamp: bytes, message_id: bytes
 ) -> list[bytes]:
-    """What the sender signed: several candidates where it may have written the URL in several ways.
+    """Return the bytes that the sender may have signed, one for each spelling of the URL.
 
     None at all where nothing in the signed bytes would vouch for the body.
     """
@@ -138,7 +138,7 @@ def signed_bytes(
 def _classify(
     request: Request, candidate: AcceptedScheme, keys: Sequence[bytes], written: list[bytes], now: datetime
 ) -> Verified | Refused:
-    """What one scheme says, whose signature header holds what is `written`."""
+    """Verify a delivery against one scheme; `written` are the values of its signature header."""
     scheme = candidate.scheme
     if not keys:
         return Refused(RefusalReason.SECRET_NOT_CONFIGURED)
@@ -173,15 +173,15 @@ def _read_claim(request: Request, scheme: Scheme, written: list[bytes]) -> _Clai
 
 
 def _single(request: Request, name: bytes, pattern: re.Pattern[bytes]) -> bytes | None:
-    """The header's one value; None where it is unusable."""
-    found = request.values(name)
-    return found[0] if len(found) == 1 and pattern.fullmatch(found[0]) else None
+    """Return the header's only value; None if it is missing, repeated or malformed."""
+    values = request.values(name)
+    return values[0] if len(values) == 1 and pattern.fullmatch(values[0]) else None
 
 
 def _vouched_timestamps(
     claim: _Claim, request: Request, candidate: AcceptedScheme, keys: Sequence[bytes]
 ) -> list[bytes]:
-    """Timestamps that a secret of ours vouches for.
+    """Return the timestamps that were signed with one of our secrets.
 
     Every secret is compared with every signature, without stopping at a match: how long it takes tells
     neither which secret is in use nor how much of a guess was right (GW-7).
@@ -196,7 +196,7 @@ def _vouched_timestamps(
 
 
 def _within_window(ticks: int, unit: TimestampUnit, window_seconds: int, now: datetime) -> datetime | None:
-    """The signed moment, or None when it lies outside the window, in integers however absurd it is."""
+    """Return the signed time, or None outside the window. Any integer is accepted."""
     milliseconds = ticks if unit is TimestampUnit.MILLISECONDS else ticks * 1000
     now_milliseconds = (now - _EPOCH) // _MILLISECOND
     if abs(milliseconds - now_milliseconds) > window_seconds * 1000:

@@ -13,11 +13,11 @@ from webhook_gateway.domain.verification.mistakes import find_mistake
 from webhook_gateway.domain.verification.scheme import SECRET_BYTES_MIN, KeyForm, SecretFormat
 
 _PREFIXES = {KeyForm.WHSEC_BASE64: "whsec_", KeyForm.WHPK_BASE64: "whpk_"}
+# Some consoles show `v1,whsec_…`: the version of the signatures, and a comma that parts no two secrets.
 _VERSION = re.compile(r"(?:^|(?<=,))\s*v1a?,\s*(?=whsec_|whpk_)")
-"""Some consoles show `v1,whsec_…`: the version of the signatures, and a comma that parts no two secrets."""
 _UNTIL = re.compile(r";\s*until\s*=\s*", re.IGNORECASE)
+# Taken for a part of the key, a slip in the end of a secret would close the door that is open.
 _NEARLY_UNTIL = re.compile(r";\s*\w{0,16}\s*[=:]?\s*\d{4}-\d\d")
-"""Taken for a part of the key, a slip in the end of a secret would close the door that is open."""
 _UNTIL_WRITTEN = "<secret>;until=2026-12-01T00:00:00Z"
 _FINGERPRINT_CHARACTERS = 12
 
@@ -39,12 +39,12 @@ class Secret:
     ends_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """Whether a delivery that arrives now may be signed with it."""
+        """Return whether a delivery that arrives at `now` may be signed with this secret."""
         return self.ends_at is None or now < self.ends_at
 
     @property
     def fingerprint(self) -> str:
-        """Enough to tell two secrets apart, of no use for signing."""
+        """A digest that tells two secrets apart and is of no use for signing."""
         return hashlib.sha256(self.key).hexdigest()[:_FINGERPRINT_CHARACTERS]
 
 
@@ -125,7 +125,7 @@ def _decoded(text: str, form: KeyForm) -> bytes:
 
 
 def _hint(text: str, prefix: str) -> str:
-    """What was probably meant, of a text that is not quoted."""
+    """Return a hint at the probable mistake, without quoting the text."""
     keys = (
         f"this scheme's keys begin with {prefix}"
         if prefix

@@ -10,13 +10,13 @@ import unicodedata
 from webhook_gateway.domain.verification.scheme import SecretFormat
 
 _QUOTES = "\"'`“”„‘’‚«»"  # noqa: RUF001 - what word processors make of them
+# Printable by Unicode's categories, and yet not visible (Default_Ignorable_Code_Point; Braille blank).
 _BLANKS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Printable by Unicode's categories, and yet not visible (Default_Ignorable_Code_Point; Braille blank)."""
 _URL = re.compile(r"https?://", re.IGNORECASE)
+# Of a template, a shell or an escape; in no secret that a provider draws.
 _FOREIGN = re.compile(r"[\\<>{}()$;]")
-"""Of a template, a shell or an escape; in no secret that a provider draws."""
 _PEM = "-----BEGIN"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

@@ -16,39 +16,39 @@ SECRET_BYTES_MIN = 24
 
 
 class Algorithm(StrEnum):
-    """What makes a signature of the signed bytes."""
+    """Algorithm of the signature."""
 
     HMAC = "hmac"
+    # RFC 8032; the key is the sender's public one (Standard Webhooks, asymmetric).
     ED25519 = "ed25519"
-    """RFC 8032; the key is the sender's public one (Standard Webhooks, asymmetric)."""
+    # FIPS 186-5 over SHA-256, in DER; the key is the sender's public one (SendGrid).
     ECDSA = "ecdsa"
-    """FIPS 186-5 over SHA-256, in DER; the key is the sender's public one (SendGrid)."""
 
 
 class Encoding(StrEnum):
-    """How a signature is written."""
+    """Encoding of a signature."""
 
     HEX = "hex"
     BASE64 = "base64"
 
 
 class KeyForm(StrEnum):
-    """How the provider's dashboard writes the signing key."""
+    """Form in which the provider's dashboard shows the signing key."""
 
+    # The text itself, prefix and all, in UTF-8 (Stripe).
     TEXT = "text"
-    """The text itself, prefix and all, in UTF-8 (Stripe)."""
+    # Base64 of the key (OpenPhone).
     BASE64 = "base64"
-    """Base64 of the key (OpenPhone)."""
+    # Base64 of the key behind `whsec_` (Standard Webhooks).
     WHSEC_BASE64 = "whsec_base64"
-    """Base64 of the key behind `whsec_` (Standard Webhooks)."""
+    # Base64 of an Ed25519 public key behind `whpk_` (Standard Webhooks, asymmetric).
     WHPK_BASE64 = "whpk_base64"
-    """Base64 of an Ed25519 public key behind `whpk_` (Standard Webhooks, asymmetric)."""
+    # Base64 of an elliptic-curve public key in DER (SendGrid).
     SPKI_BASE64 = "spki_base64"
-    """Base64 of an elliptic-curve public key in DER (SendGrid)."""
 
 
 class TimestampUnit(StrEnum):
-    """What a signed timestamp counts since 1970."""
+    """Unit of a signed timestamp since 1970."""
 
     SECONDS = "seconds"
     MILLISECONDS = "milliseconds"
@@ -56,7 +56,7 @@ class TimestampUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretFormat:
-    """How a provider's secrets look, and what is taken for one by mistake.
+    """Format of a provider's secrets, and texts that are mistaken for one.
 
     Attributes:
         is_issued: whether the provider draws them, in printable ASCII; else they are chosen.
@@ -71,7 +71,7 @@ class SecretFormat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scheme:
-    """How one family of senders signs.
+    """Description of how one family of senders signs.
 
     One equals itself alone: looking up what was compiled of it must not hash every field for every delivery.
 
@@ -116,5 +116,5 @@ class Scheme:
 
     @property
     def needs_url(self) -> bool:
-        """Whether the signed bytes name the URL that was called, so that it has to be configured."""
+        """True if the signed bytes hold the called URL, which then has to be configured."""
         return "{url}" in self.signed or "{request_url}" in self.signed

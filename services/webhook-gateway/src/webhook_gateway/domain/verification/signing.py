@@ -1,4 +1,4 @@
-"""The sender's side of a scheme: what the engine accepts, written by the same description."""
+"""Signs deliveries as a sender would, by the description that the engine verifies with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from webhook_gateway.domain.verification.scheme import Algorithm, Scheme, Timest
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# The signed bytes in, the signature as written in the header out.
 Signer = Callable[[bytes], bytes]
-"""The signed bytes in, the signature as written in the header out."""
 
 
 class CannotSignError(ValueError):
@@ -41,7 +41,7 @@ class UnsignedDelivery:
 
 
 def sign(scheme: Scheme, secret: Secret, sending: UnsignedDelivery) -> dict[str, str]:
-    """Headers that make a correct delivery.
+    """Return the headers of a correct delivery.
 
     Raises:
         CannotSignError: the scheme is asymmetric, or nothing that it signs would vouch for this body.
@@ -52,7 +52,7 @@ def sign(scheme: Scheme, secret: Secret, sending: UnsignedDelivery) -> dict[str,
 
 
 def sign_with(scheme: Scheme, signer: Signer, sending: UnsignedDelivery) -> dict[str, str]:
-    """The same with a signer of one's own, such as the private half of a key.
+    """Return the headers of a correct delivery, signed by `signer`, e.g. with a private key.
 
     Raises:
         CannotSignError: nothing that the scheme signs would vouch for this body.

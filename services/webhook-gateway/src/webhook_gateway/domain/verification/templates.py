@@ -17,8 +17,8 @@ SIGNATURES_MAX = 16
 """Each costs a comparison per secret; a provider in the middle of a rotation sends two or three."""
 
 _ED25519_BYTES = 64
+# Optional white space around the items of a list (RFC 9110 §5.6.1, OWS).
 _SPACE = b" \t"
-"""Optional white space around the items of a list (RFC 9110 §5.6.1, OWS)."""
 _SPACES = rb"[ \t]*"
 _FIELD = re.compile(r"\{(\w+)\}")
 _CALL_FIELDS = {"url", "request_url", "form"}
@@ -26,7 +26,7 @@ _TIMESTAMP_PATTERN = rb"(?P<timestamp>[0-9]{1,14})"
 
 
 class MalformedHeaderError(ValueError):
-    """The signature header does not say what its scheme wants to know."""
+    """The signature header lacks a part that its scheme needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class CompiledScheme:
 
 
 def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[bytes, list[bytes]]:
-    """The signatures of a header, by the timestamp each was made for.
+    """Return the signatures of a header by the timestamp that each was made for.
 
     Args:
         scheme: how the header is written.
@@ -76,7 +76,7 @@ def read_signatures(scheme: Scheme, value: bytes, timestamp: bytes) -> dict[byte
 def _read_items(
     scheme: Scheme, form: CompiledScheme, value: bytes, timestamp: bytes
 ) -> dict[bytes, list[bytes]]:
-    """Whatever else a header may be: several signatures, several timestamps, items of other schemes."""
+    """Read a header with several signatures, several timestamps or items of other schemes."""
     shared = [timestamp] if timestamp else []
     found: list[tuple[bytes | None, bytes]] = []
     for item in split_items(value, form.separator):
@@ -130,7 +130,7 @@ def _grouped(
 
 @lru_cache(maxsize=256)
 def compile_scheme(scheme: Scheme) -> CompiledScheme:
-    """The same for every delivery; a scheme equals itself alone, so finding it costs next to nothing."""
+    """Compile a scheme, once: a scheme equals itself alone, so the cached result is found quickly."""
     named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
     items = [
         b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item.strip()))
