@@ -20,8 +20,8 @@ from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from harness.processes import run
 from plumbline import databases, dsn
-from plumbline.doctor import entrances, examination, flow, grants, groups, histories, patient
-from plumbline.doctor.patient import SERVICE_URLS, Patient
+from plumbline.doctor import checks, entrances, flow, grants, groups, histories, target
+from plumbline.doctor.target import SERVICE_URLS, Target
 from plumbline.failure import StackError
 from plumbline.place import Place
 
@@ -43,15 +43,15 @@ def environment(deployed: Stack, infra: Infra, tmp_path: Path) -> dict[str, str]
 
 
 @pytest.fixture
-def examined(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
+def examined(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return patient.find(Place(tmp_path / "no-stack-here", 8080), environment)
+    return target.find(Place(tmp_path / "no-stack-here", 8080), environment)
 
 
-async def wrong(examined: Patient) -> dict[str, str]:
+async def wrong(examined: Target) -> dict[str, str]:
     return {
-        finding.subject: finding.problem for finding in await examination.examine(examined) if finding.problem
+        finding.subject: finding.problem for finding in await checks.run_checks(examined) if finding.problem
     }
 
 
@@ -206,7 +206,7 @@ BREAKAGES = {
 
 @pytest.mark.parametrize("name", BREAKAGES)
 async def test_breakage_is_found_and_nothing_else_is_blamed(
-    deployed: Stack, examined: Patient, name: str
+    deployed: Stack, examined: Target, name: str
 ) -> None:
     service, breaking, repairing, subjects, problem = BREAKAGES[name]
     await deployed.database(service).execute(breaking)
@@ -221,7 +221,7 @@ async def test_breakage_is_found_and_nothing_else_is_blamed(
 
 
 async def test_trial_that_could_not_be_made_is_no_proof(
-    deployed: Stack, examined: Patient, infra: Infra
+    deployed: Stack, examined: Target, infra: Infra
 ) -> None:
     """An administrator who is no superuser may become the owner, and not put triggers to sleep."""
     admin = deployed.database("booking")
@@ -246,7 +246,7 @@ async def test_database_without_migrations_says_which_command_to_run(infra: Infr
         strings = {service: environment[dsn.service_variable(service)] for service in databases.SERVICES}
         strings |= {dsn.VIEWER: environment[dsn.VIEWER_VARIABLE]}
         kafka = KafkaConnection(infra.kafka_bootstrap, "", {"security_protocol": "PLAINTEXT"})
-        empty = Patient(kafka, infra.admin_dsn("postgres"), strings, {})
+        empty = Target(kafka, infra.admin_dsn("postgres"), strings, {})
         found = [
             *await histories.migrations(empty, "booking"),
             *await grants.grants(empty, "booking"),
@@ -261,7 +261,7 @@ async def test_database_without_migrations_says_which_command_to_run(infra: Infr
         assert "\n" not in finding.line
 
 
-async def test_session_that_holds_shards_and_is_no_relay_is_found(deployed: Stack, examined: Patient) -> None:
+async def test_session_that_holds_shards_and_is_no_relay_is_found(deployed: Stack, examined: Target) -> None:
     async with deployed.database("booking").connect() as stranger:
         pid = await stranger.fetchval("SELECT pg_backend_pid()")
         taken = asyncio.create_task(stranger.execute("SELECT pg_advisory_lock(7310579, 3)"))
@@ -280,7 +280,7 @@ WHERE application_name = 'booking-dedicated' AND datname = current_database()
 """
 
 
-async def test_open_door_is_found(deployed: Stack, examined: Patient) -> None:
+async def test_open_door_is_found(deployed: Stack, examined: Target) -> None:
     database = f"{deployed.prefix}_audit"
     await deployed.database("audit").execute(f'GRANT CONNECT ON DATABASE "{database}" TO booking')
     try:
@@ -292,7 +292,7 @@ async def test_open_door_is_found(deployed: Stack, examined: Patient) -> None:
     assert "lets in audit, booking" in found[f"database {database}"]
 
 
-async def test_missing_topics_and_groups_without_members_are_found_one_by_one(examined: Patient) -> None:
+async def test_missing_topics_and_groups_without_members_are_found_one_by_one(examined: Target) -> None:
     elsewhere = replace(examined, kafka=replace(examined.kafka, topic_prefix="nobody-made-these."))
 
     found = await wrong(elsewhere)
@@ -306,7 +306,7 @@ async def test_missing_topics_and_groups_without_members_are_found_one_by_one(ex
     assert all("has no members, 0 messages wait: start " in problem for problem in unattended.values())
 
 
-async def test_topic_unlike_its_card_is_found(examined: Patient) -> None:
+async def test_topic_unlike_its_card_is_found(examined: Target) -> None:
     kafka = replace(examined.kafka, topic_prefix="doctor-unlike.")
     partitions = replace(topics.BOOKINGS_EVENTS, partitions=7)
     kept = replace(topics.WEBHOOKS_STRIPE, retention_hours=1)
@@ -321,7 +321,7 @@ async def test_topic_unlike_its_card_is_found(examined: Patient) -> None:
     assert "--add-config retention.ms=2592000000" in unlike["topic doctor-unlike.webhooks.stripe.v1"]
 
 
-async def test_old_outbox_row_is_found(examined: Patient, deployed: Stack) -> None:
+async def test_old_outbox_row_is_found(examined: Target, deployed: Stack) -> None:
     # Of a topic that is nowhere, so that the relay holds the row back.
     await deployed.database("booking").execute(
         "INSERT INTO booking.outbox (shard, topic, key, value, headers, created_at)"
@@ -339,7 +339,7 @@ async def test_old_outbox_row_is_found(examined: Patient, deployed: Stack) -> No
 
 
 async def test_group_that_stands_still_is_found(
-    examined: Patient, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+    examined: Target, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups, "WATCH_SECONDS", 1.0)
     async with deployed.database("audit").connect() as connection, connection.transaction():
@@ -360,7 +360,7 @@ async def test_group_that_stands_still_is_found(
 
 
 async def test_clock_of_this_machine_that_is_wrong_is_found(
-    examined: Patient, monkeypatch: pytest.MonkeyPatch
+    examined: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = clock.now
     monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=45))
@@ -371,7 +371,7 @@ async def test_clock_of_this_machine_that_is_wrong_is_found(
     assert "+45 s" in found["clock of postgres"]
 
 
-async def test_service_that_is_away_is_found_with_its_group(deployed: Stack, examined: Patient) -> None:
+async def test_service_that_is_away_is_found_with_its_group(deployed: Stack, examined: Target) -> None:
     (reconciler,) = deployed.services("reconciler")
     await reconciler.stop()
     try:
@@ -382,7 +382,7 @@ async def test_service_that_is_away_is_found_with_its_group(deployed: Stack, exa
     assert found.keys() == {"service reconciler", f"consumer group {examined.kafka.topic_prefix}reconciler"}
 
 
-async def test_nothing_that_answers_ends_in_bounded_time(examined: Patient) -> None:
+async def test_nothing_that_answers_ends_in_bounded_time(examined: Target) -> None:
     """A server that accepts and says nothing is worse than one that is gone."""
     silent = socket.create_server(("127.0.0.1", 0))
     host = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -394,7 +394,7 @@ async def test_nothing_that_answers_ends_in_bounded_time(examined: Patient) -> N
         urls={"booking": f"http://{host}"},
     )
     try:
-        async with asyncio.timeout(examination.LOOK_SECONDS_MAX * 2):
+        async with asyncio.timeout(checks.CHECK_SECONDS_MAX * 2):
             found = await wrong(mute)
     finally:
         silent.close()
@@ -402,7 +402,7 @@ async def test_nothing_that_answers_ends_in_bounded_time(examined: Patient) -> N
     assert {"kafka", "service booking"} <= found.keys()
 
 
-async def test_broker_database_and_service_that_are_away_are_findings(examined: Patient) -> None:
+async def test_broker_database_and_service_that_are_away_are_findings(examined: Target) -> None:
     port = free_port()
     away = replace(
         examined,
@@ -420,4 +420,4 @@ async def test_broker_database_and_service_that_are_away_are_findings(examined: 
 
 def test_without_stack_and_without_variables_there_is_nothing_to_examine(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"nothing runs from .*POSTGRES_ADMIN_DSN"):
-        patient.find(Place(tmp_path, 8080), {})
+        target.find(Place(tmp_path, 8080), {})

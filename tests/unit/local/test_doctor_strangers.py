@@ -17,9 +17,9 @@ from chassis.kafka.groups import GroupState
 from contracts.topics import TOPICS, webhook_topic
 from harness.ports import free_port
 from plumbline import databases
-from plumbline.doctor import clocks, door, examination, groups, outside
+from plumbline.doctor import checks, clocks, gateway, groups, outside
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import SERVICE_URLS, Patient
+from plumbline.doctor.target import SERVICE_URLS, Target
 
 NOWHERE = "postgresql://postgres:hidden@127.0.0.1:1/postgres"
 READY = {"checks": {"started": {"ok": True, "detail": ""}}}
@@ -59,10 +59,10 @@ async def stranger() -> AsyncGenerator[Stranger]:
         yield there
 
 
-def patient(
+def target(
     urls: dict[str, str], *, bootstrap: str = "127.0.0.1:1", admin_dsn: str = NOWHERE, own_dsn: str = NOWHERE
-) -> Patient:
-    return Patient(
+) -> Target:
+    return Target(
         kafka=KafkaConnection(bootstrap, "", {"security_protocol": "PLAINTEXT"}),
         admin_dsn=admin_dsn,
         strings=dict.fromkeys(databases.LOGIN_ROLES, own_dsn),
@@ -70,7 +70,7 @@ def patient(
     )
 
 
-async def first(look: Callable[[Patient], Any], examined: Patient, subject: str) -> Finding:
+async def first(look: Callable[[Target], Any], examined: Target, subject: str) -> Finding:
     found: list[Finding] = await look(examined)
     return next(finding for finding in found if finding.subject == subject)
 
@@ -93,29 +93,29 @@ async def first(look: Callable[[Patient], Any], examined: Patient, subject: str)
 )
 async def test_account_of_no_service_of_ours_is_a_finding(stranger: Stranger, account: object) -> None:
     stranger.body = json.dumps(account).encode()
-    finding = await first(outside.services, patient({"booking": stranger.url}), "service booking")
+    finding = await first(outside.services, target({"booking": stranger.url}), "service booking")
     assert "is none of our services: correct its address" in finding.problem
 
 
 async def test_account_of_our_service_is_read(stranger: Stranger) -> None:
     stranger.body = json.dumps(READY).encode()
-    assert (await first(outside.services, patient({"booking": stranger.url}), "service booking")).good
+    assert (await first(outside.services, target({"booking": stranger.url}), "service booking")).good
     stranger.body = json.dumps({"checks": {"postgres": {"ok": False, "detail": "away"}}}).encode()
-    finding = await first(outside.services, patient({"booking": stranger.url}), "service booking")
+    finding = await first(outside.services, target({"booking": stranger.url}), "service booking")
     assert finding.problem.startswith("is not ready, postgres: away")
 
 
 @pytest.mark.parametrize("date", ["yesterday", "Sun, 29 Nov 99999999999999999999 01:00:00 GMT"])
 async def test_date_that_is_none_is_a_finding(stranger: Stranger, date: str) -> None:
     stranger.headers = {"Date": date}
-    finding = await first(clocks.clocks, patient({"booking": stranger.url}), "clock of booking")
+    finding = await first(clocks.clocks, target({"booking": stranger.url}), "clock of booking")
     assert "has a Date that is none" in finding.problem
 
 
 @pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
 async def test_date_of_any_spelling_is_compared(stranger: Stranger, zone: str) -> None:
     stranger.headers = {"Date": f"Sun, 29 Nov 2009 01:00:00 {zone}"}
-    finding = await first(clocks.clocks, patient({"booking": stranger.url}), "clock of booking")
+    finding = await first(clocks.clocks, target({"booking": stranger.url}), "clock of booking")
     assert "s from this machine's" in finding.problem
 
 
@@ -131,7 +131,7 @@ async def test_date_of_any_spelling_is_compared(stranger: Stranger, zone: str) -
 )
 async def test_metrics_of_no_gateway_are_a_finding(stranger: Stranger, body: bytes) -> None:
     stranger.body = body
-    (finding,) = await door.door(patient({"webhook-gateway": stranger.url}))
+    (finding,) = await gateway.gateway(target({"webhook-gateway": stranger.url}))
     assert "is it the gateway that answers there?" in finding.problem
 
 
@@ -147,7 +147,7 @@ webhook_gateway_requests_total{source="a",outcome="verified"} NaN
 webhook_gateway_requests_total{source="a",outcome="verified"} +Inf
 webhook_gateway_requests_total{source="a"} 1
 """
-    assert [finding.line for finding in await door.door(patient({"webhook-gateway": stranger.url}))] == [
+    assert [finding.line for finding in await gateway.gateway(target({"webhook-gateway": stranger.url}))] == [
         "ok     secrets of a: 1 counts",
         "ok     deliveries of a: 2, 0 of them refused by their signature",
         "ok     files of secrets and sources",
@@ -157,7 +157,7 @@ webhook_gateway_requests_total{source="a"} 1
 async def test_addresses_that_nobody_can_ask_are_findings_and_no_traceback() -> None:
     wrong = "postgresql://postgres:hidden@127.0.0.1:abc/postgres"
     urls = dict.fromkeys(SERVICE_URLS, "http://127.0.0.1:abc")
-    found = await examination.examine(patient(urls, bootstrap="host:abc", admin_dsn=wrong, own_dsn=wrong))
+    found = await checks.run_checks(target(urls, bootstrap="host:abc", admin_dsn=wrong, own_dsn=wrong))
     bad = {finding.subject: finding.problem for finding in found if not finding.good}
     assert {"kafka", "consumer groups", "roles", "database of booking", "published view", "clocks"} <= set(
         bad
@@ -170,13 +170,13 @@ async def test_addresses_that_nobody_can_ask_are_findings_and_no_traceback() -> 
 
 
 async def test_one_look_that_fails_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fails(_: Patient) -> list[Finding]:
+    async def fails(_: Target) -> list[Finding]:
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr(door, "door", fails)
-    found = await examination.examine(patient({}, bootstrap=f"127.0.0.1:{free_port()}"))
-    (gateway,) = [finding for finding in found if finding.subject == "gateway"]
-    assert gateway.problem.startswith("could not be checked: RuntimeError: first line; look at ")
+    monkeypatch.setattr(gateway, "gateway", fails)
+    found = await checks.run_checks(target({}, bootstrap=f"127.0.0.1:{free_port()}"))
+    (finding_of_gateway,) = [finding for finding in found if finding.subject == "gateway"]
+    assert finding_of_gateway.problem.startswith("could not be checked: RuntimeError: first line; look at ")
     assert "service booking" in {finding.subject for finding in found}
 
 
@@ -193,7 +193,7 @@ async def test_topics_of_configured_sources_count_for_the_groups(
         return GroupState(1, {}, {})
 
     monkeypatch.setattr(groups, "read_group", read_group)
-    assert all(finding.good for finding in await groups.groups(patient({})))
+    assert all(finding.good for finding in await groups.groups(target({})))
     for service, topics in asked.items():
         cards = (*TOPICS, webhook_topic("acme"))
         assert topics == [card.name for card in cards if service in card.consumers]
@@ -203,11 +203,11 @@ async def test_topics_of_configured_sources_count_for_the_groups(
 def test_what_a_service_writes_does_not_steer_the_terminal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async def examine(_: Patient) -> list[Finding]:
+    async def run_checks(_: Target) -> list[Finding]:
         return [Finding("service booking", "is not ready, x: \x1b[2J\nok     all is well")]
 
-    monkeypatch.setattr(examination, "examine", examine)
-    monkeypatch.setattr(command_line.patient, "find", lambda *_: patient({}))
+    monkeypatch.setattr(checks, "run_checks", run_checks)
+    monkeypatch.setattr(command_line.target, "find", lambda *_: target({}))
     monkeypatch.setenv("PLUMBLINE_STATE", str(tmp_path))
     shown = CliRunner().invoke(command_line.cli, ["doctor"])
     assert shown.stdout == "WRONG  service booking: is not ready, x: \ufffd[2J ok     all is well\n"

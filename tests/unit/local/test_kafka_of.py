@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from plumbline import databases, place, stack_file
-from plumbline.doctor.patient import kafka_of
+from plumbline.doctor.target import kafka_of
 from plumbline.failure import StackError
 
 STACK = {

@@ -22,7 +22,7 @@ from plumbline import token as tokens
 from plumbline import up as stack_command
 from plumbline.acls import acl_lines
 from plumbline.demo.command import demo, demo_console
-from plumbline.doctor import examination, patient
+from plumbline.doctor import checks, target
 from plumbline.failure import StackError
 
 _HELP = """The whole of Plumbline on one machine: a real Kafka, a real PostgreSQL and the four services.
@@ -95,7 +95,7 @@ def doctor(as_json: AsJson = False) -> None:
     Looks at the stack of this state directory; without one, at the deployment that KAFKA_BOOTSTRAP,
     POSTGRES_ADMIN_DSN and the services' connection strings name. Exits with 1 if anything is wrong.
     """
-    found = asyncio.run(examination.examine(patient.find(place.from_environment(os.environ), os.environ)))
+    found = asyncio.run(checks.run_checks(target.find(place.from_environment(os.environ), os.environ)))
     if as_json:
         typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in found], indent=2))
     else:
@@ -135,7 +135,7 @@ def apply_topics(
     Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL and what belongs to it, and TOPIC_PREFIX. Without
     KAFKA_BOOTSTRAP the stack of this state directory gets them.
     """
-    kafka = patient.kafka_of(place.from_environment(os.environ), os.environ)
+    kafka = target.kafka_of(place.from_environment(os.environ), os.environ)
     created = asyncio.run(deployment.apply_topics(kafka, replication_factor))
     typer.echo(f"created {', '.join(created)}" if created else "all topics exist")
 

@@ -15,7 +15,7 @@ from chassis import clock
 from chassis.postgres import DATABASE_ERRORS
 from plumbline import databases
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 from plumbline.service_process import loopback_client
 
@@ -29,12 +29,12 @@ class _NoDateError(Exception):
         return "its answer has a Date that is none: is it our service that answers there?"
 
 
-async def clocks(patient: Patient) -> list[Finding]:
+async def clocks(target: Target) -> list[Finding]:
     """The database server's clock and each service's; a service that does not answer has its own line."""
     async with loopback_client() as client:
         found = await asyncio.gather(
-            _compared("clock of postgres", lambda: _of_postgres(patient.admin_dsn)),
-            *(_compared(f"clock of {name}", _asker(client, url)) for name, url in patient.urls.items()),
+            _compared("clock of postgres", lambda: _of_postgres(target.admin_dsn)),
+            *(_compared(f"clock of {name}", _asker(client, url)) for name, url in target.urls.items()),
         )
     return [finding for finding in found if finding is not None]
 

@@ -8,7 +8,7 @@ from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 APPLY = "run `plumbline databases apply`"
@@ -46,10 +46,10 @@ VIEWS = ("reconciliation_v1", "reconciliation_status_v1")
 """What booking publishes for the reconciler."""
 
 
-async def roles(patient: Patient) -> list[Finding]:
+async def roles(target: Target) -> list[Finding]:
     """Owners cannot log in, logins have no powers over the server."""
     try:
-        admin = await databases.connect(patient.admin_dsn)
+        admin = await databases.connect(target.admin_dsn)
     except StackError as error:
         return [Finding("postgres", str(error))]
     try:
@@ -60,14 +60,14 @@ async def roles(patient: Patient) -> list[Finding]:
         await admin.close()
 
 
-async def entrances(patient: Patient, service: str) -> list[Finding]:
+async def entrances(target: Target, service: str) -> list[Finding]:
     """A service's role gets into its database, and nobody gets in who should not."""
-    database = urlsplit(patient.strings[service]).path.strip("/")
+    database = urlsplit(target.strings[service]).path.strip("/")
     subject = f"database {database}"
     try:
-        own = await databases.connect(patient.strings[service])
+        own = await databases.connect(target.strings[service])
         await own.close()
-        admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+        admin = await databases.connect(dsn.at_database(target.admin_dsn, database))
     except StackError as error:
         return [Finding(subject, f"{error}: {APPLY}")]
     try:
@@ -76,10 +76,10 @@ async def entrances(patient: Patient, service: str) -> list[Finding]:
         await admin.close()
 
 
-async def viewer(patient: Patient) -> list[Finding]:
+async def viewer(target: Target) -> list[Finding]:
     """Check that the reconciler reads booking's published views, and can do nothing else there (REC-2)."""
     subject = f"role {dsn.VIEWER} reads booking.reconciliation_v1 only"
-    string = patient.strings[dsn.VIEWER]
+    string = target.strings[dsn.VIEWER]
     try:
         connection = await databases.connect(string)
     except StackError as error:

@@ -31,5 +31,5 @@ class Finding:
         return f"ok     {self.subject}" + (f": {self.note}" if self.note else "")
 
 
-Look = Callable[[], Awaitable[list[Finding]]]
-"""One examination, which makes its own connections."""
+CheckFunction = Callable[[], Awaitable[list[Finding]]]
+"""One check; it opens its own connections."""

@@ -10,7 +10,7 @@ from chassis.relay.foreign_locks import ForeignLock, describe_foreign_locks, rea
 from chassis.relay.status import read_backlog
 from plumbline import databases
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 OUTBOX_SECONDS_MAX = 60.0
@@ -22,13 +22,13 @@ FROM {service}.dead_letter WHERE status = 'waiting'
 """
 
 
-async def flow(patient: Patient, service: str) -> list[Finding]:
+async def flow(target: Target, service: str) -> list[Finding]:
     """One line each for outbox, its shards and dead letters of a service that publishes."""
     subjects = [f"outbox of {service}", f"shards of {service}", f"dead letters of {service}"]
     if service not in WITH_OUTBOX:
         return []
     try:
-        connection = await databases.connect(patient.strings[service])
+        connection = await databases.connect(target.strings[service])
     except StackError as error:
         return [Finding(subject, str(error)) for subject in subjects]
     try:

@@ -12,7 +12,7 @@ from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.doctor.entrances import APPLY
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 Right = tuple[str, str]
@@ -44,14 +44,14 @@ WHERE c.relnamespace = $2::regnamespace AND acl.grantee IN (SELECT role FROM hel
 """
 
 
-async def grants(patient: Patient, service: str) -> list[Finding]:
+async def grants(target: Target, service: str) -> list[Finding]:
     """The service's role holds the rights that its migrations grant."""
     subject = f"grants of {service}"
     if importlib.util.find_spec(service) is None:
         return [Finding(subject, f"{service} is not installed here, so they cannot be compared")]
-    database = urlsplit(patient.strings[service]).path.strip("/")
+    database = urlsplit(target.strings[service]).path.strip("/")
     try:
-        admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+        admin = await databases.connect(dsn.at_database(target.admin_dsn, database))
     except StackError as error:
         return [Finding(subject, str(error))]
     try:

@@ -9,24 +9,24 @@ from chassis.kafka.groups import GroupState, read_group
 from contracts.topics import TopicCard
 from plumbline import databases, deployment
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 
 WATCH_SECONDS = 5.0
 """So long a partition with unread messages may stand still: longer than a batch in hand takes."""
 
 
-async def groups(patient: Patient) -> list[Finding]:
+async def groups(target: Target) -> list[Finding]:
     """One line per service that consumes; only one that lags is watched for a while."""
     cards = deployment.topics(os.environ)
-    return list(await asyncio.gather(*(_group(patient, service, cards) for service in databases.SERVICES)))
+    return list(await asyncio.gather(*(_group(target, service, cards) for service in databases.SERVICES)))
 
 
-async def _group(patient: Patient, service: str, cards: Sequence[TopicCard]) -> Finding:
-    group = f"{patient.kafka.topic_prefix}{service}"
+async def _group(target: Target, service: str, cards: Sequence[TopicCard]) -> Finding:
+    group = f"{target.kafka.topic_prefix}{service}"
     subject = f"consumer group {group}"
     topics = [card.name for card in cards if service in card.consumers]
     try:
-        before = await read_group(patient.kafka, group, topics)
+        before = await read_group(target.kafka, group, topics)
         if before.expired:
             return Finding(subject, _expired(service, before))
         if before.members == 0:
@@ -35,7 +35,7 @@ async def _group(patient: Patient, service: str, cards: Sequence[TopicCard]) -> 
         if before.lag == 0:
             return Finding(subject, note=f"{before.members} members, nothing waits")
         await asyncio.sleep(WATCH_SECONDS)
-        after = await read_group(patient.kafka, group, topics)
+        after = await read_group(target.kafka, group, topics)
     except BrokerUnavailableError as error:
         return Finding(subject, f"could not be checked: {error}; see what the line of kafka says")
     return Finding(subject, *_progress(service, before, after))

@@ -17,7 +17,7 @@ from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 APPEND_ONLY = {
@@ -37,13 +37,13 @@ SET LOCAL ROLE "{owner}";
 _TABLE_LOCK = "SET LOCAL lock_timeout = '300ms'"
 
 
-async def migrations(patient: Patient, service: str) -> list[Finding]:
+async def migrations(target: Target, service: str) -> list[Finding]:
     """Every migration of the installed version is applied."""
     subject = f"migrations of {service}"
     if importlib.util.find_spec(service) is None:
         return [Finding(subject, f"{service} is not installed here, so they cannot be compared")]
     try:
-        connection = await databases.connect(patient.strings[service])
+        connection = await databases.connect(target.strings[service])
     except StackError as error:
         return [Finding(subject, str(error))]
     try:
@@ -70,18 +70,18 @@ def _migrations_problem(service: str, applied: Mapping[tuple[str, str], str]) ->
     return ""
 
 
-async def append_only(patient: Patient, service: str) -> list[Finding]:
+async def append_only(target: Target, service: str) -> list[Finding]:
     """Changing a history is refused to the service's role, and by trigger to the owner."""
-    return [await _table(patient, service, table) for table in APPEND_ONLY[service]]
+    return [await _table(target, service, table) for table in APPEND_ONLY[service]]
 
 
-async def _table(patient: Patient, service: str, table: str) -> Finding:
+async def _table(target: Target, service: str, table: str) -> Finding:
     subject = f"{service}.{table} is append-only"
-    own = Database(patient.strings[service], application_name="plumbline-doctor", connections_max=1)
+    own = Database(target.strings[service], application_name="plumbline-doctor", connections_max=1)
     try:
         await own.start()
         await assert_append_only(own, [table], packages=("chassis", service))
-        return Finding(subject, await _refused_to_owner(patient, service, table))
+        return Finding(subject, await _refused_to_owner(target, service, table))
     except NotAppendOnlyError as error:
         return Finding(subject, str(error))
     except StackError as error:
@@ -93,10 +93,10 @@ async def _table(patient: Patient, service: str, table: str) -> Finding:
         await own.stop()
 
 
-async def _refused_to_owner(patient: Patient, service: str, table: str) -> str:
+async def _refused_to_owner(target: Target, service: str, table: str) -> str:
     """Try to change, delete and empty it as the owner, in a transaction that is never committed."""
-    database = urlsplit(patient.strings[service]).path.strip("/")
-    admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+    database = urlsplit(target.strings[service]).path.strip("/")
+    admin = await databases.connect(dsn.at_database(target.admin_dsn, database))
     try:
         transaction = admin.transaction()
         await transaction.start()

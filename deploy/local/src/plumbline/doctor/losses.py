@@ -5,7 +5,7 @@ import asyncpg
 from chassis.process.terminal import in_one_line, printable
 from plumbline import databases
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 REPORTED_DAYS = 7
@@ -23,11 +23,11 @@ ORDER BY recorded_at DESC LIMIT $2
 """
 
 
-async def losses(patient: Patient) -> list[Finding]:
+async def losses(target: Target) -> list[Finding]:
     """Return one line: what no service read although Kafka had acknowledged it."""
     subject = "messages lost to retention"
     try:
-        connection = await databases.connect(patient.strings["audit"])
+        connection = await databases.connect(target.strings["audit"])
     except StackError as error:
         return [Finding(subject, str(error))]
     try:

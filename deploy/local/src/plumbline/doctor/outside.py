@@ -11,25 +11,25 @@ from chassis.kafka.topics import compare_topics
 from chassis.process.health import Check
 from plumbline import deployment
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import SERVICE_URLS, Patient
+from plumbline.doctor.target import SERVICE_URLS, Target
 from plumbline.service_process import loopback_client
 
 
-async def broker(patient: Patient) -> list[Finding]:
+async def broker(target: Target) -> list[Finding]:
     """The broker answers, and each topic is as its card says."""
-    subject = f"kafka at {patient.kafka.bootstrap}"
+    subject = f"kafka at {target.kafka.bootstrap}"
     try:
-        topics = await compare_topics(patient.kafka, deployment.topics(os.environ))
+        topics = await compare_topics(target.kafka, deployment.topics(os.environ))
     except BrokerUnavailableError as error:
         return [Finding(subject, f"{error}: start it, or correct KAFKA_BOOTSTRAP")]
     return [Finding(subject), *(Finding(f"topic {found.topic}", found.problem) for found in topics)]
 
 
-async def services(patient: Patient) -> list[Finding]:
+async def services(target: Target) -> list[Finding]:
     """Each service says that it is ready, and the gateway whether it validates."""
     async with loopback_client() as client:
-        asked = await asyncio.gather(*(_service(client, name, url) for name, url in patient.urls.items()))
-    unnamed = [(name, variable) for name, variable in SERVICE_URLS.items() if name not in patient.urls]
+        asked = await asyncio.gather(*(_service(client, name, url) for name, url in target.urls.items()))
+    unnamed = [(name, variable) for name, variable in SERVICE_URLS.items() if name not in target.urls]
     return [
         *asked,
         *(

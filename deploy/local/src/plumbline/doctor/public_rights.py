@@ -8,7 +8,7 @@ from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn, server_rights
 from plumbline.doctor.entrances import APPLY
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 _LIMITS = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname = ANY($1::text[]) ORDER BY rolname"
@@ -17,11 +17,11 @@ SELECT 'security_barrier=true' = ANY(reloptions) FROM pg_class WHERE oid = to_re
 """
 
 
-async def server(patient: Patient) -> list[Finding]:
+async def server(target: Target) -> list[Finding]:
     """Our roles enter no database of the server's own, and none can take all connections."""
     subjects = ("maintenance databases", "connection limits")
     try:
-        admin = await databases.connect(patient.admin_dsn)
+        admin = await databases.connect(target.admin_dsn)
     except StackError as error:
         return [Finding(subject, str(error)) for subject in subjects]
     try:
@@ -48,12 +48,12 @@ async def server(patient: Patient) -> list[Finding]:
     ]
 
 
-async def functions(patient: Patient, service: str) -> list[Finding]:
+async def functions(target: Target, service: str) -> list[Finding]:
     """Advisory locks are for the service and its migrations; large objects are for nobody."""
-    database = urlsplit(patient.strings[service]).path.strip("/")
+    database = urlsplit(target.strings[service]).path.strip("/")
     subject = f"functions of database {database}"
     try:
-        admin = await databases.connect(dsn.at_database(patient.admin_dsn, database))
+        admin = await databases.connect(dsn.at_database(target.admin_dsn, database))
     except StackError as error:
         return [Finding(subject, str(error))]
     try:
@@ -71,12 +71,12 @@ async def functions(patient: Patient, service: str) -> list[Finding]:
     return [Finding(subject, problem)]
 
 
-async def barrier(patient: Patient) -> list[Finding]:
+async def barrier(target: Target) -> list[Finding]:
     """The published view shows its reader's functions no rows that it hides."""
     view = f"{databases.VIEWED_SERVICE}.reconciliation_v1"
     subject = f"{view} is a security barrier"
     try:
-        connection = await databases.connect(patient.strings[dsn.VIEWER])
+        connection = await databases.connect(target.strings[dsn.VIEWER])
     except StackError as error:
         return [Finding(subject, f"{error}: {APPLY}")]
     try:

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from plumbline.doctor import door
+from plumbline.doctor import gateway
 
 NOW = 1_800_000_000.0
 DAY = 86_400
@@ -29,7 +29,7 @@ def lines(
         ("webhook_gateway_requests_total", {"source": "unknown", "outcome": "source_unknown"}, 9),
         ("webhook_gateway_reload_ok", {}, loaded),
     ]
-    return [finding.line for finding in door.judge(samples, NOW)]
+    return [finding.line for finding in gateway.judge(samples, NOW)]
 
 
 def test_all_is_well() -> None:

@@ -1,4 +1,4 @@
-"""Checks of the webhook gateway's door: which secrets count, for how long, and whether senders get in."""
+"""Check the webhook gateway: which secrets are active, for how long, and whether deliveries are refused."""
 
 import os
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chassis import clock
 from plumbline.doctor.finding import Finding
-from plumbline.doctor.patient import Patient
+from plumbline.doctor.target import Target
 from plumbline.service_process import loopback_client
 
 GATEWAY = "webhook-gateway"
@@ -43,13 +43,13 @@ class _Source:
     """By what the flag would have refused them for."""
 
 
-async def door(patient: Patient) -> list[Finding]:
+async def gateway(target: Target) -> list[Finding]:
     """Return what the gateway's metrics say; nothing where nobody answers, which has a line of its own."""
-    if GATEWAY not in patient.urls:
+    if GATEWAY not in target.urls:
         return []
     try:
         async with loopback_client() as client:
-            answer = await client.get(f"{_metrics_base(patient.urls[GATEWAY])}/metrics")
+            answer = await client.get(f"{_metrics_base(target.urls[GATEWAY])}/metrics")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return [_NOT_PUBLIC]
         text = answer.text

@@ -1,4 +1,4 @@
-"""What is examined: the stack of this state directory, or the deployment that the environment names."""
+"""The target of the checks: the stack of this state directory, or the deployment of the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ SERVICE_URLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """Addresses of everything: connection strings by login role, base URLs by service."""
+class Target:
+    """Addresses of a deployment: connection strings by login role, base URLs by service."""
 
     kafka: KafkaConnection
     admin_dsn: str
@@ -27,10 +27,11 @@ class Patient:
     urls: Mapping[str, str]
 
 
-def find(place: Place, environ: Mapping[str, str]) -> Patient:
-    """The stack that runs from `place`; without one, what the environment's variables say.
+def find(place: Place, environ: Mapping[str, str]) -> Target:
+    """Return the running stack of `place`; without one, the deployment that the environment names.
 
-    `StackError` if there is neither.
+    Raises:
+        StackError: there is neither.
     """
     content = stack_file.read(place.stack_file)
     if content is not None:
@@ -40,9 +41,9 @@ def find(place: Place, environ: Mapping[str, str]) -> Patient:
             f"nothing runs from {place.state}: start it with `plumbline up`, or name a deployment in"
             f" {dsn.ADMIN_VARIABLE}, KAFKA_BOOTSTRAP and the services' *_POSTGRES_DSN"
         )
-    dsn.deployment(environ, databases.SERVICES)  # says what is missing
+    dsn.deployment(environ, databases.SERVICES)  # raises if a variable is missing
     strings = {service: environ[dsn.service_variable(service)] for service in databases.SERVICES}
-    return Patient(
+    return Target(
         kafka=deployment.kafka_connection(),
         admin_dsn=environ[dsn.ADMIN_VARIABLE],
         strings={**strings, dsn.VIEWER: environ[dsn.VIEWER_VARIABLE]},
@@ -55,18 +56,19 @@ def find(place: Place, environ: Mapping[str, str]) -> Patient:
 
 
 def kafka_of(place: Place, environ: Mapping[str, str]) -> KafkaConnection:
-    """The Kafka that KAFKA_BOOTSTRAP names; without it, that of the stack that runs from `place`.
+    """Return the Kafka of KAFKA_BOOTSTRAP; without that variable, the Kafka of the running stack of `place`.
 
-    `StackError` if there is neither.
+    Raises:
+        StackError: there is neither.
     """
     content = None if "KAFKA_BOOTSTRAP" in environ else stack_file.read(place.stack_file)
     return deployment.kafka_connection() if content is None else _from_stack(content).kafka
 
 
-def _from_stack(content: stack_file.Content) -> Patient:
+def _from_stack(content: stack_file.Content) -> Target:
     postgres: dict[str, str] = content["postgres"]
     security = {"security_protocol": "PLAINTEXT"}
-    return Patient(
+    return Target(
         kafka=KafkaConnection(content["kafka_bootstrap"], content.get("topic_prefix", ""), security),
         admin_dsn=postgres["admin_dsn"],
         strings={role: postgres[f"{role}_dsn"] for role in databases.LOGIN_ROLES},
