@@ -9,7 +9,7 @@ from pathlib import Path
 from harness import Finished, Infra, Stack
 from harness.processes import run
 from plumbline import dsn
-from plumbline.doctor.patient import SERVICE_URLS
+from plumbline.doctor.target import SERVICE_URLS
 
 RUNBOOKS = Path(__file__).parents[3] / "deploy/runbooks"
 

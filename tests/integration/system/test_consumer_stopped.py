@@ -11,7 +11,7 @@ from chassis import clock
 from harness import Infra, Stack, eventually, start_services
 from integration.audit.following import Operator
 from integration.booking.booking_calls import BookingApi, payment_record
-from plumbline.doctor.patient import SERVICE_URLS
+from plumbline.doctor.target import SERVICE_URLS
 
 PAYMENTS = 12
 """Each under a key of its own; ten that fail in a row are enough."""

@@ -10,7 +10,7 @@ import pytest
 from chassis import clock
 from harness import Finished, Infra, Stack, eventually, start_services
 from integration.audit.following import Operator
-from plumbline.doctor.patient import SERVICE_URLS
+from plumbline.doctor.target import SERVICE_URLS
 from webhook_gateway.domain.verification.keys import read_secret
 from webhook_gateway.domain.verification.scheme import KeyForm
 
