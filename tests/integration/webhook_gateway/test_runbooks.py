@@ -83,7 +83,7 @@ async def test_a_provider_whose_secret_was_rolled_is_found_by_the_runbook(compan
     assert new.stdout.strip() == read_secret(NEW, KeyForm.TEXT).fingerprint
     assert new.stdout.strip() not in sources.stdout
     assert quo.stdout.strip() in sources.stdout
-    signed, delivered = await operator.follow("3. Try the door yourself")
+    signed, delivered = await operator.follow("3. Send a delivery yourself")
     assert (signed.exit_code, signed.stderr) == (0, "")
     assert (delivered.exit_code, delivered.stdout) == (0, '{"received": true}')
 

@@ -53,7 +53,7 @@ def test_metric_that_is_not_defined_cannot_be_made() -> None:
     ("name", "rows_max"),
     [
         ("dead_letters_waiting", dead_letter_metrics.COUNTED_ROWS_MAX),
-        ("dead_letters_lines_waiting", limits.LINES_MAX),
+        ("dead_letters_lines_waiting", limits.KEYS_MAX),
         ("outbox_unsent_rows", relay_metrics.COUNTED_ROWS_MAX),
     ],
 )
