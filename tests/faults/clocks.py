@@ -51,7 +51,7 @@ async def jumping(scene: Scene) -> None:
         file = Path(name) / "ahead"
         _set(file, 0.0)
         points = fault_points(f"clock:ahead={file}", str(scene.seed))
-        await waiting.together(*(scene.stack.start(service, points) for service in SERVICES))
+        await waiting.gather_or_cancel(*(scene.stack.start(service, points) for service in SERVICES))
         jumps = [Jump(0.0, 0.0, 0.0)]
         async with scene.load(workers=WORKERS_SHORT if scene.size == SHORT else WORKERS) as load:
             load.signing = lambda operation: _signing(scene, operation)
@@ -59,7 +59,7 @@ async def jumping(scene: Scene) -> None:
                 await load.reached(share)
                 jumps.append(_jump(file, load, ahead))
         await scene.settled()
-        await waiting.together(*(scene.stack.services(service)[0].stop() for service in SERVICES))
+        await waiting.gather_or_cancel(*(scene.stack.services(service)[0].stop() for service in SERVICES))
     await _check(scene, jumps)
 
 

@@ -41,7 +41,7 @@ async def judge(row: Row, infra: Infra, *, size: Size, seed: int, directory: Pat
     """Run a row on a stack of its own and judge it by G; its history is kept in `directory`."""
     began, own = time.monotonic(), list[str]()
     async with start_services(infra, env=ENVIRONMENT) as stack:
-        await waiting.together(*(stack.start(name) for name in row.services))
+        await waiting.gather_or_cancel(*(stack.start(name) for name in row.services))
         scene = Scene(infra, stack, size, seed)
         try:
             await row.run(scene)

@@ -140,10 +140,10 @@ async def container_infra() -> AsyncGenerator[Infra]:
     testcontainers_config.ryuk_disabled = not image_is_here(testcontainers_config.ryuk_image)
     infra = ContainerInfra()
     try:
-        await waiting.together(infra.kafka.start(), infra.postgres.start())
+        await waiting.gather_or_cancel(infra.kafka.start(), infra.postgres.start())
         yield infra
     finally:
-        await waiting.together(infra.kafka.remove(), infra.postgres.remove())
+        await waiting.gather_or_cancel(infra.kafka.remove(), infra.postgres.remove())
 
 
 def _kafka(port: int, address: str) -> DockerContainer:

@@ -71,20 +71,22 @@ async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> Asyn
     (directory / "checkpoints").mkdir()
     credentials.ensure_signing_key(directory / "audit-signing.key")
     topics = KafkaConnection(infra.kafka_bootstrap, deployment.topic_prefix, {})
-    await waiting.together(_databases(deployment, set(services)), apply_topics(topics, TOPICS))
+    await waiting.gather_or_cancel(_databases(deployment, set(services)), apply_topics(topics, TOPICS))
     try:
         yield deployment
     finally:
-        await waiting.together(_drop_databases(deployment), _delete_topics(deployment))
+        await waiting.gather_or_cancel(_drop_databases(deployment), _delete_topics(deployment))
 
 
 async def _databases(deployment: Deployment, services: set[str]) -> None:
     await databases.provision(deployment.infra.admin_dsn(), PASSWORDS, databases=deployment.databases)
     wanted = services.union(*(_READS.get(service, ()) for service in services)) or set(databases.SERVICES)
-    await waiting.together(
+    await waiting.gather_or_cancel(
         *(
             migrate(
-                deployment.admin_dsn(service), owner=databases.owner(service), packages=["chassis", service]
+                deployment.admin_dsn(service),
+                owner=databases.owner_role(service),
+                packages=["chassis", service],
             )
             for service in wanted.intersection(databases.SERVICES)
         )

@@ -36,10 +36,10 @@ async def embedded_infra() -> AsyncGenerator[Infra]:
     directory = _new_directory()
     infra = EmbeddedInfra(directory)
     try:
-        await waiting.together(infra.kafka.start(), infra.postgres.start())
+        await waiting.gather_or_cancel(infra.kafka.start(), infra.postgres.start())
         yield infra
     finally:
-        await waiting.together(infra.kafka.kill(), infra.postgres.kill())
+        await waiting.gather_or_cancel(infra.kafka.kill(), infra.postgres.kill())
         shutil.rmtree(directory)
 
 

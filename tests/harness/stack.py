@@ -106,7 +106,7 @@ class Stack:
 
     async def stop(self) -> None:
         """End all processes."""
-        await waiting.together(*(running.stop() for running in self._running))
+        await waiting.gather_or_cancel(*(running.stop() for running in self._running))
 
 
 @asynccontextmanager
@@ -117,7 +117,7 @@ async def start_services(infra: Infra, *names: str, env: Environment | None = No
         http = await stay.enter_async_context(http_client())
         stack = Stack(await stay.enter_async_context(deploy(infra, directory, names)), http, env or {})
         stay.push_async_callback(stack.stop)
-        await waiting.together(*(stack.start(name) for name in names))
+        await waiting.gather_or_cancel(*(stack.start(name) for name in names))
         yield stack
 
 

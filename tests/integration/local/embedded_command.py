@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from plumbline import place
+from plumbline import state_directory
 from plumbline.failure import StackError
 from plumbline.services import Service
 from plumbline.up import up
@@ -24,7 +24,7 @@ members = tuple(Tiny(name, name, number, has_database=False) for number, name in
 try:
     good = asyncio.run(
         up(
-            place.from_environment(os.environ),
+            state_directory.from_environment(os.environ),
             detach="--detach" in sys.argv,
             environ=os.environ,
             console=Console(),

@@ -37,7 +37,7 @@ def string(server: EmbeddedPostgres, role: str, database: str | None = None) -> 
 async def test_only_the_admitted_get_into_a_database(
     server: EmbeddedPostgres, role: str, service: str
 ) -> None:
-    if role in databases.admitted(service):
+    if role in databases.connecting_roles(service):
         connection = await asyncpg.connect(string(server, role, service))
         assert await connection.fetchval("SHOW search_path") == f"{service}, public"
         await connection.close()
@@ -130,7 +130,7 @@ async def test_advisory_locks_are_for_the_service_and_its_owner(server: Embedded
         await own.execute(f"SELECT {call}")
         await own.close()
         admin = await asyncpg.connect(dsn.at_database(server.admin_dsn, service))
-        await admin.execute(f"SET ROLE {databases.owner(service)}")
+        await admin.execute(f"SET ROLE {databases.owner_role(service)}")
         await admin.execute(f"SELECT {call}")
         await admin.close()
 
@@ -144,7 +144,7 @@ async def test_no_role_can_open_all_connections_of_the_server(server: EmbeddedPo
         for _ in range(5):
             await open_one(stay)
         with pytest.raises(asyncpg.TooManyConnectionsError, match="too many connections for role"):
-            await waiting.together(*(open_one(stay) for _ in range(20)))
+            await waiting.gather_or_cancel(*(open_one(stay) for _ in range(20)))
     admin = await asyncpg.connect(server.admin_dsn)
     limits = await admin.fetch(
         "SELECT rolconnlimit FROM pg_roles WHERE rolname = ANY($1)", list(databases.LOGIN_ROLES)
@@ -158,11 +158,11 @@ async def test_owner_cannot_log_in_and_owns_database_and_schema(
     server: EmbeddedPostgres, service: str
 ) -> None:
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
-        await asyncpg.connect(dsn.as_role(string(server, service), databases.owner(service), "any"))
+        await asyncpg.connect(dsn.as_role(string(server, service), databases.owner_role(service), "any"))
 
     admin = await asyncpg.connect(dsn.at_database(server.admin_dsn, service))
     try:
-        await admin.execute(f'SET ROLE "{databases.owner(service)}"')
+        await admin.execute(f'SET ROLE "{databases.owner_role(service)}"')
         await admin.execute("CREATE TABLE made_by_owner (); DROP TABLE made_by_owner")
         assert await admin.fetchval("SELECT current_schema()") == service
     finally:
@@ -185,7 +185,7 @@ async def test_provisioning_again_keeps_data_and_brings_everything_in_line(serve
         assert await admin.fetchval(owner) == "audit_owner"
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(string(server, "booking", "audit"))
-        assert await server_rights.entering(admin, databases.LOGIN_ROLES) == {}
+        assert await server_rights.maintenance_connect_roles(admin, databases.LOGIN_ROLES) == {}
         assert await server_rights.open_functions(admin, databases.LOGIN_ROLES, service="audit") == {}
         limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'audit'"
         assert 0 < await admin.fetchval(limit) < 100
@@ -197,7 +197,7 @@ async def test_provisioning_again_keeps_data_and_brings_everything_in_line(serve
 async def test_several_suites_provision_one_server_at_once(server: EmbeddedPostgres) -> None:
     suites = [databases.prefixed(f"suite{number}_") for number in range(4)]
 
-    await waiting.together(
+    await waiting.gather_or_cancel(
         *(databases.provision(server.admin_dsn, PASSWORDS, databases=names) for names in suites)
     )
 

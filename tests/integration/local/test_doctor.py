@@ -23,7 +23,7 @@ from plumbline import databases, dsn
 from plumbline.doctor import checks, entrances, flow, grants, groups, histories, target
 from plumbline.doctor.target import SERVICE_URLS, Target
 from plumbline.failure import StackError
-from plumbline.place import Place
+from plumbline.state_directory import StateDirectory
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def environment(deployed: Stack, infra: Infra, tmp_path: Path) -> dict[str, str]
 def examined(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return target.find(Place(tmp_path / "no-stack-here", 8080), environment)
+    return target.find(StateDirectory(tmp_path / "no-stack-here", 8080), environment)
 
 
 async def wrong(examined: Target) -> dict[str, str]:
@@ -420,4 +420,4 @@ async def test_broker_database_and_service_that_are_away_are_findings(examined: 
 
 def test_without_stack_and_without_variables_there_is_nothing_to_examine(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"nothing runs from .*POSTGRES_ADMIN_DSN"):
-        target.find(Place(tmp_path, 8080), {})
+        target.find(StateDirectory(tmp_path, 8080), {})

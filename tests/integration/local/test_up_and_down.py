@@ -19,7 +19,7 @@ from harness import eventually
 from harness.folders import open_to_all
 from harness.ports import free_port
 from plumbline.ledger import Ledger
-from plumbline.place import Place
+from plumbline.state_directory import StateDirectory
 
 COMMAND = Path(__file__).with_name("embedded_command.py")
 TINY = (Path(__file__).parents[2] / "unit/local/tiny_service.py").read_text()
@@ -30,12 +30,12 @@ class Machine:
     """A state directory, its ports, and the commands that are run on them."""
 
     def __init__(self, directory: Path) -> None:
-        self.place = Place(directory / "var", free_port(13))
+        self.state_directory = StateDirectory(directory / "var", free_port(13))
         self.packages = directory / "packages"
         self.environment = {
             **os.environ,
-            "PLUMBLINE_STATE": str(self.place.state),
-            "PLUMBLINE_PORT_BASE": str(self.place.port_base),
+            "PLUMBLINE_STATE": str(self.state_directory.path),
+            "PLUMBLINE_PORT_BASE": str(self.state_directory.port_base),
             "TINY_PACKAGES": str(self.packages),
         }
         self._running: list[Process] = []
@@ -66,8 +66,8 @@ class Machine:
         return await self.run("-m", "plumbline", *arguments)
 
     async def is_ready(self) -> dict[str, Any]:
-        await eventually(self.place.stack_file.exists, seconds=START_SECONDS_MAX)
-        return json.loads(self.place.stack_file.read_text())
+        await eventually(self.state_directory.stack_file.exists, seconds=START_SECONDS_MAX)
+        return json.loads(self.state_directory.stack_file.read_text())
 
     async def clean_up(self) -> None:
         for process in self._running:
@@ -104,8 +104,8 @@ async def test_stack_outlives_its_detached_start_and_ends_completely(machine: Ma
     content = await machine.is_ready()
 
     assert sorted(alive(content["pids"])) == ["kafka", "postgres", "tiny"]
-    assert stat.S_IMODE(machine.place.stack_file.stat().st_mode) == 0o600
-    assert content["urls"]["tiny"] == f"http://127.0.0.1:{machine.place.port_base}"
+    assert stat.S_IMODE(machine.state_directory.stack_file.stat().st_mode) == 0o600
+    assert content["urls"]["tiny"] == f"http://127.0.0.1:{machine.state_directory.port_base}"
     assert (await machine.plumbline("status"))[0] == 0
     code, output = await machine.plumbline("up")
     assert (code, "already" in output) == (2, True)
@@ -118,7 +118,7 @@ async def test_stack_outlives_its_detached_start_and_ends_completely(machine: Ma
 
     assert (await machine.plumbline("down"))[0] == 0
     assert alive(content["pids"]) == []
-    assert not machine.place.stack_file.exists()
+    assert not machine.state_directory.stack_file.exists()
     assert (await machine.plumbline("status"))[0] == 1
     assert await machine.plumbline("down") == (0, "nothing was running\n")
 
@@ -129,7 +129,7 @@ async def test_leftovers_of_a_killed_supervisor_are_ended_by_the_next_start_and_
     machine.add_service("tiny")
     supervisor = await machine.spawn(COMMAND, "tiny")
     first = await machine.is_ready()
-    machine.place.stack_file.rename(machine.place.state / "first.json")
+    machine.state_directory.stack_file.rename(machine.state_directory.path / "first.json")
     supervisor.kill()
     await supervisor.wait()
     assert sorted(alive(first["pids"])) == ["kafka", "postgres", "tiny"]
@@ -175,7 +175,7 @@ async def test_death_of_a_service_is_reported_and_ctrl_c_ends_the_rest(machine: 
     assert supervisor.returncode == 1
     assert "| tiny service started" in said
     assert alive(content["pids"]) == []
-    assert not machine.place.stack_file.exists()
+    assert not machine.state_directory.stack_file.exists()
 
 
 async def test_down_ends_a_supervised_stack_too(machine: Machine) -> None:
@@ -195,7 +195,9 @@ async def test_sigterm_in_the_middle_of_a_start_leaves_nothing(machine: Machine)
     supervisor = await machine.spawn(COMMAND, "tiny")
 
     def started() -> dict[str, int]:
-        return {process.name: process.pid for process in Ledger(machine.place.ledger).record.processes}
+        return {
+            process.name: process.pid for process in Ledger(machine.state_directory.ledger).record.processes
+        }
 
     await eventually(lambda: "kafka" in started() and "postgres" in started(), seconds=START_SECONDS_MAX)
     pids = started()
@@ -205,7 +207,7 @@ async def test_sigterm_in_the_middle_of_a_start_leaves_nothing(machine: Machine)
     assert supervisor.returncode == 2
     assert "stopped before everything was ready" in output
     assert alive(pids) == []
-    assert not machine.place.ledger.exists()
+    assert not machine.state_directory.ledger.exists()
 
 
 async def test_service_that_cannot_start_ends_the_start_and_leaves_nothing(machine: Machine) -> None:
@@ -215,7 +217,7 @@ async def test_service_that_cannot_start_ends_the_start_and_leaves_nothing(machi
     supervisor = await machine.spawn(COMMAND, "--detach", "tiny", "broken")
 
     def seen() -> bool:
-        pids.update({p.name: p.pid for p in Ledger(machine.place.ledger).record.processes})
+        pids.update({p.name: p.pid for p in Ledger(machine.state_directory.ledger).record.processes})
         return supervisor.returncode is not None
 
     await eventually(seen, seconds=START_SECONDS_MAX)
@@ -227,18 +229,18 @@ async def test_service_that_cannot_start_ends_the_start_and_leaves_nothing(machi
     assert "no such colour" in output
     assert {"kafka", "postgres"} <= set(pids)
     assert alive(pids) == []
-    assert not machine.place.stack_file.exists()
+    assert not machine.state_directory.stack_file.exists()
 
 
 async def test_busy_port_is_named_before_anything_is_started(machine: Machine) -> None:
     machine.add_service("tiny")
-    with socket.create_server(("127.0.0.1", machine.place.kafka_port)):
+    with socket.create_server(("127.0.0.1", machine.state_directory.kafka_port)):
         code, output = await machine.run(COMMAND, "tiny")
 
     assert code == 2
-    assert f"{machine.place.kafka_port} (kafka) by" in output
-    assert not machine.place.kafka.exists()
-    assert not machine.place.ledger.exists()
+    assert f"{machine.state_directory.kafka_port} (kafka) by" in output
+    assert not machine.state_directory.kafka.exists()
+    assert not machine.state_directory.ledger.exists()
 
 
 async def test_whole_system_starts_is_healthy_and_stops(machine: Machine) -> None:

@@ -1,10 +1,10 @@
-"""Which Kafka `plumbline topics apply` is about: the named one, else that of the stack that runs here."""
+"""Which Kafka `plumbline topics apply` is about: the named one, else that of the stack that runs now."""
 
 from pathlib import Path
 
 import pytest
 
-from plumbline import databases, place, stack_file
+from plumbline import databases, stack_file, state_directory
 from plumbline.doctor.target import kafka_of
 from plumbline.failure import StackError
 
@@ -19,11 +19,11 @@ STACK = {
 def test_kafka_is_the_named_one_else_that_of_the_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = place.from_environment({"PLUMBLINE_STATE": str(tmp_path)})
+    directory = state_directory.from_environment({"PLUMBLINE_STATE": str(tmp_path)})
     monkeypatch.delenv("KAFKA_BOOTSTRAP", raising=False)
     with pytest.raises(StackError, match="KAFKA_BOOTSTRAP is not set"):
-        kafka_of(here, {})
-    stack_file.write(here.stack_file, STACK)
-    assert kafka_of(here, {}).bootstrap == "127.0.0.1:19092"
+        kafka_of(directory, {})
+    stack_file.write(directory.stack_file, STACK)
+    assert kafka_of(directory, {}).bootstrap == "127.0.0.1:19092"
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:29092")
-    assert kafka_of(here, {"KAFKA_BOOTSTRAP": "127.0.0.1:29092"}).bootstrap == "127.0.0.1:29092"
+    assert kafka_of(directory, {"KAFKA_BOOTSTRAP": "127.0.0.1:29092"}).bootstrap == "127.0.0.1:29092"

@@ -33,7 +33,7 @@ BOOKING = Identity("booking", 3, 3.0)
 def test_situation_follows_from_record_and_what_is_alive(
     record: Record, alive: set[Identity], situation: Situation
 ) -> None:
-    assert recovery.judge(record, alive.__contains__) is situation
+    assert recovery.classify(record, alive.__contains__) is situation
 
 
 def test_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from plumbline import (
     disk,
     dsn,
     environment,
-    place,
     ports,
     postgres_directory,
     signed_note,
+    state_directory,
 )
 from plumbline.databases import DATABASES, LOGIN_ROLES, SERVICES, connection_strings
 from plumbline.failure import StackError
@@ -79,17 +79,18 @@ def test_text_that_is_no_key_is_refused_without_showing_it(text: str) -> None:
     assert len(text) < 8 or text not in str(refusal.value)
 
 
-def test_defaults_of_the_place_are_those_of_the_interface() -> None:
-    here = place.from_environment({})
+def test_defaults_of_the_state_directory_are_those_of_the_interface() -> None:
+    directory = state_directory.from_environment({})
 
-    assert (str(here.state), here.port_base, here.kafka_port, here.postgres_port) == ("var", 8080, 8090, 8091)
-    assert str(here.log("booking")) == "var/log/booking.log"
+    assert str(directory.path) == "var"
+    assert (directory.port_base, directory.kafka_port, directory.postgres_port) == (8080, 8090, 8091)
+    assert str(directory.log("booking")) == "var/log/booking.log"
 
 
 @pytest.mark.parametrize("written", ["x", "-1", "80", "65530", "8080.5", "80 80"])
 def test_port_base_that_is_none_is_refused(written: str) -> None:
     with pytest.raises(StackError, match="PLUMBLINE_PORT_BASE"):
-        place.from_environment({"PLUMBLINE_PORT_BASE": written})
+        state_directory.from_environment({"PLUMBLINE_PORT_BASE": written})
 
 
 def test_busy_port_is_named_with_purpose_and_owner() -> None:
@@ -104,10 +105,10 @@ def test_busy_port_is_named_with_purpose_and_owner() -> None:
 
 
 def test_full_disk_is_named_before_anything_starts(tmp_path: Path) -> None:
-    disk.require_room(tmp_path / "not" / "there" / "yet", free_bytes_min=1, variable="PLUMBLINE_STATE")
+    disk.require_free_space(tmp_path / "not" / "there" / "yet", free_bytes_min=1, variable="PLUMBLINE_STATE")
 
     with pytest.raises(StackError, match=r"disk of .* is full: \d+ MiB free.* set PLUMBLINE_STATE"):
-        disk.require_room(tmp_path, free_bytes_min=1 << 60, variable="PLUMBLINE_STATE")
+        disk.require_free_space(tmp_path, free_bytes_min=1 << 60, variable="PLUMBLINE_STATE")
 
 
 def test_caller_beats_defaults_and_addresses_beat_the_caller() -> None:

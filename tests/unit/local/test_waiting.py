@@ -29,7 +29,7 @@ async def test_first_failure_is_raised_once_the_others_have_cleaned_up() -> None
     work = Work(5)
 
     with pytest.raises(LookupError, match="first"):
-        await waiting.together(work.run(), fail())
+        await waiting.gather_or_cancel(work.run(), fail())
 
     assert work.cleaned_up
 
@@ -38,14 +38,16 @@ async def test_cleaning_up_is_not_broken_off_however_deep_the_work_is() -> None:
     works = [Work(1), Work(50)]
 
     with pytest.raises(LookupError, match="first"):
-        await waiting.together(waiting.together(waiting.together(*(w.run() for w in works))), fail())
+        await waiting.gather_or_cancel(
+            waiting.gather_or_cancel(waiting.gather_or_cancel(*(w.run() for w in works))), fail()
+        )
 
     assert [work.cleaned_up for work in works] == [True, True]
 
 
 async def test_cancelled_from_outside_everything_has_cleaned_up() -> None:
     works = [Work(1), Work(50)]
-    task = asyncio.ensure_future(waiting.together(*(work.run() for work in works)))
+    task = asyncio.ensure_future(waiting.gather_or_cancel(*(work.run() for work in works)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
@@ -64,7 +66,7 @@ async def test_all_are_ended_although_one_of_them_fails() -> None:
         done.append(1)
 
     with pytest.raises(LookupError, match="first"):
-        await waiting.all_ended(fail(), work(), work())
+        await waiting.gather_to_end(fail(), work(), work())
 
     assert done == [1, 1]
 

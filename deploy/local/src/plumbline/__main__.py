@@ -17,7 +17,7 @@ from chassis.auth.identity import Role
 from chassis.cli import run_cli
 from chassis.process.command_line import EXIT_NO
 from chassis.process.terminal import printable
-from plumbline import deployment, place, status
+from plumbline import deployment, state_directory, status
 from plumbline import token as tokens
 from plumbline import up as stack_command
 from plumbline.acls import acl_lines
@@ -56,29 +56,29 @@ def up(
     ] = False,
 ) -> None:
     """Start everything. Exits with 0 also where `--detach` finds a stack that runs and is ready."""
-    here, console = place.from_environment(os.environ), Console()
+    directory, console = state_directory.from_environment(os.environ), Console()
     try:
-        good = asyncio.run(stack_command.up(here, detach=detach, environ=os.environ, console=console))
+        good = asyncio.run(stack_command.up(directory, detach=detach, environ=os.environ, console=console))
     except stack_command.AlreadyRunningError:
-        if not (detach and status.is_ready(asyncio.run(status.survey(here)))):
+        if not (detach and status.is_ready(asyncio.run(status.component_statuses(directory)))):
             raise
         good = True
     if detach:
-        console.print(f"ready; addresses and secrets stand in {here.stack_file}", highlight=False)
+        console.print(f"ready; addresses and secrets stand in {directory.stack_file}", highlight=False)
     raise typer.Exit(0 if good else EXIT_NO)
 
 
 @cli.command()
 def down() -> None:
     """Stop everything that was started from this state directory, also after a crash. Data are kept."""
-    stopped = asyncio.run(stack_command.down(place.from_environment(os.environ)))
+    stopped = asyncio.run(stack_command.down(state_directory.from_environment(os.environ)))
     typer.echo("stopped; data are kept" if stopped else "nothing was running")
 
 
 @cli.command(name="status")
 def show_status(as_json: AsJson = False) -> None:
     """Show every part: ready or not, where, and how much memory. Exits with 1 if not all are ready."""
-    parts = asyncio.run(status.survey(place.from_environment(os.environ)))
+    parts = asyncio.run(status.component_statuses(state_directory.from_environment(os.environ)))
     if as_json:
         typer.echo(json.dumps([part.as_json() for part in parts], indent=2))
     elif parts:
@@ -95,7 +95,9 @@ def doctor(as_json: AsJson = False) -> None:
     Looks at the stack of this state directory; without one, at the deployment that KAFKA_BOOTSTRAP,
     POSTGRES_ADMIN_DSN and the services' connection strings name. Exits with 1 if anything is wrong.
     """
-    found = asyncio.run(checks.run_checks(target.find(place.from_environment(os.environ), os.environ)))
+    found = asyncio.run(
+        checks.run_checks(target.find(state_directory.from_environment(os.environ), os.environ))
+    )
     if as_json:
         typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in found], indent=2))
     else:
@@ -113,7 +115,7 @@ def token(
 
     For development: whoever has the shared key can be anybody.
     """
-    typer.echo(tokens.made(sub, role, minutes=minutes))
+    typer.echo(tokens.issue_token(sub, role, minutes=minutes))
 
 
 @cli.command(name="demo")
@@ -135,7 +137,7 @@ def apply_topics(
     Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL and what belongs to it, and TOPIC_PREFIX. Without
     KAFKA_BOOTSTRAP the stack of this state directory gets them.
     """
-    kafka = target.kafka_of(place.from_environment(os.environ), os.environ)
+    kafka = target.kafka_of(state_directory.from_environment(os.environ), os.environ)
     created = asyncio.run(deployment.apply_topics(kafka, replication_factor))
     typer.echo(f"created {', '.join(created)}" if created else "all topics exist")
 

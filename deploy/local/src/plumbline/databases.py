@@ -84,17 +84,17 @@ def prefixed(prefix: str) -> dict[str, str]:
     return {service: f"{prefix}{service}" for service in SERVICES}
 
 
-def admitted(service: str) -> tuple[str, ...]:
+def connecting_roles(service: str) -> tuple[str, ...]:
     """The login roles that may connect to a service's database."""
     return (service, dsn.VIEWER) if service == VIEWED_SERVICE else (service,)
 
 
-def eraser(service: str) -> str:
+def eraser_role(service: str) -> str:
     """Return the role that may erase personal data of a service, and cannot log in (docs/privacy.md)."""
     return f"{service}_eraser"
 
 
-def owner(service: str) -> str:
+def owner_role(service: str) -> str:
     """The role that owns a service's database and all in it, and cannot log in."""
     return f"{service}_owner"
 
@@ -171,8 +171,8 @@ async def _lock(admin: Connection) -> None:
 
 async def _provision_roles(admin: Connection, passwords: Mapping[str, str]) -> None:
     for service in SERVICES:
-        await admin.execute(_CREATE_ROLE.format(role=owner(service)))
-        await admin.execute(_CREATE_ROLE.format(role=eraser(service)))
+        await admin.execute(_CREATE_ROLE.format(role=owner_role(service)))
+        await admin.execute(_CREATE_ROLE.format(role=eraser_role(service)))
     for role in LOGIN_ROLES:
         password = await admin.fetchval("SELECT quote_literal($1)", passwords[role])
         await admin.execute(_CREATE_ROLE.format(role=role))
@@ -185,7 +185,7 @@ async def _provision_roles(admin: Connection, passwords: Mapping[str, str]) -> N
 
 async def _provision_database(admin: Connection, service: str, database: str) -> None:
     if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database):
-        await admin.execute(_CREATE_DATABASE.format(database=database, owner=owner(service)))
+        await admin.execute(_CREATE_DATABASE.format(database=database, owner=owner_role(service)))
     await admin.execute(_CLOSE_DATABASE.format(database=database, **_roles_of(service)))
 
 
@@ -194,7 +194,7 @@ async def _provision_schema(admin_dsn: str, service: str) -> None:
     try:
         await connection.execute(_SCHEMA.format(**_roles_of(service)))
         await server_rights.close_functions(
-            connection, everybody=", ".join(LOGIN_ROLES), needing=f"{service}, {owner(service)}"
+            connection, everybody=", ".join(LOGIN_ROLES), needing=f"{service}, {owner_role(service)}"
         )
     finally:
         await connection.close()
@@ -203,8 +203,8 @@ async def _provision_schema(admin_dsn: str, service: str) -> None:
 def _roles_of(service: str) -> dict[str, str]:
     return {
         "service": service,
-        "owner": owner(service),
-        "admitted": ", ".join(admitted(service)),
+        "owner": owner_role(service),
+        "admitted": ", ".join(connecting_roles(service)),
         "everybody": ", ".join(LOGIN_ROLES),
     }
 

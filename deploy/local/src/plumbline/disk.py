@@ -6,7 +6,7 @@ from pathlib import Path
 from plumbline.failure import StackError
 
 
-def require_room(directory: Path, *, free_bytes_min: int, variable: str) -> None:
+def require_free_space(directory: Path, *, free_bytes_min: int, variable: str) -> None:
     """`StackError` if less than `free_bytes_min` are free where `directory` is, or will be.
 
     `variable` is what moves it elsewhere.

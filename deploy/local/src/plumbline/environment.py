@@ -5,26 +5,28 @@ from pathlib import Path
 
 from plumbline import databases, variables
 from plumbline.credentials import LOG_ORIGIN, Credentials
-from plumbline.place import HOST, Place
 from plumbline.services import Service
+from plumbline.state_directory import HOST, StateDirectory
 
 _FILE = "_FILE"
 
 
-def addresses(place: Place, members: tuple[Service, ...], strings: Mapping[str, str]) -> dict[str, str]:
+def addresses(
+    directory: StateDirectory, members: tuple[Service, ...], strings: Mapping[str, str]
+) -> dict[str, str]:
     """Where everything of this stack is. A caller's Kafka or database is never meant for it."""
     own = {f"{service.variables}_HOST": HOST for service in members}
-    own |= {f"{service.variables}_PORT": str(service.port(place)) for service in members}
-    kafka = {"KAFKA_BOOTSTRAP": f"{HOST}:{place.kafka_port}", "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
+    own |= {f"{service.variables}_PORT": str(service.port(directory)) for service in members}
+    kafka = {"KAFKA_BOOTSTRAP": f"{HOST}:{directory.kafka_port}", "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
     return {**kafka, **own, **strings}
 
 
-def defaults(place: Place, secrets: Credentials) -> dict[str, str]:
+def defaults(directory: StateDirectory, secrets: Credentials) -> dict[str, str]:
     """What a caller may set otherwise: secrets, and where the audit log keeps key and checkpoints."""
     return {
         **secrets.environment(),
-        "AUDIT_SIGNING_KEY_FILE": str(place.signing_key.absolute()),
-        "AUDIT_CHECKPOINT_DIR": str(place.checkpoints.absolute()),
+        "AUDIT_SIGNING_KEY_FILE": str(directory.signing_key.absolute()),
+        "AUDIT_CHECKPOINT_DIR": str(directory.checkpoints.absolute()),
         "AUDIT_LOG_ORIGIN": LOG_ORIGIN,
     }
 

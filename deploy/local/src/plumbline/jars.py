@@ -48,7 +48,7 @@ async def fetch(
     missing = await asyncio.to_thread(_missing, artifacts, cache)
     if missing:
         needed = sum(artifact.size for artifact in missing) + _SPARE_BYTES
-        disk.require_room(cache, free_bytes_min=needed, variable="XDG_CACHE_HOME")
+        disk.require_free_space(cache, free_bytes_min=needed, variable="XDG_CACHE_HOME")
         address = await asyncio.to_thread(repository_address, environ)
         await _Download(missing, cache, address, report).run()
     return tuple(cache / artifact.file_name for artifact in artifacts)
@@ -75,7 +75,7 @@ class _Download:
     async def run(self) -> None:
         timeout = httpx.Timeout(_SILENCE_SECONDS_MAX, connect=_CONNECT_SECONDS_MAX)
         async with httpx.AsyncClient(timeout=timeout, follow_redirects=True) as client:
-            await waiting.together(*(self._fetch(client, artifact) for artifact in self._artifacts))
+            await waiting.gather_or_cancel(*(self._fetch(client, artifact) for artifact in self._artifacts))
 
     async def _fetch(self, client: httpx.AsyncClient, artifact: Artifact) -> None:
         async with self._slots:

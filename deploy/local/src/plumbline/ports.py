@@ -6,12 +6,14 @@ from collections.abc import Mapping
 import psutil
 
 from plumbline.failure import StackError
-from plumbline.place import HOST, PORT_BASE_VARIABLE
+from plumbline.state_directory import HOST, PORT_BASE_VARIABLE
 
 
 def require_free(ports: Mapping[str, int]) -> None:
     """`StackError` naming every port of `ports` (purpose → port) that is taken, and by whom if known."""
-    taken = [f"{port} ({purpose}) by {owner(port)}" for purpose, port in ports.items() if not is_free(port)]
+    taken = [
+        f"{port} ({purpose}) by {listener(port)}" for purpose, port in ports.items() if not is_free(port)
+    ]
     if taken:
         raise StackError(f"port taken: {', '.join(taken)}; stop that, or set {PORT_BASE_VARIABLE}")
 
@@ -27,7 +29,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def owner(port: int) -> str:
+def listener(port: int) -> str:
     """The program that listens on a port; other users' programs are not shown to an ordinary user."""
     try:
         listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)

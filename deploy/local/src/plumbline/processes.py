@@ -75,8 +75,8 @@ class Process:
 
     def spawn(self) -> None:
         """Start it and put it on record; returns at once. `StackError` if it runs already."""
-        self.retire()
-        self._make_room_in_log()
+        self.unregister()
+        self._rotate_log()
         account = self._account
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
@@ -117,11 +117,11 @@ class Process:
         finally:
             await self.kill()
         if not in_time:
-            raise StackError(f"{self.name} did not finish within {seconds_max:.0f} s {self.last_words()}")
+            raise StackError(f"{self.name} did not finish within {seconds_max:.0f} s {self.log_tail()}")
         if code := self._child and self._child.returncode:
-            raise StackError(f"{self.name} failed with exit code {code} {self.last_words()}")
+            raise StackError(f"{self.name} failed with exit code {code} {self.log_tail()}")
 
-    def retire(self) -> None:
+    def unregister(self) -> None:
         """Take it off the record if it has ended, by itself or by another's hand; `StackError` if it runs."""
         if self.running:
             raise StackError(f"{self.name} is running already (pid {self.pid})")
@@ -142,7 +142,7 @@ class Process:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log, to be put behind an error."""
         lines = self.log_of_this_run().splitlines()[-_LOG_TAIL_LINES:]
         tail = "".join(f"\n  | {line[:_LOG_LINE_CHARACTERS]}" for line in lines) or " (empty)"
@@ -154,20 +154,20 @@ class Process:
 
         in_time = await waiting.until(settled, seconds_max=seconds_max)
         if not self.running:
-            raise StackError(f"{self.name} ended while starting {self.last_words()}")
+            raise StackError(f"{self.name} ended while starting {self.log_tail()}")
         if not in_time:
-            raise StackError(f"{self.name} was not ready within {seconds_max:.0f} s {self.last_words()}")
+            raise StackError(f"{self.name} was not ready within {seconds_max:.0f} s {self.log_tail()}")
 
     async def _end(self, *, stop_seconds_max: float) -> None:
         if self._child is None or self._identity is None:
             return
         await identity.end(self._identity, stop_seconds_max=stop_seconds_max)
         self._child.wait(timeout=_REAP_SECONDS_MAX)
-        self.retire()
+        self.unregister()
 
     async def _ended(self) -> bool:
         return not self.running
 
-    def _make_room_in_log(self) -> None:
+    def _rotate_log(self) -> None:
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_BYTES_MAX:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))

@@ -11,7 +11,7 @@ from plumbline import atomic, identity, processes
 from plumbline.failure import StackError
 from plumbline.identity import Identity
 from plumbline.ledger import Record
-from plumbline.waiting import all_ended
+from plumbline.waiting import gather_to_end
 
 _INFRASTRUCTURE = ("kafka", "postgres")
 """Ended last, so that services can finish what they have in hand."""
@@ -25,7 +25,7 @@ class Situation(Enum):
     LEFTOVERS = auto()
 
 
-def judge(record: Record, is_alive: Callable[[Identity], bool]) -> Situation:
+def classify(record: Record, is_alive: Callable[[Identity], bool]) -> Situation:
     """Running: its supervisor is there, or a detached start has lost none of its processes.
 
     Everything else that stands on record is what a crash has left, to be ended before a new start.
@@ -42,7 +42,7 @@ async def end_all(record: Record) -> None:
     infrastructure = [p for p in record.processes if p.name in _INFRASTRUCTURE]
     services = [p for p in record.processes if p.name not in _INFRASTRUCTURE]
     for tier in (services, infrastructure):
-        await all_ended(*(identity.end(p, stop_seconds_max=processes.STOP_SECONDS_MAX) for p in tier))
+        await gather_to_end(*(identity.end(p, stop_seconds_max=processes.STOP_SECONDS_MAX) for p in tier))
 
 
 class StateLockedError(StackError):

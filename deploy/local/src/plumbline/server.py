@@ -38,7 +38,7 @@ class Server(ABC):
         `StackError` says what stands in the way; nothing is left running then.
         """
         if self._process:
-            self._process.retire()
+            self._process.unregister()
         await self._start()
 
     @abstractmethod

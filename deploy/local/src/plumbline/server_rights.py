@@ -43,7 +43,7 @@ WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ $2
     AND NOT has_function_privilege(role, pg_proc.oid, 'EXECUTE')
 """
 
-_ENTERING = """
+_MAINTENANCE_CONNECT = """
 SELECT datname, array_agg(role ORDER BY role) AS roles
 FROM pg_database CROSS JOIN unnest($1::text[]) AS role
 WHERE datname = ANY($2::text[]) AND has_database_privilege(role, datname, 'CONNECT')
@@ -98,9 +98,9 @@ async def close_functions(connection: Connection, *, everybody: str, needing: st
     )
 
 
-async def entering(admin: Connection, roles: Sequence[str]) -> dict[str, list[str]]:
+async def maintenance_connect_roles(admin: Connection, roles: Sequence[str]) -> dict[str, list[str]]:
     """Return who of `roles` may enter the server's own databases."""
-    rows = await admin.fetch(_ENTERING, list(roles), list(MAINTENANCE_DATABASES))
+    rows = await admin.fetch(_MAINTENANCE_CONNECT, list(roles), list(MAINTENANCE_DATABASES))
     return {row["datname"]: row["roles"] for row in rows}
 
 

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 
-from plumbline.place import HOST, Place
+from plumbline.state_directory import HOST, StateDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,13 @@ class Service:
         """How its own variables begin, e.g. `WEBHOOK_GATEWAY`."""
         return self.package.upper()
 
-    def port(self, place: Place) -> int:
+    def port(self, directory: StateDirectory) -> int:
         """Where it listens."""
-        return place.port_base + self.port_offset
+        return directory.port_base + self.port_offset
 
-    def url(self, place: Place) -> str:
+    def url(self, directory: StateDirectory) -> str:
         """Where its HTTP interface is reached."""
-        return f"http://{HOST}:{self.port(place)}"
+        return f"http://{HOST}:{self.port(directory)}"
 
     def command(self, verb: str) -> list[str]:
         """Return its command line: `serve` or `migrate`.

@@ -19,12 +19,12 @@ from plumbline import (
 from plumbline.credentials import LOG_ORIGIN, Credentials
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.ledger import Ledger
-from plumbline.place import STATE_VARIABLE, Place
 from plumbline.postgres import EmbeddedPostgres
 from plumbline.processes import Process
 from plumbline.service_process import ServiceProcess
 from plumbline.services import SERVICES, Service
-from plumbline.waiting import all_ended, together
+from plumbline.state_directory import STATE_VARIABLE, StateDirectory
+from plumbline.waiting import gather_or_cancel, gather_to_end
 
 READY = "ready"
 _MIGRATE_SECONDS_MAX = 120.0
@@ -45,7 +45,7 @@ class Stack:
     """Starts and stops everything; the caller holds the state directory (`recovery.exclusive`).
 
     Args:
-        place: state directory and ports.
+        directory: state directory and ports.
         environ: the caller's variables; the services get them, and they beat what is generated.
         ledger: of the same state directory, without leftovers.
         observer: is told what happens.
@@ -54,27 +54,27 @@ class Stack:
 
     def __init__(
         self,
-        place: Place,
+        directory: StateDirectory,
         *,
         environ: Mapping[str, str],
         ledger: Ledger,
         observer: Observer,
         members: tuple[Service, ...] = SERVICES,
     ) -> None:
-        self._place = place
+        self._directory = directory
         self._caller = environ
         self._ledger = ledger
         self._observer = observer
         self._members = members
         self._kafka = EmbeddedKafka(
-            place.kafka,
-            place.kafka_port,
-            log_path=place.log("kafka"),
+            directory.kafka,
+            directory.kafka_port,
+            log_path=directory.log("kafka"),
             ledger=ledger,
             report=observer.download,
         )
         self._postgres = EmbeddedPostgres(
-            place.postgres, place.postgres_port, log_path=place.log("postgres"), ledger=ledger
+            directory.postgres, directory.postgres_port, log_path=directory.log("postgres"), ledger=ledger
         )
         self._services: dict[str, ServiceProcess] = {}
 
@@ -85,8 +85,8 @@ class Stack:
         """
         self._prepare()
         try:
-            await together(self._start_kafka(), self._start_postgres())
-            await together(*(self._start_service(service) for service in self._members))
+            await gather_or_cancel(self._start_kafka(), self._start_postgres())
+            await gather_or_cancel(*(self._start_service(service) for service in self._members))
             self._publish()
         except BaseException:
             await self.stop()
@@ -94,34 +94,36 @@ class Stack:
 
     async def stop(self) -> None:
         """Stop everything, services first; data are kept."""
-        self._place.stack_file.unlink(missing_ok=True)
-        await all_ended(*(service.stop() for service in self._services.values()))
-        await all_ended(self._kafka.stop(), self._postgres.stop())
+        self._directory.stack_file.unlink(missing_ok=True)
+        await gather_to_end(*(service.stop() for service in self._services.values()))
+        await gather_to_end(self._kafka.stop(), self._postgres.stop())
 
-    def last_words(self, part: str) -> str:
+    def log_tail(self, part: str) -> str:
         """The end of the log of one part."""
         servers = {"kafka": self._kafka, "postgres": self._postgres}
         process = servers[part].process if part in servers else self._services[part]
-        return process.last_words()
+        return process.log_tail()
 
     def _prepare(self) -> None:
-        place = self._place
+        directory = self._directory
         ports.require_free(self._ports())
-        disk.require_room(place.state, free_bytes_min=_FREE_BYTES_MIN, variable=STATE_VARIABLE)
-        place.stack_file.unlink(missing_ok=True)
-        for folder in (place.checkpoints, place.log("any").parent):
+        disk.require_free_space(directory.path, free_bytes_min=_FREE_BYTES_MIN, variable=STATE_VARIABLE)
+        directory.stack_file.unlink(missing_ok=True)
+        for folder in (directory.checkpoints, directory.log("any").parent):
             folder.mkdir(parents=True, exist_ok=True)
-        credentials.ensure_signing_key(place.signing_key, self._caller.get("AUDIT_LOG_ORIGIN") or LOG_ORIGIN)
+        credentials.ensure_signing_key(
+            directory.signing_key, self._caller.get("AUDIT_LOG_ORIGIN") or LOG_ORIGIN
+        )
 
     @cached_property
     def _credentials(self) -> Credentials:
-        return credentials.load(self._place.credentials)
+        return credentials.load(self._directory.credentials)
 
     def _ports(self) -> dict[str, int]:
-        return {service.name: service.port(self._place) for service in self._members} | {
-            "kafka": self._place.kafka_port,
-            "postgres": self._place.postgres_port,
-            "kafka's quorum": self._place.kafka_port + CONTROLLER_PORT_OFFSET,
+        return {service.name: service.port(self._directory) for service in self._members} | {
+            "kafka": self._directory.kafka_port,
+            "postgres": self._directory.postgres_port,
+            "kafka's quorum": self._directory.kafka_port + CONTROLLER_PORT_OFFSET,
         }
 
     async def _start_kafka(self) -> None:
@@ -139,7 +141,7 @@ class Stack:
         self._observer.phase("postgres", "databases")
         await databases.provision(self._postgres.admin_dsn, self._credentials.passwords)
         self._observer.phase("postgres", "migrations")
-        await together(*(self._migrate(service) for service in self._members if service.has_database))
+        await gather_or_cancel(*(self._migrate(service) for service in self._members if service.has_database))
         self._observer.phase("postgres", READY)
 
     async def _migrate(self, service: Service) -> None:
@@ -148,7 +150,7 @@ class Stack:
             name,
             service.command("migrate"),
             environment=environment.for_migration(service, self._caller, self._postgres.admin_dsn),
-            log_path=self._place.log(name),
+            log_path=self._directory.log(name),
             ledger=self._ledger,
         ).run(seconds_max=_MIGRATE_SECONDS_MAX)
 
@@ -158,8 +160,8 @@ class Stack:
             service.name,
             service.command("serve"),
             variables.for_service(service, self._environment()),
-            self._place.log(service.name),
-            f"{service.url(self._place)}/health/ready",
+            self._directory.log(service.name),
+            f"{service.url(self._directory)}/health/ready",
             ledger=self._ledger,
         )
         await process.start()
@@ -169,17 +171,17 @@ class Stack:
         strings = databases.connection_strings(self._postgres.admin_dsn, self._credentials.passwords)
         return environment.merge(
             self._caller,
-            fixed=environment.addresses(self._place, self._members, strings),
-            fallback=environment.defaults(self._place, self._credentials),
+            fixed=environment.addresses(self._directory, self._members, strings),
+            fallback=environment.defaults(self._directory, self._credentials),
         )
 
     def _publish(self) -> None:
         processes = {name: service.pid for name, service in self._services.items()}
         content = stack_file.describe(
-            self._place,
+            self._directory,
             self._members,
             pids={**processes, "kafka": self._kafka.pid, "postgres": self._postgres.pid},
             admin_dsn=self._postgres.admin_dsn,
             environ=self._environment(),
         )
-        stack_file.write(self._place.stack_file, content)
+        stack_file.write(self._directory.stack_file, content)

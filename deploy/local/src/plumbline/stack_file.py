@@ -7,8 +7,8 @@ from typing import Any
 
 from plumbline import atomic, dsn, environment, signed_note
 from plumbline.failure import StackError
-from plumbline.place import HOST, Place
 from plumbline.services import Service
+from plumbline.state_directory import HOST, StateDirectory
 
 Content = dict[str, Any]
 
@@ -16,7 +16,7 @@ _DSN_SUFFIX = "_POSTGRES_DSN"
 
 
 def describe(
-    place: Place,
+    directory: StateDirectory,
     running: tuple[Service, ...],
     *,
     pids: Mapping[str, int],
@@ -26,8 +26,8 @@ def describe(
     """The content, with what the services were really given in `environ`."""
     strings = {name: value for name, value in environ.items() if name.endswith(_DSN_SUFFIX)}
     return {
-        "urls": {service.name: service.url(place) for service in running},
-        "kafka_bootstrap": f"{HOST}:{place.kafka_port}",
+        "urls": {service.name: service.url(directory) for service in running},
+        "kafka_bootstrap": f"{HOST}:{directory.kafka_port}",
         "topic_prefix": environ.get("TOPIC_PREFIX", ""),
         "postgres": {
             "admin_dsn": admin_dsn,
@@ -40,7 +40,7 @@ def describe(
             "sms": environment.secret(environ, "QUO_WEBHOOK_SECRET"),
         },
         "pids": dict(pids),
-        "logs": {name: str(place.log(name)) for name in pids},
+        "logs": {name: str(directory.log(name)) for name in pids},
         "checkpoints": environ["AUDIT_CHECKPOINT_DIR"],
         "audit_public_key": signed_note.verifier_key(environment.secret(environ, "AUDIT_SIGNING_KEY")),
     }

@@ -11,8 +11,8 @@ from rich.table import Table
 from plumbline import stack_file
 from plumbline.identity import Identity
 from plumbline.ledger import Ledger
-from plumbline.place import HOST, Place
 from plumbline.service_process import answers_ok, loopback_client
+from plumbline.state_directory import HOST, StateDirectory
 
 READY = "ready"
 NOT_READY = "not ready"
@@ -22,7 +22,7 @@ _COLOURS = {READY: "green", NOT_READY: "yellow", GONE: "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class PartStatus:
+class ComponentStatus:
     """One part; `memory_bytes` is its own resident memory, without its children's."""
 
     name: str
@@ -37,21 +37,23 @@ class PartStatus:
         return asdict(self)
 
 
-async def survey(place: Place) -> list[PartStatus]:
+async def component_statuses(directory: StateDirectory) -> list[ComponentStatus]:
     """Look at every part of the stack that `stack.json` describes; empty if none is running."""
-    content = stack_file.read(place.stack_file)
+    content = stack_file.read(directory.stack_file)
     if content is None:
         return []
-    identities = {identity.name: identity for identity in Ledger(place.ledger).record.processes}
-    return await asyncio.gather(*(_look(name, content, identities.get(name)) for name in content["pids"]))
+    identities = {identity.name: identity for identity in Ledger(directory.ledger).record.processes}
+    return await asyncio.gather(
+        *(_component_status(name, content, identities.get(name)) for name in content["pids"])
+    )
 
 
-def is_ready(parts: list[PartStatus]) -> bool:
+def is_ready(parts: list[ComponentStatus]) -> bool:
     """Whether there is a stack and all of it is ready."""
     return bool(parts) and all(part.state == READY for part in parts)
 
 
-def table(parts: list[PartStatus]) -> Table:
+def table(parts: list[ComponentStatus]) -> Table:
     """For people."""
     rows = Table("part", "state", "address", "pid", "memory")
     for part in parts:
@@ -61,11 +63,13 @@ def table(parts: list[PartStatus]) -> Table:
     return rows
 
 
-async def _look(name: str, content: stack_file.Content, identity: Identity | None) -> PartStatus:
+async def _component_status(
+    name: str, content: stack_file.Content, identity: Identity | None
+) -> ComponentStatus:
     address = _address(name, content)
     process = identity.find() if identity else None
     state = GONE if process is None else READY if await _answers(address) else NOT_READY
-    return PartStatus(
+    return ComponentStatus(
         name, state, content["pids"][name], address, content["logs"][name], _memory_bytes(process)
     )
 

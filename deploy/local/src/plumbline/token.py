@@ -16,7 +16,7 @@ class _TokenSettings(ServiceSettings):
     kafka_bootstrap: str = ""
 
 
-def made(subject: str, roles: Sequence[Role], *, minutes: int) -> str:
+def issue_token(subject: str, roles: Sequence[Role], *, minutes: int) -> str:
     """A token that services with this environment accept; `StackError` where there can be none."""
     try:
         settings = load_settings(_TokenSettings)

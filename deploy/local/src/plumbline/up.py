@@ -14,10 +14,10 @@ from plumbline.display import StartDisplay
 from plumbline.failure import StackError
 from plumbline.identity import Identity
 from plumbline.ledger import Ledger
-from plumbline.place import Place
 from plumbline.recovery import Situation, StateLockedError
 from plumbline.services import SERVICES, Service
 from plumbline.stack import Stack
+from plumbline.state_directory import StateDirectory
 
 _REFRESH_SECONDS = 1.0
 _SUPERVISOR_SECONDS_MAX = 60.0
@@ -28,7 +28,7 @@ class AlreadyRunningError(StackError):
 
 
 async def up(
-    place: Place,
+    directory: StateDirectory,
     *,
     detach: bool,
     environ: Mapping[str, str],
@@ -44,59 +44,59 @@ async def up(
         StackError: it could not be started, and nothing of it is left running.
     """
     try:
-        with recovery.exclusive(place.lock):
-            ledger = await _clean_ledger(place, console)
+        with recovery.exclusive(directory.lock):
+            ledger = await _clean_ledger(directory, console)
             stopping = _stop_signals()
             display = StartDisplay(console)
-            stack = Stack(place, environ=environ, ledger=ledger, observer=display, members=members)
+            stack = Stack(directory, environ=environ, ledger=ledger, observer=display, members=members)
             with display:
                 await _start(stack, ledger, stopping)
             if detach:
                 ledger.detach()
                 return True
-            return await _supervise(stack, place, ledger, stopping, console)
+            return await _supervise(stack, directory, ledger, stopping, console)
     except StateLockedError as error:
-        supervisor = Ledger(place.ledger).record.supervisor
+        supervisor = Ledger(directory.ledger).record.supervisor
         if supervisor is None or not supervisor.alive:
             raise
-        raise AlreadyRunningError(_already_running(place, f"pid {supervisor.pid}")) from error
+        raise AlreadyRunningError(_already_running(directory, f"pid {supervisor.pid}")) from error
 
 
-async def down(place: Place) -> bool:
+async def down(directory: StateDirectory) -> bool:
     """Stop what runs from this state directory; False if nothing did. Data are kept."""
-    if not place.ledger.exists():
+    if not directory.ledger.exists():
         return False
-    supervisor = Ledger(place.ledger).record.supervisor
+    supervisor = Ledger(directory.ledger).record.supervisor
     if supervisor is not None:
         await identity.end(supervisor, stop_seconds_max=_SUPERVISOR_SECONDS_MAX)
-    with recovery.exclusive(place.lock):
-        ledger = Ledger(place.ledger)
+    with recovery.exclusive(directory.lock):
+        ledger = Ledger(directory.ledger)
         await recovery.end_all(ledger.record)
-        _forget(place, ledger)
+        _forget(directory, ledger)
     return True
 
 
-async def _clean_ledger(place: Place, console: Console) -> Ledger:
+async def _clean_ledger(directory: StateDirectory, console: Console) -> Ledger:
     """The ledger, once everything is ended that a crash has left."""
-    ledger = Ledger(place.ledger)
-    match recovery.judge(ledger.record, lambda process: process.alive):
+    ledger = Ledger(directory.ledger)
+    match recovery.classify(ledger.record, lambda process: process.alive):
         case Situation.RUNNING:
-            raise AlreadyRunningError(_already_running(place, "detached"))
+            raise AlreadyRunningError(_already_running(directory, "detached"))
         case Situation.LEFTOVERS:
             console.print("ending what an earlier stack has left behind", highlight=False)
             await recovery.end_all(ledger.record)
-            _forget(place, ledger)
+            _forget(directory, ledger)
         case Situation.CLEAN:
             pass
     return ledger
 
 
-def _already_running(place: Place, how: str) -> str:
-    return f"a stack runs from {place.state} already ({how}): use it, or stop it with `plumbline down`"
+def _already_running(directory: StateDirectory, how: str) -> str:
+    return f"a stack runs from {directory.path} already ({how}): use it, or stop it with `plumbline down`"
 
 
-def _forget(place: Place, ledger: Ledger) -> None:
-    place.stack_file.unlink(missing_ok=True)
+def _forget(directory: StateDirectory, ledger: Ledger) -> None:
+    directory.stack_file.unlink(missing_ok=True)
     ledger.clear()
 
 
@@ -129,18 +129,18 @@ async def _start(stack: Stack, ledger: Ledger, stopping: asyncio.Event) -> None:
 
 
 async def _supervise(
-    stack: Stack, place: Place, ledger: Ledger, stopping: asyncio.Event, console: Console
+    stack: Stack, directory: StateDirectory, ledger: Ledger, stopping: asyncio.Event, console: Console
 ) -> bool:
     """Show how everything is until a stop signal comes; then stop it."""
     dead: set[str] = set()
     try:
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while not stopping.is_set():
-                parts = await status.survey(place)
+                parts = await status.component_statuses(directory)
                 for part in parts:
                     if part.state == status.GONE and part.name not in dead:
                         dead.add(part.name)
-                        words = f"{part.name} has ended {stack.last_words(part.name)}"
+                        words = f"{part.name} has ended {stack.log_tail(part.name)}"
                         console.print(words, style="red", markup=False, highlight=False)
                 if console.is_terminal:
                     live.update(status.table(parts), refresh=True)

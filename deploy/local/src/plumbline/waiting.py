@@ -19,14 +19,14 @@ async def until(condition: Condition, *, seconds_max: float) -> bool:
     return True
 
 
-async def all_ended(*tasks: Awaitable[object]) -> None:
+async def gather_to_end(*tasks: Awaitable[object]) -> None:
     """Run all at the same time and to the end, whatever happens to one; then the first failure is raised."""
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
 
 
-async def together(*tasks: Coroutine[object, object, object]) -> None:
+async def gather_or_cancel(*tasks: Coroutine[object, object, object]) -> None:
     """Run all at the same time; the first failure is raised as it is, once the others have been cancelled.
 
     Nobody is cancelled twice: a second time would break off the cleaning up that the first one began.

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from plumbline import dsn, place, ports, stack_file
+from plumbline import dsn, ports, stack_file, state_directory
 from plumbline import up as stack_command
 from plumbline.demo.run import DemoStack, run_day
 from plumbline.failure import StackError
-from plumbline.place import PORT_BASE_VARIABLE, Place
+from plumbline.state_directory import PORT_BASE_VARIABLE, StateDirectory
 
 _OWN_FOLDER = "demo"
 _PORT_BASES = range(18080, 20080, 100)
@@ -54,10 +54,10 @@ async def demo(environ: Mapping[str, str], console: Console) -> bool:
         await stack_command.down(here)
 
 
-def _place(environ: Mapping[str, str]) -> Place:
+def _place(environ: Mapping[str, str]) -> StateDirectory:
     """The caller's state directory with a folder of our own, and ports that are free."""
-    here = place.from_environment(environ)
-    here = replace(here, state=here.state / _OWN_FOLDER)
+    here = state_directory.from_environment(environ)
+    here = replace(here, path=here.path / _OWN_FOLDER)
     return here if environ.get(PORT_BASE_VARIABLE) else replace(here, port_base=_free_base())
 
 
@@ -68,15 +68,15 @@ def _free_base() -> int:
     raise StackError(f"no free ports for the demo from {_PORT_BASES[0]} on: set {PORT_BASE_VARIABLE}")
 
 
-async def _wipe(here: Place) -> None:
+async def _wipe(here: StateDirectory) -> None:
     """A demo begins with nothing; what a killed one has left running is ended first."""
     await stack_command.down(here)
-    await asyncio.to_thread(shutil.rmtree, here.state, ignore_errors=True)
-    if here.state.exists():
-        raise StackError(f"{here.state} cannot be removed: remove it, or set {place.STATE_VARIABLE}")
+    await asyncio.to_thread(shutil.rmtree, here.path, ignore_errors=True)
+    if here.path.exists():
+        raise StackError(f"{here.path} cannot be removed: remove it, or set {state_directory.STATE_VARIABLE}")
 
 
-async def _play(here: Place, console: Console) -> list[str]:
+async def _play(here: StateDirectory, console: Console) -> list[str]:
     content = stack_file.read(here.stack_file)
     if content is None:
         raise StackError(f"{here.stack_file} is gone: the stack was stopped while the demo ran")

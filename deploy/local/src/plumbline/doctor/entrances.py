@@ -53,7 +53,7 @@ async def roles(target: Target) -> list[Finding]:
     except StackError as error:
         return [Finding("postgres", str(error))]
     try:
-        wanted = {databases.owner(service): False for service in databases.SERVICES}
+        wanted = {databases.owner_role(service): False for service in databases.SERVICES}
         wanted |= dict.fromkeys(databases.LOGIN_ROLES, True)
         return [Finding("postgres"), *[await _role(admin, name, login) for name, login in wanted.items()]]
     finally:
@@ -112,11 +112,10 @@ async def _role(admin: Connection, name: str, login: bool) -> Finding:
 
 async def _door(admin: Connection, service: str) -> str:
     owner = await admin.fetchval(_OWNER)
-    if owner != databases.owner(service):
-        return f"belongs to {owner}, not to {databases.owner(service)}: {APPLY}"
+    if owner != databases.owner_role(service):
+        return f"belongs to {owner}, not to {databases.owner_role(service)}: {APPLY}"
     inside = await admin.fetchval(_WHO_MAY_CONNECT, list(databases.LOGIN_ROLES))
-    if inside != sorted(databases.admitted(service)):
-        return (
-            f"lets in {', '.join(inside) or 'nobody'}, not {', '.join(databases.admitted(service))}: {APPLY}"
-        )
+    expected = databases.connecting_roles(service)
+    if inside != sorted(expected):
+        return f"lets in {', '.join(inside) or 'nobody'}, not {', '.join(expected)}: {APPLY}"
     return ""

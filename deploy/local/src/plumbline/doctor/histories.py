@@ -101,7 +101,7 @@ async def _refused_to_owner(target: Target, service: str, table: str) -> str:
         transaction = admin.transaction()
         await transaction.start()
         try:
-            return await _try(admin, databases.owner(service), table)
+            return await _try(admin, databases.owner_role(service), table)
         finally:
             await transaction.rollback()
     finally:

@@ -25,7 +25,7 @@ async def server(target: Target) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, str(error)) for subject in subjects]
     try:
-        entered = await server_rights.entering(admin, databases.LOGIN_ROLES)
+        entered = await server_rights.maintenance_connect_roles(admin, databases.LOGIN_ROLES)
         available = await server_rights.connections(admin)
         limits = await admin.fetch(_LIMITS, list(databases.LOGIN_ROLES))
     finally:
@@ -58,7 +58,7 @@ async def functions(target: Target, service: str) -> list[Finding]:
         return [Finding(subject, str(error))]
     try:
         held = await server_rights.open_functions(admin, databases.LOGIN_ROLES, service=service)
-        lacking = await server_rights.lacks_locks(admin, [service, databases.owner(service)])
+        lacking = await server_rights.lacks_locks(admin, [service, databases.owner_role(service)])
     except asyncpg.PostgresError as error:
         return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chassis.kafka import KafkaConnection
 from plumbline import databases, deployment, dsn, stack_file
 from plumbline.failure import StackError
-from plumbline.place import Place
+from plumbline.state_directory import StateDirectory
 
 SERVICE_URLS = {
     "webhook-gateway": "WEBHOOK_GATEWAY_URL",
@@ -27,18 +27,18 @@ class Target:
     urls: Mapping[str, str]
 
 
-def find(place: Place, environ: Mapping[str, str]) -> Target:
-    """Return the running stack of `place`; without one, the deployment that the environment names.
+def find(directory: StateDirectory, environ: Mapping[str, str]) -> Target:
+    """Return the running stack of `directory`; without one, the deployment that the environment names.
 
     Raises:
         StackError: there is neither.
     """
-    content = stack_file.read(place.stack_file)
+    content = stack_file.read(directory.stack_file)
     if content is not None:
         return _from_stack(content)
     if dsn.ADMIN_VARIABLE not in environ:
         raise StackError(
-            f"nothing runs from {place.state}: start it with `plumbline up`, or name a deployment in"
+            f"nothing runs from {directory.path}: start it with `plumbline up`, or name a deployment in"
             f" {dsn.ADMIN_VARIABLE}, KAFKA_BOOTSTRAP and the services' *_POSTGRES_DSN"
         )
     dsn.deployment(environ, databases.SERVICES)  # raises if a variable is missing
@@ -55,13 +55,13 @@ def find(place: Place, environ: Mapping[str, str]) -> Target:
     )
 
 
-def kafka_of(place: Place, environ: Mapping[str, str]) -> KafkaConnection:
-    """Return the Kafka of KAFKA_BOOTSTRAP; without that variable, the Kafka of the running stack of `place`.
+def kafka_of(directory: StateDirectory, environ: Mapping[str, str]) -> KafkaConnection:
+    """Return the Kafka of KAFKA_BOOTSTRAP; without that variable, the Kafka of the stack of `directory`.
 
     Raises:
         StackError: there is neither.
     """
-    content = None if "KAFKA_BOOTSTRAP" in environ else stack_file.read(place.stack_file)
+    content = None if "KAFKA_BOOTSTRAP" in environ else stack_file.read(directory.stack_file)
     return deployment.kafka_connection() if content is None else _from_stack(content).kafka
 
 
