@@ -10,7 +10,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from chassis.consuming import limits
-from contracts.topics import RECONCILIATION_COMMANDS, WEBHOOKS_STRIPE
+from contracts.topics import BOOKINGS_EVENTS, RECONCILIATION_COMMANDS, WEBHOOKS_STRIPE
 from faults.rows import ROWS
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +97,7 @@ def test_runbook_of_the_breaker_has_the_code_s_numbers() -> None:
     for card, spelt in (
         (RECONCILIATION_COMMANDS, "`reconciliation.commands.v1`"),
         (WEBHOOKS_STRIPE, "webhooks"),
+        (BOOKINGS_EVENTS, "`bookings.events.v1`"),
     ):
         assert card.retention_hours is not None
         assert f"{card.retention_hours // HOURS_PER_DAY} days for {spelt}" in told
