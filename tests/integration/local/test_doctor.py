@@ -1,4 +1,4 @@
-"""Each thing that doctor looks at is broken once, found by it, and repaired."""
+"""Each checked property of a deployment is broken once, reported by the doctor, and repaired."""
 
 import asyncio
 import re
@@ -20,8 +20,8 @@ from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from harness.processes import run
 from plumbline import databases, dsn
-from plumbline.doctor import checks, entrances, flow, grants, groups, histories, target
-from plumbline.doctor.target import SERVICE_URLS, Target
+from plumbline.doctor import access, backlogs, checks, grants, groups, schema
+from plumbline.doctor.target import SERVICE_URLS, Target, find
 from plumbline.failure import StackError
 from plumbline.state_directory import StateDirectory
 
@@ -43,15 +43,15 @@ def environment(deployed: Stack, infra: Infra, tmp_path: Path) -> dict[str, str]
 
 
 @pytest.fixture
-def examined(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+def target(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return target.find(StateDirectory(tmp_path / "no-stack-here", 8080), environment)
+    return find(StateDirectory(tmp_path / "no-stack-here", 8080), environment)
 
 
-async def wrong(examined: Target) -> dict[str, str]:
+async def problems(target: Target) -> dict[str, str]:
     return {
-        finding.subject: finding.problem for finding in await checks.run_checks(examined) if finding.problem
+        finding.subject: finding.problem for finding in await checks.run_checks(target) if finding.problem
     }
 
 
@@ -68,7 +68,7 @@ CREATE OR REPLACE FUNCTION reconciler.refuse_change() RETURNS trigger LANGUAGE p
 """
 (_SHIPPED_BODY,) = read_shipped(["chassis"]).bodies["refuse_change"]
 
-# database, what breaks it, what repairs it, the subjects that are wrong then, what is said of them
+# Service whose database is changed, breaking statement, repairing statement, wrong subjects, problem text.
 BREAKAGES = {
     "history without its trigger": (
         "audit",
@@ -103,7 +103,7 @@ BREAKAGES = {
         "REVOKE SELECT ON booking.reconciliation_v1 FROM reconciler_booking_view",
         "GRANT SELECT ON booking.reconciliation_v1 TO reconciler_booking_view",
         {"role reconciler_booking_view reads booking.reconciliation_v1 only"},
-        "may not read it",
+        "cannot read the views",
     ),
     "reader with a right too many": (
         "booking",
@@ -150,7 +150,7 @@ BREAKAGES = {
         """,
         "DELETE FROM booking.dead_letter WHERE topic = 'doctor.v1'",
         {"dead letters of booking"},
-        "1 messages wait in 1 blocked lines: `python -m booking dead-letters list`",
+        "1 messages wait behind 1 blocked ordering keys: run `python -m booking dead-letters list`",
     ),
     "advisory locks for everybody": (
         "reconciler",
@@ -178,7 +178,7 @@ BREAKAGES = {
         "GRANT CONNECT ON DATABASE template1 TO booking",
         "REVOKE CONNECT ON DATABASE template1 FROM booking",
         {"maintenance databases"},
-        "template1 lets in booking: run `plumbline databases apply`",
+        "template1 may be entered by booking: run `plumbline databases apply`",
     ),
     "role without a limit of connections": (
         "booking",
@@ -192,7 +192,7 @@ BREAKAGES = {
         "ALTER VIEW booking.reconciliation_v1 RESET (security_barrier)",
         "ALTER VIEW booking.reconciliation_v1 SET (security_barrier = true)",
         {"booking.reconciliation_v1 is a security barrier"},
-        "it is none",
+        "is not: run `python -m booking migrate`",
     ),
     "migration not applied": (
         "audit",
@@ -206,38 +206,38 @@ BREAKAGES = {
 
 @pytest.mark.parametrize("name", BREAKAGES)
 async def test_breakage_is_found_and_nothing_else_is_blamed(
-    deployed: Stack, examined: Target, name: str
+    deployed: Stack, target: Target, name: str
 ) -> None:
     service, breaking, repairing, subjects, problem = BREAKAGES[name]
     await deployed.database(service).execute(breaking)
     try:
-        found = await wrong(examined)
+        found = await problems(target)
     finally:
         await deployed.database(service).execute(repairing)
 
     assert {subject.replace(f"{deployed.prefix}_", "") for subject in found} == subjects
     assert all(problem in text for text in found.values())
-    assert await wrong(examined) == {}
+    assert await problems(target) == {}
 
 
-async def test_trial_that_could_not_be_made_is_no_proof(
-    deployed: Stack, examined: Target, infra: Infra
+async def test_changes_that_could_not_be_tried_are_a_problem(
+    deployed: Stack, target: Target, infra: Infra
 ) -> None:
-    """An administrator who is no superuser may become the owner, and not put triggers to sleep."""
+    # An administrator without superuser rights may become the owner, but cannot turn triggers off.
     admin = deployed.database("booking")
     await admin.execute("CREATE ROLE doctor_admin LOGIN PASSWORD 'x' IN ROLE booking_owner")
     dba = dsn.as_role(infra.admin_dsn("postgres"), "doctor_admin", "x")
     try:
         await admin.execute(f'GRANT CONNECT ON DATABASE "{deployed.prefix}_booking" TO doctor_admin')
-        found = await histories.append_only(replace(examined, admin_dsn=dba), "booking")
+        found = await schema.append_only(replace(target, admin_dsn=dba), "booking")
     finally:
         await admin.execute("DROP OWNED BY doctor_admin; DROP ROLE doctor_admin")
 
     for finding in found:
         assert finding.problem.startswith("could not be tried as booking_owner, InsufficientPrivilegeError: ")
-        assert finding.problem.endswith("let POSTGRES_ADMIN_DSN name a superuser")
+        assert finding.problem.endswith("set POSTGRES_ADMIN_DSN to a superuser")
         assert "\n" not in finding.problem
-    assert all(finding.good for finding in await histories.append_only(examined, "booking"))
+    assert all(finding.good for finding in await schema.append_only(target, "booking"))
 
 
 async def test_database_without_migrations_says_which_command_to_run(infra: Infra) -> None:
@@ -248,11 +248,11 @@ async def test_database_without_migrations_says_which_command_to_run(infra: Infr
         kafka = KafkaConnection(infra.kafka_bootstrap, "", {"security_protocol": "PLAINTEXT"})
         empty = Target(kafka, infra.admin_dsn("postgres"), strings, {})
         found = [
-            *await histories.migrations(empty, "booking"),
+            *await schema.migrations(empty, "booking"),
             *await grants.grants(empty, "booking"),
-            *await histories.append_only(empty, "booking"),
-            *await flow.flow(empty, "booking"),
-            *await entrances.viewer(empty),
+            *await schema.append_only(empty, "booking"),
+            *await backlogs.backlogs(empty, "booking"),
+            *await access.viewer(empty),
         ]
 
     assert len(found) == 8
@@ -261,13 +261,13 @@ async def test_database_without_migrations_says_which_command_to_run(infra: Infr
         assert "\n" not in finding.line
 
 
-async def test_session_that_holds_shards_and_is_no_relay_is_found(deployed: Stack, examined: Target) -> None:
-    async with deployed.database("booking").connect() as stranger:
-        pid = await stranger.fetchval("SELECT pg_backend_pid()")
-        taken = asyncio.create_task(stranger.execute("SELECT pg_advisory_lock(7310579, 3)"))
+async def test_session_that_holds_shards_and_is_no_relay_is_found(deployed: Stack, target: Target) -> None:
+    async with deployed.database("booking").connect() as session:
+        pid = await session.fetchval("SELECT pg_backend_pid()")
+        lock = asyncio.create_task(session.execute("SELECT pg_advisory_lock(7310579, 3)"))
         await deployed.database("booking").fetch(_END_RELAYS)
-        await taken
-        found = await wrong(examined)
+        await lock
+        found = await problems(target)
     await eventually(lambda: deployed.ready("booking"), seconds=30)
 
     assert f"pid {pid} (role postgres, no name) holds 1" in found["shards of booking"]
@@ -280,22 +280,22 @@ WHERE application_name = 'booking-dedicated' AND datname = current_database()
 """
 
 
-async def test_open_door_is_found(deployed: Stack, examined: Target) -> None:
+async def test_role_that_can_connect_to_a_foreign_database_is_found(deployed: Stack, target: Target) -> None:
     database = f"{deployed.prefix}_audit"
     await deployed.database("audit").execute(f'GRANT CONNECT ON DATABASE "{database}" TO booking')
     try:
-        found = await wrong(examined)
+        found = await problems(target)
     finally:
         await deployed.database("audit").execute(f'REVOKE CONNECT ON DATABASE "{database}" FROM booking')
 
     assert list(found) == [f"database {database}"]
-    assert "lets in audit, booking" in found[f"database {database}"]
+    assert "may be entered by audit, booking, expected audit" in found[f"database {database}"]
 
 
-async def test_missing_topics_and_groups_without_members_are_found_one_by_one(examined: Target) -> None:
-    elsewhere = replace(examined, kafka=replace(examined.kafka, topic_prefix="nobody-made-these."))
+async def test_missing_topics_and_groups_without_members_are_found_one_by_one(target: Target) -> None:
+    elsewhere = replace(target, kafka=replace(target.kafka, topic_prefix="nobody-made-these."))
 
-    found = await wrong(elsewhere)
+    found = await problems(elsewhere)
 
     missing = {subject: problem for subject, problem in found.items() if subject.startswith("topic ")}
     unattended = {
@@ -306,14 +306,14 @@ async def test_missing_topics_and_groups_without_members_are_found_one_by_one(ex
     assert all("has no members, 0 messages wait: start " in problem for problem in unattended.values())
 
 
-async def test_topic_unlike_its_card_is_found(examined: Target) -> None:
-    kafka = replace(examined.kafka, topic_prefix="doctor-unlike.")
+async def test_topic_unlike_its_card_is_found(target: Target) -> None:
+    kafka = replace(target.kafka, topic_prefix="doctor-unlike.")
     partitions = replace(topics.BOOKINGS_EVENTS, partitions=7)
     kept = replace(topics.WEBHOOKS_STRIPE, retention_hours=1)
     like = [card for card in topics.TOPICS if card not in {topics.BOOKINGS_EVENTS, topics.WEBHOOKS_STRIPE}]
     await apply_topics(kafka, [partitions, kept, *like])
 
-    found = await wrong(replace(examined, kafka=kafka))
+    found = await problems(replace(target, kafka=kafka))
 
     unlike = {subject: problem for subject, problem in found.items() if subject.startswith("topic ")}
     assert unlike.keys() == {f"topic doctor-unlike.{card.name}" for card in (partitions, kept)}
@@ -321,103 +321,105 @@ async def test_topic_unlike_its_card_is_found(examined: Target) -> None:
     assert "--add-config retention.ms=2592000000" in unlike["topic doctor-unlike.webhooks.stripe.v1"]
 
 
-async def test_old_outbox_row_is_found(examined: Target, deployed: Stack) -> None:
-    # Of a topic that is nowhere, so that the relay holds the row back.
+async def test_old_outbox_row_is_found(target: Target, deployed: Stack) -> None:
+    # The topic does not exist, so the relay cannot send the row.
     await deployed.database("booking").execute(
         "INSERT INTO booking.outbox (shard, topic, key, value, headers, created_at)"
         " VALUES (3, 'doctor.v1', 'k', '', '[]', now() - interval '2 hours')"
     )
     try:
-        found = await wrong(examined)
+        found = await problems(target)
     finally:
         await deployed.database("booking").execute("DELETE FROM booking.outbox WHERE topic = 'doctor.v1'")
         await eventually(lambda: deployed.ready("booking"), seconds=30)
 
     assert re.search(r"oldest row has waited for 72\d\d s", found["outbox of booking"])
-    assert "booking outbox status`, then deploy/runbooks/outbox-growing.md" in found["outbox of booking"]
+    assert (
+        "booking outbox status`, then follow deploy/runbooks/outbox-growing.md" in found["outbox of booking"]
+    )
     assert found.keys() <= {"outbox of booking", "service booking"}
 
 
 async def test_group_that_stands_still_is_found(
-    examined: Target, deployed: Stack, monkeypatch: pytest.MonkeyPatch
+    target: Target, deployed: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups, "WATCH_SECONDS", 1.0)
     async with deployed.database("audit").connect() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audit.event_log IN EXCLUSIVE MODE")
         await deployed.topic("webhooks.rejected.v1").publish(b"{}", key=b"doctor", headers=[])
 
-        async def stuck() -> str | None:
-            finding = next(each for each in await groups.groups(examined) if each.subject.endswith("audit"))
+        async def stuck() -> str:
+            finding = next(each for each in await groups.groups(target) if each.subject.endswith("audit"))
             return finding.problem
 
         problem = await eventually(stuck, seconds=20)
-    assert "stands still with 1 messages waiting on" in problem
+    assert "makes no progress with 1 messages waiting on" in problem
 
     async def flows() -> bool:
-        return all(finding.good for finding in await groups.groups(examined))
+        return all(finding.good for finding in await groups.groups(target))
 
     await eventually(flows, seconds=60)
 
 
 async def test_clock_of_this_machine_that_is_wrong_is_found(
-    examined: Target, monkeypatch: pytest.MonkeyPatch
+    target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = clock.now
     monkeypatch.setattr(clock, "now", lambda: now() - timedelta(seconds=45))
 
-    found = await wrong(examined)
+    found = await problems(target)
 
     assert found.keys() == {"clock of postgres", *(f"clock of {name}" for name in SERVICE_URLS)}
-    assert "+45 s" in found["clock of postgres"]
+    assert "by +45 s" in found["clock of postgres"]
 
 
-async def test_service_that_is_away_is_found_with_its_group(deployed: Stack, examined: Target) -> None:
+async def test_service_that_is_away_is_found_with_its_group(deployed: Stack, target: Target) -> None:
     (reconciler,) = deployed.services("reconciler")
     await reconciler.stop()
     try:
-        found = await wrong(examined)
+        found = await problems(target)
     finally:
         await reconciler.start()
 
-    assert found.keys() == {"service reconciler", f"consumer group {examined.kafka.topic_prefix}reconciler"}
+    assert found.keys() == {"service reconciler", f"consumer group {target.kafka.topic_prefix}reconciler"}
 
 
-async def test_nothing_that_answers_ends_in_bounded_time(examined: Target) -> None:
-    """A server that accepts and says nothing is worse than one that is gone."""
+async def test_silent_servers_are_findings_in_bounded_time(target: Target) -> None:
+    # A server that accepts connections and never answers.
     silent = socket.create_server(("127.0.0.1", 0))
     host = f"127.0.0.1:{silent.getsockname()[1]}"
-    mute = replace(
-        examined,
-        kafka=replace(examined.kafka, bootstrap=host),
+    silent_target = replace(
+        target,
+        kafka=replace(target.kafka, bootstrap=host),
         admin_dsn=f"postgresql://postgres:hidden@{host}/postgres",
-        strings={role: f"postgresql://{role}:hidden@{host}/x" for role in examined.strings},
+        strings={role: f"postgresql://{role}:hidden@{host}/x" for role in target.strings},
         urls={"booking": f"http://{host}"},
     )
     try:
         async with asyncio.timeout(checks.CHECK_SECONDS_MAX * 2):
-            found = await wrong(mute)
+            found = await problems(silent_target)
     finally:
         silent.close()
 
     assert {"kafka", "service booking"} <= found.keys()
 
 
-async def test_broker_database_and_service_that_are_away_are_findings(examined: Target) -> None:
+async def test_broker_database_and_service_that_are_away_are_findings(target: Target) -> None:
     port = free_port()
     away = replace(
-        examined,
-        kafka=replace(examined.kafka, bootstrap=f"127.0.0.1:{port}"),
+        target,
+        kafka=replace(target.kafka, bootstrap=f"127.0.0.1:{port}"),
         admin_dsn=f"postgresql://postgres:hidden@127.0.0.1:{port}/postgres",
-        strings={role: f"postgresql://{role}:hidden@127.0.0.1:{port}/x" for role in examined.strings},
+        strings={role: f"postgresql://{role}:hidden@127.0.0.1:{port}/x" for role in target.strings},
         urls={"booking": f"http://127.0.0.1:{port}"},
     )
 
-    found = await wrong(away)
+    found = await problems(away)
 
     assert {f"kafka at 127.0.0.1:{port}", "postgres", "database x", "service booking"} <= set(found)
     assert not [problem for problem in found.values() if "hidden" in problem or "\n" in problem]
 
 
-def test_without_stack_and_without_variables_there_is_nothing_to_examine(tmp_path: Path) -> None:
+def test_without_stack_and_variables_there_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"nothing runs from .*POSTGRES_ADMIN_DSN"):
-        target.find(StateDirectory(tmp_path, 8080), {})
+        find(StateDirectory(tmp_path, 8080), {})

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from harness import Stack
-from plumbline.doctor.histories import APPEND_ONLY
+from plumbline.doctor.schema import APPEND_ONLY
 from reconciler.adapters import booking_view
 
 TABLES = [(service, table) for service, tables in APPEND_ONLY.items() for table in tables]

@@ -95,7 +95,7 @@ async def test_a_rotation_by_the_runbook_refuses_nothing(company: Company) -> No
 
     async def loaded() -> bool:
         doctor, sources = await operator.follow("2. See it loaded")
-        assert "secrets of stripe: 2 count" in doctor.stdout
+        assert "secrets of stripe: 2 active" in doctor.stdout
         assert (doctor.exit_code, sources.exit_code) == (0, 0)
         assert "until 2099-01-01" in sources.stdout
         return True

@@ -1,1 +1,1 @@
-"""`plumbline doctor`: is everything as the rest of the system takes it to be? One line per question."""
+"""`plumbline doctor`: check a deployment and print one line per finding."""

@@ -1,7 +1,7 @@
-"""Checks of clocks against the one of this machine: signatures and tokens live by them.
+"""Compare the servers' clocks with this machine's clock: signatures and tokens depend on the time.
 
-PostgreSQL is asked by a query, a service by the Date header of its answer (whole seconds); compared is the
-middle of question and answer. A Kafka broker has no request that tells its time, so it is not asked.
+PostgreSQL's time comes from a query, a service's time from the Date header of a response (whole seconds). The
+reference is the middle between request and response. Kafka has no request for its time and is not checked.
 """
 
 import asyncio
@@ -19,69 +19,71 @@ from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 from plumbline.service_process import loopback_client
 
-APART_SECONDS_MAX = 30.0
+DIFFERENCE_SECONDS_MAX = 30.0
 
 
 class _NoDateError(Exception):
-    """The Date header of an answer cannot be read."""
+    """The Date header of a response is invalid."""
 
     def __str__(self) -> str:
-        return "its answer has a Date that is none: is it our service that answers there?"
+        return "the response has an invalid Date header: is the server there a Plumbline service?"
 
 
 async def clocks(target: Target) -> list[Finding]:
-    """The database server's clock and each service's; a service that does not answer has its own line."""
+    """Check the clocks of PostgreSQL and of each service. Servers that do not answer are skipped."""
     async with loopback_client() as client:
-        found = await asyncio.gather(
-            _compared("clock of postgres", lambda: _of_postgres(target.admin_dsn)),
-            *(_compared(f"clock of {name}", _asker(client, url)) for name, url in target.urls.items()),
+        findings = await asyncio.gather(
+            _compare("clock of postgres", lambda: _postgres_time(target.admin_dsn)),
+            *(_compare(f"clock of {name}", _service_time(client, url)) for name, url in target.urls.items()),
         )
-    return [finding for finding in found if finding is not None]
+    return [finding for finding in findings if finding is not None]
 
 
-async def _compared(subject: str, ask: Callable[[], Awaitable[datetime | None]]) -> Finding | None:
+async def _compare(subject: str, read_time: Callable[[], Awaitable[datetime | None]]) -> Finding | None:
     before = clock.now()
     try:
-        theirs = await ask()
+        server_time = await read_time()
     except _NoDateError as error:
         return Finding(subject, str(error))
     middle = before + (clock.now() - before) / 2
-    if theirs is None:
+    if server_time is None:
         return None
-    apart = (theirs - middle).total_seconds()
-    problem = f"is {apart:+.0f} s from this machine's: let both follow the same time server (NTP)"
-    return Finding(subject, problem if abs(apart) > APART_SECONDS_MAX else "")
+    difference = (server_time - middle).total_seconds()
+    problem = (
+        f"differs from this machine's by {difference:+.0f} s: synchronise both with one time server (NTP)"
+    )
+    return Finding(subject, problem if abs(difference) > DIFFERENCE_SECONDS_MAX else "")
 
 
-async def _of_postgres(admin_dsn: str) -> datetime | None:
+async def _postgres_time(admin_dsn: str) -> datetime | None:
     try:
         admin = await databases.connect(admin_dsn)
     except StackError:
-        return None  # the line "postgres" says so
+        return None  # the finding "postgres" reports the error
     try:
         return await admin.fetchval("SELECT clock_timestamp()")
     except DATABASE_ERRORS:
-        return None  # likewise
+        return None  # other findings report the error
     finally:
         await admin.close()
 
 
-def _asker(client: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[datetime | None]]:
-    async def ask() -> datetime | None:
+def _service_time(client: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[datetime | None]]:
+    async def read_time() -> datetime | None:
         try:
-            answer = await client.get(f"{url}/health/live")
+            response = await client.get(f"{url}/health/live")
         except (httpx.HTTPError, httpx.InvalidURL):
-            return None  # the service's own line says so
-        stated = answer.headers.get("date")
-        return _read_date(stated) if stated else None
+            return None  # the service's own finding reports the error
+        header = response.headers.get("date")
+        return _read_date(header) if header else None
 
-    return ask
+    return read_time
 
 
-def _read_date(stated: str) -> datetime:
+def _read_date(header: str) -> datetime:
     try:
-        date = parsedate_to_datetime(stated)
+        date = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         raise _NoDateError from None
-    # "-0000" is UTC of somebody who does not tell his zone (RFC 5322 §3.3), and is read without one.
+    # "-0000" is UTC with an unknown local zone (RFC 5322 §3.3). Python parses it without a zone.
     return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, and if `problem` is not empty, what is wrong and what to do.
+    """The result of one check of one subject, printed as one line.
 
     Attributes:
-        subject: what was looked at.
-        problem: what is wrong and what to do; empty if nothing is.
-        note: what a good line adds, such as a number.
+        subject: the checked server, role, table or other thing.
+        problem: what is wrong and what to do; empty if nothing is wrong.
+        note: an addition to the line of a good finding, such as a number.
     """
 
     subject: str
@@ -20,16 +20,15 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """Whether all is well."""
         return not self.problem
 
     @property
     def line(self) -> str:
-        """For people."""
+        """Return the finding as one line for people."""
         if self.problem:
             return f"WRONG  {self.subject}: {self.problem}"
         return f"ok     {self.subject}" + (f": {self.note}" if self.note else "")
 
 
 CheckFunction = Callable[[], Awaitable[list[Finding]]]
-"""One check; it opens its own connections."""
+"""A check, which opens its own connections."""

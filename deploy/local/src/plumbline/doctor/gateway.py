@@ -18,16 +18,14 @@ from plumbline.service_process import loopback_client
 
 GATEWAY = "webhook-gateway"
 DAYS_LEFT_MIN = 3
-"""A secret that ends sooner wants its successor now: senders have to be told too."""
+"""A secret that ends sooner needs a successor now: the sender needs time to change it too."""
 REFUSED_MIN = 3
 ROTATE = "deploy/runbooks/secret-rotation.md"
 FAILURES = "deploy/runbooks/verification-failures.md"
 
 _INTERNAL = "WEBHOOK_GATEWAY_INTERNAL_PORT"
-_NOT_PUBLIC = Finding(f"metrics of {GATEWAY}", note=f"not on its public port: to see them set {_INTERNAL}")
-_FOREIGN = Finding(
-    f"metrics of {GATEWAY}", "are not what the gateway exports: is it the gateway that answers there?"
-)
+_NOT_PUBLIC = Finding(f"metrics of {GATEWAY}", note=f"not on the public port: to check them set {_INTERNAL}")
+_FOREIGN = Finding(f"metrics of {GATEWAY}", "are not the gateway's: is the server there the gateway?")
 
 Samples = Iterable[tuple[str, Mapping[str, str], float]]
 """Name, labels, value."""
@@ -39,45 +37,44 @@ class _Source:
     live: float = 0
     ends: float = -inf
     outcomes: Counter[str] = field(default_factory=Counter[str])
+    # by the reason for which ENABLE_WEBHOOK_VALIDATION would refuse them
     unverified: Counter[str] = field(default_factory=Counter[str])
-    """By what the flag would have refused them for."""
 
 
 async def gateway(target: Target) -> list[Finding]:
-    """Return what the gateway's metrics say; nothing where nobody answers, which has a line of its own."""
+    """Check the gateway's metrics. Return nothing if the gateway does not answer: another finding says so."""
     if GATEWAY not in target.urls:
         return []
     try:
         async with loopback_client() as client:
-            answer = await client.get(f"{_metrics_base(target.urls[GATEWAY])}/metrics")
-        if answer.status_code == HTTPStatus.NOT_FOUND:
+            response = await client.get(f"{_metrics_base(target.urls[GATEWAY])}/metrics")
+        if response.status_code == HTTPStatus.NOT_FOUND:
             return [_NOT_PUBLIC]
-        text = answer.text
-        families = list(text_string_to_metric_families(text))
+        families = list(text_string_to_metric_families(response.text))
     except (httpx.HTTPError, httpx.InvalidURL):
         return []
     except ValueError:
         return [_FOREIGN]
-    return judge(
+    return evaluate(
         [(s.name, s.labels, s.value) for family in families for s in family.samples], clock.now().timestamp()
     )
 
 
 def _metrics_base(url: str) -> str:
-    """Return the gateway's base URL at its internal port, where the environment names one."""
+    """Return the gateway's base URL with the internal port, if the environment sets one."""
     port = os.environ.get(_INTERNAL, "")
     host = urlsplit(url).hostname or ""
     return urlsplit(url)._replace(netloc=f"{host}:{port}").geturl() if port.isdecimal() else url
 
 
-def judge(samples: Samples, now: float) -> list[Finding]:
-    """One line per source for its secrets, one for its deliveries, one for the files.
+def evaluate(samples: Samples, now: float) -> list[Finding]:
+    """Return two findings per source, for its secrets and its deliveries, and one for the files.
 
-    Samples that the gateway does not write, without their labels or not a number, are passed over; where
-    there are none of its own, the one line says so.
+    Samples with other names, without their labels or with NaN as value are ignored. Without any sample of the
+    gateway, the only finding says so.
 
     Args:
-        samples: of the gateway's metrics.
+        samples: the metrics of the gateway.
         now: Unix time.
     """
     sources: defaultdict[str, _Source] = defaultdict(_Source)
@@ -102,7 +99,7 @@ def judge(samples: Samples, now: float) -> list[Finding]:
     if is_loaded is None:
         return [_FOREIGN]
     known = {name: source for name, source in sources.items() if source.variables}
-    files = "" if is_loaded else f"cannot be used, the ones before stay in force: see readiness and {ROTATE}"
+    files = "" if is_loaded else f"were rejected, the previous ones stay active: see readiness and {ROTATE}"
     return [
         *(_secrets(name, source, now) for name, source in known.items()),
         *(_deliveries(name, source) for name, source in known.items()),
@@ -113,17 +110,19 @@ def judge(samples: Samples, now: float) -> list[Finding]:
 def _secrets(name: str, source: _Source, now: float) -> Finding:
     subject = f"secrets of {name}"
     if not source.live and isfinite(source.ends):
-        return Finding(subject, f"all have ended: add the next, {ROTATE}")
+        return Finding(subject, f"all have ended: add a new one, {ROTATE}")
     if not source.live:
-        asked_for = source.outcomes["secret_not_configured"]
+        unverifiable = source.outcomes["secret_not_configured"]
         variables = " or ".join(source.variables)
-        if asked_for:
-            return Finding(subject, f"none counts, {asked_for} deliveries were answered 500: set {variables}")
+        if unverifiable:
+            return Finding(
+                subject, f"none is active, {unverifiable} deliveries were answered 500: set {variables}"
+            )
         return Finding(subject, note=f"none; to verify its deliveries set {variables}")
     days = (source.ends - now) / 86_400
     if days < DAYS_LEFT_MIN:
-        return Finding(subject, f"the last one ends in {days:.1f} days: add the next, {ROTATE}")
-    return Finding(subject, note=f"{source.live:g} count{'s' if source.live == 1 else ''}")
+        return Finding(subject, f"the last one ends in {days:.1f} days: add a new one, {ROTATE}")
+    return Finding(subject, note=f"{source.live:g} active")
 
 
 def _deliveries(name: str, source: _Source) -> Finding:
@@ -133,12 +132,12 @@ def _deliveries(name: str, source: _Source) -> Finding:
         for outcome, count in source.outcomes.items()
         if outcome.startswith("signature_") or outcome == "timestamp_outside_window"
     }
-    total, bad = sum(source.outcomes.values()), sum(refused.values())
-    if bad >= REFUSED_MIN and bad > total / 2:
+    total, refusals = sum(source.outcomes.values()), sum(refused.values())
+    if refusals >= REFUSED_MIN and refusals > total / 2:
         most = max(refused, key=refused.__getitem__)
-        return Finding(subject, f"{bad} of {total} were refused, most as {most}: {FAILURES}")
-    note = f"{total}, {bad} of them refused by their signature"
+        return Finding(subject, f"{refusals} of {total} were refused, most as {most}: {FAILURES}")
+    note = f"{total}, {refusals} of them refused for their signature"
     if unverified := sum(source.unverified.values()):
         most = max(source.unverified, key=source.unverified.__getitem__)
-        note += f", {unverified} taken unverified, most of these for {most}"
+        note += f", {unverified} accepted unverified, most of these for {most}"
     return Finding(subject, note=note)

@@ -1,4 +1,4 @@
-"""What a service's role may do with tables: exactly what the installed migrations grant, no more, no less."""
+"""Check that a service's role has exactly the table rights that the installed migrations grant."""
 
 import importlib.util
 import re
@@ -10,13 +10,13 @@ import asyncpg
 from chassis.postgres.migrations import find_migrations
 from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn
-from plumbline.doctor.entrances import APPLY
+from plumbline.doctor.access import APPLY
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 Right = tuple[str, str]
-"""Table and privilege, e.g. ("booking", "UPDATE (status)"); one column a right."""
+"""Table and privilege, e.g. ("booking", "UPDATE (status)"); each column is a right of its own."""
 
 _STATEMENT = re.compile(
     r"^\s*(GRANT|REVOKE)\s+([^;]+?)\s+ON\s+(?:TABLE\s+)?([\w\s,]+?)\s+(?:TO|FROM)\s+([\w\s,]+?)\s*;",
@@ -24,7 +24,7 @@ _STATEMENT = re.compile(
 )
 _PRIVILEGE = re.compile(r"(\w+)(?:\s*\(([^)]*)\))?")
 
-# On tables and their columns, to the role itself, to PUBLIC, and to roles that it is a member of.
+# Rights on tables and columns, granted to the role, to PUBLIC or to a role of which it is a member.
 _HELD = """
 WITH held AS (
     SELECT 0::oid AS role
@@ -45,10 +45,10 @@ WHERE c.relnamespace = $2::regnamespace AND acl.grantee IN (SELECT role FROM hel
 
 
 async def grants(target: Target, service: str) -> list[Finding]:
-    """The service's role holds the rights that its migrations grant."""
+    """Compare the rights of a service's role with those that its migrations grant."""
     subject = f"grants of {service}"
     if importlib.util.find_spec(service) is None:
-        return [Finding(subject, f"{service} is not installed here, so they cannot be compared")]
+        return [Finding(subject, f"{service} is not installed here, so its grants cannot be compared")]
     database = urlsplit(target.strings[service]).path.strip("/")
     try:
         admin = await databases.connect(dsn.at_database(target.admin_dsn, database))
@@ -60,42 +60,44 @@ async def grants(target: Target, service: str) -> list[Finding]:
         return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:
         await admin.close()
-    held = {(row["relname"], _spelt(row["privilege_type"], row["attname"])) for row in rows}
-    wanted = granted((migration.sql for migration in find_migrations(["chassis", service])), service)
-    return [Finding(subject, _difference(service, held, wanted))]
+    held = {(row["relname"], _right_name(row["privilege_type"], row["attname"])) for row in rows}
+    expected = granted((migration.sql for migration in find_migrations(["chassis", service])), service)
+    return [Finding(subject, _difference(service, held, expected))]
 
 
 def granted(texts: Iterable[str], role: str) -> set[Right]:
-    """What a role holds after the GRANT and REVOKE statements of migrations, in their order."""
+    """Return the rights of a role after the GRANT and REVOKE statements of `texts`, in order."""
     rights: set[Right] = set()
     for text in texts:
         for verb, privileges, tables, roles in _STATEMENT.findall(text):
             if role in _names(roles):
-                named = {(table, privilege) for table in _names(tables) for privilege in _each(privileges)}
-                rights = rights | named if verb == "GRANT" else rights - named
+                change = {(table, right) for table in _names(tables) for right in _privileges(privileges)}
+                rights = rights | change if verb == "GRANT" else rights - change
     return rights
 
 
-def _each(privileges: str) -> list[str]:
-    found: list[str] = []
-    for privilege, columns in _PRIVILEGE.findall(privileges):
-        found += [_spelt(privilege, column) for column in _names(columns)] or [privilege.upper()]
-    return found
+def _privileges(text: str) -> list[str]:
+    privileges: list[str] = []
+    for privilege, columns in _PRIVILEGE.findall(text):
+        privileges += [_right_name(privilege, column) for column in _names(columns)] or [privilege.upper()]
+    return privileges
 
 
 def _names(text: str) -> list[str]:
     return [name for name in re.split(r"[\s,]+", text) if name]
 
 
-def _spelt(privilege: str, column: str | None) -> str:
+def _right_name(privilege: str, column: str | None) -> str:
     return privilege.upper() if column is None else f"{privilege.upper()} ({column})"
 
 
-def _difference(service: str, held: set[Right], wanted: set[Right]) -> str:
-    extra = [f"REVOKE {right} ON {service}.{table} FROM {service}" for table, right in sorted(held - wanted)]
+def _difference(service: str, held: set[Right], expected: set[Right]) -> str:
+    extra = [
+        f"REVOKE {right} ON {service}.{table} FROM {service}" for table, right in sorted(held - expected)
+    ]
     if not held:
-        return f"holds no right to any table: run `python -m {service} migrate`"
-    lacking = [f"GRANT {right} ON {service}.{table} TO {service}" for table, right in sorted(wanted - held)]
+        return f"has no right to any table: run `python -m {service} migrate`"
+    lacking = [f"GRANT {right} ON {service}.{table} TO {service}" for table, right in sorted(expected - held)]
     if extra:
-        return f"has more than its migrations grant (itself, by PUBLIC or as a member): {'; '.join(extra)}"
-    return f"lacks what its migrations grant: {'; '.join(lacking)}" if lacking else ""
+        return f"has more rights than its migrations grant (own, PUBLIC's or as a member): {'; '.join(extra)}"
+    return f"lacks rights that its migrations grant: {'; '.join(lacking)}" if lacking else ""

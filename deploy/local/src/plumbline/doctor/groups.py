@@ -1,4 +1,4 @@
-"""Checks of consumer groups: somebody is there, and what waits gets less."""
+"""Check the consumer groups: each has members, and each partition with unread messages progresses."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ from plumbline.doctor.finding import Finding
 from plumbline.doctor.target import Target
 
 WATCH_SECONDS = 5.0
-"""So long a partition with unread messages may stand still: longer than a batch in hand takes."""
+"""A partition with unread messages must progress within this time. A batch takes less."""
 
 
 async def groups(target: Target) -> list[Finding]:
-    """One line per service that consumes; only one that lags is watched for a while."""
+    """Return one finding per consuming service. A group with lag is watched for `WATCH_SECONDS`."""
     cards = deployment.topics(os.environ)
     return list(await asyncio.gather(*(_group(target, service, cards) for service in databases.SERVICES)))
 
@@ -30,39 +30,42 @@ async def _group(target: Target, service: str, cards: Sequence[TopicCard]) -> Fi
         if before.expired:
             return Finding(subject, _expired(service, before))
         if before.members == 0:
-            problem = f"has no members, {before.lag} messages wait: start {service}, see its log"
+            problem = f"has no members, {before.lag} messages wait: start {service} and see its log"
             return Finding(subject, problem)
         if before.lag == 0:
-            return Finding(subject, note=f"{before.members} members, nothing waits")
+            return Finding(subject, note=f"{before.members} members, no messages wait")
         await asyncio.sleep(WATCH_SECONDS)
         after = await read_group(target.kafka, group, topics)
     except BrokerUnavailableError as error:
-        return Finding(subject, f"could not be checked: {error}; see what the line of kafka says")
+        return Finding(subject, f"could not be checked: {error}; see the finding for kafka")
     return Finding(subject, *_progress(service, before, after))
 
 
 def _expired(service: str, state: GroupState) -> str:
-    """The running service reports it too, in the EventLog; here it is seen before the service reads on."""
+    # A running service reports the loss in the EventLog as well, but only when it reads on.
     ranges = [f"{topic}[{n}] {first} to {last}" for (topic, n), (first, last) in state.expired.items()]
     return (
-        f"has lost records to retention before it read them, offsets of {', '.join(sorted(ranges))}:"
-        f" start {service}, then deploy/runbooks/messages-lost.md"
+        f"has lost unread records to retention, offsets {', '.join(sorted(ranges))}:"
+        f" start {service}, then follow deploy/runbooks/messages-lost.md"
     )
 
 
 def _progress(service: str, before: GroupState, after: GroupState) -> tuple[str, str]:
-    """Problem and note."""
+    """Return problem and note of the finding."""
     stuck = sorted(
         partition
         for partition, position in before.positions.items()
         if before.ends[partition] > position and after.positions.get(partition) == position
     )
     if not stuck:
-        return "", f"{after.members} members, {after.lag} messages wait and move"
+        return "", f"{after.members} members, {after.lag} messages wait and are being read"
     where = ", ".join(f"{topic}[{number}]" for topic, number in stuck)
     if after.held_back.issuperset(stuck):
         return (
-            f"waits behind an open transaction on {where}: find its producer with"
-            " `kafka-transactions.sh find-hanging`, and end it with `kafka-transactions.sh abort`"
+            f"is blocked by an open transaction on {where}: find its producer with"
+            " `kafka-transactions.sh find-hanging`, then end it with `kafka-transactions.sh abort`"
         ), ""
-    return f"stands still with {after.lag} messages waiting on {where}: see /health/ready of {service}", ""
+    return (
+        f"makes no progress with {after.lag} messages waiting on {where}: see /health/ready of {service}",
+        "",
+    )

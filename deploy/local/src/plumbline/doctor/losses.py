@@ -1,4 +1,4 @@
-"""Checks the EventLog for records that were deleted before a service read them."""
+"""Check the EventLog for records that were deleted before a service read them."""
 
 import asyncpg
 
@@ -9,7 +9,7 @@ from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 REPORTED_DAYS = 7
-"""So long a loss is repeated; the EventLog keeps it for ever."""
+"""Losses of this many days are reported. The EventLog keeps them for ever."""
 
 _RANGES_MAX = 5
 
@@ -24,7 +24,7 @@ ORDER BY recorded_at DESC LIMIT $2
 
 
 async def losses(target: Target) -> list[Finding]:
-    """Return one line: what no service read although Kafka had acknowledged it."""
+    """Return one finding with the records that retention deleted before a service read them."""
     subject = "messages lost to retention"
     try:
         connection = await databases.connect(target.strings["audit"])

@@ -1,4 +1,4 @@
-"""Checks of rights that PostgreSQL gives to everybody, and that our roles must not have."""
+"""Check rights that PostgreSQL grants to PUBLIC by default and that our roles must not have."""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +6,7 @@ import asyncpg
 
 from chassis.process.terminal import in_one_line
 from plumbline import databases, dsn, server_rights
-from plumbline.doctor.entrances import APPLY
+from plumbline.doctor.access import APPLY
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.target import Target
 from plumbline.failure import StackError
@@ -18,26 +18,28 @@ SELECT 'security_barrier=true' = ANY(reloptions) FROM pg_class WHERE oid = to_re
 
 
 async def server(target: Target) -> list[Finding]:
-    """Our roles enter no database of the server's own, and none can take all connections."""
+    """Check that our roles cannot connect to maintenance databases, and that each has a connection limit."""
     subjects = ("maintenance databases", "connection limits")
     try:
         admin = await databases.connect(target.admin_dsn)
     except StackError as error:
         return [Finding(subject, str(error)) for subject in subjects]
     try:
-        entered = await server_rights.maintenance_connect_roles(admin, databases.LOGIN_ROLES)
+        connecting = await server_rights.maintenance_connect_roles(admin, databases.LOGIN_ROLES)
         available = await server_rights.connections(admin)
         limits = await admin.fetch(_LIMITS, list(databases.LOGIN_ROLES))
     finally:
         await admin.close()
-    doors = "; ".join(f"{name} lets in {', '.join(roles)}" for name, roles in entered.items())
+    open_databases = "; ".join(
+        f"{name} may be entered by {', '.join(roles)}" for name, roles in connecting.items()
+    )
     unlimited = [
         f"{row['rolname']} ({'no limit' if row['rolconnlimit'] < 0 else row['rolconnlimit']})"
         for row in limits
         if row["rolconnlimit"] < 0 or row["rolconnlimit"] > available // 2
     ]
     return [
-        Finding(subjects[0], f"{doors}: {APPLY}" if doors else ""),
+        Finding(subjects[0], f"{open_databases}: {APPLY}" if open_databases else ""),
         Finding(
             subjects[1],
             f"may open more than half of the server's {available} connections:"
@@ -49,7 +51,7 @@ async def server(target: Target) -> list[Finding]:
 
 
 async def functions(target: Target, service: str) -> list[Finding]:
-    """Advisory locks are for the service and its migrations; large objects are for nobody."""
+    """Check that only the service and its owner may use advisory locks, and no role large objects."""
     database = urlsplit(target.strings[service]).path.strip("/")
     subject = f"functions of database {database}"
     try:
@@ -57,22 +59,23 @@ async def functions(target: Target, service: str) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, str(error))]
     try:
-        held = await server_rights.open_functions(admin, databases.LOGIN_ROLES, service=service)
-        lacking = await server_rights.lacks_locks(admin, [service, databases.owner_role(service)])
+        callable_functions = await server_rights.open_functions(admin, databases.LOGIN_ROLES, service=service)
+        lacks_locks = await server_rights.lacks_locks(admin, [service, databases.owner_role(service)])
     except asyncpg.PostgresError as error:
         return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:
         await admin.close()
-    if held:
-        held = {"PUBLIC": held["public"]} if "public" in held else held
-        told = "; ".join(f"{role} may call {names}" for role, names in held.items())
-        return [Finding(subject, f"{told}: {APPLY}")]
-    problem = f"{service} or its owner may not take advisory locks: {APPLY}" if lacking else ""
+    if callable_functions:
+        if "public" in callable_functions:
+            callable_functions = {"PUBLIC": callable_functions["public"]}
+        rights = "; ".join(f"{role} may call {names}" for role, names in callable_functions.items())
+        return [Finding(subject, f"{rights}: {APPLY}")]
+    problem = f"{service} or its owner may not take advisory locks: {APPLY}" if lacks_locks else ""
     return [Finding(subject, problem)]
 
 
 async def barrier(target: Target) -> list[Finding]:
-    """The published view shows its reader's functions no rows that it hides."""
+    """Check that the published view is a security barrier: a reader's function never sees hidden rows."""
     view = f"{databases.VIEWED_SERVICE}.reconciliation_v1"
     subject = f"{view} is a security barrier"
     try:
@@ -80,10 +83,10 @@ async def barrier(target: Target) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, f"{error}: {APPLY}")]
     try:
-        guarded = await connection.fetchval(_BARRIER, view)
+        is_barrier = await connection.fetchval(_BARRIER, view)
     except asyncpg.PostgresError as error:
         return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:
         await connection.close()
     remedy = "run `python -m booking migrate`, then ALTER VIEW … SET (security_barrier = true)"
-    return [Finding(subject, "" if guarded else f"it is none: {remedy}")]
+    return [Finding(subject, "" if is_barrier else f"is not: {remedy}")]

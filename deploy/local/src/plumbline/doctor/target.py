@@ -1,4 +1,4 @@
-"""The target of the checks: the stack of this state directory, or the deployment of the environment."""
+"""The target of the checks: the stack of the state directory, or the deployment of the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SERVICE_URLS = {
     "audit": "AUDIT_URL",
     "reconciler": "RECONCILER_URL",
 }
-"""The variables that name a deployment's services, e.g. http://booking:8081; an unset one is not asked."""
+"""Variables with the URLs of a deployment's services. Services whose variable is unset are not checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Target:
 
 
 def find(directory: StateDirectory, environ: Mapping[str, str]) -> Target:
-    """Return the running stack of `directory`; without one, the deployment that the environment names.
+    """Return the running stack of `directory`, or if none runs the deployment of the environment.
 
     Raises:
-        StackError: there is neither.
+        StackError: no stack runs, and variables of a deployment are missing.
     """
     content = stack_file.read(directory.stack_file)
     if content is not None:
@@ -56,10 +56,10 @@ def find(directory: StateDirectory, environ: Mapping[str, str]) -> Target:
 
 
 def kafka_of(directory: StateDirectory, environ: Mapping[str, str]) -> KafkaConnection:
-    """Return the Kafka of KAFKA_BOOTSTRAP; without that variable, the Kafka of the stack of `directory`.
+    """Return the Kafka of KAFKA_BOOTSTRAP, or if unset the Kafka of the running stack of `directory`.
 
     Raises:
-        StackError: there is neither.
+        StackError: the variable is not set, and no stack runs.
     """
     content = None if "KAFKA_BOOTSTRAP" in environ else stack_file.read(directory.stack_file)
     return deployment.kafka_connection() if content is None else _from_stack(content).kafka

@@ -1,4 +1,4 @@
-"""Checks of who may do what in PostgreSQL, against what `plumbline.databases` promises."""
+"""Check which roles may do what in PostgreSQL, against the rules of `plumbline.databases`."""
 
 from urllib.parse import urlsplit
 
@@ -15,18 +15,18 @@ APPLY = "run `plumbline databases apply`"
 
 _ROLE = """
 SELECT rolcanlogin AS can_login,
-       rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication AS is_mighty
+       rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication AS has_server_rights
 FROM pg_roles WHERE rolname = $1
 """
 
 _OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
 
-_WHO_MAY_CONNECT = """
+_CONNECTING_ROLES = """
 SELECT coalesce(array_agg(role ORDER BY role), '{}')
 FROM unnest($1::text[]) AS role WHERE has_database_privilege(role, current_database(), 'CONNECT')
 """
 
-# Whatever the viewer may do beyond reading the one view.
+# The viewer's rights beyond SELECT on the published views.
 _VIEWER_EXCESS = """
 SELECT c.relname || ': ' || p.privilege
 FROM pg_class AS c
@@ -43,25 +43,25 @@ FROM unnest($2::text[]) AS view
 """
 
 VIEWS = ("reconciliation_v1", "reconciliation_status_v1")
-"""What booking publishes for the reconciler."""
+"""The views that booking publishes for the reconciler."""
 
 
 async def roles(target: Target) -> list[Finding]:
-    """Owners cannot log in, logins have no powers over the server."""
+    """Check that owner roles cannot log in, and that login roles have no server-wide rights."""
     try:
         admin = await databases.connect(target.admin_dsn)
     except StackError as error:
         return [Finding("postgres", str(error))]
     try:
-        wanted = {databases.owner_role(service): False for service in databases.SERVICES}
-        wanted |= dict.fromkeys(databases.LOGIN_ROLES, True)
-        return [Finding("postgres"), *[await _role(admin, name, login) for name, login in wanted.items()]]
+        can_login = {databases.owner_role(service): False for service in databases.SERVICES}
+        can_login |= dict.fromkeys(databases.LOGIN_ROLES, True)
+        return [Finding("postgres"), *[await _role(admin, name, login) for name, login in can_login.items()]]
     finally:
         await admin.close()
 
 
-async def entrances(target: Target, service: str) -> list[Finding]:
-    """A service's role gets into its database, and nobody gets in who should not."""
+async def database_access(target: Target, service: str) -> list[Finding]:
+    """Check that a service's role can connect to its database, and that no other role can."""
     database = urlsplit(target.strings[service]).path.strip("/")
     subject = f"database {database}"
     try:
@@ -71,13 +71,13 @@ async def entrances(target: Target, service: str) -> list[Finding]:
     except StackError as error:
         return [Finding(subject, f"{error}: {APPLY}")]
     try:
-        return [Finding(subject, await _door(admin, service))]
+        return [Finding(subject, await _access_problem(admin, service))]
     finally:
         await admin.close()
 
 
 async def viewer(target: Target) -> list[Finding]:
-    """Check that the reconciler reads booking's published views, and can do nothing else there (REC-2)."""
+    """Check that the reconciler can read booking's published views and has no other rights there (REC-2)."""
     subject = f"role {dsn.VIEWER} reads booking.reconciliation_v1 only"
     string = target.strings[dsn.VIEWER]
     try:
@@ -87,10 +87,12 @@ async def viewer(target: Target) -> list[Finding]:
     try:
         views = [f"{databases.VIEWED_SERVICE}.{name}" for name in VIEWS]
         if not await connection.fetchval(_VIEWS_READABLE, dsn.VIEWER, views):
-            return [Finding(subject, "may not read it, or it is missing: run `python -m booking migrate`")]
+            return [
+                Finding(subject, "cannot read the views, or one is missing: run `python -m booking migrate`")
+            ]
         excess = await connection.fetch(_VIEWER_EXCESS, dsn.VIEWER, databases.VIEWED_SERVICE)
         rights = ", ".join(row[0] for row in excess)
-        return [Finding(subject, f"has more rights, revoke them ({rights})" if rights else "")]
+        return [Finding(subject, f"has additional rights, revoke them: {rights}" if rights else "")]
     except asyncpg.PostgresError as error:
         return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
     finally:
@@ -101,8 +103,8 @@ async def _role(admin: Connection, name: str, login: bool) -> Finding:
     row = await admin.fetchrow(_ROLE, name)
     if row is None:
         return Finding(f"role {name}", f"does not exist: {APPLY}")
-    if row["is_mighty"]:
-        return Finding(f"role {name}", "has powers over the server: ALTER ROLE … NOSUPERUSER and so on")
+    if row["has_server_rights"]:
+        return Finding(f"role {name}", "has server-wide rights: ALTER ROLE … NOSUPERUSER and so on")
     if row["can_login"] != login:
         return Finding(
             f"role {name}", "can log in: ALTER ROLE … NOLOGIN" if not login else f"cannot log in: {APPLY}"
@@ -110,12 +112,12 @@ async def _role(admin: Connection, name: str, login: bool) -> Finding:
     return Finding(f"role {name}")
 
 
-async def _door(admin: Connection, service: str) -> str:
+async def _access_problem(admin: Connection, service: str) -> str:
     owner = await admin.fetchval(_OWNER)
     if owner != databases.owner_role(service):
         return f"belongs to {owner}, not to {databases.owner_role(service)}: {APPLY}"
-    inside = await admin.fetchval(_WHO_MAY_CONNECT, list(databases.LOGIN_ROLES))
-    expected = databases.connecting_roles(service)
-    if inside != sorted(expected):
-        return f"lets in {', '.join(inside) or 'nobody'}, not {', '.join(expected)}: {APPLY}"
+    connecting = await admin.fetchval(_CONNECTING_ROLES, list(databases.LOGIN_ROLES))
+    if connecting != sorted(databases.connecting_roles(service)):
+        expected = ", ".join(databases.connecting_roles(service))
+        return f"may be entered by {', '.join(connecting) or 'no role'}, expected {expected}: {APPLY}"
     return ""

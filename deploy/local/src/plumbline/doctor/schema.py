@@ -1,4 +1,4 @@
-"""Checks of the schema: migrations are applied, and no history can be changed by anybody."""
+"""Check a service's schema: all migrations are applied, and append-only tables refuse changes."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -25,23 +25,23 @@ APPEND_ONLY = {
     "audit": ("event_log", "event_payload", "event_rendering", "status_history"),
     "reconciler": ("exception_event", "dead_letter_action"),
 }
-"""Tables whose rows stay as they are for ever (BK-5, AU-3, REC-9)."""
+"""Tables whose rows never change (BK-5, AU-3, REC-9), by service."""
 
-# As the owner, and in the mode in which ordinary triggers are asleep.
+# As the owner, and in replica mode, in which ordinary triggers do not fire.
 _AS_OWNER = """
 SET LOCAL session_replication_role = replica;
 SET LOCAL ROLE "{owner}";
 """
 
-# TRUNCATE waits for everybody who uses the table, and they for it: not for long.
+# TRUNCATE waits for all other users of the table, and new users wait for TRUNCATE: keep this short.
 _TABLE_LOCK = "SET LOCAL lock_timeout = '300ms'"
 
 
 async def migrations(target: Target, service: str) -> list[Finding]:
-    """Every migration of the installed version is applied."""
+    """Check that all migrations of the installed version are applied, unchanged."""
     subject = f"migrations of {service}"
     if importlib.util.find_spec(service) is None:
-        return [Finding(subject, f"{service} is not installed here, so they cannot be compared")]
+        return [Finding(subject, f"{service} is not installed here, so its migrations cannot be compared")]
     try:
         connection = await databases.connect(target.strings[service])
     except StackError as error:
@@ -64,14 +64,18 @@ def _migrations_problem(service: str, applied: Mapping[tuple[str, str], str]) ->
     if pending := [name for package, name in files if (package, name) not in applied]:
         return f"not applied: {', '.join(pending)}; run `python -m {service} migrate`"
     if changed := [file[1] for file, digest in files.items() if applied[file] != digest]:
-        return f"changed after it was applied: {', '.join(changed)}; restore the file, add a new one instead"
+        return (
+            f"changed after it was applied: {', '.join(changed)}; restore the file and add a new one instead"
+        )
     if unknown := [name for package, name in applied if (package, name) not in files]:
-        return f"applied, and not of this version: {', '.join(unknown)}; examine with the version deployed"
+        return (
+            f"applied, but not of this version: {', '.join(unknown)}; run the doctor of the deployed version"
+        )
     return ""
 
 
 async def append_only(target: Target, service: str) -> list[Finding]:
-    """Changing a history is refused to the service's role, and by trigger to the owner."""
+    """Check that the service's role has no right to change a history, and that triggers refuse the owner."""
     return [await _table(target, service, table) for table in APPEND_ONLY[service]]
 
 
@@ -81,7 +85,7 @@ async def _table(target: Target, service: str, table: str) -> Finding:
     try:
         await own.start()
         await assert_append_only(own, [table], packages=("chassis", service))
-        return Finding(subject, await _refused_to_owner(target, service, table))
+        return Finding(subject, await _owner_problem(target, service, table))
     except NotAppendOnlyError as error:
         return Finding(subject, str(error))
     except StackError as error:
@@ -93,8 +97,8 @@ async def _table(target: Target, service: str, table: str) -> Finding:
         await own.stop()
 
 
-async def _refused_to_owner(target: Target, service: str, table: str) -> str:
-    """Try to change, delete and empty it as the owner, in a transaction that is never committed."""
+async def _owner_problem(target: Target, service: str, table: str) -> str:
+    """Try UPDATE, DELETE and TRUNCATE as the owner, in a transaction that is rolled back."""
     database = urlsplit(target.strings[service]).path.strip("/")
     admin = await databases.connect(dsn.at_database(target.admin_dsn, database))
     try:
@@ -109,9 +113,9 @@ async def _refused_to_owner(target: Target, service: str, table: str) -> str:
 
 
 async def _try(admin: Connection, owner: str, table: str) -> str:
-    # Two steps: what refuses the way there, for want of a right of the administrator's, refuses no change.
+    # A refusal to become the owner shows a missing right of the administrator, not a refused change.
     if reason := await _refusal(admin, _AS_OWNER.format(owner=owner)):
-        return f"could not be tried as {owner}, {reason}: let {dsn.ADMIN_VARIABLE} name a superuser"
+        return f"could not be tried as {owner}, {reason}: set {dsn.ADMIN_VARIABLE} to a superuser"
     await admin.execute(_TABLE_LOCK)
     for statement in await forbidden_statements(admin, table):
         if not await _refused(admin, statement):
@@ -122,8 +126,8 @@ async def _try(admin: Connection, owner: str, table: str) -> str:
 
 
 async def _refused(admin: Connection, statement: str) -> bool:
-    """Return whether the statement was refused; a table that is in use all the time is given the benefit."""
-    # Other histories may refer to this one, which would refuse TRUNCATE before any trigger is asked.
+    """Return whether the statement was refused. A lock timeout on a busy table counts as refused."""
+    # Foreign keys of other histories would refuse a plain TRUNCATE before any trigger fires.
     cascading = f"{statement} CASCADE" if statement.startswith("TRUNCATE") else statement
     try:
         async with admin.transaction():
@@ -134,7 +138,7 @@ async def _refused(admin: Connection, statement: str) -> bool:
 
 
 async def _refusal(admin: Connection, statements: str) -> str:
-    """In what words the right to do this was refused; empty if it was done."""
+    """Return PostgreSQL's message if a right is missing, or an empty string."""
     try:
         await admin.execute(statements)
     except asyncpg.InsufficientPrivilegeError as error:

@@ -1,4 +1,4 @@
-"""Checks of what must not pile up: unsent outbox rows, and messages set aside."""
+"""Check the backlogs of a service: unsent outbox rows, shards without an owner, waiting dead letters."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 OUTBOX_SECONDS_MAX = 60.0
-"""Rows live for milliseconds, and for seconds while another replica takes a dead one's shards over."""
+"""Normal are milliseconds, or seconds while another replica takes over the shards of a dead one."""
 
 _WAITING = """
-SELECT count(*) AS messages, count(DISTINCT (consumer, topic, key)) AS lines
+SELECT count(*) AS messages, count(DISTINCT (consumer, topic, key)) AS keys
 FROM {service}.dead_letter WHERE status = 'waiting'
 """
 
 
-async def flow(target: Target, service: str) -> list[Finding]:
-    """One line each for outbox, its shards and dead letters of a service that publishes."""
+async def backlogs(target: Target, service: str) -> list[Finding]:
+    """Check outbox, shards and dead letters of a service. Return nothing for a service without an outbox."""
     subjects = [f"outbox of {service}", f"shards of {service}", f"dead letters of {service}"]
     if service not in WITH_OUTBOX:
         return []
@@ -40,47 +40,47 @@ async def flow(target: Target, service: str) -> list[Finding]:
         return [Finding(subject, problem) for subject in subjects]
     finally:
         await connection.close()
-    waiting, lines = (row["messages"], row["lines"]) if row else (0, 0)
+    waiting, keys = (row["messages"], row["keys"]) if row else (0, 0)
     return [
-        Finding(subjects[0], _unsent(service, age)),
-        Finding(subjects[1], _taken(foreign_locks)),
-        Finding(subjects[2], _set_aside(service, waiting, lines)),
+        Finding(subjects[0], _outbox_problem(service, age)),
+        Finding(subjects[1], _shards_problem(foreign_locks)),
+        Finding(subjects[2], _dead_letters_problem(service, waiting, keys)),
     ]
 
 
 async def _oldest_unsent_seconds(connection: Session) -> float | None:
-    """By the index, one row a shard: an outbox of millions of rows is not read to the end for its age."""
+    # One row a shard, by the index: a count of all rows would be slow for an outbox of millions of rows.
     async with connection.transaction(readonly=True):
-        waiting = await read_backlog(connection, rows_max=1)
-    return max((shard.oldest_seconds for shard in waiting if shard.oldest_seconds is not None), default=None)
+        shards = await read_backlog(connection, rows_max=1)
+    return max((shard.oldest_seconds for shard in shards if shard.oldest_seconds is not None), default=None)
 
 
 WITH_OUTBOX = ("booking", "reconciler")
-"""Audit sends nothing through an outbox, and records what it cannot read instead of setting it aside."""
+"""Services with outbox and dead letters. Audit has neither: it records unreadable messages in its log."""
 
 
-def _unsent(service: str, age_seconds: float | None) -> str:
+def _outbox_problem(service: str, age_seconds: float | None) -> str:
     if age_seconds is None or age_seconds <= OUTBOX_SECONDS_MAX:
         return ""
     return (
-        f"its oldest row has waited for {age_seconds:.0f} s:"
-        f" `python -m {service} outbox status`, then deploy/runbooks/outbox-growing.md"
+        f"the oldest row has waited for {age_seconds:.0f} s:"
+        f" run `python -m {service} outbox status`, then follow deploy/runbooks/outbox-growing.md"
     )
 
 
-def _taken(locks: Sequence[ForeignLock]) -> str:
+def _shards_problem(locks: Sequence[ForeignLock]) -> str:
     if not locks:
         return ""
     return (
-        f"no relay can own {len(locks)} of them, their events wait: {describe_foreign_locks(locks)};"
+        f"no relay can own {len(locks)} shards, their events wait: {describe_foreign_locks(locks)};"
         " end these sessions (pg_terminate_backend), then `plumbline databases apply`"
     )
 
 
-def _set_aside(service: str, messages: int, lines: int) -> str:
+def _dead_letters_problem(service: str, messages: int, keys: int) -> str:
     if messages == 0:
         return ""
     return (
-        f"{messages} messages wait in {lines} blocked lines:"
-        f" `python -m {service} dead-letters list`, then deploy/runbooks/dead-letters.md"
+        f"{messages} messages wait behind {keys} blocked ordering keys:"
+        f" run `python -m {service} dead-letters list`, then follow deploy/runbooks/dead-letters.md"
     )

@@ -1,4 +1,4 @@
-"""Whatever stands at an address, doctor has a line for it that says what to do, and never a traceback."""
+"""Any server may answer at an address: the doctor prints a finding that says what to do, no traceback."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from chassis.kafka.groups import GroupState
 from contracts.topics import TOPICS, webhook_topic
 from harness.ports import free_port
 from plumbline import databases
-from plumbline.doctor import checks, clocks, gateway, groups, outside
+from plumbline.doctor import checks, clocks, gateway, groups, network
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.target import SERVICE_URLS, Target
 
@@ -26,8 +26,8 @@ READY = {"checks": {"started": {"ok": True, "detail": ""}}}
 
 
 @dataclass
-class Stranger:
-    """What answers every request with the same body and headers."""
+class ForeignServer:
+    """An HTTP server that answers every request with the same body and headers."""
 
     url: str = ""
     body: bytes = b"{}"
@@ -43,20 +43,20 @@ class Stranger:
 
 
 @asynccontextmanager
-async def standing_there() -> AsyncGenerator[Stranger]:
-    stranger = Stranger()
-    server = await asyncio.start_server(stranger.answer, "127.0.0.1", 0)
-    stranger.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+async def run_foreign_server() -> AsyncGenerator[ForeignServer]:
+    foreign = ForeignServer()
+    server = await asyncio.start_server(foreign.answer, "127.0.0.1", 0)
+    foreign.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield stranger
+        yield foreign
     finally:
         server.close()
 
 
 @pytest.fixture
-async def stranger() -> AsyncGenerator[Stranger]:
-    async with standing_there() as there:
-        yield there
+async def foreign() -> AsyncGenerator[ForeignServer]:
+    async with run_foreign_server() as server:
+        yield server
 
 
 def target(
@@ -70,13 +70,13 @@ def target(
     )
 
 
-async def first(look: Callable[[Target], Any], examined: Target, subject: str) -> Finding:
-    found: list[Finding] = await look(examined)
-    return next(finding for finding in found if finding.subject == subject)
+async def first(check: Callable[[Target], Any], checked: Target, subject: str) -> Finding:
+    findings: list[Finding] = await check(checked)
+    return next(finding for finding in findings if finding.subject == subject)
 
 
 @pytest.mark.parametrize(
-    "account",
+    "report",
     [
         [],
         None,
@@ -91,32 +91,32 @@ async def first(look: Callable[[Target], Any], examined: Target, subject: str) -
         {"checks": [{"name": "db", "status": "UP"}]},
     ],
 )
-async def test_account_of_no_service_of_ours_is_a_finding(stranger: Stranger, account: object) -> None:
-    stranger.body = json.dumps(account).encode()
-    finding = await first(outside.services, target({"booking": stranger.url}), "service booking")
-    assert "is none of our services: correct its address" in finding.problem
+async def test_foreign_health_report_is_a_finding(foreign: ForeignServer, report: object) -> None:
+    foreign.body = json.dumps(report).encode()
+    finding = await first(network.services, target({"booking": foreign.url}), "service booking")
+    assert "is not a Plumbline service: correct the address" in finding.problem
 
 
-async def test_account_of_our_service_is_read(stranger: Stranger) -> None:
-    stranger.body = json.dumps(READY).encode()
-    assert (await first(outside.services, target({"booking": stranger.url}), "service booking")).good
-    stranger.body = json.dumps({"checks": {"postgres": {"ok": False, "detail": "away"}}}).encode()
-    finding = await first(outside.services, target({"booking": stranger.url}), "service booking")
+async def test_health_report_of_a_service_is_read(foreign: ForeignServer) -> None:
+    foreign.body = json.dumps(READY).encode()
+    assert (await first(network.services, target({"booking": foreign.url}), "service booking")).good
+    foreign.body = json.dumps({"checks": {"postgres": {"ok": False, "detail": "away"}}}).encode()
+    finding = await first(network.services, target({"booking": foreign.url}), "service booking")
     assert finding.problem.startswith("is not ready, postgres: away")
 
 
 @pytest.mark.parametrize("date", ["yesterday", "Sun, 29 Nov 99999999999999999999 01:00:00 GMT"])
-async def test_date_that_is_none_is_a_finding(stranger: Stranger, date: str) -> None:
-    stranger.headers = {"Date": date}
-    finding = await first(clocks.clocks, target({"booking": stranger.url}), "clock of booking")
-    assert "has a Date that is none" in finding.problem
+async def test_invalid_date_is_a_finding(foreign: ForeignServer, date: str) -> None:
+    foreign.headers = {"Date": date}
+    finding = await first(clocks.clocks, target({"booking": foreign.url}), "clock of booking")
+    assert "has an invalid Date header" in finding.problem
 
 
 @pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
-async def test_date_of_any_spelling_is_compared(stranger: Stranger, zone: str) -> None:
-    stranger.headers = {"Date": f"Sun, 29 Nov 2009 01:00:00 {zone}"}
-    finding = await first(clocks.clocks, target({"booking": stranger.url}), "clock of booking")
-    assert "s from this machine's" in finding.problem
+async def test_date_with_any_zone_is_compared(foreign: ForeignServer, zone: str) -> None:
+    foreign.headers = {"Date": f"Sun, 29 Nov 2009 01:00:00 {zone}"}
+    finding = await first(clocks.clocks, target({"booking": foreign.url}), "clock of booking")
+    assert "differs from this machine's by -" in finding.problem
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ async def test_date_of_any_spelling_is_compared(stranger: Stranger, zone: str) -
         b'webhook_gateway_requests_total{source="a",outcome="x"} NaN\n',
     ],
 )
-async def test_metrics_of_no_gateway_are_a_finding(stranger: Stranger, body: bytes) -> None:
-    stranger.body = body
-    (finding,) = await gateway.gateway(target({"webhook-gateway": stranger.url}))
-    assert "is it the gateway that answers there?" in finding.problem
+async def test_foreign_metrics_are_a_finding(foreign: ForeignServer, body: bytes) -> None:
+    foreign.body = body
+    (finding,) = await gateway.gateway(target({"webhook-gateway": foreign.url}))
+    assert "is the server there the gateway?" in finding.problem
 
 
-async def test_samples_without_labels_or_numbers_do_not_hide_the_others(stranger: Stranger) -> None:
-    stranger.body = b"""
+async def test_samples_without_labels_or_numbers_do_not_hide_the_others(foreign: ForeignServer) -> None:
+    foreign.body = b"""
 webhook_gateway_reload_ok 1
 webhook_gateway_secrets_live 1
 webhook_gateway_secrets_live{source="a",variable="A"} 1
@@ -147,37 +147,37 @@ webhook_gateway_requests_total{source="a",outcome="verified"} NaN
 webhook_gateway_requests_total{source="a",outcome="verified"} +Inf
 webhook_gateway_requests_total{source="a"} 1
 """
-    assert [finding.line for finding in await gateway.gateway(target({"webhook-gateway": stranger.url}))] == [
-        "ok     secrets of a: 1 counts",
-        "ok     deliveries of a: 2, 0 of them refused by their signature",
+    assert [finding.line for finding in await gateway.gateway(target({"webhook-gateway": foreign.url}))] == [
+        "ok     secrets of a: 1 active",
+        "ok     deliveries of a: 2, 0 of them refused for their signature",
         "ok     files of secrets and sources",
     ]
 
 
-async def test_addresses_that_nobody_can_ask_are_findings_and_no_traceback() -> None:
+async def test_invalid_addresses_are_findings_without_traceback() -> None:
     wrong = "postgresql://postgres:hidden@127.0.0.1:abc/postgres"
     urls = dict.fromkeys(SERVICE_URLS, "http://127.0.0.1:abc")
-    found = await checks.run_checks(target(urls, bootstrap="host:abc", admin_dsn=wrong, own_dsn=wrong))
-    bad = {finding.subject: finding.problem for finding in found if not finding.good}
+    findings = await checks.run_checks(target(urls, bootstrap="host:abc", admin_dsn=wrong, own_dsn=wrong))
+    bad = {finding.subject: finding.problem for finding in findings if not finding.good}
     assert {"kafka", "consumer groups", "roles", "database of booking", "published view", "clocks"} <= set(
         bad
     )
     assert {f"service {name}" for name in SERVICE_URLS} <= set(bad)
     assert bad["kafka"].startswith("could not be checked: ValueError: ")
-    assert "look at KAFKA_BOOTSTRAP" in bad["kafka"]
-    assert "look at POSTGRES_ADMIN_DSN" in bad["roles"]
+    assert "check KAFKA_BOOTSTRAP" in bad["kafka"]
+    assert "check POSTGRES_ADMIN_DSN" in bad["roles"]
     assert not [text for text in bad.values() if "\n" in text or "hidden" in text]
 
 
-async def test_one_look_that_fails_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_check_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(_: Target) -> list[Finding]:
         raise RuntimeError("first line\nsecond line")
 
     monkeypatch.setattr(gateway, "gateway", fails)
-    found = await checks.run_checks(target({}, bootstrap=f"127.0.0.1:{free_port()}"))
-    (finding_of_gateway,) = [finding for finding in found if finding.subject == "gateway"]
-    assert finding_of_gateway.problem.startswith("could not be checked: RuntimeError: first line; look at ")
-    assert "service booking" in {finding.subject for finding in found}
+    findings = await checks.run_checks(target({}, bootstrap=f"127.0.0.1:{free_port()}"))
+    (finding_of_gateway,) = [finding for finding in findings if finding.subject == "gateway"]
+    assert finding_of_gateway.problem.startswith("could not be checked: RuntimeError: first line; check ")
+    assert "service booking" in {finding.subject for finding in findings}
 
 
 async def test_topics_of_configured_sources_count_for_the_groups(
@@ -186,28 +186,31 @@ async def test_topics_of_configured_sources_count_for_the_groups(
     file = tmp_path / "sources.toml"
     file.write_text("[sources.acme]\n", encoding="utf-8")
     monkeypatch.setenv("WEBHOOK_SOURCES_FILE", str(file))
-    asked: dict[str, list[str]] = {}
+    requested: dict[str, list[str]] = {}
 
     async def read_group(_: KafkaConnection, group: str, topics: list[str]) -> GroupState:
-        asked[group] = topics
+        requested[group] = topics
         return GroupState(1, {}, {})
 
     monkeypatch.setattr(groups, "read_group", read_group)
     assert all(finding.good for finding in await groups.groups(target({})))
-    for service, topics in asked.items():
+    for service, topics in requested.items():
         cards = (*TOPICS, webhook_topic("acme"))
         assert topics == [card.name for card in cards if service in card.consumers]
-    assert webhook_topic("acme").name in asked["audit"]
+    assert webhook_topic("acme").name in requested["audit"]
 
 
-def test_what_a_service_writes_does_not_steer_the_terminal(
+def test_text_of_a_service_does_not_control_the_terminal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def run_checks(_: Target) -> list[Finding]:
         return [Finding("service booking", "is not ready, x: \x1b[2J\nok     all is well")]
 
     monkeypatch.setattr(checks, "run_checks", run_checks)
-    monkeypatch.setattr(command_line.target, "find", lambda *_: target({}))
+    def find(*_: object) -> Target:
+        return target({})
+
+    monkeypatch.setattr("plumbline.doctor.target.find", find)
     monkeypatch.setenv("PLUMBLINE_STATE", str(tmp_path))
-    shown = CliRunner().invoke(command_line.cli, ["doctor"])
-    assert shown.stdout == "WRONG  service booking: is not ready, x: \ufffd[2J ok     all is well\n"
+    result = CliRunner().invoke(command_line.cli, ["doctor"])
+    assert result.stdout == "WRONG  service booking: is not ready, x: \ufffd[2J ok     all is well\n"
