@@ -1,4 +1,4 @@
-"""`make demo` and the commands of the README, as a newcomer types them (without the set-up)."""
+"""`make demo` and the commands of the README, after the set-up."""
 
 import json
 import os
@@ -30,28 +30,28 @@ def run(
 
 
 def processes_of(state: Path) -> list[str]:
-    """Command lines that mention a state directory: whatever a stack left running."""
-    found = (p.info for p in psutil.process_iter(["cmdline", "pid"]) if p.pid != os.getpid())
-    return [" ".join(info["cmdline"]) for info in found if str(state) in " ".join(info["cmdline"] or ())]
+    """Return the command lines that mention a state directory: processes that a stack left running."""
+    infos = (p.info for p in psutil.process_iter(["cmdline", "pid"]) if p.pid != os.getpid())
+    return [" ".join(info["cmdline"]) for info in infos if str(state) in " ".join(info["cmdline"] or ())]
 
 
-def test_demo_is_all_well_shows_what_the_readme_shows_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = run("demo", state=tmp_path)
+def test_demo_passes_prints_the_tables_of_the_readme_and_leaves_no_process(tmp_path: Path) -> None:
+    demo = run("demo", state=tmp_path)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "All is well" in done.stdout
-    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL)
-    assert shown
-    titles = [line for line in shown[1].splitlines() if line and line[0] not in "┃│" and "well" not in line]
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "All is well" in demo.stdout
+    tables = re.search(r"```text\n(.*?)```", README, re.DOTALL)
+    assert tables
+    titles = [line for line in tables[1].splitlines() if line and line[0] not in "┃│" and "well" not in line]
     for title in titles:
-        assert title.split(" 01a")[0].split("refused and")[0] in done.stdout, title
-    for number in re.findall(r"each of (\d+) genuine|; (\d+) forged|all (\d+) falsified", shown[1]):
-        assert "".join(number) in re.sub(r"\s+", " ", done.stdout.split("All is well")[1])
+        assert title.split(" 01a")[0].split("refused and")[0] in demo.stdout, title
+    for number in re.findall(r"each of (\d+) genuine|; (\d+) forged|all (\d+) falsified", tables[1]):
+        assert "".join(number) in re.sub(r"\s+", " ", demo.stdout.split("All is well")[1])
     assert processes_of(tmp_path) == []
 
 
 @pytest.fixture
-def stack_of_my_own(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+def own_stack(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     base = next(b for b in range(22080, 30000, 20) if all(is_free(b + offset) for offset in range(13)))
     up = run("up", "--detach", state=tmp_path, base=base)
     assert up.returncode == 0, up.stdout + up.stderr
@@ -60,8 +60,8 @@ def stack_of_my_own(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     assert processes_of(tmp_path) == []
 
 
-def test_stack_is_described_healthy_and_kept(stack_of_my_own: tuple[Path, int]) -> None:
-    state, base = stack_of_my_own
+def test_stack_is_described_and_healthy(own_stack: tuple[Path, int]) -> None:
+    state, base = own_stack
     described = json.loads((state / "stack.json").read_text())
     assert described["urls"] == {
         name: f"http://127.0.0.1:{base + offset}"

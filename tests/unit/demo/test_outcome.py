@@ -1,4 +1,4 @@
-"""The demo's own check: it must notice whatever is not as it must be."""
+"""The checks at the end of the demo: each kind of problem is reported."""
 
 from dataclasses import replace
 from typing import Any
@@ -45,16 +45,16 @@ GOOD = Outcome(
 )
 
 
-def found(outcome: Outcome, sent: list[Sent] = SENT) -> list[str]:
+def problem_lines(outcome: Outcome, sent: list[Sent] = SENT) -> list[str]:
     return problems(sent, BOOKED, ["b-paid"], outcome)
 
 
 def test_good_day_has_no_problems() -> None:
-    assert found(GOOD) == []
+    assert problem_lines(GOOD) == []
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told"),
+    ("outcome", "problem"),
     [
         (replace(GOOD, entries=GOOD.entries[1:]), "0 times"),
         (replace(GOOD, entries=[GOOD.entries[0], *GOOD.entries]), "2 times"),
@@ -77,18 +77,18 @@ def test_good_day_has_no_problems() -> None:
         (replace(GOOD, history_safe=False), "rewrite a booking's history"),
     ],
 )
-def test_whatever_is_wrong_is_told(outcome: Outcome, told: str) -> None:
-    assert [line for line in found(outcome) if told in line]
+def test_problem_is_reported(outcome: Outcome, problem: str) -> None:
+    assert [line for line in problem_lines(outcome) if problem in line]
 
 
-def test_forged_delivery_that_was_accepted_is_told() -> None:
+def test_forged_delivery_that_was_accepted_is_reported() -> None:
     accepted = [replace(SENT[2], status=200)]
-    assert [line for line in found(GOOD, SENT[:2] + accepted) if "expected 401" in line]
+    assert [line for line in problem_lines(GOOD, SENT[:2] + accepted) if "expected 401" in line]
 
 
-def test_genuine_delivery_that_was_refused_is_told() -> None:
+def test_genuine_delivery_that_was_refused_is_reported() -> None:
     refused = [replace(SENT[0], status=503)]
-    assert [line for line in found(GOOD, refused) if "expected 200" in line]
+    assert [line for line in problem_lines(GOOD, refused) if "expected 200" in line]
 
 
 def test_plan_has_every_service_and_every_fate() -> None:

@@ -207,6 +207,7 @@ def test_text_of_a_service_does_not_control_the_terminal(
         return [Finding("service booking", "is not ready, x: \x1b[2J\nok     all is well")]
 
     monkeypatch.setattr(checks, "run_checks", run_checks)
+
     def find(*_: object) -> Target:
         return target({})
 

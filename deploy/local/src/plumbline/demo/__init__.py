@@ -1,5 +1,5 @@
-"""The demo: one business day through the front doors of a real stack, and what became of it.
+"""The demo: one business day through the HTTP endpoints of a real stack, checked at the end.
 
-`day` plans it, `play` lives it (`senders` are the outside world), `corrupt` tampers with stored prices,
-`outcome` reads what the services made of it and checks it, `tables` shows it.
+`day` plans the day, `play` sends its requests (`senders` are the webhook providers), `corrupt` falsifies
+stored prices, `outcome` reads the results from the services and checks them, `tables` prints them.
 """

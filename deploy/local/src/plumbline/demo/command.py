@@ -1,4 +1,4 @@
-"""`plumbline demo`: a fresh stack, the day, the tables, and everything stopped again."""
+"""`plumbline demo`: start a fresh stack, play the day, print the tables and stop the stack."""
 
 import asyncio
 import shutil
@@ -12,7 +12,7 @@ from plumbline import dsn, ports, stack_file, state_directory
 from plumbline import up as stack_command
 from plumbline.demo.run import DemoStack, run_day
 from plumbline.failure import StackError
-from plumbline.state_directory import PORT_BASE_VARIABLE, StateDirectory
+from plumbline.state_directory import PORT_BASE_VARIABLE, STATE_VARIABLE, StateDirectory
 
 _OWN_FOLDER = "demo"
 _PORT_BASES = range(18080, 20080, 100)
@@ -20,6 +20,7 @@ _PORTS_NEEDED = (0, 1, 2, 3, 10, 11, 12)
 
 _COLUMNS_WITHOUT_TERMINAL = 140
 
+# The demo shows the system as in production: deliveries without a valid signature are refused.
 _SETTINGS = {
     "AUTH_MODE": "off",
     "ENABLE_WEBHOOK_VALIDATION": "true",
@@ -28,37 +29,36 @@ _SETTINGS = {
     "STRIPE_MODE": "test",
     "TOPIC_PREFIX": "",
 }
-"""The demo shows the system as it is meant to run: nothing unsigned gets in."""
 
 
 def demo_console() -> Console:
-    """The terminal, or lines wide enough for the tables where there is none."""
+    """Return a console for the terminal. Without a terminal its lines are wide enough for the tables."""
     console = Console()
     return console if console.is_terminal else Console(width=_COLUMNS_WITHOUT_TERMINAL)
 
 
 async def demo(environ: Mapping[str, str], console: Console) -> bool:
-    """Start a stack in a state directory of its own, play the day, stop it. True if all was well.
+    """Start a stack, play the day and stop the stack. Return whether all checks passed.
 
-    A stack that runs already is left alone: the demo has its own state and ports.
+    The demo has its own state directory and ports: another running stack is not touched.
 
     Raises:
-        StackError: the stack could not be started, or was interrupted; nothing is left running.
+        StackError: the stack could not be started, or the demo was interrupted. No process is left running.
     """
-    here = _place(environ)
-    await _wipe(here)
+    directory = _state_directory(environ)
+    await _wipe(directory)
     try:
-        await stack_command.up(here, detach=True, environ={**environ, **_SETTINGS}, console=console)
-        return not await _interruptible(_play(here, console))
+        await stack_command.up(directory, detach=True, environ={**environ, **_SETTINGS}, console=console)
+        return not await _interruptible(_play(directory, console))
     finally:
-        await stack_command.down(here)
+        await stack_command.down(directory)
 
 
-def _place(environ: Mapping[str, str]) -> StateDirectory:
-    """The caller's state directory with a folder of our own, and ports that are free."""
-    here = state_directory.from_environment(environ)
-    here = replace(here, path=here.path / _OWN_FOLDER)
-    return here if environ.get(PORT_BASE_VARIABLE) else replace(here, port_base=_free_base())
+def _state_directory(environ: Mapping[str, str]) -> StateDirectory:
+    """Return the demo's own folder in the caller's state directory, and free ports."""
+    directory = state_directory.from_environment(environ)
+    directory = replace(directory, path=directory.path / _OWN_FOLDER)
+    return directory if environ.get(PORT_BASE_VARIABLE) else replace(directory, port_base=_free_base())
 
 
 def _free_base() -> int:
@@ -68,18 +68,18 @@ def _free_base() -> int:
     raise StackError(f"no free ports for the demo from {_PORT_BASES[0]} on: set {PORT_BASE_VARIABLE}")
 
 
-async def _wipe(here: StateDirectory) -> None:
-    """A demo begins with nothing; what a killed one has left running is ended first."""
-    await stack_command.down(here)
-    await asyncio.to_thread(shutil.rmtree, here.path, ignore_errors=True)
-    if here.path.exists():
-        raise StackError(f"{here.path} cannot be removed: remove it, or set {state_directory.STATE_VARIABLE}")
+async def _wipe(directory: StateDirectory) -> None:
+    """Stop the processes of a killed demo and remove its state."""
+    await stack_command.down(directory)
+    await asyncio.to_thread(shutil.rmtree, directory.path, ignore_errors=True)
+    if directory.path.exists():
+        raise StackError(f"{directory.path} cannot be removed: remove it, or set {STATE_VARIABLE}")
 
 
-async def _play(here: StateDirectory, console: Console) -> list[str]:
-    content = stack_file.read(here.stack_file)
+async def _play(directory: StateDirectory, console: Console) -> list[str]:
+    content = stack_file.read(directory.stack_file)
     if content is None:
-        raise StackError(f"{here.stack_file} is gone: the stack was stopped while the demo ran")
+        raise StackError(f"{directory.stack_file} is missing: the stack was stopped while the demo ran")
     stack = DemoStack(
         urls=content["urls"],
         secrets=content["secrets"],
@@ -89,7 +89,7 @@ async def _play(here: StateDirectory, console: Console) -> list[str]:
 
 
 async def _interruptible(day: Coroutine[None, None, list[str]]) -> list[str]:
-    """The day's findings, unless Ctrl-C or its like comes first: then `StackError`."""
+    """Return the day's problems. Raise `StackError` if SIGINT, SIGTERM or SIGHUP comes first."""
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
@@ -99,5 +99,5 @@ async def _interruptible(day: Coroutine[None, None, list[str]]) -> list[str]:
     if not playing.done():
         playing.cancel()
         await asyncio.wait({playing})
-        raise StackError("the demo was interrupted; nothing is left running")
+        raise StackError("the demo was interrupted; no process is left running")
     return await playing

@@ -1,4 +1,4 @@
-"""Somebody changes stored prices behind the service's back, as the owner of the tables."""
+"""Falsify stored prices with SQL, as the owner of the tables and without the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from plumbline.demo.play import PlayedBooking
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """One way to falsify a price: what it is called, and the statement ($1 is the booking's id)."""
+    """A way to falsify a price: its name in the table, and its statement ($1 is the booking's id)."""
 
     name: str
     sql: str
@@ -35,31 +35,31 @@ CORRUPTIONS: tuple[Corruption, ...] = (
 )
 
 HISTORY_CHANGE = "UPDATE status_transition SET changed_by = 'nobody' WHERE booking_id = $1"
-"""What the append-only triggers must refuse, for the owner too."""
+"""A statement that the append-only triggers must refuse, for the owner too."""
 
 
 async def corrupt(admin_dsn: str, bookings: Sequence[PlayedBooking]) -> dict[str, Corruption]:
-    """Falsify one paid booking per corruption. Returns booking id → what was done to it.
+    """Falsify one paid booking per corruption. Return booking id → corruption.
 
     Args:
-        admin_dsn: of database `booking`, a role that may become its owner.
-        bookings: of the day.
+        admin_dsn: connects to database `booking`, as a role that may become its owner.
+        bookings: all bookings of the day.
     """
     victims = [booking for booking in bookings if booking.plan.fate is Fate.PAID]
-    done: dict[str, Corruption] = {}
+    corrupted: dict[str, Corruption] = {}
     connection = await asyncpg.connect(admin_dsn, timeout=10)
     try:
         await connection.execute("SET ROLE booking_owner")
         for victim, corruption in zip(victims, CORRUPTIONS, strict=False):
             await connection.execute(corruption.sql, victim.booking_id)
-            done[victim.booking_id] = corruption
+            corrupted[victim.booking_id] = corruption
     finally:
         await connection.close()
-    return done
+    return corrupted
 
 
 async def history_can_be_changed(admin_dsn: str, booking_id: str) -> bool:
-    """Try, as the owner, to rewrite a booking's history. True would be the end of all trust."""
+    """Try to rewrite a booking's history as the owner. Return True if this succeeded, which is a defect."""
     connection = await asyncpg.connect(admin_dsn, timeout=10)
     try:
         await connection.execute("SET ROLE booking_owner")

@@ -1,4 +1,4 @@
-"""The plan of the day: 40 bookings of all five services and the fate of each. Pure, always the same."""
+"""The plan of the day: 40 bookings of all five services and the fate of each, the same in every run."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,10 @@ _PETS = ("Rex", "Mia", "Tom")
 
 
 class Fate(Enum):
-    """What the day brings to a booking."""
+    """The payments and status changes of a booking during the day."""
 
     PAID = "paid in full by Stripe"
-    PAID_TWICE_TOLD = "paid; Stripe delivers the event twice"
+    PAID_DELIVERED_TWICE = "paid; Stripe delivers the event twice"
     PAID_THEN_LATE_FAILURE = "paid; an older failure arrives afterwards"
     COMPLETED = "paid, begun and completed"
     HALF_PAID = "half paid"
@@ -28,7 +28,7 @@ class Fate(Enum):
 
 _FATES: tuple[tuple[Fate, int], ...] = (
     (Fate.PAID, 17),
-    (Fate.PAID_TWICE_TOLD, 4),
+    (Fate.PAID_DELIVERED_TWICE, 4),
     (Fate.PAID_THEN_LATE_FAILURE, 2),
     (Fate.COMPLETED, 6),
     (Fate.HALF_PAID, 4),
@@ -39,7 +39,7 @@ _FATES: tuple[tuple[Fate, int], ...] = (
 
 EXPECTED_STATUS = {
     Fate.PAID: "confirmed",
-    Fate.PAID_TWICE_TOLD: "confirmed",
+    Fate.PAID_DELIVERED_TWICE: "confirmed",
     Fate.PAID_THEN_LATE_FAILURE: "confirmed",
     Fate.COMPLETED: "completed",
     Fate.HALF_PAID: "pending",
@@ -47,24 +47,24 @@ EXPECTED_STATUS = {
     Fate.CANCELLED: "cancelled",
     Fate.PAID_AFTER_CANCELLATION: "cancelled",
 }
-"""Where each booking must stand in the evening."""
+"""The status of a booking at the end of the day, by fate."""
 
 PAID_FATES = frozenset(
     {
         Fate.PAID,
-        Fate.PAID_TWICE_TOLD,
+        Fate.PAID_DELIVERED_TWICE,
         Fate.PAID_THEN_LATE_FAILURE,
         Fate.COMPLETED,
         Fate.HALF_PAID,
         Fate.PAID_AFTER_CANCELLATION,
     }
 )
-"""Fates in which money comes."""
+"""Fates with a payment."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedBooking:
-    """One booking of the plan: its number, its fate, and the body that `POST /api/bookings` gets."""
+    """A booking of the plan: its number, its fate, and the request body for `POST /api/bookings`."""
 
     number: int
     fate: Fate
@@ -72,7 +72,7 @@ class PlannedBooking:
 
 
 def plan() -> list[PlannedBooking]:
-    """The bookings of the day, services and fates mixed."""
+    """Return the bookings of the day, with mixed services and fates."""
     fates = [fate for fate, count in _FATES for _ in range(count)]
     return [PlannedBooking(number, fate, _request(number)) for number, fate in enumerate(fates)]
 

@@ -1,4 +1,4 @@
-"""What the services made of the day, read through their own interfaces, and whether it is right."""
+"""Read the results of the day from the services' APIs, and check them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,15 +21,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that the tables show.
+    """The results of the day, for the tables and the checks.
 
     Attributes:
         entries: the whole EventLog.
         statuses: booking id → status.
-        history: of one booking with a full life, as audit keeps it.
-        exceptions: the queue after the run, as `GET /api/exceptions` answers.
+        history: the history of one completed booking, from audit.
+        exceptions: the exception queue after the run, from `GET /api/exceptions`.
         run: the reconciliation run.
-        history_safe: an attempt to rewrite history as the owner was refused.
+        history_safe: whether an UPDATE of the history as the owner was refused.
     """
 
     entries: list[Json]
@@ -41,14 +41,14 @@ class Outcome:
 
 
 class Observer:
-    """Reads what the services show to anybody who asks."""
+    """Reads the services' state over their HTTP APIs."""
 
     def __init__(self, http: httpx.AsyncClient, urls: Mapping[str, str]) -> None:
         self._http = http
         self._urls = urls
 
     async def entries(self) -> list[Json]:
-        """The whole EventLog, page by page."""
+        """Return the whole EventLog."""
         entries: list[Json] = []
         cursor: str | None = None
         while True:
@@ -59,10 +59,10 @@ class Observer:
             if cursor is None:
                 return entries
 
-    async def settled(self, sent: Sequence[Sent], bookings: Sequence[PlayedBooking]) -> None:
-        """Wait until every delivery has its entry and every booking its status, or time is up."""
+    async def wait_until_settled(self, sent: Sequence[Sent], bookings: Sequence[PlayedBooking]) -> None:
+        """Wait until each delivery has its entry and each booking its status, or time is up."""
 
-        async def done() -> bool:
+        async def is_settled() -> bool:
             counts = entries_by_event(await self.entries())
             refusals = sum(1 for delivery in sent if delivery.status != HTTPStatus.OK)
             if (
@@ -73,25 +73,27 @@ class Observer:
             statuses = await self.statuses(bookings)
             return all(statuses[b.booking_id] == EXPECTED_STATUS[b.plan.fate] for b in bookings)
 
-        await until(done, seconds_max=SETTLE_SECONDS_MAX)  # what is missing then is told by `problems`
+        await until(is_settled, seconds_max=SETTLE_SECONDS_MAX)  # `problems` reports a missing effect
 
     async def statuses(self, bookings: Iterable[PlayedBooking]) -> dict[str, str]:
-        """Booking id → status."""
+        """Return booking id → status."""
         return {
             b.booking_id: (await self._get("booking", f"/api/bookings/{b.booking_id}"))["status"]
             for b in bookings
         }
 
     async def history(self, booking_id: str) -> Json:
-        """One booking's history as audit keeps it."""
+        """Return a booking's history from audit."""
         return await self._get("audit", f"/api/bookings/{booking_id}/history")
 
     async def reconcile(self) -> Json:
         """Request a run and wait for its end."""
-        answer = await self._http.post(f"{self._urls['reconciler']}/api/reconciliation/runs", json={})
-        if not answer.is_success:
-            raise StackError(f"demo: the reconciler refused a run: {answer.status_code} {answer.text[:300]}")
-        path = f"/api/reconciliation/runs/{answer.json()['id']}"
+        response = await self._http.post(f"{self._urls['reconciler']}/api/reconciliation/runs", json={})
+        if not response.is_success:
+            raise StackError(
+                f"demo: the reconciler refused a run: {response.status_code} {response.text[:300]}"
+            )
+        path = f"/api/reconciliation/runs/{response.json()['id']}"
 
         async def finished() -> bool:
             return (await self._get("reconciler", path))["status"] in ("completed", "failed", "cancelled")
@@ -100,49 +102,48 @@ class Observer:
         return await self._get("reconciler", path)
 
     async def exceptions(self, *, at_least: int) -> Json:
-        """The exception queue, once it has that many, or as it is when time is up."""
+        """Return the exception queue when it has enough entries, or after `SETTLE_SECONDS_MAX`."""
         path, query = "/api/exceptions", {"limit": str(_PAGE)}
 
-        async def there() -> bool:
+        async def complete() -> bool:
             return len((await self._get("reconciler", path, query))["exceptions"]) >= at_least
 
-        await until(there, seconds_max=SETTLE_SECONDS_MAX)
+        await until(complete, seconds_max=SETTLE_SECONDS_MAX)
         return await self._get("reconciler", path, query)
 
     async def entries_with(self, event_type: str) -> list[Json]:
-        """The whole EventLog, once it has an entry of that type, or as it is when time is up."""
+        """Return the EventLog when it has an entry of the type, or after `SETTLE_SECONDS_MAX`."""
 
-        async def there() -> bool:
+        async def recorded() -> bool:
             page = await self._get("audit", "/api/event-log", {"event_type": event_type})
             return bool(page["items"])
 
-        await until(there, seconds_max=SETTLE_SECONDS_MAX)
+        await until(recorded, seconds_max=SETTLE_SECONDS_MAX)
         return await self.entries()
 
     async def _get(self, service: str, path: str, query: Mapping[str, str] | None = None) -> Json:
-        answer = await self._http.get(self._urls[service] + path, params=query)
-        if not answer.is_success:
-            raise StackError(f"demo: {service} {path} answered {answer.status_code}: {answer.text[:300]}")
-        return answer.json()
+        response = await self._http.get(self._urls[service] + path, params=query)
+        if not response.is_success:
+            raise StackError(f"demo: {service} {path} answered {response.status_code}: {response.text[:300]}")
+        return response.json()
 
 
 EventKey = tuple[str, str]
 
 
 def accepted(sent: Iterable[Sent]) -> set[EventKey]:
-    """Source and id of every provider event that was answered with 200."""
+    """Return source and id of each event that was answered with 200."""
     return {(d.source, d.event_id) for d in sent if d.status == HTTPStatus.OK}
 
 
 def entries_by_event(entries: Iterable[Json]) -> Counter[EventKey]:
-    """How many entries each event has; refusals are counted under their type."""
+    """Count the entries of each event. Refusals are counted under ("type", event type)."""
     return Counter(
         ("type", _REFUSED) if e["event_type"] == _REFUSED else (e["source"], e["event_id"]) for e in entries
     )
 
 
 def counts_of_type(counts: Counter[EventKey], event_type: str) -> int:
-    """Entries counted under a type."""
     return counts["type", event_type]
 
 
@@ -152,7 +153,7 @@ def problems(
     corrupted: Iterable[str],
     outcome: Outcome,
 ) -> list[str]:
-    """What is not as it must be, one line each; empty means that the day was kept honestly."""
+    """Return the problems of the day, one line each, empty if all checks passed."""
     return [
         *_delivery_problems(sent, outcome.entries),
         *_status_problems(bookings, outcome.statuses),
@@ -163,23 +164,23 @@ def problems(
 
 def _delivery_problems(sent: Sequence[Sent], entries: Sequence[Json]) -> list[str]:
     counts = entries_by_event(entries)
-    found = [
+    lines = [
         f"{d.kind}: answered {d.status}, expected {200 if d.genuine else 401} ({d.event_id})"
         for d in sent
         if (d.status == HTTPStatus.OK) is not d.genuine
     ]
-    found += [
-        f"{source} {event_id} was accepted and stands in the EventLog {counts[source, event_id]} times"
+    lines += [
+        f"{source} {event_id} was accepted and is in the EventLog {counts[source, event_id]} times"
         for source, event_id in sorted(accepted(sent))
         if counts[source, event_id] != 1
     ]
     refused = [d for d in sent if d.status != HTTPStatus.OK]
-    found += [
+    lines += [
         f"{d.event_id} was refused and is in the EventLog" for d in refused if counts[d.source, d.event_id]
     ]
     if counts_of_type(counts, _REFUSED) != len(refused):
-        found.append(f"{len(refused)} refusals, {counts_of_type(counts, _REFUSED)} {_REFUSED} entries")
-    return found
+        lines.append(f"{len(refused)} refusals, {counts_of_type(counts, _REFUSED)} {_REFUSED} entries")
+    return lines
 
 
 def _status_problems(bookings: Sequence[PlayedBooking], statuses: Mapping[str, str]) -> list[str]:
@@ -195,14 +196,15 @@ def _exception_problems(
     bookings: Sequence[PlayedBooking], corrupted: set[str], outcome: Outcome
 ) -> list[str]:
     anomalous = {b.booking_id for b in bookings if b.plan.fate is Fate.PAID_AFTER_CANCELLATION}
-    wanted = {("pricing_drift", booking_id) for booking_id in corrupted}
-    wanted |= {("payment_anomaly", booking_id) for booking_id in anomalous}
-    found = Counter((e["type"], e["booking_id"]) for e in outcome.exceptions["exceptions"])
-    report = [
-        f"{kind} of booking {booking_id} was not found" for kind, booking_id in sorted(wanted - found.keys())
+    expected = {("pricing_drift", booking_id) for booking_id in corrupted}
+    expected |= {("payment_anomaly", booking_id) for booking_id in anomalous}
+    opened = Counter((e["type"], e["booking_id"]) for e in outcome.exceptions["exceptions"])
+    lines = [
+        f"{kind} of booking {booking_id} was not found"
+        for kind, booking_id in sorted(expected - opened.keys())
     ]
-    report += [f"unexpected exception: {kind} of booking {b}" for kind, b in sorted(found.keys() - wanted)]
-    report += [f"{kind} of booking {b} was opened {n} times" for (kind, b), n in found.items() if n > 1]
+    lines += [f"unexpected exception: {kind} of booking {b}" for kind, b in sorted(opened.keys() - expected)]
+    lines += [f"{kind} of booking {b} was opened {n} times" for (kind, b), n in opened.items() if n > 1]
     if outcome.run["status"] != "completed":
-        report.append(f"the reconciliation run is {outcome.run['status']}")
-    return report
+        lines.append(f"the reconciliation run is {outcome.run['status']}")
+    return lines

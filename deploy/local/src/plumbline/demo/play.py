@@ -1,4 +1,4 @@
-"""Plays the day: bookings over HTTP, payments and messages through the gateway, the office at work."""
+"""Play the day: bookings and status changes over HTTP, payments and text messages through the gateway."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,12 @@ from plumbline.failure import StackError
 from plumbline.waiting import until
 
 SETTLE_SECONDS_MAX = 30.0
-"""From a delivery to its effect takes milliseconds; a slow machine is given this long."""
+"""Longest wait for the effect of a delivery. Normal are milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedBooking:
-    """A booking of the plan as the service made it: id and total in minor units."""
+    """A booking of the plan with its id and total (minor units) from the service."""
 
     plan: PlannedBooking
     booking_id: str
@@ -25,45 +25,42 @@ class PlayedBooking:
 
 
 class Office:
-    """The people of the company, who use booking's API."""
+    """The employees of the company, who use booking's API."""
 
     def __init__(self, http: httpx.AsyncClient, booking_url: str) -> None:
         self._http = http
         self._url = booking_url
 
     async def book(self, plan: PlannedBooking) -> PlayedBooking:
-        """Create the booking."""
-        answer = await self._http.post(
+        response = await self._http.post(
             f"{self._url}/api/bookings", json=plan.request, headers={"idempotency-key": f"day-{plan.number}"}
         )
-        booking = _json(answer, 201)
+        booking = _json(response, 201)
         return PlayedBooking(plan, booking["id"], booking["total"]["amount"], booking["total"]["currency"])
 
     async def set_status(self, booking_id: str, status: str, reason: str) -> None:
-        """Change a booking's status, saying why."""
-        answer = await self._http.patch(
+        response = await self._http.patch(
             f"{self._url}/api/bookings/{booking_id}", json={"status": status, "reason": reason}
         )
-        _json(answer, 200)
+        _json(response, 200)
 
     async def status(self, booking_id: str) -> str:
-        """Where a booking stands."""
         return _json(await self._http.get(f"{self._url}/api/bookings/{booking_id}"), 200)["status"]
 
     async def wait_for(self, booking_id: str, status: str) -> None:
-        """Wait until an event has brought a booking there."""
+        """Wait until a booking has a status. Raise `StackError` after `SETTLE_SECONDS_MAX`."""
 
-        async def there() -> bool:
+        async def reached() -> bool:
             return await self.status(booking_id) == status
 
-        if not await until(there, seconds_max=SETTLE_SECONDS_MAX):
+        if not await until(reached, seconds_max=SETTLE_SECONDS_MAX):
             raise StackError(
                 f"demo: booking {booking_id} did not become {status} in {SETTLE_SECONDS_MAX:g} s"
             )
 
 
 async def play_booking(office: Office, senders: Senders, booking: PlayedBooking) -> None:
-    """Everything that the day brings to one booking, in the order in which it happens."""
+    """Send all payments and status changes of one booking, in order."""
     fate = booking.plan.fate
     if fate is Fate.CONFIRMED_BY_HAND:
         await office.set_status(booking.booking_id, "confirmed", "agreed on the phone, pays on the day")
@@ -88,7 +85,7 @@ async def _pay(senders: Senders, booking: PlayedBooking) -> None:
     amount = booking.total // 2 if fate is Fate.HALF_PAID else booking.total
     paid = payment_event(number, "payment_intent.succeeded", booking.booking_id, amount, booking.currency)
     await senders.stripe(_KINDS.get(fate, "Stripe: payment"), paid)
-    if fate is Fate.PAID_TWICE_TOLD:
+    if fate is Fate.PAID_DELIVERED_TWICE:
         await senders.stripe("Stripe: the same event again", paid)
     if fate is Fate.PAID_THEN_LATE_FAILURE:
         failed = payment_event(
@@ -103,7 +100,7 @@ async def _pay(senders: Senders, booking: PlayedBooking) -> None:
 
 
 async def play_attacks(senders: Senders, victim: PlayedBooking) -> None:
-    """What nobody signed, or signed long ago: as if `victim` had been paid."""
+    """Deliver forged, unsigned and stale messages. The Stripe events claim a payment for `victim`."""
     for number, how in enumerate(("forged", "forged", "forged", "unsigned", "stale", "stale"), start=900):
         event = payment_event(
             number, "payment_intent.succeeded", victim.booking_id, victim.total, victim.currency
@@ -115,7 +112,7 @@ async def play_attacks(senders: Senders, victim: PlayedBooking) -> None:
 
 
 async def play_messages(senders: Senders) -> None:
-    """Text messages of clients, in both generations of the provider's signature; some come twice."""
+    """Deliver clients' text messages with both of the provider's signature schemes, some of them twice."""
     texts = ("Yes", "running late", "thank you! 🐾", "Can you come an hour earlier?", "ok", "no")
     for number, text in enumerate(texts, start=800):
         await senders.sms("SMS: OpenPhone signature", number, text, legacy=True)
@@ -124,10 +121,10 @@ async def play_messages(senders: Senders) -> None:
     await senders.sms("SMS: the same message again", 850, texts[0])
 
 
-def _json(answer: httpx.Response, status: int) -> dict[str, Any]:
-    if answer.status_code != status:
+def _json(response: httpx.Response, status: int) -> dict[str, Any]:
+    if response.status_code != status:
         raise StackError(
-            f"demo: {answer.request.method} {answer.request.url.path} answered {answer.status_code}, "
-            f"not {status}: {answer.text[:300]}"
+            f"demo: {response.request.method} {response.request.url.path} answered {response.status_code}, "
+            f"not {status}: {response.text[:300]}"
         )
-    return answer.json()
+    return response.json()

@@ -1,4 +1,4 @@
-"""Runs the day on a stack that is up, shows it, and tells whether it was kept honestly."""
+"""Run the day on a running stack, print the tables and the result of the checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ REQUEST_SECONDS_MAX = 15.0
 
 @dataclass(frozen=True, slots=True)
 class DemoStack:
-    """What the demo needs to know of a running stack, as `stack.json` has it.
+    """Addresses and secrets of a running stack, from `stack.json`.
 
     Attributes:
         urls: service → base URL.
-        secrets: stripe, sms_legacy, sms.
-        booking_admin_dsn: of database `booking`, a role that may become its owner.
+        secrets: the webhook secrets stripe, sms_legacy and sms.
+        booking_admin_dsn: connects to database `booking`, as a role that may become its owner.
     """
 
     urls: Mapping[str, str]
@@ -33,20 +33,20 @@ class DemoStack:
 
 
 async def run_day(stack: DemoStack, console: Console) -> list[str]:
-    """Play the day and print the tables. Returns what is wrong, one line each: empty when all is well."""
+    """Play the day and print the tables. Return the problems, one line each, empty if there are none."""
     async with httpx.AsyncClient(timeout=REQUEST_SECONDS_MAX, trust_env=False) as http:
         senders = Senders(http, stack.urls["webhook-gateway"], dict(stack.secrets))
         observer = Observer(http, stack.urls)
         with _progress(console) as progress:
             bookings = await _play(Office(http, stack.urls["booking"]), senders, progress)
-            waiting = progress.add_task("waiting until every event has its entry", total=1)
-            await observer.settled(senders.sent, bookings)
-            progress.advance(waiting)
-            corrupted, outcome = await _evening(stack, observer, bookings, progress)
+            task = progress.add_task("waiting for the effects of all events", total=1)
+            await observer.wait_until_settled(senders.sent, bookings)
+            progress.advance(task)
+            corrupted, outcome = await _reconcile(stack, observer, bookings, progress)
     tables.show(console, senders.sent, bookings, corrupted, outcome)
-    found = problems(senders.sent, bookings, corrupted, outcome)
-    _verdict(console, senders.sent, corrupted, found)
-    return found
+    problem_lines = problems(senders.sent, bookings, corrupted, outcome)
+    _print_result(console, senders.sent, corrupted, problem_lines)
+    return problem_lines
 
 
 def _progress(console: Console) -> Progress:
@@ -61,7 +61,7 @@ def _progress(console: Console) -> Progress:
 
 async def _play(office: Office, senders: Senders, progress: Progress) -> list[PlayedBooking]:
     planned = plan()
-    task = progress.add_task("bookings come in", total=len(planned))
+    task = progress.add_task("creating bookings", total=len(planned))
     bookings: list[PlayedBooking] = []
     for booking in planned:
         bookings.append(await office.book(booking))
@@ -70,7 +70,7 @@ async def _play(office: Office, senders: Senders, progress: Progress) -> list[Pl
     for played in bookings:
         await play_booking(office, senders, played)
         progress.advance(task)
-    task = progress.add_task("text messages, and somebody who cheats", total=2)
+    task = progress.add_task("text messages, forged deliveries", total=2)
     await play_messages(senders)
     progress.advance(task)
     victim = next(booking for booking in bookings if booking.plan.fate is Fate.HALF_PAID)
@@ -79,22 +79,22 @@ async def _play(office: Office, senders: Senders, progress: Progress) -> list[Pl
     return bookings
 
 
-async def _evening(
+async def _reconcile(
     stack: DemoStack, observer: Observer, bookings: Sequence[PlayedBooking], progress: Progress
 ) -> tuple[Mapping[str, Corruption], Outcome]:
-    task = progress.add_task("prices are falsified, and reconciled", total=3)
+    task = progress.add_task("falsifying prices, reconciling", total=3)
     corrupted = await corrupt(stack.booking_admin_dsn, bookings)
     progress.advance(task)
     run = await observer.reconcile()
     anomalies = sum(b.plan.fate is Fate.PAID_AFTER_CANCELLATION for b in bookings)
     exceptions = await observer.exceptions(at_least=len(corrupted) + anomalies)
     progress.advance(task)
-    witness = next(b.booking_id for b in bookings if b.plan.fate is Fate.COMPLETED)
-    history_safe = not await history_can_be_changed(stack.booking_admin_dsn, witness)
+    completed = next(b.booking_id for b in bookings if b.plan.fate is Fate.COMPLETED)
+    history_safe = not await history_can_be_changed(stack.booking_admin_dsn, completed)
     outcome = Outcome(
         entries=await observer.entries_with("reconciliation.run-completed"),
         statuses=await observer.statuses(bookings),
-        history=await observer.history(witness),
+        history=await observer.history(completed),
         exceptions=exceptions,
         run=run,
         history_safe=history_safe,
@@ -103,18 +103,18 @@ async def _evening(
     return corrupted, outcome
 
 
-def _verdict(
-    console: Console, sent: Sequence[Sent], corrupted: Mapping[str, Corruption], found: Sequence[str]
+def _print_result(
+    console: Console, sent: Sequence[Sent], corrupted: Mapping[str, Corruption], problem_lines: Sequence[str]
 ) -> None:
-    if not found:
+    if not problem_lines:
         genuine = len({delivery.event_id for delivery in sent if delivery.genuine})
         refused = sum(not delivery.genuine for delivery in sent)
         console.print(
             f"[bold green]All is well:[/] each of {genuine} genuine events is in the EventLog exactly once; "
             f"{refused} forged or stale ones were refused and are on record; all {len(corrupted)} falsified "
-            "prices were found, and nothing else was."
+            "prices were found, and no others."
         )
         return
-    console.print(f"[bold red]{len(found)} things are not as they must be:[/]")
-    for line in found:
+    console.print(f"[bold red]{len(problem_lines)} checks failed:[/]")
+    for line in problem_lines:
         console.print(f"  {line}", markup=False)

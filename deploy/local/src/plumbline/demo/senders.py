@@ -1,4 +1,4 @@
-"""The outside world: Stripe and the SMS provider, honest and otherwise. Every delivery is remembered."""
+"""The webhook providers, Stripe and SMS, and forgers. Every delivery is recorded."""
 
 import json
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ _FORGED_SMS = "whsec_" + "MDAw" * 10
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One delivery and its answer.
+    """A delivery and its response.
 
     Attributes:
         kind: the row of the table in which it is counted.
         source: "stripe" or "sms".
-        event_id: the provider's.
-        status: HTTP status code of the answer.
-        genuine: whether the provider signed it, in time.
+        event_id: the provider's id of the event.
+        status: HTTP status code of the response.
+        genuine: whether the signature is valid and recent.
     """
 
     kind: str
@@ -35,13 +35,13 @@ class Sent:
 
 @dataclass(slots=True)
 class Senders:
-    """Delivers over HTTP.
+    """Signs and delivers webhooks over HTTP.
 
     Attributes:
-        http: client.
-        gateway: base URL.
+        http: the HTTP client.
+        gateway: base URL of the gateway.
         secrets: as in `stack.json`: stripe, sms_legacy, sms.
-        sent: everything delivered so far, in order.
+        sent: all deliveries so far, in order.
     """
 
     http: httpx.AsyncClient
@@ -50,7 +50,7 @@ class Senders:
     sent: list[Sent] = field(default_factory=list[Sent])
 
     async def stripe(self, kind: str, event: dict[str, Any], *, how: str = "good") -> None:
-        """Deliver a Stripe event. how: good, forged, unsigned or stale."""
+        """Deliver a Stripe event. `how` is "good", "forged", "unsigned" or "stale"."""
         body = json.dumps(event).encode()
         secret = _FORGED_STRIPE if how == "forged" else self.secrets["stripe"]
         headers = {} if how == "unsigned" else sign_stripe(body, secret, _signed_at(how))
@@ -59,7 +59,7 @@ class Senders:
     async def sms(
         self, kind: str, number: int, text: str, *, how: str = "good", legacy: bool = False
     ) -> None:
-        """Deliver an inbound SMS in one of the provider's two generations. how: as for `stripe`."""
+        """Deliver an inbound SMS, signed as OpenPhone (`legacy`) or Quo. `how` is as for `stripe`."""
         event_id = f"EV{number:06d}"
         event = _legacy_sms(event_id, number, text) if legacy else _quo_sms(event_id, number, text)
         body = json.dumps(event).encode()
@@ -75,18 +75,18 @@ class Senders:
     async def _post(
         self, kind: str, source: str, event_id: str, body: bytes, headers: dict[str, str], *, genuine: bool
     ) -> None:
-        answer = await self.http.post(
+        response = await self.http.post(
             f"{self.gateway}/webhooks/{source}",
             content=body,
             headers={"content-type": "application/json", **headers},
         )
-        self.sent.append(Sent(kind, source, event_id, answer.status_code, genuine))
+        self.sent.append(Sent(kind, source, event_id, response.status_code, genuine))
 
 
 def payment_event(
     number: int, event_type: str, booking_id: str, amount: int, currency: str, *, minutes_ago: int = 0
 ) -> dict[str, Any]:
-    """A Stripe event about one payment intent, in Stripe's own form; amount in minor units."""
+    """Return a Stripe event about a payment intent, in Stripe's format. `amount` is in minor units."""
     created = int((datetime.now(UTC) - timedelta(minutes=minutes_ago)).timestamp())  # noqa: TID251 - Stripe's clock
     succeeded = event_type.endswith("succeeded")
     return {

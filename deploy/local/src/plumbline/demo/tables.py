@@ -1,4 +1,4 @@
-"""The tables at the end of the day."""
+"""The tables at the end of the demo."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def show(
     corrupted: Mapping[str, Corruption],
     outcome: Outcome,
 ) -> None:
-    """Print what came in, where the bookings stand, one history, the EventLog and the exceptions."""
+    """Print deliveries, bookings, the history of one booking, the EventLog and the exceptions."""
     for table in (
         _deliveries(sent, outcome),
         _bookings(bookings, outcome),
@@ -41,21 +41,21 @@ def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
 
 def _deliveries(sent: Sequence[Sent], outcome: Outcome) -> Table:
     numbers = ("sent", "answered", "in EventLog")
-    table = _table("What came in, and what became of it", "delivery", *numbers, "", numbers=numbers)
+    table = _table("Deliveries", "delivery", *numbers, "", numbers=numbers)
     entries = entries_by_event(outcome.entries)
     for kind in dict.fromkeys(delivery.kind for delivery in sent):
-        same = [delivery for delivery in sent if delivery.kind == kind]
-        answers = " ".join(str(status) for status in sorted({d.status for d in same}))
-        logged = sum(entries[d.source, d.event_id] for d in same)
-        verdict = "published" if same[0].genuine else "refused, on record"
+        deliveries = [delivery for delivery in sent if delivery.kind == kind]
+        answers = " ".join(str(status) for status in sorted({d.status for d in deliveries}))
+        logged = sum(entries[d.source, d.event_id] for d in deliveries)
+        result = "published" if deliveries[0].genuine else "refused, on record"
         if "again" in kind:
-            verdict = "acknowledged, applied once"
-        table.add_row(kind, str(len(same)), answers, str(logged), verdict)
+            result = "acknowledged, applied once"
+        table.add_row(kind, str(len(deliveries)), answers, str(logged), result)
     return table
 
 
 def _bookings(bookings: Sequence[PlayedBooking], outcome: Outcome) -> Table:
-    table = _table("Bookings in the evening", "status", "bookings", "what happened", numbers=("bookings",))
+    table = _table("Bookings at the end of the day", "status", "bookings", "fate", numbers=("bookings",))
     groups = Counter((outcome.statuses[b.booking_id], b.plan.fate.value) for b in bookings)
     for (status, fate), count in sorted(groups.items()):
         table.add_row(status, str(count), fate)
@@ -64,7 +64,7 @@ def _bookings(bookings: Sequence[PlayedBooking], outcome: Outcome) -> Table:
 
 def _history(outcome: Outcome) -> Table:
     booking_id = outcome.history["booking_id"]
-    table = _table(f"History of booking {booking_id}", "version", "from", "to", "by", "why", "at")
+    table = _table(f"History of booking {booking_id}", "version", "from", "to", "by", "reason", "at")
     for step in outcome.history["history"]:
         table.add_row(
             str(step["version"]),
@@ -74,8 +74,8 @@ def _history(outcome: Outcome) -> Table:
             step["reason"] or "",
             _time(step["recorded_at"]),
         )
-    safe = "refused by trigger" if outcome.history_safe else "WENT THROUGH"
-    table.caption = f"an UPDATE of it by the table owner: {safe}"
+    refusal = "refused by trigger" if outcome.history_safe else "NOT REFUSED"
+    table.caption = f"UPDATE of the history by the table owner: {refusal}"
     table.caption_justify = "left"
     return table
 
@@ -97,16 +97,16 @@ def _exceptions(corrupted: Mapping[str, Corruption], outcome: Outcome) -> Table:
         "type",
         "booking",
         "explanation",
-        "what was done to it",
+        "cause",
     )
     for item in outcome.exceptions["exceptions"]:
-        done = corrupted.get(item["booking_id"])
+        corruption = corrupted.get(item["booking_id"])
         table.add_row(
             item["severity"],
             _kind(item),
             item["booking_id"][-12:],
             item["title"],
-            done.name if done else "money came after the cancellation",
+            corruption.name if corruption else "payment after the cancellation",
         )
     return table
 
