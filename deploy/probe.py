@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script inside the image, part of no package
-"""Asks the service in this container: `probe.py /health/ready`. Exit code 0 if it answers 200, else 1."""
+"""Health probe of the service in this container: `probe.py /health/ready`. Exit code 0 for a 200, else 1."""
 
 import sys
 from http.client import HTTPConnection, HTTPException
@@ -9,11 +9,11 @@ ANSWER_SECONDS_MAX = 4.0
 
 
 def answers_ok(path: str) -> bool:
-    """Return whether the path answers 200 in time; a service that is not up yet counts as no."""
+    """Return whether `path` answers 200 in time; False if the service is not up yet."""
     connection = HTTPConnection("127.0.0.1", PORT, timeout=ANSWER_SECONDS_MAX)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's own number
+        return connection.getresponse().status == 200  # noqa: PLR2004 - a status of HTTP
     except (OSError, HTTPException):
         return False
     finally:

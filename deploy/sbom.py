@@ -1,10 +1,10 @@
 # ruff: noqa: INP001 - a script, part of no package
-"""Write the bill of materials: what `requirements.lock` and the lock of Kafka's jars pin, as CycloneDX JSON.
+"""Write the bill of materials of `requirements.lock` and Kafka's jars as CycloneDX JSON.
 
     python deploy/sbom.py var/sbom.cdx.json
 
-The packages of Python come from the OWASP project's own tool; the jars are added with their digests. The
-result is checked against the standard's schema before it is written.
+OWASP's tool lists the Python packages; the jars are added with their digests. The result is validated against
+the CycloneDX schema before it is written.
 """
 
 import json
@@ -24,7 +24,7 @@ FORMAT = SchemaVersion.V1_6
 
 
 def packages() -> dict[str, Any]:
-    """Return the document of the Python packages, the same for the same lock."""
+    """Return the CycloneDX document of the Python packages; the same lock file gives the same document."""
     tool = [
         sys.executable,
         "-P",
@@ -35,12 +35,12 @@ def packages() -> dict[str, Any]:
         "--no-validate",
     ]
     options = ["--spec-version", FORMAT.to_version(), "--output-format", "JSON", str(LOCK)]
-    made = subprocess.run([*tool, *options], check=True, capture_output=True, text=True)  # noqa: S603 - our own words
-    return json.loads(made.stdout)
+    finished = subprocess.run([*tool, *options], check=True, capture_output=True, text=True)  # noqa: S603 - constant arguments
+    return json.loads(finished.stdout)
 
 
 def jar(artifact: Artifact) -> dict[str, Any]:
-    """Return a jar as a component."""
+    """Return the CycloneDX component of a jar."""
     reference = f"pkg:maven/{artifact.group}/{artifact.artifact}@{artifact.version}"
     return {
         "type": "library",
@@ -54,10 +54,10 @@ def jar(artifact: Artifact) -> dict[str, Any]:
 
 
 def document() -> str:
-    """Return the whole document.
+    """Return the complete document as JSON.
 
     Raises:
-        ValueError: it is not what CycloneDX's schema says.
+        ValueError: the document does not match the CycloneDX schema.
     """
     bom = packages()
     bom["components"] = [*bom["components"], *map(jar, locked_artifacts())]
@@ -68,7 +68,7 @@ def document() -> str:
 
 
 def main() -> None:
-    """Write the document to the path that is named."""
+    """Write the document to the path of the first argument."""
     target = Path(sys.argv[1])
     text = document()
     target.parent.mkdir(parents=True, exist_ok=True)

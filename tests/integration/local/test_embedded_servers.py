@@ -140,7 +140,7 @@ async def test_postmaster_killed_alone_starts_again_once_its_workers_are_gone(
 
 
 async def test_server_that_runs_is_not_started_again(postgres: EmbeddedPostgres) -> None:
-    with pytest.raises(StackError, match=rf"running already \(pid {postgres.pid}\)"):
+    with pytest.raises(StackError, match=rf"already running \(pid {postgres.pid}\)"):
         await postgres.start()
 
     assert await execute(postgres, "SELECT 1") == 1
@@ -172,7 +172,7 @@ async def test_second_postgres_on_the_same_data_is_refused(
 ) -> None:
     monkeypatch.setattr("plumbline.postgres._ORPHANS_SECONDS_MAX", 0.1)
 
-    with pytest.raises(StackError, match=rf"a PostgreSQL is at work in .* \(pid {postgres.pid}\)"):
+    with pytest.raises(StackError, match=rf"a PostgreSQL server runs in .* \(pid {postgres.pid}\)"):
         await EmbeddedPostgres(directory / "postgres", free_port()).start()
 
     assert await execute(postgres, "SELECT 1") == 1

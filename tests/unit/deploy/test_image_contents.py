@@ -1,4 +1,4 @@
-"""What goes into an image: no member and no requirement too many or too few."""
+"""An image contains exactly the members and requirements that a service needs."""
 
 import subprocess
 import sys
@@ -43,5 +43,5 @@ def test_members_tools_and_embedded_servers_are_no_requirements_of_an_image(pack
 def test_unknown_member_is_refused_with_the_known_ones() -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         contents("sources", "bookings")
-    assert "bookings is no member: use one of" in failed.value.stderr
+    assert "bookings is not a member: use one of" in failed.value.stderr
     assert "webhook-gateway" in failed.value.stderr

@@ -1,4 +1,4 @@
-"""The ACLs that the project ships are those of the topic cards, and give no service more (ALL-7)."""
+"""The shipped ACLs are those of the topic cards and grant no service more (ALL-7)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Topics of a deployment: those that all have, and one for each source of its file."""
+"""Topics of a deployment: the standard topics, and one for each source of its file."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ def test_without_a_file_there_are_the_usual_topics() -> None:
 def test_each_source_of_the_file_has_a_topic(tmp_path: Path, mark: str) -> None:
     path = tmp_path / "sources.toml"
     path.write_text(mark + '[[sources.github.accept]]\nscheme = "github"\n[sources.acme]\n', encoding="utf-8")
-    found = topics({"WEBHOOK_SOURCES_FILE": str(path)})
-    assert found == (*TOPICS, webhook_topic("github"), webhook_topic("acme"))
+    all_topics = topics({"WEBHOOK_SOURCES_FILE": str(path)})
+    assert all_topics == (*TOPICS, webhook_topic("github"), webhook_topic("acme"))
 
 
 @pytest.mark.parametrize("text", ["sources = 1", "sources = ['a']", "[sources"])

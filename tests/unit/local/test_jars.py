@@ -18,7 +18,7 @@ CONTENT = {artifact.repository_path: artifact.artifact.encode() * 1000 for artif
 
 
 class Repository:
-    """A Maven repository on loopback; what it answers may be changed."""
+    """A Maven repository on loopback; tests may change its responses."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -27,7 +27,7 @@ class Repository:
         self.cut_short = False
         self.endless = False
         self.hung_up = asyncio.Event()
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -42,7 +42,7 @@ class Repository:
             writer.close()
 
     async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
-        self.asked.append(path)
+        self.requests.append(path)
         body = self.content.get(path)
         length = "" if self.endless else f"content-length: {len(body or b'')}\r\n"
         status = "404 Not Found" if body is None else "200 OK"
@@ -58,9 +58,9 @@ class Repository:
 @pytest.fixture
 async def repository() -> AsyncGenerator[Repository]:
     port = free_port()
-    here = Repository(f"http://127.0.0.1:{port}/repo")
-    async with await asyncio.start_server(here.answer, "127.0.0.1", port):
-        yield here
+    server = Repository(f"http://127.0.0.1:{port}/repo")
+    async with await asyncio.start_server(server.answer, "127.0.0.1", port):
+        yield server
 
 
 async def fetch(
@@ -90,21 +90,21 @@ async def test_missing_jars_are_fetched_and_progress_ends_at_the_total(
 
 async def test_jars_in_the_cache_are_not_fetched_again(repository: Repository, tmp_path: Path) -> None:
     await fetch(tmp_path, repository.address)
-    repository.asked.clear()
+    repository.requests.clear()
 
     await fetch(tmp_path, repository.address)
 
-    assert repository.asked == []
+    assert repository.requests == []
 
 
 async def test_damaged_jar_in_the_cache_is_fetched_again(repository: Repository, tmp_path: Path) -> None:
     one, *_ = await fetch(tmp_path, repository.address)
     one.write_bytes(b"x" * 3000)
-    repository.asked.clear()
+    repository.requests.clear()
 
     await fetch(tmp_path, repository.address)
 
-    assert repository.asked == ["org/example/one/1/one-1.jar"]
+    assert repository.requests == ["org/example/one/1/one-1.jar"]
     assert one.read_bytes() == b"one" * 1000
 
 
@@ -149,7 +149,7 @@ async def test_cache_without_room_is_named_before_anything_is_fetched(
     with pytest.raises(StackError, match=r"disk of .* is full.*XDG_CACHE_HOME"):
         await fetch(tmp_path, repository.address)
 
-    assert repository.asked == []
+    assert repository.requests == []
 
 
 async def test_connection_that_breaks_once_is_tried_again(repository: Repository, tmp_path: Path) -> None:

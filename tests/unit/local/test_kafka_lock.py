@@ -18,10 +18,10 @@ artifacts = st.builds(
 
 
 @given(st.lists(artifacts, max_size=5))
-def test_written_lines_are_read_back(wanted: list[Artifact]) -> None:
-    text = "".join(f"{a.group}:{a.artifact}:{a.version} {a.sha256} {a.size}\n" for a in wanted)
+def test_written_lines_are_read_back(locked: list[Artifact]) -> None:
+    text = "".join(f"{a.group}:{a.artifact}:{a.version} {a.sha256} {a.size}\n" for a in locked)
 
-    assert kafka_lock.parse(text) == tuple(wanted)
+    assert kafka_lock.parse(text) == tuple(locked)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_lock_of_a_repository_names_what_lies_there(tmp_path: Path) -> None:
     jar.parent.mkdir(parents=True)
     jar.write_bytes(b"content")
 
-    (found,) = kafka_lock.parse(kafka_lock.lock(tmp_path))
+    (artifact,) = kafka_lock.parse(kafka_lock.lock(tmp_path))
 
-    assert found.repository_path == "org/example/thing/1.0/thing-1.0.jar"
-    assert found.is_content(b"content")
-    assert not found.is_content(b"Content")
+    assert artifact.repository_path == "org/example/thing/1.0/thing-1.0.jar"
+    assert artifact.is_content(b"content")
+    assert not artifact.is_content(b"Content")

@@ -1,4 +1,4 @@
-"""Which Kafka `plumbline topics apply` is about: the named one, else that of the stack that runs now."""
+"""Kafka of `plumbline topics apply`: KAFKA_BOOTSTRAP, else the running stack."""
 
 from pathlib import Path
 

@@ -53,11 +53,11 @@ async def test_killed_service_starts_again_and_its_log_goes_on(tmp_path: Path) -
 
 async def test_service_started_twice_is_refused(tmp_path: Path) -> None:
     async with tiny(tmp_path) as service:
-        with pytest.raises(StackError, match="running already"):
+        with pytest.raises(StackError, match="already running"):
             await service.start()
 
 
-async def test_service_that_ends_while_starting_shows_its_last_words(tmp_path: Path) -> None:
+async def test_service_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Path) -> None:
     service = tiny(tmp_path, ledger=Ledger(tmp_path / "processes.json"))
     service._command = [sys.executable, "-c", "print('no such colour'); raise SystemExit(3)"]
 
@@ -112,7 +112,7 @@ async def test_ledger_holds_a_process_exactly_while_it_runs(tmp_path: Path) -> N
     assert Ledger(path).record.processes == ()
 
 
-async def test_work_that_fails_shows_exit_code_and_last_words(tmp_path: Path) -> None:
+async def test_work_that_fails_shows_exit_code_and_end_of_log(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"exit code 3 [^|]*\| broken"):
         await python(tmp_path, "print('broken'); raise SystemExit(3)").run()
 
@@ -141,7 +141,7 @@ async def test_huge_log_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
 
 
 async def test_recycled_pid_is_never_ended(tmp_path: Path) -> None:
-    """The process is there, but it is not the one that was meant: it started at another time."""
+    """The process runs, but its start time differs from the identity's."""
     async with tiny(tmp_path) as other:
         real = Identity.of("other", other.pid)
         recycled = Identity("ours", other.pid, real.started_at - 60)

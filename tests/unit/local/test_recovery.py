@@ -73,7 +73,7 @@ def test_unreadable_ledger_is_explained(tmp_path: Path, content: str) -> None:
 def test_state_held_by_another_command_is_refused(tmp_path: Path) -> None:
     with (
         recovery.exclusive(tmp_path / "lock"),
-        pytest.raises(StateLockedError, match="at work"),
+        pytest.raises(StateLockedError, match="is using"),
         recovery.exclusive(tmp_path / "lock"),
     ):
         pass

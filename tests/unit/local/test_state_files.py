@@ -87,10 +87,10 @@ def test_defaults_of_the_state_directory_are_those_of_the_interface() -> None:
     assert str(directory.log("booking")) == "var/log/booking.log"
 
 
-@pytest.mark.parametrize("written", ["x", "-1", "80", "65530", "8080.5", "80 80"])
-def test_port_base_that_is_none_is_refused(written: str) -> None:
+@pytest.mark.parametrize("port_base", ["x", "-1", "80", "65530", "8080.5", "80 80"])
+def test_port_base_that_is_none_is_refused(port_base: str) -> None:
     with pytest.raises(StackError, match="PLUMBLINE_PORT_BASE"):
-        state_directory.from_environment({"PLUMBLINE_PORT_BASE": written})
+        state_directory.from_environment({"PLUMBLINE_PORT_BASE": port_base})
 
 
 def test_busy_port_is_named_with_purpose_and_owner() -> None:
@@ -156,12 +156,12 @@ passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(LOGIN_ROLES, passwords)))
-def test_connection_strings_give_back_what_was_put_in(wanted: dict[str, str]) -> None:
+def test_connection_strings_give_back_what_was_put_in(given: dict[str, str]) -> None:
     admin = "postgresql://postgres:admin@127.0.0.1:5432/postgres"
 
-    found = dsn.deployment({"POSTGRES_ADMIN_DSN": admin, **connection_strings(admin, wanted)}, SERVICES)
+    parsed = dsn.deployment({"POSTGRES_ADMIN_DSN": admin, **connection_strings(admin, given)}, SERVICES)
 
-    assert found == dsn.Deployment(admin, wanted, dict(DATABASES))
+    assert parsed == dsn.Deployment(admin, given, dict(DATABASES))
 
 
 @pytest.mark.parametrize(

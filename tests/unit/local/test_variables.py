@@ -1,4 +1,4 @@
-"""Each process of the embedded stack gets the variables that it reads, and runs our modules alone."""
+"""A process of the embedded stack receives the variables it reads, and imports no foreign module."""
 
 import importlib
 import inspect
@@ -23,7 +23,7 @@ SECRETS = {
     "RECONCILER_BOOKING_VIEW_DSN": "reconciler",
     "STRIPE_API_KEY": "reconciler",
 }
-NOBODYS = (
+UNUSED = (
     "POSTGRES_ADMIN_DSN",
     "BOOKING_MIGRATIONS_DSN",
     "CONSOLE_SESSION_KEY",
@@ -39,7 +39,7 @@ def test_secret_reaches_the_one_service_that_reads_it(name: str, owner: str) -> 
     assert name not in {**variables.for_migration({name: "x"}), **variables.for_kafka({name: "x"})}
 
 
-def test_key_of_tokens_reaches_the_three_that_judge_tokens() -> None:
+def test_key_of_tokens_reaches_the_three_that_verify_tokens() -> None:
     environ = {"AUTH_JWT_KEY": "x"}
     assert [s.name for s in SERVICES if variables.for_service(s, environ)] == [
         "booking",
@@ -48,7 +48,7 @@ def test_key_of_tokens_reaches_the_three_that_judge_tokens() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", NOBODYS)
+@pytest.mark.parametrize("name", UNUSED)
 def test_other_variables_reach_nobody(name: str) -> None:
     assert not any(variables.for_service(service, {name: "x"}) for service in SERVICES)
 
@@ -68,7 +68,7 @@ def test_service_gets_every_variable_that_its_settings_read(service: Service) ->
     module = importlib.import_module(f"{service.package}.settings")
     classes = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, BaseSettings)]
     read = {field.upper() for settings in classes for field in settings.model_fields}
-    if service is GATEWAY:  # knows senders by their signatures, and nobody by a token
+    if service is GATEWAY:  # verifies signatures, not tokens
         read = {name for name in read if not name.startswith("AUTH_")}
     passed = variables.for_service(service, dict.fromkeys(read, "x"))
     assert read - passed.keys() == set()
@@ -77,9 +77,9 @@ def test_service_gets_every_variable_that_its_settings_read(service: Service) ->
 async def test_module_of_the_callers_path_or_directory_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "booking.py").write_text('print("somebody else\'s booking")')
+    (tmp_path / "booking.py").write_text('print("foreign booking")')
     monkeypatch.chdir(tmp_path)
     environ = variables.for_service(SERVICES[1], {**os.environ, "PYTHONPATH": str(tmp_path)})
     finished = await run([*SERVICES[1].command("migrate"), "--help"], environ)
-    assert "somebody else" not in finished.stdout
-    assert (finished.exit_code, "schema" in finished.stdout) == (0, True), finished
+    assert "foreign booking" not in finished.stdout
+    assert (finished.exit_code, "booking_owner" in finished.stdout) == (0, True), finished

@@ -6,7 +6,7 @@ from plumbline import waiting
 
 
 class Work:
-    """Runs until it is cancelled, and then needs some steps to clean up."""
+    """A task that runs until it is cancelled and needs some steps to clean up."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps

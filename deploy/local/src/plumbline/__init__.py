@@ -1,1 +1,1 @@
-"""The embedded stack: a real Kafka, a real PostgreSQL and the services on one machine, without Docker."""
+"""The embedded stack: Kafka, PostgreSQL and the services on one machine, without Docker."""

@@ -1,6 +1,6 @@
 """The command line `plumbline`.
 
-Exit codes (interface.md): 0 good, 1 the answer is "no", 2 could not do it.
+Exit codes (interface.md): 0 success, 1 the answer is "no", 2 the command could not do its work.
 """
 
 import asyncio
@@ -25,117 +25,120 @@ from plumbline.demo.command import demo, demo_console
 from plumbline.doctor import checks, target
 from plumbline.failure import StackError
 
-_HELP = """The whole of Plumbline on one machine: a real Kafka, a real PostgreSQL and the four services.
+_HELP = """Run all of Plumbline on one machine: Kafka, PostgreSQL and the four services.
 
-Begin with "plumbline demo": it plays a business day on a fresh stack and shows what became of it.
-"plumbline up" starts everything, shows how it is, and stops it on Ctrl-C.
+Start with "plumbline demo": the command plays a business day on a fresh stack and shows the result.
+"plumbline up" starts all components, shows their status, and stops them on Ctrl-C.
 
-Data, logs and stack.json (addresses, passwords, webhook secrets) stand in $PLUMBLINE_STATE (default: var).
-Ports begin at $PLUMBLINE_PORT_BASE (default: 8080): gateway, booking, audit and reconciler from +0 on,
+$PLUMBLINE_STATE (default: var) holds data, logs and stack.json (addresses, passwords, webhook secrets).
+Ports start at $PLUMBLINE_PORT_BASE (default: 8080): gateway, booking, audit and reconciler from +0,
 Kafka at +10, PostgreSQL at +11, Kafka's quorum at +12.
-Other variables, e.g. ENABLE_WEBHOOK_VALIDATION=true, reach the services.
+The services receive other variables, e.g. ENABLE_WEBHOOK_VALIDATION=true.
 
-Exit codes: 0 good, 1 the answer is "no" (not ready, something wrong), 2 could not do it.
+Exit codes: 0 success, 1 the answer is "no" (not ready, problem found), 2 the command could not do its work.
 """
 
 cli = typer.Typer(
     name="plumbline", help=_HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
-topics = typer.Typer(help="The topics of a Kafka, from their cards.", no_args_is_help=True)
-databases = typer.Typer(help="The databases and roles of a PostgreSQL.", no_args_is_help=True)
+topics = typer.Typer(help="Topics of a Kafka cluster, from the topic cards.", no_args_is_help=True)
+databases = typer.Typer(help="Databases and roles of a PostgreSQL server.", no_args_is_help=True)
 cli.add_typer(topics, name="topics")
 cli.add_typer(databases, name="databases")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print data for programs instead of a table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @cli.command()
 def up(
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return as soon as everything is ready; stop it with `down`.")
+        bool, typer.Option("--detach", help="Return when all components are ready; stop them with `down`.")
     ] = False,
 ) -> None:
-    """Start everything. Exits with 0 also where `--detach` finds a stack that runs and is ready."""
+    """Start all components. With `--detach`, exit with 0 also if the stack is already running and ready."""
     directory, console = state_directory.from_environment(os.environ), Console()
     try:
-        good = asyncio.run(stack_command.up(directory, detach=detach, environ=os.environ, console=console))
+        success = asyncio.run(stack_command.up(directory, detach=detach, environ=os.environ, console=console))
     except stack_command.AlreadyRunningError:
         if not (detach and status.is_ready(asyncio.run(status.component_statuses(directory)))):
             raise
-        good = True
+        success = True
     if detach:
-        console.print(f"ready; addresses and secrets stand in {directory.stack_file}", highlight=False)
-    raise typer.Exit(0 if good else EXIT_NO)
+        console.print(f"ready; addresses and secrets are in {directory.stack_file}", highlight=False)
+    raise typer.Exit(0 if success else EXIT_NO)
 
 
 @cli.command()
 def down() -> None:
-    """Stop everything that was started from this state directory, also after a crash. Data are kept."""
+    """Stop all processes started from this state directory, also after a crash. Data are kept."""
     stopped = asyncio.run(stack_command.down(state_directory.from_environment(os.environ)))
     typer.echo("stopped; data are kept" if stopped else "nothing was running")
 
 
 @cli.command(name="status")
 def show_status(as_json: AsJson = False) -> None:
-    """Show every part: ready or not, where, and how much memory. Exits with 1 if not all are ready."""
-    parts = asyncio.run(status.component_statuses(state_directory.from_environment(os.environ)))
+    """Show state, address and memory of each component. Exit with 1 if a component is not ready."""
+    components = asyncio.run(status.component_statuses(state_directory.from_environment(os.environ)))
     if as_json:
-        typer.echo(json.dumps([part.as_json() for part in parts], indent=2))
-    elif parts:
-        Console().print(status.table(parts))
+        typer.echo(json.dumps([component.as_json() for component in components], indent=2))
+    elif components:
+        Console().print(status.table(components))
     else:
-        typer.echo("nothing is running; start it with `plumbline up`")
-    raise typer.Exit(0 if status.is_ready(parts) else EXIT_NO)
+        typer.echo("nothing is running; start the stack with `plumbline up`")
+    raise typer.Exit(0 if status.is_ready(components) else EXIT_NO)
 
 
 @cli.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check broker, topics, roles, grants, migrations, the append-only property and the services.
 
-    Looks at the stack of this state directory; without one, at the deployment that KAFKA_BOOTSTRAP,
-    POSTGRES_ADMIN_DSN and the services' connection strings name. Exits with 1 if anything is wrong.
+    The target is the running stack of this state directory. Without a running stack, the target is the
+    deployment named by KAFKA_BOOTSTRAP, POSTGRES_ADMIN_DSN and the services' connection strings.
+    Exit with 1 if a check fails.
     """
-    found = asyncio.run(
+    findings = asyncio.run(
         checks.run_checks(target.find(state_directory.from_environment(os.environ), os.environ))
     )
     if as_json:
-        typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in found], indent=2))
+        typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in findings], indent=2))
     else:
-        typer.echo("\n".join(printable(finding.line) for finding in found))
-    raise typer.Exit(0 if all(finding.good for finding in found) else EXIT_NO)
+        typer.echo("\n".join(printable(finding.line) for finding in findings))
+    raise typer.Exit(0 if all(finding.good for finding in findings) else EXIT_NO)
 
 
 @cli.command()
 def token(
-    sub: Annotated[str, typer.Option(help="Who bears it: stands in every history as who did something.")],
-    role: Annotated[list[Role], typer.Option(help="What he may do; may be given several times.")],
-    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="How long it is good.")] = 60,
+    sub: Annotated[str, typer.Option(help="Subject of the token: histories record it as the actor.")],
+    role: Annotated[
+        list[Role], typer.Option(help="Role of the subject; repeat the option for several roles.")
+    ],
+    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="Lifetime of the token in minutes.")] = 60,
 ) -> None:
-    """Print a token that the services accept. Reads AUTH_MODE=jwt, AUTH_JWT_KEY and what belongs to them.
+    """Print a token that the services accept. Reads AUTH_MODE=jwt, AUTH_JWT_KEY and related AUTH_* variables.
 
-    For development: whoever has the shared key can be anybody.
+    For development only: a person with the shared key can issue a token for any subject and role.
     """
     typer.echo(tokens.issue_token(sub, role, minutes=minutes))
 
 
 @cli.command(name="demo")
 def play_demo() -> None:
-    """Play a business day on a fresh stack, show and check what became of it. Exits with 1 if it is wrong.
+    """Play a business day on a fresh stack, show and check the result. Exit with 1 if the result is wrong.
 
-    About 40 bookings, signed Stripe events and messages, forged and stale ones among them, then a few stored
-    prices are falsified and reconciled. A stack that runs already is left alone.
+    The day has about 40 bookings and signed Stripe events and messages; some are forged or stale. Then the
+    demo falsifies a few stored prices and reconciles. A stack that is already running is not changed.
     """
     raise typer.Exit(0 if asyncio.run(demo(os.environ, demo_console())) else EXIT_NO)
 
 
 @topics.command(name="apply")
 def apply_topics(
-    replication_factor: Annotated[int, typer.Option(help="Copies of each partition; 3 in production.")] = 1,
+    replication_factor: Annotated[int, typer.Option(help="Replicas of each partition; 3 in production.")] = 1,
 ) -> None:
-    """Create the topics that are missing, one for each source of WEBHOOK_SOURCES_FILE among them.
+    """Create missing topics, including one topic for each source of WEBHOOK_SOURCES_FILE.
 
-    Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL and what belongs to it, and TOPIC_PREFIX. Without
-    KAFKA_BOOTSTRAP the stack of this state directory gets them.
+    Reads KAFKA_BOOTSTRAP, KAFKA_SECURITY_PROTOCOL, the related KAFKA_* variables and TOPIC_PREFIX. Without
+    KAFKA_BOOTSTRAP, the topics are created in the running stack of this state directory.
     """
     kafka = target.kafka_of(state_directory.from_environment(os.environ), os.environ)
     created = asyncio.run(deployment.apply_topics(kafka, replication_factor))
@@ -144,7 +147,7 @@ def apply_topics(
 
 @topics.command(name="acls")
 def show_acls() -> None:
-    """Print the commands that grant each service its topics and its consumer group, and nothing else.
+    """Print the commands that grant each service access to its topics and its consumer group only.
 
     Reads TOPIC_PREFIX and WEBHOOK_SOURCES_FILE. See deploy/kafka/README.md.
     """
@@ -154,17 +157,17 @@ def show_acls() -> None:
 
 @databases.command(name="apply")
 def apply_databases() -> None:
-    """Make roles, databases and schemas, or bring them in line; safe to repeat.
+    """Create or update roles, databases and schemas; safe to repeat.
 
-    Reads POSTGRES_ADMIN_DSN (a superuser) and BOOKING_POSTGRES_DSN, AUDIT_POSTGRES_DSN,
-    RECONCILER_POSTGRES_DSN and RECONCILER_BOOKING_VIEW_DSN, whose passwords and database names it takes.
+    Reads POSTGRES_ADMIN_DSN (a superuser). Passwords and database names come from BOOKING_POSTGRES_DSN,
+    AUDIT_POSTGRES_DSN, RECONCILER_POSTGRES_DSN and RECONCILER_BOOKING_VIEW_DSN.
     """
-    typer.echo(f"in line: {', '.join(asyncio.run(deployment.apply_databases(os.environ)))}")
+    typer.echo(f"up to date: {', '.join(asyncio.run(deployment.apply_databases(os.environ)))}")
 
 
 def main() -> None:
-    """Run a command; what it could not do is one line on standard error and exit code 2."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says stands in our one line too
+    """Run a command; a `StackError` is one line on standard error and exit code 2."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the StackError has the same text
     run_cli(cli, name="plumbline", failures=[StackError])
 
 

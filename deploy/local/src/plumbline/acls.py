@@ -1,4 +1,4 @@
-"""The Kafka ACLs of a deployment: one line of `kafka-acls.sh` per grant, from the topic cards (ALL-7)."""
+"""Kafka ACLs of a deployment: one `kafka-acls.sh` command per grant, from the topic cards (ALL-7)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,20 +8,19 @@ SERVICES = ("webhook-gateway", "booking", "audit", "reconciler")
 """A service's Kafka principal is `User:<service>`."""
 
 OPERATOR = "operator"
-"""Whoever runs `plumbline topics apply` and `plumbline doctor`."""
+"""Principal that runs `plumbline topics apply` and `plumbline doctor`."""
 
 _TOOL = 'kafka-acls.sh --bootstrap-server "$KAFKA_BOOTSTRAP" --command-config "$KAFKA_ADMIN_CONFIG" --add'
 
 
 def acl_lines(cards: Sequence[TopicCard], *, prefix: str = "") -> list[str]:
-    """Return the commands that grant each service what its topics' cards say, and nothing else.
-
-    No service needs a transactional id, idempotent writes or a right on the cluster.
+    """Return the commands that grant each service the rights on its topic cards only.
 
     Args:
         cards: every topic of the deployment.
-        prefix: TOPIC_PREFIX, before topics and consumer groups.
+        prefix: TOPIC_PREFIX of topics and consumer groups.
     """
+    # No service needs a transactional id, idempotent writes or a right on the cluster.
     return [line for service in SERVICES for line in _of_service(service, cards, prefix)] + [
         *_of_operator(cards, prefix)
     ]

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: readers never see half of one, and a crash leaves the old one."""
+"""Atomic file writes: readers never see a partial file, and a crash leaves the old file."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ PUBLIC = 0o644
 
 
 def write_bytes(path: Path, content: bytes, *, mode: int) -> None:
-    """Replace `path` in one step; `mode` holds from the first byte on, so that a secret is never readable."""
+    """Replace `path` atomically. The file has `mode` from the first byte on, so nobody else can read it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -21,5 +21,5 @@ def write_bytes(path: Path, content: bytes, *, mode: int) -> None:
 
 
 def write_text(path: Path, content: str, *, mode: int) -> None:
-    """As `write_bytes`, in UTF-8."""
+    """Write text in UTF-8 as `write_bytes` does."""
     write_bytes(path, content.encode(), mode=mode)

@@ -1,4 +1,4 @@
-"""Passwords and secrets of one stack: drawn at the first start, readable by its owner only."""
+"""Passwords and secrets of one stack: generated at the first start, readable by the owner only."""
 
 import base64
 import json
@@ -11,14 +11,14 @@ from plumbline.databases import LOGIN_ROLES
 from plumbline.failure import StackError
 
 LOG_ORIGIN = "plumbline.local/audit"
-"""The embedded audit log's name, which its signing key carries too."""
+"""Name of the embedded audit log and of its signing key."""
 
 _SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Passwords by login role, and what the providers' signatures are made with."""
+    """Passwords by login role, and the webhook secrets of the providers."""
 
     passwords: dict[str, str]
     stripe: str
@@ -26,7 +26,7 @@ class Credentials:
     sms: str
 
     def environment(self) -> dict[str, str]:
-        """The webhook secrets under the variables that the gateway reads."""
+        """Return the webhook secrets by the variables that the gateway reads."""
         return {
             "STRIPE_WEBHOOK_SECRET": self.stripe,
             "OPENPHONE_WEBHOOK_SECRET": self.sms_legacy,
@@ -35,26 +35,26 @@ class Credentials:
 
 
 def load(path: Path) -> Credentials:
-    """What stands in `path`; the first time, new ones are drawn and written there."""
+    """Return the credentials of `path`; generate and write them if the file does not exist."""
     if not path.exists():
-        fresh = _draw()
-        atomic.write_text(path, json.dumps(asdict(fresh), indent=1), mode=atomic.PRIVATE)
-        return fresh
+        generated = _generate()
+        atomic.write_text(path, json.dumps(asdict(generated), indent=1), mode=atomic.PRIVATE)
+        return generated
     try:
         return Credentials(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise StackError(
-            f"{path} cannot be read ({error}): restore it, or remove it to draw new ones"
+            f"{path} cannot be read ({error}): restore it, or remove it to generate new credentials"
         ) from error
 
 
 def ensure_signing_key(path: Path, name: str = LOG_ORIGIN) -> None:
-    """Make the audit log's key at the first start."""
+    """Generate the audit log's signing key if `path` does not exist."""
     if not path.exists():
         atomic.write_text(path, signed_note.new_private_key(name) + "\n", mode=atomic.PRIVATE)
 
 
-def _draw() -> Credentials:
+def _generate() -> Credentials:
     return Credentials(
         passwords={role: secrets.token_urlsafe(24) for role in LOGIN_ROLES},
         stripe=f"whsec_{secrets.token_hex(_SECRET_BYTES)}",

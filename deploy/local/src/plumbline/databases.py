@@ -1,15 +1,15 @@
-"""Three databases, who owns them and who may enter: one implementation for every kind of deployment.
+"""Databases, roles and their rights: one implementation for every kind of deployment.
 
-The embedded stack, the tests and `plumbline databases apply` (docker compose, a cluster) all come here.
+The embedded stack, the tests and `plumbline databases apply` (docker compose, a cluster) use this module.
 For each service there is a database with a schema of the service's name, a role `<service>_owner` that owns
-both, a role `<service>_eraser`, neither of which can log in, and a login role `<service>` that may only use
-the schema. What it may do with a table is granted by the service's migrations, which run as the owner.
-Nobody else may connect, with one exception on purpose: `reconciler_booking_view` may connect to booking's
-database, where booking's own migration grants it the published view (REC-2). What PostgreSQL gives to
-everybody is taken away (`server_rights`).
+both, a role `<service>_eraser`, and a login role `<service>` that may only use the schema. Owner and eraser
+cannot log in. The service's migrations run as the owner and grant the login role its rights on tables.
+No other role may connect, with one exception: `reconciler_booking_view` may connect to booking's database,
+where booking's migration grants it the published view (REC-2). `server_rights` revokes the rights that
+PostgreSQL grants to PUBLIC.
 
-Roles belong to the whole server, so their names are the same everywhere; databases may be named freely, so
-that several suites can share a server.
+Role names are fixed because roles belong to the whole server. Database names are free, so that several test
+suites can share a server.
 """
 
 import re
@@ -33,7 +33,7 @@ VIEWED_SERVICE = "booking"
 LOGIN_ROLES = (*SERVICES, dsn.VIEWER)
 
 DATABASES: Mapping[str, str] = MappingProxyType({service: service for service in SERVICES})
-"""Service → name of its database, where nothing else is wanted."""
+"""Default: service → name of its database."""
 
 _CONNECT_SECONDS_MAX = 10.0
 _COMMAND_SECONDS_MAX = 60.0
@@ -46,7 +46,7 @@ DO $$ BEGIN
 END $$;
 """
 
-_LET_LOG_IN = """
+_ALLOW_LOGIN = """
 ALTER ROLE "{role}" LOGIN PASSWORD {password};
 """
 
@@ -54,7 +54,7 @@ _READ_ONLY = f"""
 ALTER ROLE "{dsn.VIEWER}" SET default_transaction_read_only = on;
 """
 
-# The same order of strings on every server, whatever its own locale is.
+# The builtin locale gives the same order of strings on every server.
 _CREATE_DATABASE = """
 CREATE DATABASE "{database}" OWNER "{owner}"
     TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'
@@ -80,35 +80,35 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 def prefixed(prefix: str) -> dict[str, str]:
-    """Names of a suite's own databases, e.g. `t1_` → `t1_booking`."""
+    """Return the database names of a test suite, e.g. `t1_` → `t1_booking`."""
     return {service: f"{prefix}{service}" for service in SERVICES}
 
 
 def connecting_roles(service: str) -> tuple[str, ...]:
-    """The login roles that may connect to a service's database."""
+    """Return the login roles that may connect to a service's database."""
     return (service, dsn.VIEWER) if service == VIEWED_SERVICE else (service,)
 
 
 def eraser_role(service: str) -> str:
-    """Return the role that may erase personal data of a service, and cannot log in (docs/privacy.md)."""
+    """Return the role without login that may erase personal data of a service (docs/privacy.md)."""
     return f"{service}_eraser"
 
 
 def owner_role(service: str) -> str:
-    """The role that owns a service's database and all in it, and cannot log in."""
+    """Return the role without login that owns a service's database and every object in it."""
     return f"{service}_owner"
 
 
 async def provision(
     admin_dsn: str, passwords: Mapping[str, str], *, databases: Mapping[str, str] = DATABASES
 ) -> None:
-    """Make roles, databases and schemas as described above; whatever is there already is brought in line.
+    """Create or update roles, databases and schemas as the module describes.
 
-    Safe to repeat, and to run several times at once. No data and no table is touched.
+    Safe to repeat and to run concurrently. Tables and their rows are not changed.
 
     Args:
         admin_dsn: a superuser's connection to any database of the server.
-        passwords: one for each of `LOGIN_ROLES`.
+        passwords: login role → password, for all `LOGIN_ROLES`.
         databases: service → name of its database.
 
     Raises:
@@ -134,32 +134,35 @@ async def provision(
 def connection_strings(
     admin_dsn: str, passwords: Mapping[str, str], *, databases: Mapping[str, str] = DATABASES
 ) -> dict[str, str]:
-    """What the services are started with, by variable: `BOOKING_POSTGRES_DSN` and so on."""
+    """Return the services' connection strings by variable, e.g. `BOOKING_POSTGRES_DSN`."""
     return dsn.for_services(admin_dsn, passwords, databases, viewed=VIEWED_SERVICE)
 
 
 def migration_string(
     admin_dsn: str, service: str, *, databases: Mapping[str, str] = DATABASES
 ) -> dict[str, str]:
-    """What `migrate` of one service is run with, by variable."""
+    """Return the connection string for `migrate` of one service, by variable."""
     return {dsn.migrations_variable(service): dsn.at_database(admin_dsn, databases[service])}
 
 
 async def connect(address: str) -> Connection:
-    """A connection with bounded time; `StackError` names the server, never the password, in one line."""
+    """Open a connection within bounded time.
+
+    Raises:
+        StackError: one line that names the server and never the password.
+    """
     try:
         return await asyncpg.connect(
             address, timeout=_CONNECT_SECONDS_MAX, command_timeout=_COMMAND_SECONDS_MAX
         )
     except DATABASE_ERRORS as error:
-        parts = urlsplit(address)  # of the right form, or asyncpg would have raised another error
+        parts = urlsplit(address)  # asyncpg raises another error for a malformed address
         where = f"{parts.netloc.rpartition('@')[2]}{parts.path} as {parts.username}"
         raise StackError(f"PostgreSQL at {where} cannot be reached: {in_one_line(error)}") from error
 
 
 async def _lock(admin: Connection) -> None:
-    """One provisioning at a time; the lock goes with the connection."""
-
+    # One provisioning at a time. The server releases the lock when the connection closes.
     async def locked() -> bool:
         return bool(await admin.fetchval("SELECT pg_try_advisory_lock($1)", DATABASE_SET_UP))
 
@@ -176,7 +179,7 @@ async def _provision_roles(admin: Connection, passwords: Mapping[str, str]) -> N
     for role in LOGIN_ROLES:
         password = await admin.fetchval("SELECT quote_literal($1)", passwords[role])
         await admin.execute(_CREATE_ROLE.format(role=role))
-        await admin.execute(_LET_LOG_IN.format(role=role, password=password))
+        await admin.execute(_ALLOW_LOGIN.format(role=role, password=password))
     await admin.execute(_READ_ONLY)
     percent = dict.fromkeys(SERVICES, server_rights.CONNECTION_PERCENT_MAX)
     await server_rights.limit_connections(admin, percent | {dsn.VIEWER: server_rights.VIEWER_PERCENT_MAX})

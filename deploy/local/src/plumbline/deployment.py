@@ -1,4 +1,4 @@
-"""What every kind of deployment needs once: topics and databases, described by the environment."""
+"""Set-up of any deployment: topics and databases, described by the environment."""
 
 import os
 import tomllib
@@ -20,7 +20,7 @@ _SOURCES_FILE = "WEBHOOK_SOURCES_FILE"
 
 
 def kafka_connection() -> KafkaConnection:
-    """The Kafka that the environment names; `StackError` for a missing or wrong variable."""
+    """Return the Kafka that the environment names; `StackError` for a missing or wrong variable."""
     try:
         return KafkaConnection.from_settings(load_settings(ServiceSettings))
     except SettingsError as error:
@@ -28,37 +28,40 @@ def kafka_connection() -> KafkaConnection:
 
 
 def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
-    """Every topic of a deployment: those that all have, and one for each source of WEBHOOK_SOURCES_FILE.
+    """Return the standard topics and one topic for each source of WEBHOOK_SOURCES_FILE.
 
-    Only the names of the file's tables are read here; `webhook-gateway sources` says whether it is right.
-    `StackError` if it cannot be read.
+    Only the names of the file's tables are read; `webhook-gateway sources` checks the rest of the file.
+
+    Raises:
+        StackError: the file cannot be read or has no sources.
     """
     path = environ.get(_SOURCES_FILE)
     if not path:
         return TOPICS
     try:
-        named: object = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")).get("sources")
-    except (OSError, ValueError, RecursionError) as error:  # the last of arrays within arrays without end
+        sources: object = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")).get("sources")
+    except (OSError, ValueError, RecursionError) as error:  # RecursionError: deeply nested arrays
         raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {in_one_line(error)}") from error
-    if not isinstance(named, dict):
+    if not isinstance(sources, dict):
         raise StackError(f"{_SOURCES_FILE}: {path} has no tables [sources.<name>]")
-    return (*TOPICS, *map(webhook_topic, cast("dict[str, object]", named)))
+    return (*TOPICS, *map(webhook_topic, cast("dict[str, object]", sources)))
 
 
 async def apply_topics(kafka: KafkaConnection, replication_factor: int) -> list[str]:
-    """Create the topics that are missing; returns their names."""
+    """Create the missing topics and return their names."""
     return await create_topics(kafka, topics(os.environ), replication_factor=replication_factor)
 
 
 async def apply_databases(environ: Mapping[str, str]) -> list[str]:
-    """Provision the databases that the services' connection strings name; returns their names.
+    """Provision the databases that the services' connection strings name, and return the database names.
 
-    `StackError` where ENVIRONMENT=production and one of the passwords is published.
+    Raises:
+        StackError: ENVIRONMENT=production and a password is one of the published example passwords.
     """
-    wanted = dsn.deployment(environ, databases.SERVICES)
+    target = dsn.deployment(environ, databases.SERVICES)
     variables = (dsn.ADMIN_VARIABLE, dsn.VIEWER_VARIABLE, *map(dsn.service_variable, databases.SERVICES))
     refusal = find_published({variable: environ.get(variable) for variable in variables})
     if refusal and environ.get("ENVIRONMENT") == "production":
         raise StackError(refusal)
-    await databases.provision(wanted.admin_dsn, wanted.passwords, databases=wanted.databases)
-    return sorted(wanted.databases.values())
+    await databases.provision(target.admin_dsn, target.passwords, databases=target.databases)
+    return sorted(target.databases.values())

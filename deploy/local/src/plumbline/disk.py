@@ -1,4 +1,4 @@
-"""Room on the disk is looked at before anything is written: a full one breaks servers in obscure ways."""
+"""Check of free disk space before anything is written: on a full disk, servers fail with obscure errors."""
 
 import shutil
 from pathlib import Path
@@ -7,9 +7,9 @@ from plumbline.failure import StackError
 
 
 def require_free_space(directory: Path, *, free_bytes_min: int, variable: str) -> None:
-    """`StackError` if less than `free_bytes_min` are free where `directory` is, or will be.
+    """Raise `StackError` if the disk of `directory` has less than `free_bytes_min` bytes free.
 
-    `variable` is what moves it elsewhere.
+    `directory` need not exist yet. `variable` is the setting that moves it to another disk.
     """
     absolute = directory.absolute()
     existing = next(folder for folder in (absolute, *absolute.parents) if folder.exists())
@@ -17,5 +17,5 @@ def require_free_space(directory: Path, *, free_bytes_min: int, variable: str) -
     if free < free_bytes_min:
         raise StackError(
             f"the disk of {directory} is full: {free >> 20} MiB free, {free_bytes_min >> 20} MiB needed;"
-            f" make room, or set {variable}"
+            f" free some space, or set {variable}"
         )

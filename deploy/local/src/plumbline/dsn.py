@@ -1,4 +1,4 @@
-"""Connection strings of PostgreSQL: taken apart, put together, and the variables they travel in."""
+"""PostgreSQL connection strings: parsing, composition, and the variables that hold them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ VIEWER_VARIABLE = "RECONCILER_BOOKING_VIEW_DSN"
 
 
 def service_variable(service: str) -> str:
-    """E.g. `BOOKING_POSTGRES_DSN`: a service's own database as its own role."""
+    """Return the variable of a service's connection string, e.g. `BOOKING_POSTGRES_DSN`."""
     return f"{service.upper()}_POSTGRES_DSN"
 
 
 def migrations_variable(service: str) -> str:
-    """E.g. `BOOKING_MIGRATIONS_DSN`: the same database as somebody who may become its owner."""
+    """Return the variable of a role that may become the database's owner, e.g. `BOOKING_MIGRATIONS_DSN`."""
     return f"{service.upper()}_MIGRATIONS_DSN"
 
 
 def at_database(dsn: str, database: str) -> str:
-    """The same server and user, another database."""
+    """Return `dsn` with another database."""
     return urlsplit(dsn)._replace(path=f"/{quote(database)}").geturl()
 
 
 def as_role(dsn: str, role: str, password: str) -> str:
-    """The same server and database, another user."""
+    """Return `dsn` with another user and password."""
     parts = urlsplit(dsn)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{quote(role, safe='')}:{quote(password, safe='')}@{host}").geturl()
@@ -37,7 +37,7 @@ def as_role(dsn: str, role: str, password: str) -> str:
 def for_services(
     admin_dsn: str, passwords: Mapping[str, str], databases: Mapping[str, str], *, viewed: str
 ) -> dict[str, str]:
-    """Variable → connection string, for every service and the reconciler's view of `viewed`'s database."""
+    """Return variable → connection string for every service and the reconciler's view of `viewed`."""
     strings = {
         service_variable(service): as_role(at_database(admin_dsn, database), service, passwords[service])
         for service, database in databases.items()
@@ -48,7 +48,7 @@ def for_services(
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the variables of a deployment say: passwords by login role, database names by service."""
+    """A deployment's variables: passwords by login role, database names by service."""
 
     admin_dsn: str
     passwords: dict[str, str]
@@ -58,23 +58,24 @@ class Deployment:
 def deployment(environ: Mapping[str, str], services: tuple[str, ...]) -> Deployment:
     """Read `POSTGRES_ADMIN_DSN` and every service's connection string.
 
-    Roles' names are fixed, since migrations grant to them: a connection string of another role is a
-    `StackError`, as is one that is missing, cannot be read or has no password.
+    Raises:
+        StackError: a connection string is missing, malformed, without password or of another role.
     """
-    found = {service: _parse(environ, service_variable(service), service) for service in services}
+    # Role names are fixed, because migrations grant rights to them.
+    parsed = {service: _parse(environ, service_variable(service), service) for service in services}
     view = _parse(environ, VIEWER_VARIABLE, VIEWER)
-    passwords = {service: password for service, (password, _) in found.items()}
+    passwords = {service: password for service, (password, _) in parsed.items()}
     return Deployment(
         admin_dsn=_required(environ, ADMIN_VARIABLE),
         passwords=passwords | {VIEWER: view[0]},
-        databases={service: database for service, (_, database) in found.items()},
+        databases={service: database for service, (_, database) in parsed.items()},
     )
 
 
 def _parse(environ: Mapping[str, str], variable: str, role: str) -> tuple[str, str]:
     parts = urlsplit(_required(environ, variable))
     if parts.username != role:
-        raise StackError(f"{variable}: its user must be {role!r}, which the migrations grant to")
+        raise StackError(f"{variable}: its user must be {role!r}: migrations grant rights to this role")
     if not parts.password or not parts.path.strip("/"):
         raise StackError(f"{variable}: expected postgresql://{role}:PASSWORD@HOST:PORT/DATABASE")
     return unquote(parts.password), unquote(parts.path.strip("/"))

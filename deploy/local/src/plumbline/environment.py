@@ -1,4 +1,4 @@
-"""The variables that the stack's processes are started with."""
+"""Environment variables of the stack's processes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ _FILE = "_FILE"
 def addresses(
     directory: StateDirectory, members: tuple[Service, ...], strings: Mapping[str, str]
 ) -> dict[str, str]:
-    """Where everything of this stack is. A caller's Kafka or database is never meant for it."""
+    """Return the addresses of this stack, which replace a Kafka or database of the caller's variables."""
     own = {f"{service.variables}_HOST": HOST for service in members}
     own |= {f"{service.variables}_PORT": str(service.port(directory)) for service in members}
     kafka = {"KAFKA_BOOTSTRAP": f"{HOST}:{directory.kafka_port}", "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
@@ -22,7 +22,7 @@ def addresses(
 
 
 def defaults(directory: StateDirectory, secrets: Credentials) -> dict[str, str]:
-    """What a caller may set otherwise: secrets, and where the audit log keeps key and checkpoints."""
+    """Return values that a caller may override: secrets, and the audit log's key and checkpoints."""
     return {
         **secrets.environment(),
         "AUDIT_SIGNING_KEY_FILE": str(directory.signing_key.absolute()),
@@ -34,28 +34,28 @@ def defaults(directory: StateDirectory, secrets: Credentials) -> dict[str, str]:
 def merge(
     caller: Mapping[str, str], *, fixed: Mapping[str, str], fallback: Mapping[str, str]
 ) -> dict[str, str]:
-    """`fixed` beats the caller's variables, which beat `fallback`.
+    """Merge variables; `fixed` overrides the caller's variables, and they override `fallback`.
 
-    `NAME` and `NAME_FILE` are two ways to say one thing (interface.md): the caller's never meets our other.
+    `NAME` and `NAME_FILE` set the same value (interface.md), so only one of the two is in the result.
     """
     passed_on = {name: value for name, value in caller.items() if name.removesuffix(_FILE) not in fixed}
-    unspoken = {name: value for name, value in fallback.items() if not caller.get(_other_way(name))}
-    return {**unspoken, **passed_on, **fixed}
+    unset = {name: value for name, value in fallback.items() if not caller.get(_alternative_name(name))}
+    return {**unset, **passed_on, **fixed}
 
 
 def for_migration(service: Service, caller: Mapping[str, str], admin_dsn: str) -> dict[str, str]:
-    """Return what `migrate` reads: an administrator of the service's database, who becomes its owner."""
+    """Return the variables of `migrate`; its role is an administrator who can become the database's owner."""
     string = databases.migration_string(admin_dsn, service.package)
     return {**variables.for_migration(caller), **string}
 
 
 def secret(environ: Mapping[str, str], name: str) -> str:
-    """A secret as a service sees it; of several webhook secrets, separated by commas, the first."""
-    written = environ.get(name, "")
-    if not written and (path := environ.get(f"{name}{_FILE}")):
-        written = Path(path).read_text(encoding="utf-8")
-    return written.split(",")[0].strip()
+    """Return a secret from `name` or `<name>_FILE`; of comma-separated webhook secrets, the first."""
+    value = environ.get(name, "")
+    if not value and (path := environ.get(f"{name}{_FILE}")):
+        value = Path(path).read_text(encoding="utf-8")
+    return value.split(",")[0].strip()
 
 
-def _other_way(name: str) -> str:
+def _alternative_name(name: str) -> str:
     return name.removesuffix(_FILE) if name.endswith(_FILE) else f"{name}{_FILE}"

@@ -1,8 +1,8 @@
-"""The one error that a person at the terminal is meant to read."""
+"""The error that the command line shows to the user."""
 
 
 class StackError(Exception):
-    """What was asked for cannot be done; the message says what is wrong, where, and what to do, in one line.
+    """The command cannot do its work. The message says in one line what is wrong, where, and what to do.
 
     The command line prints it without a traceback and exits with 2.
     """

@@ -1,4 +1,4 @@
-"""Which process is meant: a pid together with its start time, since pids are given out again."""
+"""Identity of a process: pid and start time, because the system reuses pids."""
 
 import signal
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ import psutil
 
 from plumbline import waiting
 
+# A start time is computed from the boot time, which changes when the clock is adjusted.
 _START_DRIFT_SECONDS_MAX = 2.0
-"""Start times are reckoned from the boot time, which follows adjustments of the clock."""
 
 _KILL_SECONDS_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One particular process. `started_at` is in seconds since the epoch; `stop_signal` ends it politely."""
+    """One process. `started_at` is in seconds since the epoch; `stop_signal` requests a graceful stop."""
 
     name: str
     pid: int
@@ -24,11 +24,11 @@ class Identity:
 
     @classmethod
     def of(cls, name: str, pid: int, stop_signal: int = signal.SIGTERM) -> "Identity":
-        """The identity of a process that is running now."""
+        """Return the identity of a running process."""
         return cls(name, pid, psutil.Process(pid).create_time(), int(stop_signal))
 
     def find(self) -> psutil.Process | None:
-        """The process, or None if it is gone, a zombie, or if its pid belongs to another one by now."""
+        """Return the process; None if the process has ended, is a zombie, or its pid was reused."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started_at) <= _START_DRIFT_SECONDS_MAX
@@ -38,14 +38,13 @@ class Identity:
 
     @property
     def alive(self) -> bool:
-        """Whether exactly this process still runs."""
         return self.find() is not None
 
 
 async def end(identity: Identity, *, stop_seconds_max: float) -> None:
-    """Ask the process to stop, and after `stop_seconds_max` kill it; its descendants go with it.
+    """Stop the process, kill it after `stop_seconds_max`, and kill its descendants.
 
-    With 0 seconds it is killed at once. Returns when nothing of it is left.
+    With 0 seconds, kill the process immediately. Return when no process of the family is left.
     """
     process = identity.find()
     if process is None:

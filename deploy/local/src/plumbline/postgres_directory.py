@@ -1,4 +1,4 @@
-"""Where the embedded PostgreSQL keeps its data, and what a crash may have left there."""
+"""Data directory of the embedded PostgreSQL, and the files that a crash leaves there."""
 
 import hashlib
 import os
@@ -13,16 +13,13 @@ from plumbline.failure import StackError
 from plumbline.processes import Account
 
 _PID_FILE = "postmaster.pid"
-_STATUS_LINE = 7  # counted from 0; the server writes "starting", "ready" or "stopping" there
+_STATUS_LINE = 7  # index from 0; the server writes "starting", "ready" or "stopping" there
 _SERVER_NAMES = ("postgres", "postmaster")
 
 
 def home(directory: Path, runner: Account | None) -> Path:
-    """The folder for the data: `directory`, or one in the machine's state when `runner` cannot get there.
-
-    Root's files often stand below a home directory that nobody else may enter; opening that up is not
-    ours to do.
-    """
+    """Return the folder for the data: `directory`, or a machine-wide folder if `runner` cannot enter it."""
+    # Root's files are often below a home directory that other users may not enter. Its mode is not changed.
     if runner is None or all(_may_enter(folder, runner) for folder in directory.parents):
         return directory
     digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
@@ -31,7 +28,7 @@ def home(directory: Path, runner: Account | None) -> Path:
 
 def _may_enter(folder: Path, runner: Account) -> bool:
     if not folder.exists():
-        return True  # it will be made by us, for everybody
+        return True  # created later, for all users
     status = folder.stat()
     if status.st_uid == runner.uid:
         return bool(status.st_mode & stat.S_IXUSR)
@@ -42,14 +39,14 @@ def _may_enter(folder: Path, runner: Account) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PidFile:
-    """What `postmaster.pid` says."""
+    """Content of `postmaster.pid`."""
 
     pid: int
     status: str
 
 
 def pid_file(data: Path) -> PidFile | None:
-    """The file of the last server, None if it went in peace; an unfinished file counts as no status yet."""
+    """Return the last server's pid file; None after a clean stop. A partial file gives an empty status."""
     try:
         lines = (data / _PID_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -60,11 +57,11 @@ def pid_file(data: Path) -> PidFile | None:
 
 
 def servers(data: Path) -> list[psutil.Process]:
-    """PostgreSQL's processes that live in `data`: the postmaster, or orphans of one that was killed."""
-    return [process for process in psutil.process_iter(["name"]) if _lives_in(process, data)]
+    """Return PostgreSQL's processes in `data`: the postmaster, or orphans of a killed postmaster."""
+    return [process for process in psutil.process_iter(["name"]) if _runs_in(process, data)]
 
 
-def _lives_in(process: psutil.Process, data: Path) -> bool:
+def _runs_in(process: psutil.Process, data: Path) -> bool:
     try:
         return process.info["name"] in _SERVER_NAMES and Path(process.cwd()) == data
     except psutil.Error:
@@ -72,11 +69,9 @@ def _lives_in(process: psutil.Process, data: Path) -> bool:
 
 
 def discard_stale_pid_file(data: Path) -> None:
-    """Remove what a crash left, once no server lives in `data`.
-
-    The pid in it may belong to another program by now; the server would then refuse to start.
-    `StackError` if a server is at work there: two on the same data would destroy them.
-    """
-    if inhabitants := servers(data):
-        raise StackError(f"a PostgreSQL is at work in {data} (pid {inhabitants[0].pid}): stop it first")
+    """Remove the pid file that a crash left; raise `StackError` if a server still runs in `data`."""
+    # Two servers on the same data would destroy them. A stale pid may now belong to another program, and the
+    # server would refuse to start.
+    if running := servers(data):
+        raise StackError(f"a PostgreSQL server runs in {data} (pid {running[0].pid}): stop the server first")
     (data / _PID_FILE).unlink(missing_ok=True)

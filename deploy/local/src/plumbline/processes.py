@@ -1,4 +1,4 @@
-"""Child processes: started with their output in a log file, watched, and ended with their descendants."""
+"""Child processes: started with a log file, monitored, and ended with their descendants."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ _REAP_SECONDS_MAX = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of this machine to run as."""
+    """A user account of this machine that a process runs as."""
 
     name: str
     uid: int
@@ -29,10 +29,10 @@ class Account:
 
 
 class Process:
-    """One child process, in a session of its own: a Ctrl-C reaches its supervisor only.
+    """One child process in its own session, so that Ctrl-C reaches the supervisor only.
 
-    `environment` is the child's whole environment, `working_directory` the caller's own if None.
-    With a `ledger` the child is on record while it runs.
+    `environment` is the complete environment. `working_directory` None means the caller's directory.
+    `ledger`, if given, contains the process while it runs.
     """
 
     stop_seconds_max = STOP_SECONDS_MAX
@@ -63,18 +63,17 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id; `StackError` if it was never started."""
+        """Process id; `StackError` before the first start."""
         if self._child is None:
             raise StackError(f"{self.name} has not been started")
         return self._child.pid
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended, by itself or by us."""
         return self._child is not None and self._child.poll() is None
 
     def spawn(self) -> None:
-        """Start it and put it on record; returns at once. `StackError` if it runs already."""
+        """Start the process and add it to the ledger; do not wait. `StackError` if it is already running."""
         self.unregister()
         self._rotate_log()
         account = self._account
@@ -97,10 +96,10 @@ class Process:
             self._ledger.add(self._identity)
 
     async def launch(self, ready: waiting.Condition, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-        """Start it and wait until `ready` holds.
+        """Start the process and wait until `ready` is true.
 
-        If it exits or takes too long, that is a `StackError` with the end of its log, and nothing of it is
-        left running.
+        Raises:
+            StackError: with the end of the log, if the process exits or takes too long. It is then killed.
         """
         self.spawn()
         try:
@@ -110,7 +109,7 @@ class Process:
             raise
 
     async def run(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-        """Start it and wait until it has done its work; `StackError` with the end of its log if it fails."""
+        """Start the process and wait until it exits; `StackError` with the end of the log on failure."""
         self.spawn()
         try:
             in_time = await waiting.until(self._ended, seconds_max=seconds_max)
@@ -122,28 +121,28 @@ class Process:
             raise StackError(f"{self.name} failed with exit code {code} {self.log_tail()}")
 
     def unregister(self) -> None:
-        """Take it off the record if it has ended, by itself or by another's hand; `StackError` if it runs."""
+        """Remove an ended process from the ledger; `StackError` if the process is running."""
         if self.running:
-            raise StackError(f"{self.name} is running already (pid {self.pid})")
+            raise StackError(f"{self.name} is already running (pid {self.pid})")
         if self._ledger and self._identity:
             self._ledger.remove(self._identity)
 
     async def stop(self) -> None:
-        """End it politely, after `stop_seconds_max` by force; nothing of it is left when this returns."""
+        """Send the stop signal, kill the process after `stop_seconds_max`, and kill its descendants."""
         await self._end(stop_seconds_max=self.stop_seconds_max)
 
     async def kill(self) -> None:
-        """End it as a crash would (SIGKILL), its descendants too."""
+        """Kill the process and its descendants (SIGKILL), as in a crash."""
         await self._end(stop_seconds_max=0)
 
     def log_of_this_run(self) -> str:
-        """What it has written since it was last started."""
+        """Return the output since the last start."""
         with self.log_path.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
     def log_tail(self) -> str:
-        """The end of its log, to be put behind an error."""
+        """Return path and last lines of the log, to append to an error message."""
         lines = self.log_of_this_run().splitlines()[-_LOG_TAIL_LINES:]
         tail = "".join(f"\n  | {line[:_LOG_LINE_CHARACTERS]}" for line in lines) or " (empty)"
         return f"(log: {self.log_path}){tail}"

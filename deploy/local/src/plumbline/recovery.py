@@ -1,4 +1,4 @@
-"""What a state directory was left in, and how its processes are ended."""
+"""Condition of a state directory before a start, and the end of leftover processes."""
 
 import fcntl
 import os
@@ -13,12 +13,12 @@ from plumbline.identity import Identity
 from plumbline.ledger import Record
 from plumbline.waiting import gather_to_end
 
+# Ended last, so that services can finish work in flight.
 _INFRASTRUCTURE = ("kafka", "postgres")
-"""Ended last, so that services can finish what they have in hand."""
 
 
 class Situation(Enum):
-    """What stands in the ledger, compared with what is running."""
+    """Result of comparing the ledger with the running processes."""
 
     CLEAN = auto()
     RUNNING = auto()
@@ -26,9 +26,9 @@ class Situation(Enum):
 
 
 def classify(record: Record, is_alive: Callable[[Identity], bool]) -> Situation:
-    """Running: its supervisor is there, or a detached start has lost none of its processes.
+    """Return RUNNING if the supervisor is alive or a detached start has all its processes.
 
-    Everything else that stands on record is what a crash has left, to be ended before a new start.
+    Other processes in the ledger are LEFTOVERS of a crash, which must be ended before a new start.
     """
     if record.supervisor and is_alive(record.supervisor):
         return Situation.RUNNING
@@ -38,7 +38,7 @@ def classify(record: Record, is_alive: Callable[[Identity], bool]) -> Situation:
 
 
 async def end_all(record: Record) -> None:
-    """End exactly the processes on record: services first, then what they stand on."""
+    """End exactly the processes of `record`: services first, then Kafka and PostgreSQL."""
     infrastructure = [p for p in record.processes if p.name in _INFRASTRUCTURE]
     services = [p for p in record.processes if p.name not in _INFRASTRUCTURE]
     for tier in (services, infrastructure):
@@ -46,14 +46,15 @@ async def end_all(record: Record) -> None:
 
 
 class StateLockedError(StackError):
-    """Another plumbline command is at work on this state directory: let it finish, or `plumbline down`."""
+    """Another plumbline command holds the lock of the state directory."""
 
 
 @contextmanager
 def exclusive(lock: Path) -> Generator[None]:
-    """Hold the state directory for the length of the block; the system lets go of it if we are killed.
+    """Lock the state directory for the block. The system releases the lock if the process is killed.
 
-    `StateLockedError` if another command holds it.
+    Raises:
+        StateLockedError: another command holds the lock.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, atomic.PRIVATE)
@@ -69,5 +70,5 @@ def _lock(descriptor: int, lock: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise StateLockedError(
-            f"another plumbline command is at work in {lock.parent}: let it finish, or run `plumbline down`"
+            f"another plumbline command is using {lock.parent}: wait for its end, or run `plumbline down`"
         ) from error

@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: one process each, and data that outlive it."""
+"""Base class of the embedded servers: one process each, and data that remain after a stop."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -9,7 +9,7 @@ from plumbline.processes import Process
 
 
 class Server(ABC):
-    """A server on this machine: use it with `async with`, or start and stop; it may be started again."""
+    """A server on this machine: use it with `async with`, or start and stop; a restart is possible."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -17,25 +17,25 @@ class Server(ABC):
 
     @property
     def process(self) -> Process:
-        """The process it runs in, or ran in last; `StackError` if it was never started."""
+        """The current or last process; `StackError` before the first start."""
         if self._process is None:
             raise StackError(f"{self.name} has not been started")
         return self._process
 
     @property
     def pid(self) -> int:
-        """The process id; `StackError` if it was never started."""
+        """Process id; `StackError` before the first start."""
         return self.process.pid
 
     @property
     def running(self) -> bool:
-        """Whether its process is there."""
         return self._process is not None and self._process.running
 
     async def start(self) -> None:
-        """Start it and wait until it takes requests; what it needs is made or fetched at first.
+        """Start the server, set up its files at the first start, and wait until it accepts requests.
 
-        `StackError` says what stands in the way; nothing is left running then.
+        Raises:
+            StackError: the server cannot start; no process is left running.
         """
         if self._process:
             self._process.unregister()
@@ -43,15 +43,15 @@ class Server(ABC):
 
     @abstractmethod
     async def _start(self) -> None:
-        """Put the new process into `_process` and launch it."""
+        """Set `_process` to a new process and launch it."""
 
     async def stop(self) -> None:
-        """Stop in an orderly way, so that the next start needs no recovery."""
+        """Stop gracefully, so that the next start needs no recovery."""
         if self._process:
             await self._process.stop()
 
     async def kill(self) -> None:
-        """End it as a crash would, its workers too; the next start recovers."""
+        """Kill the server and its workers, as in a crash; the next start recovers the data."""
         if self._process:
             await self._process.kill()
 

@@ -1,7 +1,7 @@
-"""Rights that PostgreSQL gives to everybody and that no role of ours needs: taken away, and looked at.
+"""Rights that PostgreSQL grants to PUBLIC and that no service needs: revocation and checks.
 
-Advisory locks belong to a whole database: a role that may only read could take those by which relays share
-their work. Large objects and logical messages fill the disk. Connections belong to the whole server.
+Advisory locks belong to a whole database: a read-only role could take the locks by which relays share work.
+Large objects and logical messages fill the disk. Connections belong to the whole server.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ import asyncpg
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 MAINTENANCE_DATABASES = ("postgres", "template1")
-"""Every server has them, and everybody may enter them until that is revoked."""
+"""Databases of every server; PUBLIC may connect until the right is revoked."""
 
 CONNECTION_PERCENT_MAX = 30
-"""Of the server's connections, for a service's role: three of them and the viewer leave none to want."""
+"""Percent of the server's connections for a service's role. Three services and the viewer use 100."""
 VIEWER_PERCENT_MAX = 10
 _CONNECTIONS_MIN = 5
 
-# Names of functions. Unlocking is left to everybody: it ends a session's own locks, and clients' pools do it.
+# Function names. PUBLIC keeps unlocking: it ends the session's own locks, and connection pools call it.
 _ADVISORY = "^pg_(try_)?advisory_(xact_)?lock"
 _WRITING = "^(lo_.*|loread|lowrite|pg_logical_emit_message)$"
 
@@ -28,7 +28,7 @@ SELECT string_agg(oid::regprocedure::text, ', ') FROM pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ $1
 """
 
-# has_function_privilege knows the pseudo-role public.
+# has_function_privilege accepts the pseudo-role public.
 _OPEN_FUNCTIONS = """
 SELECT role, string_agg(DISTINCT proname, ', ' ORDER BY proname) AS functions
 FROM pg_proc CROSS JOIN unnest($1::text[]) AS role
@@ -50,7 +50,7 @@ WHERE datname = ANY($2::text[]) AND has_database_privilege(role, datname, 'CONNE
 GROUP BY datname ORDER BY datname
 """
 
-# What is left for roles that are no superusers.
+# Connections for roles that are not superusers.
 _CONNECTIONS = """
 SELECT sum(CASE name WHEN 'max_connections' THEN setting::integer ELSE -setting::integer END)::integer
 FROM pg_settings
@@ -59,13 +59,13 @@ WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_co
 
 
 async def connections(admin: Connection) -> int:
-    """How many connections the server has for roles that are no superusers."""
+    """Return the number of connections that the server has for roles that are not superusers."""
     number: int = await admin.fetchval(_CONNECTIONS)
     return number
 
 
 async def limit_connections(admin: Connection, percent_of: Mapping[str, int]) -> None:
-    """Let each role open no more than its percentage of the server's connections."""
+    """Limit each role to its percentage of the server's connections."""
     available = await connections(admin)
     for role, percent in percent_of.items():
         limit = max(_CONNECTIONS_MIN, available * percent // 100)
@@ -73,7 +73,7 @@ async def limit_connections(admin: Connection, percent_of: Mapping[str, int]) ->
 
 
 async def close_maintenance_databases(admin: Connection, roles: Sequence[str]) -> None:
-    """Let nobody into the server's own databases who has not been granted it by name."""
+    """Revoke access to the maintenance databases from PUBLIC and `roles`."""
     rows = await admin.fetch(
         "SELECT datname FROM pg_database WHERE datname = ANY($1::text[])", MAINTENANCE_DATABASES
     )
@@ -82,7 +82,7 @@ async def close_maintenance_databases(admin: Connection, roles: Sequence[str]) -
 
 
 async def close_functions(connection: Connection, *, everybody: str, needing: str) -> None:
-    """Take advisory locks, large objects and logical messages from everybody in this database.
+    """Revoke advisory locks, large objects and logical messages from PUBLIC and `everybody` in this database.
 
     Args:
         connection: a superuser's.
@@ -91,7 +91,7 @@ async def close_functions(connection: Connection, *, everybody: str, needing: st
     """
     advisory: str = await connection.fetchval(_FUNCTIONS, _ADVISORY)
     writing: str = await connection.fetchval(_FUNCTIONS, _WRITING)
-    # One transaction: nobody who needs a lock goes without it.
+    # One transaction: roles that need locks keep the right at all times.
     await connection.execute(
         f"REVOKE EXECUTE ON FUNCTION {advisory}, {writing} FROM PUBLIC, {everybody};"
         f"GRANT EXECUTE ON FUNCTION {advisory} TO {needing}"
@@ -99,17 +99,17 @@ async def close_functions(connection: Connection, *, everybody: str, needing: st
 
 
 async def maintenance_connect_roles(admin: Connection, roles: Sequence[str]) -> dict[str, list[str]]:
-    """Return who of `roles` may enter the server's own databases."""
+    """Return maintenance database → those of `roles` that may connect to it."""
     rows = await admin.fetch(_MAINTENANCE_CONNECT, list(roles), list(MAINTENANCE_DATABASES))
     return {row["datname"]: row["roles"] for row in rows}
 
 
 async def open_functions(connection: Connection, roles: Sequence[str], *, service: str) -> dict[str, str]:
-    """Return which functions PUBLIC and `roles` may call here that only others, or nobody, should."""
+    """Return role → functions that PUBLIC and `roles` may call in this database but should not."""
     rows = await connection.fetch(_OPEN_FUNCTIONS, ["public", *roles], service, _ADVISORY, _WRITING)
     return {row["role"]: row["functions"] for row in rows}
 
 
 async def lacks_locks(connection: Connection, roles: Sequence[str]) -> bool:
-    """Return whether one of `roles` may not take advisory locks, which it needs."""
+    """Return whether one of `roles` lacks the right to take advisory locks."""
     return bool(await connection.fetchval(_LACKING_FUNCTIONS, list(roles), _ADVISORY))

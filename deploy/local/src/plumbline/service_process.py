@@ -1,4 +1,4 @@
-"""A process that serves HTTP, and how it is asked whether it can work."""
+"""A process that serves HTTP, and its readiness probe."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ import httpx
 from plumbline.ledger import Ledger
 from plumbline.processes import READY_SECONDS_MAX, Process
 
+# Longer than a service waits for its broker and database before it reports them as unavailable.
 _PROBE_SECONDS_MAX = 5.0
-"""Longer than a service waits for its own broker and database before it says that they do not answer."""
 
 
 class ServiceProcess(Process):
-    """A process that answers 200 at `ready_url` once it can work; use it with `async with`, or start it."""
+    """A process that answers 200 at `ready_url` when it is ready; use it with `async with`, or start it."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class ServiceProcess(Process):
         self.ready_url = ready_url
 
     async def start(self, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-        """Start it and wait until it is ready; when that fails nothing of it is left running."""
+        """Start the process and wait until it is ready; after a failure no process is left running."""
         async with loopback_client() as client:
             await self.launch(lambda: answers_ok(client, self.ready_url), seconds_max=seconds_max)
 
@@ -46,12 +46,12 @@ class ServiceProcess(Process):
 
 
 def loopback_client() -> httpx.AsyncClient:
-    """A client for services on this machine: bounded in time, and no proxy between."""
+    """Return a client for services on this machine, with a timeout and without proxy."""
     return httpx.AsyncClient(timeout=_PROBE_SECONDS_MAX, trust_env=False)
 
 
 async def answers_ok(client: httpx.AsyncClient, url: str) -> bool:
-    """Whether `url` answers 200 now; a refused or broken connection is a plain no."""
+    """Return whether `url` answers 200; False for a refused or broken connection."""
     try:
         return (await client.get(url)).is_success
     except httpx.TransportError:

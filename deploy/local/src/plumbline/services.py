@@ -1,4 +1,4 @@
-"""The four services, as data: what the stack needs to know to migrate, start and reach each of them."""
+"""The four services as data: name, package, port and whether a service has a database."""
 
 import sys
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from plumbline.state_directory import HOST, StateDirectory
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its name, the package that `python -m` runs, its port above the base."""
+    """One service: name, package for `python -m`, port relative to the port base."""
 
     name: str
     package: str
@@ -17,23 +17,19 @@ class Service:
 
     @property
     def variables(self) -> str:
-        """How its own variables begin, e.g. `WEBHOOK_GATEWAY`."""
+        """Prefix of the service's variables, e.g. `WEBHOOK_GATEWAY`."""
         return self.package.upper()
 
     def port(self, directory: StateDirectory) -> int:
-        """Where it listens."""
         return directory.port_base + self.port_offset
 
     def url(self, directory: StateDirectory) -> str:
-        """Where its HTTP interface is reached."""
         return f"http://{HOST}:{self.port(directory)}"
 
     def command(self, verb: str) -> list[str]:
-        """Return its command line: `serve` or `migrate`.
-
-        Neither the working directory (`-P`) nor a user's own packages (`-s`) say what is imported; the
-        caller's Python path is not passed on (`plumbline.variables`).
-        """
+        """Return the command line of `serve` or `migrate`."""
+        # Nothing is imported from the working directory (-P) or the user's site packages (-s).
+        # `plumbline.variables` does not pass on the caller's PYTHONPATH.
         return [sys.executable, "-P", "-s", "-u", "-m", self.package, verb]
 
 

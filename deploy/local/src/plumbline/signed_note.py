@@ -1,4 +1,4 @@
-"""Keys of C2SP signed-note (https://c2sp.org/signed-note), in the encodings of Go's `sumdb/note`.
+"""Keys of C2SP signed-note (https://c2sp.org/signed-note), encoded as in Go's `sumdb/note`.
 
 Private: `PRIVATE+KEY+<name>+<hash>+<base64 of 0x01 and the 32-byte seed>`.
 Verifier: `<name>+<hash>+<base64 of 0x01 and the 32-byte public key>`.
@@ -18,12 +18,12 @@ _SEED_BYTES = 32
 
 
 def new_private_key(name: str) -> str:
-    """A fresh Ed25519 key under `name`, which may hold neither space nor plus."""
+    """Return a new Ed25519 key; `name` may not contain a space or a plus sign."""
     return _private(name, Ed25519PrivateKey.generate().private_bytes_raw())
 
 
 def verifier_key(private_key: str) -> str:
-    """The public half, to be handed out; `StackError` if `private_key` is none, without showing it."""
+    """Return the public verifier key; a malformed key is a `StackError` that does not show the key."""
     try:
         name, _, encoded = private_key.strip().removeprefix(_PREFIX).split("+", 2)
         decoded = base64.b64decode(encoded, validate=True)

@@ -1,4 +1,4 @@
-"""The whole system on one machine: Kafka and PostgreSQL side by side, then the services."""
+"""The whole system on one machine: Kafka and PostgreSQL start concurrently, then the services."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -32,23 +32,23 @@ _FREE_BYTES_MIN = 256 * 1024 * 1024
 
 
 class Observer(Protocol):
-    """Whoever watches a start."""
+    """Observer of a start."""
 
-    def phase(self, part: str, text: str) -> None:
-        """`part` is now doing what `text` says."""
+    def phase(self, component: str, text: str) -> None:
+        """Show the current phase of `component`."""
 
     def download(self, bytes_done: int, bytes_total: int) -> None:
-        """So much of Kafka has been fetched."""
+        """Show the progress of Kafka's download."""
 
 
 class Stack:
-    """Starts and stops everything; the caller holds the state directory (`recovery.exclusive`).
+    """All components; the caller holds the lock of the state directory (`recovery.exclusive`).
 
     Args:
         directory: state directory and ports.
-        environ: the caller's variables; the services get them, and they beat what is generated.
-        ledger: of the same state directory, without leftovers.
-        observer: is told what happens.
+        environ: the caller's variables for the services; they override generated values.
+        ledger: ledger of the same state directory, without leftovers.
+        observer: receives phases and download progress.
         members: the services to run.
     """
 
@@ -79,9 +79,10 @@ class Stack:
         self._services: dict[str, ServiceProcess] = {}
 
     async def start(self) -> None:
-        """Return when all of it is ready and `stack.json` says so.
+        """Start all components, wait until they are ready, and write `stack.json`.
 
-        `StackError` otherwise, and then nothing of it is left running.
+        Raises:
+            StackError: a component cannot start; no process is left running.
         """
         self._prepare()
         try:
@@ -93,15 +94,15 @@ class Stack:
             raise
 
     async def stop(self) -> None:
-        """Stop everything, services first; data are kept."""
+        """Stop all components, services first; data are kept."""
         self._directory.stack_file.unlink(missing_ok=True)
         await gather_to_end(*(service.stop() for service in self._services.values()))
         await gather_to_end(self._kafka.stop(), self._postgres.stop())
 
-    def log_tail(self, part: str) -> str:
-        """The end of the log of one part."""
+    def log_tail(self, component: str) -> str:
+        """Return the end of a component's log."""
         servers = {"kafka": self._kafka, "postgres": self._postgres}
-        process = servers[part].process if part in servers else self._services[part]
+        process = servers[component].process if component in servers else self._services[component]
         return process.log_tail()
 
     def _prepare(self) -> None:

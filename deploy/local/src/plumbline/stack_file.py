@@ -1,4 +1,4 @@
-"""`stack.json`: what the outside may know of a stack that is ready (interface.md). Holds secrets: 0600."""
+"""`stack.json`: addresses and secrets of a ready stack, for other programs (interface.md). Mode 0600."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def describe(
     admin_dsn: str,
     environ: Mapping[str, str],
 ) -> Content:
-    """The content, with what the services were really given in `environ`."""
+    """Return the content; `environ` is the environment that the services were started with."""
     strings = {name: value for name, value in environ.items() if name.endswith(_DSN_SUFFIX)}
     return {
         "urls": {service.name: service.url(directory) for service in running},
@@ -47,12 +47,12 @@ def describe(
 
 
 def write(path: Path, content: Content) -> None:
-    """Put it there in one step."""
+    """Write the file atomically."""
     atomic.write_text(path, json.dumps(content, indent=2) + "\n", mode=atomic.PRIVATE)
 
 
 def read(path: Path) -> Content | None:
-    """What stands there; None if no stack is ready."""
+    """Return the content; None if no stack is ready."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How the parts of a stack are, as seen from outside: alive, ready, where, and how much memory."""
+"""Status of a stack's components: alive, ready, address and memory."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ _COLOURS = {READY: "green", NOT_READY: "yellow", GONE: "red"}
 
 @dataclass(frozen=True, slots=True)
 class ComponentStatus:
-    """One part; `memory_bytes` is its own resident memory, without its children's."""
+    """Status of one component; `memory_bytes` is its resident memory without child processes."""
 
     name: str
     state: str
@@ -33,12 +33,11 @@ class ComponentStatus:
     memory_bytes: int
 
     def as_json(self) -> dict[str, Any]:
-        """Its fields by name."""
         return asdict(self)
 
 
 async def component_statuses(directory: StateDirectory) -> list[ComponentStatus]:
-    """Look at every part of the stack that `stack.json` describes; empty if none is running."""
+    """Return the status of each component in `stack.json`; empty if no stack is running."""
     content = stack_file.read(directory.stack_file)
     if content is None:
         return []
@@ -48,18 +47,20 @@ async def component_statuses(directory: StateDirectory) -> list[ComponentStatus]
     )
 
 
-def is_ready(parts: list[ComponentStatus]) -> bool:
-    """Whether there is a stack and all of it is ready."""
-    return bool(parts) and all(part.state == READY for part in parts)
+def is_ready(components: list[ComponentStatus]) -> bool:
+    """Return whether a stack is running and all its components are ready."""
+    return bool(components) and all(component.state == READY for component in components)
 
 
-def table(parts: list[ComponentStatus]) -> Table:
-    """For people."""
-    rows = Table("part", "state", "address", "pid", "memory")
-    for part in parts:
-        colour = _COLOURS[part.state]
-        memory = f"{part.memory_bytes >> 20} MiB"
-        rows.add_row(part.name, f"[{colour}]{part.state}", part.address, str(part.pid), memory)
+def table(components: list[ComponentStatus]) -> Table:
+    """Return the statuses as a table for the terminal."""
+    rows = Table("component", "state", "address", "pid", "memory")
+    for component in components:
+        colour = _COLOURS[component.state]
+        memory = f"{component.memory_bytes >> 20} MiB"
+        rows.add_row(
+            component.name, f"[{colour}]{component.state}", component.address, str(component.pid), memory
+        )
     return rows
 
 

@@ -1,4 +1,4 @@
-"""`plumbline token`: a token for a developer, made with the shared key of the environment."""
+"""`plumbline token`: a developer's token, signed with the shared key of the environment."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from plumbline.failure import StackError
 
 
 class _TokenSettings(ServiceSettings):
-    """Only the AUTH_* variables are of use here."""
+    """Settings of which only the AUTH_* variables are used."""
 
     kafka_bootstrap: str = ""
 
 
 def issue_token(subject: str, roles: Sequence[Role], *, minutes: int) -> str:
-    """A token that services with this environment accept; `StackError` where there can be none."""
+    """Return a token that services with this environment accept; `StackError` if none can be issued."""
     try:
         settings = load_settings(_TokenSettings)
         return issue(settings, subject=subject, roles=roles, now=clock.now(), minutes=minutes)

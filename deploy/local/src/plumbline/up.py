@@ -1,4 +1,4 @@
-"""`plumbline up` and `plumbline down`: who may start, who supervises, and that nothing is left behind."""
+"""`plumbline up` and `plumbline down`: start, supervision and stop of a stack without leftovers."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _SUPERVISOR_SECONDS_MAX = 60.0
 
 
 class AlreadyRunningError(StackError):
-    """A stack runs from this state directory: use it, or stop it with `plumbline down`."""
+    """A stack is already running from this state directory."""
 
 
 async def up(
@@ -35,13 +35,13 @@ async def up(
     console: Console,
     members: tuple[Service, ...] = SERVICES,
 ) -> bool:
-    """Start everything. Detached: return once it is ready; else supervise it until a signal comes.
+    """Start a stack. If detached, return when it is ready; else supervise it until a stop signal.
 
-    True if all went well; False if a part died under supervision.
+    Return False if a component died under supervision, else True.
 
     Raises:
-        AlreadyRunningError: and nothing was touched.
-        StackError: it could not be started, and nothing of it is left running.
+        AlreadyRunningError: a stack is already running; nothing was changed.
+        StackError: the stack could not be started; no process is left running.
     """
     try:
         with recovery.exclusive(directory.lock):
@@ -63,7 +63,7 @@ async def up(
 
 
 async def down(directory: StateDirectory) -> bool:
-    """Stop what runs from this state directory; False if nothing did. Data are kept."""
+    """Stop the stack of a state directory and keep its data. Return False if nothing was running."""
     if not directory.ledger.exists():
         return False
     supervisor = Ledger(directory.ledger).record.supervisor
@@ -77,13 +77,13 @@ async def down(directory: StateDirectory) -> bool:
 
 
 async def _clean_ledger(directory: StateDirectory, console: Console) -> Ledger:
-    """The ledger, once everything is ended that a crash has left."""
+    """End leftovers of a crash and return the ledger."""
     ledger = Ledger(directory.ledger)
     match recovery.classify(ledger.record, lambda process: process.alive):
         case Situation.RUNNING:
             raise AlreadyRunningError(_already_running(directory, "detached"))
         case Situation.LEFTOVERS:
-            console.print("ending what an earlier stack has left behind", highlight=False)
+            console.print("ending leftover processes of an earlier stack", highlight=False)
             await recovery.end_all(ledger.record)
             _forget(directory, ledger)
         case Situation.CLEAN:
@@ -92,7 +92,9 @@ async def _clean_ledger(directory: StateDirectory, console: Console) -> Ledger:
 
 
 def _already_running(directory: StateDirectory, how: str) -> str:
-    return f"a stack runs from {directory.path} already ({how}): use it, or stop it with `plumbline down`"
+    return (
+        f"a stack is already running from {directory.path} ({how}): use it, or stop it with `plumbline down`"
+    )
 
 
 def _forget(directory: StateDirectory, ledger: Ledger) -> None:
@@ -101,7 +103,7 @@ def _forget(directory: StateDirectory, ledger: Ledger) -> None:
 
 
 def _stop_signals() -> asyncio.Event:
-    """Is set by Ctrl-C, SIGTERM or a closed terminal (unless under nohup), once and for all."""
+    """Return an event that Ctrl-C, SIGTERM or a closed terminal (except under nohup) sets."""
     stopping = asyncio.Event()
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -116,11 +118,11 @@ async def _start(stack: Stack, ledger: Ledger, stopping: asyncio.Event) -> None:
     start, stop = asyncio.ensure_future(stack.start()), asyncio.ensure_future(stopping.wait())
     try:
         await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
-        start.cancel()  # which changes nothing if it is done
+        start.cancel()  # has no effect on a finished task
         await start
     except asyncio.CancelledError as error:
         ledger.close()
-        raise StackError("stopped before everything was ready; nothing is left running") from error
+        raise StackError("stopped before everything was ready; no process is left running") from error
     except BaseException:
         ledger.close()
         raise
@@ -131,19 +133,19 @@ async def _start(stack: Stack, ledger: Ledger, stopping: asyncio.Event) -> None:
 async def _supervise(
     stack: Stack, directory: StateDirectory, ledger: Ledger, stopping: asyncio.Event, console: Console
 ) -> bool:
-    """Show how everything is until a stop signal comes; then stop it."""
+    """Show the status until a stop signal comes; then stop the stack. Return False if a component died."""
     dead: set[str] = set()
     try:
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while not stopping.is_set():
-                parts = await status.component_statuses(directory)
-                for part in parts:
-                    if part.state == status.GONE and part.name not in dead:
-                        dead.add(part.name)
-                        words = f"{part.name} has ended {stack.log_tail(part.name)}"
-                        console.print(words, style="red", markup=False, highlight=False)
+                components = await status.component_statuses(directory)
+                for component in components:
+                    if component.state == status.GONE and component.name not in dead:
+                        dead.add(component.name)
+                        message = f"{component.name} has ended {stack.log_tail(component.name)}"
+                        console.print(message, style="red", markup=False, highlight=False)
                 if console.is_terminal:
-                    live.update(status.table(parts), refresh=True)
+                    live.update(status.table(components), refresh=True)
                 await _pause(stopping)
         console.print("stopping", highlight=False)
     finally:

@@ -1,6 +1,6 @@
-"""Which of a stack's variables reach which process: those that it reads, and no secret of another's.
+"""Selection of environment variables: a process receives the variables it reads, and no secret of another.
 
-Names stand here as they stand in interface.md. A test compares them with what the services' settings read.
+The names are those of interface.md. A test compares them with the services' settings.
 """
 
 import tomllib
@@ -22,6 +22,7 @@ _COMMON = (
 _COMMON_PREFIXES = ("KAFKA_", "LOG_", "OTEL_")
 
 _TOKENS, _DELIVERY = "AUTH_", ("INBOX_", "RELAY_")
+# Variables of single services; a name that ends in `_` is a prefix.
 _OWN: Mapping[str, tuple[str, ...]] = {
     "webhook-gateway": (
         *("WEBHOOK_", "GATEWAY_", "ENABLE_WEBHOOK_VALIDATION", "ALLOW_UNVALIDATED_WEBHOOKS"),
@@ -31,28 +32,27 @@ _OWN: Mapping[str, tuple[str, ...]] = {
     "audit": ("AUDIT_", _TOKENS, *_DELIVERY),
     "reconciler": ("RECONCILER_", "STRIPE_API_KEY", "STRIPE_API_BASE", _TOKENS, *_DELIVERY),
 }
-"""What only some read, by service; a name that ends in `_` is a beginning."""
 
 _JAVA = ("JAVA_HOME", "JAVA_TOOL_OPTIONS", "KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS")
 _MIGRATIONS = "_MIGRATIONS_DSN"
 
 
-class Reader(Protocol):
-    """A service: its name, and how its own variables begin."""
+class VariableOwner(Protocol):
+    """A service: its name, and the prefix of its variables."""
 
     @property
     def name(self) -> str:
-        """As interface.md names it."""
+        """Name of the service in interface.md."""
         ...
 
     @property
     def variables(self) -> str:
-        """E.g. `WEBHOOK_GATEWAY`."""
+        """Prefix of the variables, e.g. `WEBHOOK_GATEWAY`."""
         ...
 
 
-def for_service(service: Reader, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what a service of the stack reads of these variables, each also as `<NAME>_FILE`."""
+def for_service(service: VariableOwner, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of `environ` that a service reads, each also as `<NAME>_FILE`."""
     own = (*_OWN.get(service.name, (f"{service.variables}_",)), *_secrets_of_sources(service, environ))
     names = {*_COMMON, *(name for name in own if not name.endswith("_"))}
     prefixes = (*_COMMON_PREFIXES, *(name for name in own if name.endswith("_")))
@@ -65,27 +65,25 @@ def for_service(service: Reader, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_migration(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what `migrate` reads besides its connection string."""
+    """Return the variables that `migrate` reads besides its connection string."""
     read = {name: value for name, value in environ.items() if name in _COMMON or name.startswith("LOG_")}
     return {**for_system(environ), **read}
 
 
 def for_kafka(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what a Java process may be told by its environment."""
+    """Return the variables that a Java process receives."""
     return {**for_system(environ), **{name: environ[name] for name in _JAVA if name in environ}}
 
 
 def for_system(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what any program needs to find its way on this machine."""
+    """Return the variables that every program on this machine needs."""
     names = {*_SYSTEM, *_PROXIES}
     return {n: value for n, value in environ.items() if n in names or n.startswith(_SYSTEM_PREFIXES)}
 
 
-def _secrets_of_sources(service: Reader, environ: Mapping[str, str]) -> list[str]:
-    """Return the variables that the gateway's sources file names; none where it cannot be read.
-
-    The gateway says what is wrong with the file.
-    """
+def _secrets_of_sources(service: VariableOwner, environ: Mapping[str, str]) -> list[str]:
+    """Return the secret variables of the gateway's sources file; none if the file cannot be read."""
+    # The gateway reports errors of the file.
     path = environ.get(_SOURCES_FILE)
     if service.name != "webhook-gateway" or not path:
         return []

@@ -1,4 +1,4 @@
-"""Waiting for a condition, always with a bound."""
+"""Waiting for a condition with a time limit, and concurrent tasks."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ Condition = Callable[[], Awaitable[bool]]
 
 
 async def until(condition: Condition, *, seconds_max: float) -> bool:
-    """Ask again and again; True as soon as `condition` holds, False if it did not within `seconds_max`."""
+    """Poll `condition`; return True when it holds, False if it does not hold within `seconds_max`."""
     deadline = time.monotonic() + seconds_max
     while not await condition():
         if time.monotonic() >= deadline:
@@ -20,17 +20,15 @@ async def until(condition: Condition, *, seconds_max: float) -> bool:
 
 
 async def gather_to_end(*tasks: Awaitable[object]) -> None:
-    """Run all at the same time and to the end, whatever happens to one; then the first failure is raised."""
+    """Run all tasks concurrently to their end, then raise the first failure."""
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
 
 
 async def gather_or_cancel(*tasks: Coroutine[object, object, object]) -> None:
-    """Run all at the same time; the first failure is raised as it is, once the others have been cancelled.
-
-    Nobody is cancelled twice: a second time would break off the cleaning up that the first one began.
-    """
+    """Run all tasks concurrently; after a failure cancel the others, wait for them, and raise the failure."""
+    # No task is cancelled twice: a second cancellation would interrupt its clean-up.
     started = [asyncio.create_task(task) for task in tasks]
     try:
         await asyncio.gather(*started)

@@ -40,7 +40,7 @@ class DeadLetterGauges:
         await self._loop.stop()
 
     async def check(self) -> Check:
-        """Always healthy: a service that cannot count works on. The detail says why counting fails."""
+        """Return healthy always: a service works without counts. The detail says why counting fails."""
         return Check(ok=True, detail=(await self._loop.check()).detail)
 
     async def refresh(self) -> None:
