@@ -90,7 +90,7 @@ def alive(pids: dict[str, int]) -> list[str]:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Of processes whose parent was killed, until whoever adopted them looks."""
+    # A process whose parent was killed is a zombie until its new parent reaps it.
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -137,7 +137,7 @@ async def test_leftovers_of_a_killed_supervisor_are_ended_by_the_next_start_and_
     code, output = await machine.run(COMMAND, "--detach", "tiny")
 
     assert code == 0, output
-    assert "left behind" in output
+    assert "leftover processes" in output
     assert alive(first["pids"]) == []
     second = await machine.is_ready()
     assert (second["secrets"], second["postgres"]) == (first["secrets"], first["postgres"])

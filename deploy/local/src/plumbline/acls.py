@@ -14,7 +14,7 @@ _TOOL = 'kafka-acls.sh --bootstrap-server "$KAFKA_BOOTSTRAP" --command-config "$
 
 
 def acl_lines(cards: Sequence[TopicCard], *, prefix: str = "") -> list[str]:
-    """Return the commands that grant each service the rights on its topic cards only.
+    """Return the commands that grant each service exactly the rights that follow from the topic cards.
 
     Args:
         cards: every topic of the deployment.

@@ -8,7 +8,7 @@ PUBLIC = 0o644
 
 
 def write_bytes(path: Path, content: bytes, *, mode: int) -> None:
-    """Replace `path` atomically. The file has `mode` from the first byte on, so nobody else can read it."""
+    """Replace `path` atomically. `mode` holds from the first byte on, so a secret is never exposed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)

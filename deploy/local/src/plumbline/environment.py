@@ -34,7 +34,7 @@ def defaults(directory: StateDirectory, secrets: Credentials) -> dict[str, str]:
 def merge(
     caller: Mapping[str, str], *, fixed: Mapping[str, str], fallback: Mapping[str, str]
 ) -> dict[str, str]:
-    """Merge variables; `fixed` overrides the caller's variables, and they override `fallback`.
+    """Merge variables; `fixed` overrides the caller's variables, which override `fallback`.
 
     `NAME` and `NAME_FILE` set the same value (interface.md), so only one of the two is in the result.
     """

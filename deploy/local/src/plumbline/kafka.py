@@ -87,7 +87,7 @@ class EmbeddedKafka(Server):
         return os.pathsep.join(str(path) for path in paths)
 
     def _prepare(self) -> None:
-        temporary = self._directory / "tmp"  # for unpacked native libraries; a killed broker leaves them
+        temporary = self._directory / "tmp"  # unpacked native libraries; a killed broker leaves files here
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         logging = _shipped("kafka-log4j2.properties")

@@ -19,7 +19,7 @@ CONNECTION_PERCENT_MAX = 30
 VIEWER_PERCENT_MAX = 10
 _CONNECTIONS_MIN = 5
 
-# Function names. PUBLIC keeps unlocking: it ends the session's own locks, and connection pools call it.
+# Function names. PUBLIC keeps unlocking: a session can unlock only its own locks, and pools need that.
 _ADVISORY = "^pg_(try_)?advisory_(xact_)?lock"
 _WRITING = "^(lo_.*|loread|lowrite|pg_logical_emit_message)$"
 
