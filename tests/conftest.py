@@ -67,7 +67,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Only what the services write from here on belongs to this test."""
-    LOGS.turn_page()
+    LOGS.start_test()
 
 
 @pytest.hookimpl(wrapper=True)

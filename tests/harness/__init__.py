@@ -1,4 +1,4 @@
-"""What tests stand on: real servers, real service processes, and ways to talk with them (see README.md)."""
+"""Test infrastructure: real servers, real service processes and clients for both (see README.md)."""
 
 from harness.databases import TestDatabase
 from harness.deliveries import Deliver

@@ -1,4 +1,4 @@
-"""`INFRA=embedded|containers|external`, and what is chosen when it is unset. Never a silent choice."""
+"""The choice of the servers: `INFRA=embedded|containers|external`. The test report shows the choice."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -16,24 +16,24 @@ _KINDS = {"embedded": embedded_infra, "containers": container_infra, "external":
 
 
 class Engine(Protocol):
-    """What is asked of the Docker engine."""
+    """The questions to the Docker engine."""
 
     def why_no_engine(self) -> str:
-        """Empty, or why none answers."""
+        """Return why no engine answers, or an empty string."""
         ...
 
     def why_not_pulled(self, image: str) -> str:
-        """Empty, or why the image cannot be had."""
+        """Return why the image is not available, or an empty string."""
         ...
 
 
 class ChoiceError(Exception):
-    """What `INFRA` asks for cannot be had: change it, or provide what the message names."""
+    """The choice of `INFRA` is not available: the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Where the servers come from, and why from there."""
+    """The kind of servers, and the reason for this choice."""
 
     kind: str
     reason: str
@@ -42,30 +42,30 @@ class Choice:
         return f"infra: {self.kind} ({self.reason})"
 
     def start(self) -> AbstractAsyncContextManager[Infra]:
-        """The servers, running."""
+        """Return a context in which the servers run."""
         return _KINDS[self.kind]()
 
 
 def choose(environ: Mapping[str, str], engine: Engine = docker_engine) -> Choice:
-    """Return the choice of `INFRA`; unset, containers where they can be had, else embedded.
+    """Return the choice of `INFRA`. If unset: containers if available, else embedded.
 
-    May pull images, in bounded time.
+    Pulls images if they are missing, in bounded time.
 
     Raises:
-        ChoiceError: what was asked for is not known, or cannot be had.
+        ChoiceError: `INFRA` has an unknown value, or its servers are not available.
     """
-    asked = environ.get(VARIABLE, "")
-    if asked not in {"", *_KINDS}:
-        raise ChoiceError(f"{VARIABLE}={asked}: use one of {', '.join(_KINDS)}, or leave it unset")
-    if asked == "external" and (missing := [name for name in VARIABLES if not environ.get(name)]):
+    requested = environ.get(VARIABLE, "")
+    if requested not in {"", *_KINDS}:
+        raise ChoiceError(f"{VARIABLE}={requested}: use one of {', '.join(_KINDS)}, or leave it unset")
+    if requested == "external" and (missing := [name for name in VARIABLES if not environ.get(name)]):
         raise ChoiceError(f"{VARIABLE}=external: set {' and '.join(missing)} too")
-    if asked in {"embedded", "external"}:
-        return Choice(asked, f"{VARIABLE} says so")
+    if requested in {"embedded", "external"}:
+        return Choice(requested, f"{VARIABLE} says so")
     obstacle = _why_no_containers(engine)
-    if asked and obstacle:
+    if requested and obstacle:
         raise ChoiceError(f"{VARIABLE}=containers: {obstacle}; start an engine, or use {VARIABLE}=embedded")
-    if asked:
-        return Choice(asked, f"{VARIABLE} says so")
+    if requested:
+        return Choice(requested, f"{VARIABLE} says so")
     if obstacle:
         return Choice("embedded", f"{VARIABLE} is unset, and {obstacle}")
     return Choice("containers", f"{VARIABLE} is unset, and a Docker engine with the images is here")
@@ -76,5 +76,5 @@ def _why_no_containers(engine: Engine) -> str:
         return f"no Docker engine answers: {reason}"
     for image in IMAGES:
         if reason := engine.why_not_pulled(image):
-            return f"{image} cannot be had: {reason}"
+            return f"{image} is not available: {reason}"
     return ""

@@ -1,4 +1,4 @@
-"""A collector for OTLP over HTTP: takes what services export, decoded as any collector would."""
+"""A collector for OTLP over HTTP, which receives and decodes the traces of the services."""
 
 import gzip
 import threading
@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True, slots=True)
 class CollectedSpan:
-    """A span as it arrived; ids are hexadecimal, an absent parent is empty."""
+    """A received span. Ids are hexadecimal; `parent_id` is empty for a root span."""
 
     service: str
     name: str
@@ -24,21 +24,21 @@ class CollectedSpan:
 
 
 class Collector:
-    """What has arrived so far."""
+    """The received requests."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.url = ""
 
     def spans(self, trace_id: str | None = None) -> list[CollectedSpan]:
-        """All spans, or those of one trace."""
-        found = [span for body in list(self.bodies) for span in _spans(body)]
-        return [span for span in found if trace_id in {None, span.trace_id}]
+        """Return all spans, or the spans of one trace."""
+        spans = [span for body in list(self.bodies) for span in _spans(body)]
+        return [span for span in spans if trace_id in {None, span.trace_id}]
 
 
 @contextmanager
 def collecting() -> Generator[Collector]:
-    """A collector on a free port of the loopback."""
+    """Run a collector on a free port of the loopback interface."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,7 +53,7 @@ def collecting() -> Generator[Collector]:
             self.end_headers()
 
         def log_message(self, *_args: object) -> None:
-            """Nothing: pytest has no use for it."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     collector.url = f"http://127.0.0.1:{server.server_port}"
@@ -70,13 +70,13 @@ def collecting() -> Generator[Collector]:
 def _spans(body: bytes) -> list[CollectedSpan]:
     request = ExportTraceServiceRequest()
     request.ParseFromString(body)
-    found: list[CollectedSpan] = []
+    spans: list[CollectedSpan] = []
     for resource in request.resource_spans:
-        of_resource = {each.key: each.value.string_value for each in resource.resource.attributes}
+        resource_attributes = {each.key: each.value.string_value for each in resource.resource.attributes}
         for scope in resource.scope_spans:
-            found += [
+            spans += [
                 CollectedSpan(
-                    of_resource["service.name"],
+                    resource_attributes["service.name"],
                     span.name,
                     span.kind,
                     span.trace_id.hex(),
@@ -86,4 +86,4 @@ def _spans(body: bytes) -> list[CollectedSpan]:
                 )
                 for span in scope.spans
             ]
-    return found
+    return spans

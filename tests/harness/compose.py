@@ -1,4 +1,4 @@
-"""The compose stack of docker-compose.yml, as one project with ports and images of its own."""
+"""The stack of docker-compose.yml, as a compose project with its own ports and images."""
 
 import json
 import os
@@ -29,11 +29,11 @@ _COMMAND_SECONDS_MAX = 900.0
 
 
 class CommandFailedError(Exception):
-    """Docker said no; the message is what it said."""
+    """A docker command failed; the message is its error output."""
 
 
 async def docker(*arguments: str, env: dict[str, str] | None = None) -> str:
-    """Run a docker command and return what it printed."""
+    """Run a docker command and return its output."""
     finished = await run(["docker", *arguments], env or dict(os.environ), seconds_max=_COMMAND_SECONDS_MAX)
     if finished.exit_code != 0:
         raise CommandFailedError(f"docker {' '.join(arguments)}: {finished.stderr[-4000:]}")
@@ -41,7 +41,7 @@ async def docker(*arguments: str, env: dict[str, str] | None = None) -> str:
 
 
 class ComposeStack:
-    """A project that may be up or down; `deliver` and `url` go to its published ports."""
+    """A compose project, up or down. `deliver` and `url` use its published ports."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         name = f"plumbline-test-{secrets.token_hex(4)}"
@@ -62,11 +62,11 @@ class ComposeStack:
         }
 
     def url(self, service: str) -> str:
-        """Where a service is reached from this machine."""
+        """Return a service's base URL on this machine."""
         return f"http://127.0.0.1:{self._ports[service]}"
 
     async def compose(self, *arguments: str) -> str:
-        """`docker compose` on this project."""
+        """Run `docker compose` for this project and return its output."""
         files = ("--file", str(_FILE), "--env-file", str(_DEVELOPMENT))
         project = ("--project-name", self.project, *files)
         return await docker("compose", *project, *arguments, env=self._env)
@@ -81,18 +81,18 @@ class ComposeStack:
             raise CommandFailedError(f"{error}\n{logs}") from error
 
     async def container(self, service: str) -> dict[str, Any]:
-        """Return `docker inspect` of a service's container, also of one that has ended."""
+        """Return `docker inspect` of a service's container, also of an exited one."""
         identity = (await self.compose("ps", "--all", "--quiet", service)).strip()
         return json.loads(await docker("inspect", identity))[0]
 
     async def leftovers(self) -> str:
-        """Containers, volumes and networks of this project, empty when nothing is left."""
+        """Return the ids of this project's containers, volumes and networks, empty if none is left."""
         label = f"label=com.docker.compose.project={self.project}"
         lists = [("ps", "--all"), ("volume", "ls"), ("network", "ls")]
         return "".join([await docker(*words, "--quiet", "--filter", label) for words in lists])
 
     async def remove(self) -> None:
-        """Everything of it: containers, data, networks and images."""
+        """Remove the project's containers, data, networks and images."""
         await self.compose("down", "--volumes", "--timeout", "20")
         built = await docker("images", "--quiet", "--filter", f"reference=plumbline/*:{self.project}")
         if built:
@@ -101,7 +101,7 @@ class ComposeStack:
 
 @asynccontextmanager
 async def compose_stack() -> AsyncGenerator[ComposeStack]:
-    """Built from this work tree and up; removed afterwards, and whatever is left of it is an error."""
+    """Build and start the stack of this work tree, and remove it at the end. A leftover is an error."""
     async with http_client() as http:
         stack = ComposeStack(http)
         try:

@@ -1,4 +1,4 @@
-"""Services as their own composition roots build them, without a broker or a database behind them."""
+"""Services built by their composition roots, without a broker or a database."""
 
 import importlib
 import warnings
@@ -20,14 +20,14 @@ _NOWHERE = {
 
 
 def composed(service: str) -> Service:
-    with warnings.catch_warnings():  # how a service declares its HTTP parameters is not looked at here
+    with warnings.catch_warnings():  # declarations of HTTP parameters are not tested here
         warnings.simplefilter("ignore", DeprecationWarning)
         build = importlib.import_module(f"{service}.main").build
         return build(get_type_hints(build)["settings"].model_validate(_NOWHERE))
 
 
 def topics_subscribed(service: str) -> set[str]:
-    """Names and patterns of topics that a service's consumers ask for, as Kafka sees them."""
+    """Return the names and patterns of the Kafka topics to which a service's consumers subscribe."""
     components: list[Any] = composed(service)._lifecycle._components
     brokers = [each._broker for each in components if isinstance(each, Consumers)]
     return {

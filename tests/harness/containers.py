@@ -1,4 +1,4 @@
-"""The servers in containers, on host ports picked beforehand so that a restart keeps the address."""
+"""The servers in containers, on fixed host ports so that a restart keeps the address."""
 
 import asyncio
 import secrets
@@ -27,7 +27,7 @@ _STOP_SECONDS_MAX = 15
 _LOOPBACK = "127.0.0.1"
 _PORT_INSIDE = 9092
 
-# Any KAFKA_* variable replaces the image's whole configuration, so this is all of it.
+# Any KAFKA_* variable replaces the image's whole configuration, so this is the complete configuration.
 _KAFKA = {
     "KAFKA_NODE_ID": "1",
     "KAFKA_PROCESS_ROLES": "broker,controller",
@@ -47,7 +47,7 @@ _KAFKA = {
     "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR": "1",
     "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
     "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
-    # A killed broker is let in again once its old session has run out.
+    # A killed broker can register again only after its old session has timed out.
     "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
     "KAFKA_BROKER_SESSION_TIMEOUT_MS": "3000",
     "KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE": "16777216",
@@ -56,7 +56,7 @@ _KAFKA = {
 
 
 class ContainerServer:
-    """One container; `ready` asks whether the server in it serves."""
+    """A container with a server; `ready` returns whether the server accepts requests."""
 
     def __init__(self, container: DockerContainer, ready: Callable[[], Awaitable[bool]]) -> None:
         self._recipe = container
@@ -71,7 +71,7 @@ class ContainerServer:
         return self._container.status == "running"
 
     async def start(self) -> None:
-        """Start it; `StackError` with the end of its log when it does not serve in time."""
+        """Start the container. Raise `StackError` with its last log lines if it is not ready in time."""
         await asyncio.to_thread(self._container.start if self._made else self._make)
         if not await waiting.until(self._ready, seconds_max=_READY_SECONDS_MAX):
             log = self._container.logs(tail=20).decode(errors="replace")
@@ -85,7 +85,7 @@ class ContainerServer:
         await asyncio.to_thread(self._container.wait)
 
     async def remove(self) -> None:
-        """End it for good, with its data."""
+        """Remove the container and its data."""
         await asyncio.to_thread(self._recipe.stop)
 
     @property
@@ -113,7 +113,7 @@ class ContainerInfra:
         return f"postgresql://postgres:{self._password}@{_LOOPBACK}:{self._postgres_port}/{database}"
 
     async def _kafka_serves(self) -> bool:
-        """Return whether the broker answers and leads every partition, one by one after a restart."""
+        """Return whether the broker answers and leads every partition: after a restart this takes a while."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka_bootstrap)
         try:
             await admin.start()
@@ -135,8 +135,8 @@ class ContainerInfra:
 
 @asynccontextmanager
 async def container_infra() -> AsyncGenerator[Infra]:
-    """Both running; they are removed with their data afterwards."""
-    # Ryuk removes containers of a killed suite; where its image cannot be had, nothing does.
+    """Run both containers, and remove them with their data at the end."""
+    # Ryuk removes the containers of a killed suite. Without its image they stay.
     testcontainers_config.ryuk_disabled = not image_is_here(testcontainers_config.ryuk_image)
     infra = ContainerInfra()
     try:
@@ -158,6 +158,6 @@ def _postgres(port: int, password: str) -> DockerContainer:
 
 def _container(image: str, inside: int, outside: int, environment: Mapping[str, str]) -> DockerContainer:
     container = DockerContainer(image).with_envs(**environment)
-    # The engine takes an address with the port; `with_bind_ports` has no place for one.
+    # The engine accepts an address with the port; `with_bind_ports` does not.
     container.ports[f"{inside}/tcp"] = (_LOOPBACK, outside)  # type: ignore[assignment]
     return container

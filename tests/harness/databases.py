@@ -1,4 +1,4 @@
-"""A service's database, seen by a test: as superuser, or as somebody who may do less."""
+"""A test's access to a service's database, as superuser or as another role."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -14,9 +14,9 @@ _COMMAND_SECONDS_MAX = 20.0
 
 
 class TestDatabase:
-    """One connection per call, so that nothing is left broken when the server went away in between.
+    """Opens a connection for each call, so that a restart of the server breaks no later call.
 
-    `role` logs in as that role, e.g. the service's own.
+    `role` is the login role, for example the service's own. Without it the calls run as superuser.
     """
 
     __test__ = False
@@ -26,12 +26,12 @@ class TestDatabase:
         self._passwords = passwords
 
     def dsn(self, role: str | None = None) -> str:
-        """The connection string of a role, or of the superuser."""
+        """Return the connection string of a role, or of the superuser."""
         return dsn.as_role(self._admin_dsn, role, self._passwords[role]) if role else self._admin_dsn
 
     @asynccontextmanager
     async def connect(self, role: str | None = None) -> AsyncGenerator[Connection]:
-        """A session of its own."""
+        """Open a separate session."""
         connection = await asyncpg.connect(
             self.dsn(role), timeout=_COMMAND_SECONDS_MAX, command_timeout=_COMMAND_SECONDS_MAX
         )

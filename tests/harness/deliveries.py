@@ -1,4 +1,4 @@
-"""Deliveries to a gateway, as the providers make them."""
+"""Signed webhook deliveries to a gateway, in the formats of the providers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ def _sign_quo(body: bytes, secret: str, at: datetime) -> signing.Headers:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a delivery differs from an ordinary one.
+    """Deviations of a delivery from an ordinary one.
 
-    `headers` are added or put in place of the signer's, None removes one. `at` is when it was signed.
+    `headers` add or replace headers of the signature; None removes a header. `at` is the time of signing.
     """
 
     secret: str | None = None
@@ -34,7 +34,7 @@ class Options:
 
 
 class Deliver:
-    """Signs and POSTs. `gateway` names the base URL at the time of a delivery."""
+    """Signs and sends deliveries. `gateway` returns the base URL at the time of a delivery."""
 
     def __init__(
         self, http: httpx.AsyncClient, secrets: Mapping[str, str], gateway: Callable[[], str]
@@ -44,25 +44,25 @@ class Deliver:
         self._gateway = gateway
 
     async def stripe(self, body: Body, **options: Any) -> httpx.Response:
-        """From Stripe. Further arguments: the fields of `Options`."""
+        """Deliver a Stripe webhook. `options` are the fields of `Options`."""
         return await self._send("stripe", signing.sign_stripe, "/webhooks/stripe", body, Options(**options))
 
     async def sms_legacy(self, body: Body, **options: Any) -> httpx.Response:
-        """From OpenPhone, as its apps still sign."""
+        """Deliver an SMS webhook with OpenPhone's signature."""
         return await self._send(
             "sms_legacy", signing.sign_sms_legacy, "/webhooks/sms", body, Options(**options)
         )
 
     async def quo(self, body: Body, **options: Any) -> httpx.Response:
-        """From Quo, as its API signs."""
+        """Deliver an SMS webhook with Quo's signature."""
         return await self._send("sms", _sign_quo, "/webhooks/sms", body, Options(**options))
 
     async def _send(self, key: str, sign: Signer, path: str, body: Body, options: Options) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         signed = sign(content, options.secret or self._secrets[key], options.at or clock.now())
-        wanted = {"content-type": "application/json", **signed, **options.headers}
+        headers = {"content-type": "application/json", **signed, **options.headers}
         return await self._http.post(
             (options.gateway or self._gateway()) + (options.path or path),
             content=content,
-            headers={name: value for name, value in wanted.items() if value is not None},
+            headers={name: value for name, value in headers.items() if value is not None},
         )

@@ -1,4 +1,4 @@
-"""Databases, topics and secrets under a prefix of their own: what a stack's processes are pointed at."""
+"""The deployment of a stack: databases and topics under their own prefix, and secrets."""
 
 import base64
 import os
@@ -18,16 +18,16 @@ from contracts.topics import TOPICS
 from harness.infra import Infra
 from plumbline import credentials, databases, waiting
 
+# A service also needs the tables of these services to start: the reconciler reads a view of booking (REC-2).
 _READS = {"reconciler": ("booking",)}
-"""A service's start needs the tables of these services too: the published view (REC-2)."""
 
-# One password for all suites, since roles belong to the whole server and suites may share one.
+# Fixed passwords: roles belong to the whole server, and suites may share a server.
 PASSWORDS = {role: f"for-tests-{role}" for role in databases.LOGIN_ROLES}
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where everything of one stack is. `secrets` are those of the webhooks: stripe, sms_legacy, sms."""
+    """Addresses of a stack. `secrets` are the webhook secrets stripe, sms_legacy and sms."""
 
     infra: Infra
     prefix: str
@@ -36,20 +36,20 @@ class Deployment:
 
     @property
     def databases(self) -> dict[str, str]:
-        """Service → name of its database."""
+        """Return service → name of its database."""
         return databases.prefixed(f"{self.prefix}_")
 
     @property
     def topic_prefix(self) -> str:
-        """Put before topics and consumer groups."""
+        """Return the prefix of topics and consumer groups."""
         return f"{self.prefix}."
 
     def admin_dsn(self, service: str) -> str:
-        """Connects to a service's database as superuser."""
+        """Return the superuser's connection string for a service's database."""
         return self.infra.admin_dsn(self.databases[service])
 
     def environment(self) -> dict[str, str]:
-        """The variables of its processes; of the caller's environment only what finds programs."""
+        """Return the variables of the stack's processes. Of the caller's environment only PATH is kept."""
         return {
             "PATH": os.environ["PATH"],
             "KAFKA_BOOTSTRAP": self.infra.kafka_bootstrap,
@@ -66,7 +66,7 @@ class Deployment:
 
 @asynccontextmanager
 async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> AsyncGenerator[Deployment]:
-    """Fresh databases and topics; migrated for `services` and what they read, for all if there are none."""
+    """Create databases and topics, and migrate for `services` and the services they read (default: all)."""
     deployment = Deployment(infra, f"t{secrets.token_hex(4)}", directory, draw_secrets())
     (directory / "checkpoints").mkdir()
     credentials.ensure_signing_key(directory / "audit-signing.key")
@@ -80,7 +80,7 @@ async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> Asyn
 
 async def _databases(deployment: Deployment, services: set[str]) -> None:
     await databases.provision(deployment.infra.admin_dsn(), PASSWORDS, databases=deployment.databases)
-    wanted = services.union(*(_READS.get(service, ()) for service in services)) or set(databases.SERVICES)
+    migrated = services.union(*(_READS.get(service, ()) for service in services)) or set(databases.SERVICES)
     await waiting.gather_or_cancel(
         *(
             migrate(
@@ -88,7 +88,7 @@ async def _databases(deployment: Deployment, services: set[str]) -> None:
                 owner=databases.owner_role(service),
                 packages=["chassis", service],
             )
-            for service in wanted.intersection(databases.SERVICES)
+            for service in migrated.intersection(databases.SERVICES)
         )
     )
 
@@ -103,7 +103,7 @@ async def _drop_databases(deployment: Deployment) -> None:
 
 
 async def _delete_topics(deployment: Deployment) -> None:
-    """A broker with the partitions of many stacks would take ever longer to come back from a restart."""
+    # Each remaining partition makes later restarts of the broker slower.
     kafka = AIOKafkaAdminClient(bootstrap_servers=deployment.infra.kafka_bootstrap)
     await kafka.start()
     try:
@@ -113,6 +113,6 @@ async def _delete_topics(deployment: Deployment) -> None:
 
 
 def draw_secrets() -> dict[str, str]:
-    """Webhook secrets in the providers' forms."""
+    """Return new webhook secrets in the providers' formats."""
     key, legacy_key = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
     return {"stripe": f"whsec_{secrets.token_hex(32)}", "sms_legacy": legacy_key, "sms": f"whsec_{key}"}

@@ -1,4 +1,4 @@
-"""What the Docker engine of this machine can give: whether it answers, and which images can be had."""
+"""The Docker engine of this machine: whether it answers, and whether images are available."""
 
 import gc
 import time
@@ -24,10 +24,10 @@ def _client() -> Generator[docker.DockerClient]:
 
 
 def why_no_engine() -> str:
-    """Empty when a Docker engine answers, else why not, in one line."""
+    """Return why no Docker engine answers, in one line, or an empty string."""
     with warnings.catch_warnings():
-        # Where nobody answers, docker's client leaves its socket to the garbage collector, which would
-        # complain about it in the middle of some test.
+        # Without an engine, docker's client leaves its socket to the garbage collector, whose warning would
+        # appear in the middle of a test.
         warnings.simplefilter("ignore", ResourceWarning)
         reason = _why_no_answer()
         gc.collect()
@@ -54,7 +54,7 @@ def image_is_here(image: str) -> bool:
 
 
 def why_not_pulled(image: str) -> str:
-    """Empty when `image` is here, if need be after pulling it in bounded time; else why not."""
+    """Pull `image` if it is missing, in bounded time. Return why this failed, or an empty string."""
     if image_is_here(image):
         return ""
     deadline = time.monotonic() + _PULL_SECONDS_MAX

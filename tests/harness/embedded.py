@@ -1,4 +1,4 @@
-"""The servers out of Python wheels, as `make up` starts them."""
+"""The embedded servers from Python wheels, started as by `make up`."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ from plumbline.postgres import EmbeddedPostgres
 
 
 class EmbeddedInfra:
-    """Both servers below one directory of this session's own."""
+    """Both servers, with their data in a directory of this session."""
 
     outlives_session = False
 
@@ -32,7 +32,7 @@ class EmbeddedInfra:
 
 @asynccontextmanager
 async def embedded_infra() -> AsyncGenerator[Infra]:
-    """Both running; nothing of them is left afterwards."""
+    """Run both servers, and remove their data at the end."""
     directory = _new_directory()
     infra = EmbeddedInfra(directory)
     try:
@@ -45,5 +45,5 @@ async def embedded_infra() -> AsyncGenerator[Infra]:
 
 def _new_directory() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
-    directory.chmod(0o755)  # as root, PostgreSQL runs as somebody else who has to get there
+    directory.chmod(0o755)  # as root, PostgreSQL runs as another user, who needs access
     return directory

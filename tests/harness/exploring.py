@@ -1,6 +1,6 @@
-"""How much the exploring tests try: `EXPLORE=quick|part|whole`.
+"""The number of examples of exploring tests: `EXPLORE=quick|part|whole`.
 
-`make test-fast` tries a hundredth (quick), `make test` a tenth (part, the default), `make faults` all.
+`make test-fast` runs a hundredth (quick), `make test` a tenth (part, the default), `make faults` all.
 """
 
 import os
@@ -18,7 +18,7 @@ TestT = TypeVar("TestT", bound=Callable[..., object])
 
 
 def examples(whole: int) -> int:
-    """Return how many of `whole` examples this run tries.
+    """Return the number of examples for this run, of `whole`.
 
     Raises:
         pytest.UsageError: EXPLORE has another value than the three.

@@ -1,4 +1,4 @@
-"""Servers that somebody else runs: named by the environment, and not ours to stop."""
+"""External servers, named by the environment. Tests cannot stop them."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -14,8 +14,8 @@ KAFKA_VARIABLE = "KAFKA_BOOTSTRAP"
 VARIABLES = (KAFKA_VARIABLE, dsn.ADMIN_VARIABLE)
 
 
-class _SomebodyElses:
-    """A server that a test cannot take away; a test that wants to is skipped."""
+class _ExternalServer:
+    """A server that tests cannot stop: a test that tries is skipped."""
 
     running = True
 
@@ -32,16 +32,16 @@ class _SomebodyElses:
         self._skip()
 
     def _skip(self) -> NoReturn:
-        pytest.skip(f"INFRA=external: {self._name} is not ours to stop; INFRA=embedded runs this")
+        pytest.skip(f"INFRA=external: {self._name} cannot be stopped; INFRA=embedded runs this test")
 
 
 class ExternalInfra:
-    """What `KAFKA_BOOTSTRAP` and `POSTGRES_ADMIN_DSN` name."""
+    """The servers of `KAFKA_BOOTSTRAP` and `POSTGRES_ADMIN_DSN`."""
 
     outlives_session = True
 
-    kafka = _SomebodyElses("Kafka")
-    postgres = _SomebodyElses("PostgreSQL")
+    kafka = _ExternalServer("Kafka")
+    postgres = _ExternalServer("PostgreSQL")
 
     def __init__(self, kafka_bootstrap: str, admin_dsn: str) -> None:
         self.kafka_bootstrap = kafka_bootstrap
@@ -53,5 +53,5 @@ class ExternalInfra:
 
 @asynccontextmanager
 async def external_infra() -> AsyncGenerator[Infra]:
-    """As the environment names it."""
+    """Return the servers that the environment names."""
     yield ExternalInfra(os.environ[KAFKA_VARIABLE], os.environ[dsn.ADMIN_VARIABLE])

@@ -1,13 +1,13 @@
-"""Folders of a test that somebody else's processes have to get into."""
+"""Test folders that processes of other users must read."""
 
 import tempfile
 from pathlib import Path
 
 
 def open_to_all(folder: Path) -> None:
-    """Let other accounts enter a folder and those above it, up to the system's temporary directory.
+    """Let other users enter a folder and its parents, up to the system's temporary directory.
 
-    pytest closes its folders to others, and as root PostgreSQL runs under another account.
+    pytest's folders are private, and PostgreSQL runs as another user if the tests run as root.
     """
     root = Path(tempfile.gettempdir())
     for each in (folder, *folder.parents):

@@ -1,4 +1,4 @@
-"""The servers of a test session: what they have in common, wherever they come from."""
+"""The interface of the servers of a test session, for all kinds of servers."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -6,55 +6,48 @@ from typing import Literal, Protocol
 
 
 class Server(Protocol):
-    """One server that a test may take away. Address and data outlive `stop` and `kill`."""
+    """A server that a test may stop. Address and data outlive `stop` and `kill`."""
 
     @property
-    def running(self) -> bool:
-        """Return whether the server runs."""
-        ...
+    def running(self) -> bool: ...
 
     async def start(self) -> None:
-        """Start it, and return when it serves."""
+        """Start the server and wait until it accepts requests."""
         ...
 
     async def stop(self) -> None:
-        """End it in an orderly way."""
+        """Shut the server down."""
         ...
 
     async def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as in a crash."""
         ...
 
 
 class Infra(Protocol):
     """A Kafka and a PostgreSQL."""
 
-    outlives_session: bool
-    """Whether they are there when the suite has ended."""
+    outlives_session: bool  # whether the servers still run after the suite
 
     @property
     def kafka_bootstrap(self) -> str:
-        """Where Kafka's clients connect."""
+        """Return the bootstrap address of Kafka."""
         ...
 
     def admin_dsn(self, database: str = "postgres") -> str:
-        """Connects as a superuser."""
+        """Return a superuser's connection string."""
         ...
 
     @property
-    def kafka(self) -> Server:
-        """The broker."""
-        ...
+    def kafka(self) -> Server: ...
 
     @property
-    def postgres(self) -> Server:
-        """The database server."""
-        ...
+    def postgres(self) -> Server: ...
 
 
 @asynccontextmanager
 async def down(server: Server, *, how: Literal["stop", "kill"] = "stop") -> AsyncGenerator[None]:
-    """The server is away inside the block, and serves again after it, whatever happened in between."""
+    """Stop or kill the server for the duration of the block, and start it again also after an error."""
     await (server.stop() if how == "stop" else server.kill())
     try:
         yield

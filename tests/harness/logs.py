@@ -1,4 +1,4 @@
-"""What the processes wrote while a test ran, to be shown when it fails."""
+"""The log output of processes during a test, for the report of a failing test."""
 
 from pathlib import Path
 
@@ -6,21 +6,21 @@ _LINES_MAX = 60
 
 
 class LogBook:
-    """Knows every process's log, and where it ended when the current test began."""
+    """The logs of all processes, with their sizes at the start of the current test."""
 
     def __init__(self) -> None:
         self._starts: dict[Path, int] = {}
 
     def watch(self, log: Path) -> None:
-        """A new process writes to `log`."""
+        """Add the log of a new process."""
         self._starts.setdefault(log, 0)
 
-    def turn_page(self) -> None:
-        """A test begins: what was written before is not its business."""
+    def start_test(self) -> None:
+        """Remember the current sizes: `written` returns only later output."""
         self._starts = {log: log.stat().st_size for log in self._starts if log.exists()}
 
     def written(self) -> dict[str, str]:
-        """The ends of the logs that grew since, by the name of the log."""
+        """Return the last lines written since the start of the test, by name of the log."""
         ends = {log.stem: _end(log, start) for log, start in self._starts.items() if log.exists()}
         return {name: end for name, end in ends.items() if end}
 
@@ -32,4 +32,3 @@ def _end(log: Path, start: int) -> str:
 
 
 LOGS = LogBook()
-"""Of this session."""

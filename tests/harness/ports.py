@@ -1,6 +1,6 @@
-"""Free ports below the range from which the kernel takes ports for outgoing connections.
+"""Free ports below the kernel's range for outgoing connections.
 
-A port from that range could be taken while its server is stopped, and the restart would fail.
+A port in that range could be taken while its server is stopped, and the restart would fail.
 """
 
 import random
@@ -16,12 +16,14 @@ _given_out: set[int] = set()
 
 
 def free_port(span: int = 1) -> int:
-    """The first of `span` neighbouring ports that are free now, and that nobody here was given before."""
+    """Return the first of `span` consecutive free ports. No port is returned twice in a session."""
     for _ in range(_TRIES_MAX):
-        # Seeds of the test run must not make two suites on one machine draw the same ports.
+        # Not seeded: two suites on one machine must not draw the same ports.
         first = random.SystemRandom().randint(_FIRST, _LAST - span)
-        wanted = set(range(first, first + span))
-        if not wanted & _given_out and all(ports.is_free(port) for port in wanted):
-            _given_out.update(wanted)
+        span_ports = set(range(first, first + span))
+        if not span_ports & _given_out and all(ports.is_free(port) for port in span_ports):
+            _given_out.update(span_ports)
             return first
-    raise StackError(f"no {span} free ports between {_FIRST} and {_LAST}: end what listens there")
+    raise StackError(
+        f"no {span} free ports between {_FIRST} and {_LAST}: stop the programs that listen there"
+    )

@@ -1,4 +1,4 @@
-"""Processes of the services, and what their logs say about a failing test."""
+"""Service processes, and commands that run to their end."""
 
 import asyncio
 import subprocess
@@ -12,7 +12,7 @@ COMMAND_SECONDS_MAX = 60.0
 
 
 class Running(ServiceProcess):
-    """A process of a service on a port of its own; a restart keeps port and settings."""
+    """A service process on its own port. A restart keeps port and settings."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log_path: Path, url: str
@@ -21,13 +21,13 @@ class Running(ServiceProcess):
         self.url = url
 
     def log(self) -> str:
-        """All that it has written since it was last started."""
+        """Return the log output since the last start."""
         return self.log_of_this_run()
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A command that has ended."""
+    """The result of a command."""
 
     exit_code: int
     stdout: str

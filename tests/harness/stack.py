@@ -1,4 +1,4 @@
-"""A stack: databases, topics and service processes of one test module, or shared by a session."""
+"""A stack: databases, topics and service processes of a test module or a session."""
 
 import sys
 import tempfile
@@ -27,7 +27,7 @@ Environment = Mapping[str, str]
 
 
 class Stack:
-    """The handle that tests hold; the README tells what each part is for."""
+    """A test's handle of a stack; see README.md."""
 
     def __init__(self, deployment: Deployment, http: httpx.AsyncClient, env: Environment) -> None:
         self._deployment = deployment
@@ -38,11 +38,11 @@ class Stack:
         self.deliver = Deliver(http, deployment.secrets, lambda: self.url("webhook-gateway"))
 
     def services(self, name: str) -> list[Running]:
-        """The processes of a service, in the order in which they were started."""
+        """Return the processes of a service, in order of their start."""
         return [running for running in self._running if running.name == name]
 
     def url(self, name: str) -> str:
-        """Where a service is reached: its first process that is running."""
+        """Return the base URL of a service's first running process."""
         for running in self.services(name):
             if running.running:
                 return running.url
@@ -51,13 +51,13 @@ class Stack:
         )
 
     async def ready(self, *names: str) -> bool:
-        """Return whether every running process of the named services, or of all services, is ready."""
-        wanted = [r for r in self._running if r.running and (not names or r.name in names)]
+        """Return whether all running processes of the named services are ready (default: all services)."""
+        processes = [r for r in self._running if r.running and (not names or r.name in names)]
         async with loopback_client() as client:
-            return all([await answers_ok(client, running.ready_url) for running in wanted])
+            return all([await answers_ok(client, running.ready_url) for running in processes])
 
     def environment(self, env: Environment | None = None) -> dict[str, str]:
-        """All variables of a process of this stack, but for host and port."""
+        """Return the variables of this stack's processes, without host and port."""
         return {**self._deployment.environment(), **self._env, **(env or {})}
 
     async def start(
@@ -68,7 +68,7 @@ class Stack:
         arguments: Sequence[str] = (),
         ready: bool = True,
     ) -> Running:
-        """Start one more process of a service, `serve` with `arguments`; by default it is ready then."""
+        """Start a further process of a service, `serve` with `arguments`. If `ready`, wait for it."""
         service = _SERVICES[name]
         port = free_port()
         number = len(self.services(name)) + 1
@@ -96,22 +96,21 @@ class Stack:
         return await run(command, self.environment(env), stdin=stdin)
 
     def database(self, service: str) -> TestDatabase:
-        """A service's database."""
         return TestDatabase(self._deployment.admin_dsn(service), PASSWORDS)
 
     def topic(self, name: str) -> TestTopic:
-        """A topic, by the name on its card."""
+        """Return the topic with this name on its card."""
         deployment = self._deployment
         return TestTopic(deployment.infra.kafka_bootstrap, deployment.topic_prefix + name)
 
     async def stop(self) -> None:
-        """End all processes."""
+        """Stop all processes."""
         await waiting.gather_or_cancel(*(running.stop() for running in self._running))
 
 
 @asynccontextmanager
 async def start_services(infra: Infra, *names: str, env: Environment | None = None) -> AsyncGenerator[Stack]:
-    """A stack under a new prefix with the named services ready; none are databases and topics only."""
+    """Start a stack with the named services. Without names it has only databases and topics."""
     async with AsyncExitStack() as stay:
         directory = Path(stay.enter_context(tempfile.TemporaryDirectory(prefix="plumbline-stack-")))
         http = await stay.enter_async_context(http_client())
@@ -122,5 +121,5 @@ async def start_services(infra: Infra, *names: str, env: Environment | None = No
 
 
 def http_client() -> httpx.AsyncClient:
-    """Bounded in time, and no proxy between."""
+    """Return a client with a time limit and without proxies."""
     return httpx.AsyncClient(timeout=_HTTP_SECONDS_MAX, trust_env=False)

@@ -1,4 +1,4 @@
-"""A topic, seen by a test: everything that stands on it, and records put there by hand."""
+"""A test's access to a topic: read all records, and publish arbitrary ones."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,12 +15,12 @@ Headers = Sequence[tuple[str, bytes]]
 
 _FETCH_MILLISECONDS = 200
 
-lenient.install()  # a test may put records there that aiokafka cannot read
+lenient.install()  # tests publish records that aiokafka cannot read by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as the broker has it. `partition` and `offset` are unknown before it is there."""
+    """A Kafka record. `partition` and `offset` are -1 before it is published."""
 
     value: bytes | None
     key: bytes | None = None
@@ -29,12 +29,12 @@ class Record:
     offset: int = -1
 
     def header(self, name: str) -> str | None:
-        """The first header of that name as text, None if there is none."""
-        return next((value.decode() for found, value in self.headers if found == name), None)
+        """Return the first header of that name as text, or None."""
+        return next((value.decode() for header, value in self.headers if header == name), None)
 
 
 class RawName(str):
-    """A header's name that is these bytes, UTF-8 or not: `RawName(b"n\\xff")`."""
+    """A header name of arbitrary bytes, also of invalid UTF-8: `RawName(b"n\\xff")`."""
 
     __slots__ = ("raw",)
 
@@ -49,7 +49,7 @@ class RawName(str):
 
 
 class TestTopic:
-    """One topic of a stack, by its full name."""
+    """A topic of a stack, by its full name."""
 
     __test__ = False
 
@@ -58,36 +58,36 @@ class TestTopic:
         self._bootstrap = bootstrap
 
     async def records(self) -> list[Record]:
-        """All that stand on it now, in order within each partition."""
+        """Return all current records, in order within each partition."""
         async with self._consumer() as consumer:
             ends = await consumer.end_offsets(consumer.assignment())
-            found: list[Record] = []
+            records: list[Record] = []
             while not await _reached(consumer, ends):
-                found += await _fetch(consumer)
-            return found
+                records += await _fetch(consumer)
+            return records
 
     async def read_until(
         self, condition: Callable[[list[Record]], Any], *, seconds: float = 10.0
     ) -> list[Record]:
-        """All records from the first on, as soon as they meet `condition`."""
+        """Read from the first record on until the records meet `condition`, and return them."""
         async with self._consumer() as consumer:
-            found: list[Record] = []
+            records: list[Record] = []
 
             async def met() -> Any:
-                found.extend(await _fetch(consumer))
-                return condition(found)
+                records.extend(await _fetch(consumer))
+                return condition(records)
 
-            await eventually(met, seconds=seconds, what=f"enough on {self.name}, which has {found}")
-            return found
+            await eventually(met, seconds=seconds, what=f"enough records on {self.name}, which has {records}")
+            return records
 
     async def publish(
         self, value: bytes | None, *, key: bytes | None = None, headers: Headers = ()
     ) -> Record:
-        """Put one record there, whatever it is, and return it as the broker has it."""
+        """Publish a record and return it with its partition and offset."""
         return (await self.publish_all([Record(value, key, headers)]))[0]
 
     async def publish_all(self, records: Sequence[Record]) -> list[Record]:
-        """Put records there in order; those of one key keep it."""
+        """Publish records in order. Records of one key keep their order."""
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", max_request_size=2**21)
         await producer.start()
         try:
@@ -95,16 +95,16 @@ class TestTopic:
                 await producer.send(self.name, value=r.value, key=r.key, headers=list(r.headers))
                 for r in records
             ]
-            places = [await acknowledged for acknowledged in sent]
+            positions = [await acknowledged for acknowledged in sent]
         finally:
             await producer.stop()
         return [
-            Record(record.value, record.key, record.headers, place.partition, place.offset)
-            for record, place in zip(records, places, strict=True)
+            Record(record.value, record.key, record.headers, position.partition, position.offset)
+            for record, position in zip(records, positions, strict=True)
         ]
 
     async def publish_batch(self, records: Sequence[Record], *, partition: int) -> list[Record]:
-        """Put one batch there as a careless client would: a `RawName` is written as the bytes it says."""
+        """Publish records as one batch, without checks. A `RawName` is written as its bytes."""
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
         await producer.start()
         try:
@@ -123,7 +123,7 @@ class TestTopic:
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncGenerator[AIOKafkaConsumer]:
-        """Without a group: it commits nothing and has every partition from the first record on."""
+        # Without a group the consumer commits nothing and reads every partition from the first record.
         consumer = AIOKafkaConsumer(
             self.name,
             bootstrap_servers=self._bootstrap,

@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for a time."""
+"""Wait for a condition instead of a fixed time."""
 
 import asyncio
 import inspect
@@ -6,22 +6,29 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.05
 
 
 async def eventually(
-    condition: Callable[[], Answer | Awaitable[Answer]], *, seconds: float = 10.0, what: str = ""
-) -> Answer:
-    """Ask until the answer is truthy, and return it.
+    condition: Callable[[], Result | Awaitable[Result]], *, seconds: float = 10.0, what: str = ""
+) -> Result:
+    """Call `condition` until its result is truthy, and return the result.
 
-    An `AssertionError` inside `condition` counts as "not yet". On time-out it fails with the last answer or
-    the last such error; `what` says in words what was waited for.
+    An `AssertionError` in `condition` counts as "not yet".
+
+    Args:
+        condition: a function, also an async one.
+        seconds: time limit.
+        what: the condition in words, for the error message.
+
+    Raises:
+        AssertionError: the time is up; the message has the last result.
     """
     deadline = time.monotonic() + seconds
     while True:
-        last, met = await _ask(condition)
+        last, met = await _evaluate(condition)
         if met:
             return last
         if time.monotonic() >= deadline:
@@ -29,14 +36,14 @@ async def eventually(
         await asyncio.sleep(_POLL_SECONDS)
     name = what or getattr(condition, "__name__", "condition")
     failure = last if isinstance(last, AssertionError) else None
-    raise AssertionError(f"not within {seconds:g} s: {name}; last answer: {last!r}") from failure
+    raise AssertionError(f"not within {seconds:g} s: {name}; last result: {last!r}") from failure
 
 
-async def _ask(condition: Callable[[], object]) -> tuple[object, bool]:
+async def _evaluate(condition: Callable[[], object]) -> tuple[object, bool]:
     try:
-        answer = condition()
-        if inspect.isawaitable(answer):
-            answer = await answer
+        result = condition()
+        if inspect.isawaitable(result):
+            result = await result
     except AssertionError as error:
         return error, False
-    return answer, bool(answer)
+    return result, bool(result)

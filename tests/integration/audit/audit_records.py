@@ -1,4 +1,4 @@
-"""Records as the other services send them, put on topics by hand, and what the log says of them."""
+"""Records of the other services for tests of audit, and a client for audit's API."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ def changed(
     *,
     reason: str | None = None,
 ) -> Record:
-    """Return a later transition."""
+    """Return a status change of a booking."""
     payload = BookingStatusChanged(
         booking_id=booking_id,
         version=version,
@@ -85,7 +85,7 @@ def changed(
 
 
 def event_on(topic: str, key: bytes | None = b"k") -> Record:
-    """Return an event that may stand on this topic, of a type that nobody knows."""
+    """Return a valid event for this topic, of an unknown type."""
     card = card_of(topic)
     assert card is not None
     metadata = MessageMetadata(
@@ -103,12 +103,12 @@ class AuditApi:
         self._http = http
 
     async def get(self, path: str, **parameters: Any) -> httpx.Response:
-        """Any route; `from_` stands for the parameter `from`."""
+        """Send a GET request. `from_` is the parameter `from`."""
         query = {name.rstrip("_"): value for name, value in parameters.items()}
         return await self._http.get(self._stack.url("audit") + path, params=query)
 
     async def entries(self, **filters: Any) -> list[Mapping[str, Any]]:
-        """One page of entries, newest first."""
+        """Return one page of entries, newest first."""
         response = await self.get("/api/event-log", **filters)
         assert response.status_code == 200, response.text
         return response.json()["items"]
@@ -124,7 +124,7 @@ class AuditApi:
         return items[0]
 
     async def recorded(self, topic: str, *records: Record) -> list[Record]:
-        """Put records on a topic and wait until the log has gone past them, whether or not they add to it."""
+        """Publish records and wait until audit has read past them. A record need not add an entry."""
         placed = await self._stack.topic(topic).publish_all(records)
         markers = [event_on(topic, key) for key in {record.key for record in records}]
         await self._stack.topic(topic).publish_all(markers)

@@ -1,4 +1,4 @@
-"""An operator who follows a runbook."""
+"""An operator who runs the commands of a runbook."""
 
 import os
 import re
@@ -15,14 +15,14 @@ RUNBOOKS = Path(__file__).parents[3] / "deploy/runbooks"
 
 
 class Operator:
-    """Follows a page section by section, in a shell, with the console commands of this installation.
+    """Runs the commands of a page, section by section, in a shell with the commands of this installation.
 
     Args:
         runbook: name of the page.
-        stack: the commands get its addresses.
-        infra: its servers.
+        stack: the stack whose addresses the commands get.
+        infra: the servers of the stack.
         folder: working directory of the shell.
-        words: values for the page's words in capitals.
+        words: values for the page's placeholders in capitals.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Operator:
         }
 
     async def follow(self, heading: str) -> Sequence[Finished]:
-        """Return the result of each command below a heading."""
+        """Run the commands below a heading and return their results."""
         section = self._page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
         commands = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
         assert commands, heading

@@ -1,4 +1,4 @@
-"""Booking as callers and providers see it: HTTP requests, Stripe's events on its topic, its own events."""
+"""Calls and records for tests of booking: HTTP requests, Stripe events on their topic, booking's events."""
 
 import json
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ class BookingApi:
         )
 
     async def brought_to(self, *statuses: str) -> dict[str, Any]:
-        """Create a booking and change it to these statuses, one after the other."""
+        """Create a booking and set these statuses, one after the other."""
         booking = await self.create()
         for status in statuses:
             answer = await self.change(booking["id"], status)
@@ -106,14 +106,14 @@ class BookingApi:
         return await eventually(reached)
 
     async def settled(self, key: str) -> None:
-        """Return when everything published under this key before has been handled: same key, same order."""
+        """Wait until all earlier records of this key are handled: records of a key keep their order."""
         marker = await self.create()
         await self.publish(payment_record(marker["id"], key=key))
         await self.when_paid(marker["id"])
 
     async def events(self, key: str, count: int) -> list[Record]:
         """Wait for the first events of a key and return them."""
-        records = await self.stack.topic(EVENTS).read_until(lambda found: len(_of(key, found)) >= count)
+        records = await self.stack.topic(EVENTS).read_until(lambda records: len(_of(key, records)) >= count)
         return _of(key, records)
 
 
@@ -129,7 +129,7 @@ def payment_record(
     verification: bytes | None = b"verified",
     **members: Any,
 ) -> Record:
-    """Return a `payment_intent.succeeded` as the gateway publishes it."""
+    """Return a Stripe event about a payment intent, as the gateway publishes it."""
     metadata = {} if booking_id is None else {"booking_id": booking_id}
     intent = {
         "id": payment_id or f"pi_{clock.new_id()}",
@@ -160,7 +160,7 @@ def webhook_record(
     verification: bytes | None = b"verified",
     source: str = "stripe",
 ) -> Record:
-    """Any delivery as the gateway publishes it."""
+    """Return a delivery as the gateway publishes it."""
     metadata = MessageMetadata(
         id=event_id or f"evt_{clock.new_id()}",
         source=f"/webhooks/{source}",

@@ -9,21 +9,21 @@ from integration.chassis.ground import Ground, make_ground, with_topics
 
 @pytest.fixture
 async def place(infra: Infra) -> AsyncGenerator[Ground]:
-    """A database of the test's own, and no topics."""
+    """Create a database for the test, without topics."""
     async with make_ground(infra) as made:
         yield made
 
 
 @pytest.fixture
 async def ground(infra: Infra, place: Ground) -> AsyncGenerator[Ground]:
-    """A database and topics of the test's own."""
+    """Create a database and topics for the test."""
     async with with_topics(infra, place):
         yield place
 
 
 @pytest.fixture
 async def database(place: Ground) -> AsyncGenerator[Database]:
-    """A pool of the service's role."""
+    """Start a connection pool of the service's role."""
     made = place.database()
     await made.start()
     yield made

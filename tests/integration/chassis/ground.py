@@ -1,4 +1,4 @@
-"""A database and topics for the chassis alone, and the smallest services that stand on them."""
+"""A database and topics for tests of the chassis, with a minimal consumer and a minimal relay."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ CREATE ROLE "{owner}" NOLOGIN;
 CREATE ROLE "{role}" LOGIN PASSWORD '{password}';
 """
 
-# Without a unique event id, so that what was applied twice can be seen.
+# The event id is not unique, so that an event applied twice has two rows.
 _SCHEMA = """
 GRANT ALL ON SCHEMA public TO "{owner}";
 CREATE TABLE effect (
@@ -68,7 +68,7 @@ GRANT SELECT ON schema_migration TO "{role}";
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A database of its own with the chassis's tables, and a topic prefix of its own."""
+    """A new database with the chassis's tables, and a new topic prefix."""
 
     bootstrap: str
     name: str
@@ -76,44 +76,44 @@ class Ground:
 
     @property
     def owner(self) -> str:
-        """Owns all tables, cannot log in."""
+        """Return the role that owns all tables and cannot log in."""
         return f"{self.name}_owner"
 
     @property
     def role(self) -> str:
-        """The service's login."""
+        """Return the service's login role."""
         return f"{self.name}_app"
 
     @property
     def dsn(self) -> str:
-        """Connects as the service."""
+        """Return the service's connection string."""
         return dsn.as_role(self.admin_dsn, self.role, _PASSWORD)
 
     @property
     def kafka(self) -> KafkaConnection:
-        """Connects to the broker, under this ground's topic prefix."""
+        """Return the connection to the broker, with this ground's topic prefix."""
         return KafkaConnection(self.bootstrap, f"{self.name}.", {"security_protocol": "PLAINTEXT"})
 
     @property
     def sql(self) -> TestDatabase:
-        """The database as superuser, or as `role=ground.role`."""
+        """Return access to the database as superuser, or as `role=ground.role`."""
         return TestDatabase(self.admin_dsn, {self.role: _PASSWORD})
 
     @property
     def topic(self) -> TestTopic:
-        """The topic that members consume and relays publish to."""
+        """Return the topic that members consume and relays publish to."""
         return TestTopic(self.bootstrap, self.kafka.topic_prefix + TOPIC)
 
     def database(self, name: str = "test") -> Database:
-        """A pool as a service has it."""
+        """Return a connection pool of the service's role."""
         return Database(self.dsn, application_name=f"{self.name}-{name}")
 
     async def effects(self) -> list[str]:
-        """Event ids in the order in which they were applied."""
+        """Return the event ids in the order in which they were applied."""
         return [row["event_id"] for row in await self.sql.fetch("SELECT event_id FROM effect ORDER BY id")]
 
     async def outbox_rows(self) -> int:
-        """Events not yet sent."""
+        """Return the number of unsent events."""
         return await self.sql.fetchval("SELECT count(*) FROM outbox")
 
     async def set_aside(self) -> list[asyncpg.Record]:
@@ -121,17 +121,17 @@ class Ground:
         return await self.sql.fetch("SELECT * FROM dead_letter ORDER BY id")
 
     async def committed(self) -> dict[int, int]:
-        """Offsets that the members' group has committed, by partition where it has read anything."""
+        """Return the committed offsets of the members' group, by partition that it has read from."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
             offsets = await admin.list_consumer_group_offsets(self.kafka.topic_prefix + SERVICE)
         finally:
             await admin.close()
-        return {place.partition: found.offset for place, found in offsets.items() if found.offset}
+        return {partition.partition: meta.offset for partition, meta in offsets.items() if meta.offset}
 
     async def rewind(self) -> None:
-        """Let the group, while it has no member, begin again at the first record."""
+        """Set the group's offsets to the first record. The group must have no members."""
         group = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             group_id=self.kafka.topic_prefix + SERVICE,
@@ -148,11 +148,11 @@ class Ground:
             await group.stop()
 
     async def ends(self) -> dict[int, int]:
-        """One past the last record, by partition that has records."""
+        """Return the offset after the last record, by partition that has records."""
         return {record.partition: record.offset + 1 for record in await self.topic.records()}
 
     def start_process(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a program below this folder on this ground, to be killed by the test."""
+        """Start a program of this folder with this ground's addresses; the test kills it."""
         return subprocess.Popen(
             [sys.executable, Path(__file__).parent / program, *self._arguments, *arguments],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -168,7 +168,7 @@ class Ground:
 
 @asynccontextmanager
 async def make_ground(infra: Infra) -> AsyncGenerator[Ground]:
-    """Database and roles; removed at the end."""
+    """Create database and roles, and remove them at the end."""
     name = "c" + clock.new_id().replace("-", "")[-16:]
     ground = Ground(infra.kafka_bootstrap, name, infra.admin_dsn(name))
     names = {"owner": ground.owner, "role": ground.role, "password": _PASSWORD}
@@ -187,7 +187,7 @@ async def make_ground(infra: Infra) -> AsyncGenerator[Ground]:
 
 @asynccontextmanager
 async def with_topics(infra: Infra, ground: Ground) -> AsyncGenerator[None]:
-    """The ground's topics; removed at the end where the broker outlives the suite."""
+    """Create the ground's topics, and delete them at the end if the broker outlives the suite."""
     names = await apply_topics(ground.kafka, TOPICS)
     try:
         yield
@@ -200,7 +200,7 @@ async def with_topics(infra: Infra, ground: Ground) -> AsyncGenerator[None]:
 
 
 def record(event_id: str, *, key: str = "k", value: bytes = b"{}") -> Record:
-    """A record with the identity that the inbox asks for."""
+    """Return a record with the metadata that the inbox requires."""
     headers = MessageMetadata(id=event_id, source="booking", type="booking.happened").to_headers()
     return Record(value, key.encode(), headers)
 
@@ -209,9 +209,9 @@ Before = Callable[[Message], Awaitable[None]]
 
 
 class Member:
-    """A consumer group member. Its effect of a message is a row; `before` may get in its way.
+    """A consumer group member that inserts a row for each message. `before` runs first and may raise.
 
-    With `through_inbox=False` it applies what it is given, so that a test sees the consumer without it.
+    With `through_inbox=False` the member applies all messages, also duplicates.
     """
 
     def __init__(
@@ -242,18 +242,16 @@ class Member:
         self.consumers = Consumers(broker, [self.consumer])
 
     async def start(self) -> None:
-        """Join the group."""
         await self.database.start()
         await self.consumers.start()
 
     async def stop(self) -> None:
-        """Leave it."""
         await self.consumers.stop()
         await self.database.stop()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Member"]:
-        """Started inside the block."""
+        """Start, and stop at the end of the block."""
         await self.start()
         try:
             yield self
@@ -276,7 +274,7 @@ class Member:
 
 
 def event(number: int, *, key: str) -> OutgoingEvent:
-    """An event for the outbox whose id is `<key>:<number>`."""
+    """Return an event for the outbox with the id `<key>:<number>`."""
     payload = BookingIdentityConflict(
         source=SERVICE,
         event_id=str(number),
@@ -288,18 +286,18 @@ def event(number: int, *, key: str) -> OutgoingEvent:
 
 
 async def append(database: Database, events: Sequence[OutgoingEvent]) -> None:
-    """Write events to the outbox in a transaction of their own."""
+    """Write events to the outbox in their own transaction."""
     async with database.transaction() as connection:
         await outbox.append(connection, events)
 
 
 def event_ids(records: Sequence[Record]) -> list[str]:
-    """Ids in order of the topic."""
-    return [read_metadata(found.headers).id for found in records]
+    """Return the event ids of records, in order."""
+    return [read_metadata(record.headers).id for record in records]
 
 
 class Sender:
-    """A relay with its own producer and pool."""
+    """A relay with its own producer and connection pool."""
 
     def __init__(self, ground: Ground, name: str = "relay") -> None:
         self.database = ground.database(name)
@@ -308,16 +306,16 @@ class Sender:
         self.relay = Relay(self.database, self.producer, self._metrics)
 
     def exposed(self) -> str:
-        """The relay's metrics as Prometheus reads them."""
+        """Return the relay's metrics in Prometheus' text format."""
         return self._metrics.expose().decode()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Sender"]:
-        """Started inside the block."""
-        for part in (self.database, self.producer, self.relay):
-            await part.start()
+        """Start, and stop at the end of the block."""
+        for component in (self.database, self.producer, self.relay):
+            await component.start()
         try:
             yield self
         finally:
-            for part in (self.relay, self.producer, self.database):
-                await part.stop()
+            for component in (self.relay, self.producer, self.database):
+                await component.stop()

@@ -1,4 +1,4 @@
-"""`plumbline up` with services of a few lines each: `embedded_command.py [--detach] SERVICE…`."""
+"""`plumbline up` with minimal services: `embedded_command.py [--detach] SERVICE…`."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from plumbline.up import up
 
 
 class Tiny(Service):
-    """A service of a few lines, in a folder that the test names."""
+    """A minimal service, in a folder that the test names."""
 
     def command(self, verb: str) -> list[str]:
         return [sys.executable, f"{os.environ['TINY_PACKAGES']}/{self.package}", verb]

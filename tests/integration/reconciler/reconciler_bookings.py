@@ -1,4 +1,4 @@
-"""Bookings put into booking's own tables behind its back, and what the reconciler makes of them."""
+"""Bookings inserted directly into booking's tables, and calls of the reconciler's API."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ SELECT id, 'stripe', 'pi_' || id || $2, 'evt_' || id || $2, $3, $4 FROM unnest($
 async def insert_bookings(
     stack: Stack, count: int = 1, *, status: str = "confirmed", paid: bool = True
 ) -> list[str]:
-    """Bookings priced at 132.00 by the real engine, confirmed two days ago; their ids in order."""
+    """Insert bookings priced at 132.00 by the real engine, confirmed two days ago. Return their ids."""
     ids = sorted(new_id() for _ in range(count))
     starts = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
     ends = starts + timedelta(minutes=330)
@@ -48,7 +48,7 @@ async def insert_bookings(
     )
     assert priced.total == PRICE
     pricing = json.dumps(to_json_object(priced))
-    due = datetime.now(UTC) - timedelta(days=2)  # noqa: TID251 - the service's own clock is now as well
+    due = datetime.now(UTC) - timedelta(days=2)  # noqa: TID251 - the service uses the real clock too
     database = stack.database("booking")
     await database.execute(_BOOKING, ids, status, starts, ends, "USD", PRICE, pricing, due)
     if paid:
@@ -59,19 +59,19 @@ async def insert_bookings(
 async def pay(
     stack: Stack, ids: Sequence[str], *, captured: int = PRICE, currency: str = "USD", number: int = 1
 ) -> None:
-    """One payment for each booking."""
+    """Insert one payment for each booking."""
     await stack.database("booking").execute(_PAYMENT, ids, f"_{number}", captured, currency)
 
 
 async def corrupt(stack: Stack, booking_id: str, change: str, *values: Any) -> None:
-    """Change a booking behind the service's back, e.g. `total = $2`."""
+    """Change a booking with SQL, without the service, for example `total = $2`."""
     await stack.database("booking").execute(
         f"UPDATE booking.booking SET {change} WHERE booking_id = $1", booking_id, *values
     )
 
 
 async def request_run(stack: Stack, http: httpx.AsyncClient, **headers: str) -> dict[str, Any]:
-    """Ask for a run over HTTP."""
+    """Request a run over HTTP."""
     response = await http.post(f"{stack.url('reconciler')}/api/reconciliation/runs", headers=headers)
     assert response.status_code == 202, response.text
     return response.json()
@@ -80,12 +80,12 @@ async def request_run(stack: Stack, http: httpx.AsyncClient, **headers: str) -> 
 async def ended_run(stack: Stack, http: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
     """Wait for the end of a run and return it."""
 
-    async def look() -> dict[str, Any] | None:
+    async def ended() -> dict[str, Any] | None:
         response = await http.get(f"{stack.url('reconciler')}/api/reconciliation/runs/{run_id}")
         run = response.json()
         return run if run["status"] in {"completed", "failed"} else None
 
-    run = await eventually(look, seconds=RUN_SECONDS_MAX, what=f"run {run_id} has ended")
+    run = await eventually(ended, seconds=RUN_SECONDS_MAX, what=f"run {run_id} has ended")
     assert run is not None
     return run
 
@@ -118,11 +118,10 @@ async def exceptions_of(
 
 
 async def events_about(stack: Stack, key: str) -> list[Record]:
-    """Return the events' records with this key."""
+    """Return the reconciler's events with this key."""
     records = await stack.topic("reconciliation.events.v1").records()
     return [record for record in records if record.key == key.encode()]
 
 
 def types(records: Sequence[Record]) -> list[str | None]:
-    """Return the types of events, in order."""
     return [record.header("ce_type") for record in records]

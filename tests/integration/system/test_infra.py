@@ -64,5 +64,5 @@ async def test_login_role_of_one_service_cannot_enter_the_database_of_another(ba
 
 
 async def test_condition_that_is_never_met_fails_with_the_last_answer() -> None:
-    with pytest.raises(AssertionError, match=r"not within 0\.2 s: .*last answer: 0"):
+    with pytest.raises(AssertionError, match=r"not within 0\.2 s: .*last result: 0"):
         await eventually(lambda: 0, seconds=0.2)

@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def closes(self) -> bool:
-        """Return whether the answer announces the end of the connection."""
+        """Return whether the connection closes after the answer."""
         return self.headers.get("connection") == "close"
 
     @property
@@ -120,7 +120,7 @@ class Conversation:
     async def _hear(self) -> None:
         try:
             piece = await asyncio.get_running_loop().sock_recv(self._socket, _PIECE_BYTES_MAX)
-        except ConnectionError:  # it did not read all that was sent to it
+        except ConnectionError:  # the server closed without reading everything
             piece = b""
         if not piece:
             raise EOFError(f"closed after {bytes(self._heard)!r}")
