@@ -225,7 +225,7 @@ async def test_of_changes_based_on_one_version_exactly_one_wins(api: BookingApi)
     assert sorted(answer.status_code for answer in answers) == [200, *[412] * 9]
 
 
-@pytest.mark.parametrize("booking_id", [clock.new_id(), "17", "%00", "{}"])
+@pytest.mark.parametrize("booking_id", [pytest.param(clock.new_id(), id="unknown"), "17", "%00", "{}"])
 async def test_unknown_booking_is_not_found(api: BookingApi, booking_id: str) -> None:
     for path in ("", "/status-history", "/payments"):
         problem(await api.call("GET", f"/{booking_id}{path}"), 404, "unknown-booking")

@@ -183,7 +183,7 @@ async def test_money_that_does_not_fit_changes_no_status(
     assert [payment["anomaly"] for payment in await api.payments(booking["id"])] == [kind]
 
 
-@pytest.mark.parametrize("reference", [clock.new_id(), "B-17\0\ud800", None])
+@pytest.mark.parametrize("reference", [pytest.param(clock.new_id(), id="unknown"), "B-17\0\ud800", None])
 async def test_money_for_no_booking_is_an_anomaly(api: BookingApi, reference: str | None) -> None:
     name, key = f"pi_{clock.new_id()}", clock.new_id()
     record = payment_record(reference, payment_id=name, key=key)

@@ -57,7 +57,7 @@ class WatchedSession(_Connection):
 
     @property
     def is_fit(self) -> bool:
-        """Whether the session may be used."""
+        """Return whether the session may be used."""
         age_seconds = time.monotonic() - self._opened_at
         return not self._has_failed and not self.is_closed() and age_seconds < SESSION_SECONDS_MAX
 
