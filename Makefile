@@ -43,7 +43,7 @@ test: $(STAMP) ## every test that belongs to a commit, on real Kafka and Postgre
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@$(PYTEST) -n $(WORKERS) --dist loadfile tests/integration $(BROKERLESS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/integration $(BROKERLESS)
 	@$(PYTEST) -n 2 --dist load tests/faults tests/e2e
 endif
 

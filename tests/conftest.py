@@ -38,8 +38,11 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheap tests first; the shuffle within each kind is kept."""
-    items.sort(key=_rank)
+    """Sort cheap tests first; the shuffle within each kind is kept.
+
+    Parallel workers take the expensive ones first, so that no worker is left alone with them at the end.
+    """
+    items.sort(key=_rank, reverse="PYTEST_XDIST_WORKER" in os.environ)
 
 
 @pytest.hookimpl(tryfirst=True)
