@@ -122,7 +122,7 @@ async def test_idempotency_key_of_another_is_no_key_of_mine(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--sub", "stripe", "--role", "viewer"], "a name that a service acts under"),
+        (["--sub", "stripe", "--role", "viewer"], "the name of a service"),
         (["--sub", "", "--role", "viewer"], "sub"),
     ],
 )

@@ -48,3 +48,9 @@ def test_what_has_no_labels_is_told_from_the_start() -> None:
     metrics = Metrics("one")
     metrics.seconds("batch_seconds")
     assert exposed(metrics)["one_batch_seconds_count{}"] == 0
+
+
+def test_counter_and_histogram_have_no_series_of_their_creation() -> None:
+    metrics = Metrics("sample")
+    metrics.counter("access_refusals").labels("token_missing").inc()
+    assert b"_created" not in metrics.expose()

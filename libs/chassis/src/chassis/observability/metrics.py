@@ -1,6 +1,13 @@
 """Prometheus metrics. Names begin with the service's, label sets are bounded (ALL-5)."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -14,6 +21,9 @@ SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 # Litestar adds the character set.
 CONTENT_TYPE = "text/plain; version=0.0.4"
+
+# A second series for each counter and histogram, which the text format shows as a gauge of its own.
+disable_created_metrics()
 
 
 class Metrics:
