@@ -8,6 +8,8 @@ import pytest
 from harness.processes import run
 from plumbline import dsn
 
+pytestmark = pytest.mark.slow  # starts a process for each case
+
 DSN = "postgresql://booking:4711@127.0.0.1:1/booking"
 WRONG_DSN = "postgresql://booking:4711@127.0.0.1:abc/booking"
 UNCLOSED = "postgresql://booking:4711@[::1/booking"

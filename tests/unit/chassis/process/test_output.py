@@ -10,6 +10,8 @@ import pytest
 
 from harness.composed import SERVICES
 
+pytestmark = pytest.mark.slow  # starts a process for each case
+
 SAMPLE = """
 import sys
 from typing import Annotated
