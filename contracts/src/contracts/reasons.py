@@ -40,5 +40,5 @@ class SetAsideReason(StrEnum):
 
     @property
     def announced(self) -> AnnouncedReason:
-        """The reason known to consumers of v1; the message's `error` is more exact."""
+        """Return the reason known to consumers of v1; the message's `error` is more exact."""
         return AnnouncedReason.MALFORMED if self is self.OUT_OF_PLACE else AnnouncedReason(self.value)

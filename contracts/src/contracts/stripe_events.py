@@ -49,7 +49,7 @@ class StripeEvent:
 
     @property
     def type(self) -> str | None:
-        """The kind of event, e.g. `payment_intent.succeeded`."""
+        """Return the kind of event, e.g. `payment_intent.succeeded`."""
         return _text(self.members, "type")
 
     @property
@@ -59,7 +59,7 @@ class StripeEvent:
 
     @property
     def account(self) -> str | None:
-        """The connected account of the event; None for the receiver's own account."""
+        """Return the connected account of the event; None for the receiver's own account."""
         account = self.members.get("account")
         return None if account is None or account == "" else str(account)
 
@@ -70,7 +70,7 @@ class StripeEvent:
 
     @property
     def subject(self) -> JsonObject:
-        """The object at the moment of the event; empty for a thin event."""
+        """Return the object at the moment of the event; empty for a thin event."""
         return member(member(self.members, "data"), "object")
 
     @property

@@ -17,7 +17,7 @@ class Server(ABC):
 
     @property
     def process(self) -> Process:
-        """The current or last process; `StackError` before the first start."""
+        """Return the current or last process; raise `StackError` before the first start."""
         if self._process is None:
             raise StackError(f"{self.name} has not been started")
         return self._process

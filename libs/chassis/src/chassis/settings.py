@@ -5,8 +5,9 @@ secrets that are mounted as files. A missing or wrong variable is reported in on
 """
 
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chassis.auth.settings import AuthSettings
@@ -25,6 +26,18 @@ def _secret_text(value: object) -> str | None:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return value if isinstance(value, str) and "://" in value else None
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone; write one such as America/Chicago") from error
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
+"""Name of a zone of the IANA database."""
 
 
 class ServiceSettings(AuthSettings, KafkaSettings, BaseSettings):

@@ -61,7 +61,7 @@ class Inputs:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The visits to charge for a service priced by the visit."""
+        """Return the visits to charge for a service priced by the visit."""
         return self.visits or (self.stay,)
 
 

@@ -1,13 +1,12 @@
 """Settings of booking."""
 
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
-from chassis.settings import ServiceSettings
+from chassis.settings import ServiceSettings, TimeZoneName
 from contracts.stripe_events import StripeWorld, stripe_world
 
 SERVICE = "booking"
@@ -36,18 +35,9 @@ class BookingSettings(InboxSettings, StripeSettings):
     booking_postgres_dsn: Dsn
     booking_host: str = "127.0.0.1"
     booking_port: int = Field(8081, ge=1, le=65535)
-    business_time_zone: str = Field(
+    business_time_zone: TimeZoneName = Field(
         "America/Chicago", description="IANA zone whose calendar counts nights and holidays"
     )
-
-    @field_validator("business_time_zone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError("no IANA time zone, such as America/Chicago") from error
-        return name
 
 
 class OfflineSettings(StripeSettings):

@@ -8,19 +8,11 @@ from pydantic import AfterValidator, Field
 
 from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
-from chassis.settings import ServiceSettings
+from chassis.settings import ServiceSettings, TimeZoneName
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.schedule import check_cron
 
 SERVICE = "reconciler"
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no IANA time zone; write one such as America/Chicago") from error
-    return name
 
 
 class ReconcilerSettings(InboxSettings, ServiceSettings):
@@ -30,7 +22,7 @@ class ReconcilerSettings(InboxSettings, ServiceSettings):
     reconciler_port: int = Field(8083, ge=1, le=65535)
     reconciler_postgres_dsn: Dsn
     reconciler_booking_view_dsn: Dsn
-    business_time_zone: Annotated[str, AfterValidator(_known_zone)] = "America/Chicago"
+    business_time_zone: TimeZoneName = "America/Chicago"
     reconciler_cron: Annotated[str, AfterValidator(check_cron)] = "0 2 * * *"
     reconciler_drift_cents_min: int = Field(
         2,

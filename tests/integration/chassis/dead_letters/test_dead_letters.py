@@ -12,11 +12,11 @@ from chassis.dead_letters import DeadLetters, history, queries, setting_aside
 from chassis.dead_letters import discard as discarding_module
 from chassis.dead_letters.discard import discard, discard_matching
 from chassis.dead_letters.history import ACTION_TABLE, DiscardedBy, Outcome, ReplayedBy
-from chassis.dead_letters.ordering import OrderingKey, lock_keys, try_lock_keys
+from chassis.dead_letters.ordering import lock_keys, try_lock_keys
 from chassis.dead_letters.queries import DeadLetter, Filter
 from chassis.dead_letters.replay import Replayer
 from chassis.messaging.failures import LostWriteError
-from chassis.messaging.message import Message, unpack_headers
+from chassis.messaging.message import Message, OrderingKey, unpack_headers
 from chassis.postgres import Connection, Database
 from chassis.postgres.append_only import assert_append_only
 from contracts.metadata import read_metadata

@@ -4,8 +4,7 @@
 them as commands and over HTTP, the same in every service that has dead letters.
 """
 
-from chassis.dead_letters.ordering import OrderingKey
 from chassis.dead_letters.placement import Placement
 from chassis.dead_letters.setting_aside import DeadLetters
 
-__all__ = ["DeadLetters", "OrderingKey", "Placement"]
+__all__ = ["DeadLetters", "Placement"]

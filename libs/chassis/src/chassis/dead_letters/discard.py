@@ -18,10 +18,10 @@ from uuid import UUID
 
 from chassis.dead_letters import history, queries
 from chassis.dead_letters.history import DiscardedBy, Failure, Outcome
-from chassis.dead_letters.ordering import OrderingKey, lock_keys
+from chassis.dead_letters.ordering import lock_keys
 from chassis.dead_letters.queries import DeadLetter, Filter, Reference
 from chassis.messaging import inbox
-from chassis.messaging.message import Message
+from chassis.messaging.message import Message, OrderingKey
 from chassis.postgres.database import Connection, Database
 from chassis.postgres.stored_rows import UnreadableRow, UnreadableRowError
 from contracts.reasons import SetAsideReason

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from chassis.dead_letters.ordering import OrderingKey
+from chassis.messaging.message import OrderingKey
 from chassis.postgres.database import Connection
 from contracts.reasons import SetAsideReason
 

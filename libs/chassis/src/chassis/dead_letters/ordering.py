@@ -19,10 +19,8 @@ Locks are taken before anything else and in one order, so that there is no deadl
 import hashlib
 from collections.abc import Iterable
 
+from chassis.messaging.message import OrderingKey
 from chassis.postgres.database import Connection
-
-OrderingKey = tuple[str, bytes]
-"""Topic and key. Messages of one ordering key are applied in order."""
 
 _TRY_LOCK = "SELECT number, pg_try_advisory_xact_lock(number) AS is_held FROM unnest($1::bigint[]) AS number"
 _LOCK = "SELECT pg_advisory_xact_lock(number) FROM unnest($1::bigint[]) AS number"

@@ -4,8 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chassis.dead_letters.ordering import OrderingKey
-from chassis.messaging.message import Message, pack_headers
+from chassis.messaging.message import Message, OrderingKey, pack_headers
 
 RecordPosition = tuple[str, int, int]
 """Topic, partition, offset."""

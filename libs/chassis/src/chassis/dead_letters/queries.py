@@ -8,8 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.dead_letters.ordering import OrderingKey
-from chassis.messaging.message import Message, unpack_headers
+from chassis.messaging.message import Message, OrderingKey, unpack_headers
 from chassis.postgres import stored_rows
 from chassis.postgres.database import Connection
 from chassis.postgres.stored_rows import UnreadableRow, UnreadableRowError

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from chassis.dead_letters import history
 from chassis.dead_letters.history import Failure, Outcome, ReplayedBy
 from chassis.dead_letters.misplaced import require_in_place
-from chassis.dead_letters.ordering import OrderingKey, lock_keys
+from chassis.dead_letters.ordering import lock_keys
 from chassis.dead_letters.queries import DeadLetter, first_waiting
 from chassis.messaging.failures import classify
-from chassis.messaging.message import Apply, KeysInUseError, describe
+from chassis.messaging.message import Apply, KeysInUseError, OrderingKey, describe
 from chassis.observability.logs import get_logger
 from chassis.observability.redaction import loggable
 from chassis.postgres.database import Connection, Database

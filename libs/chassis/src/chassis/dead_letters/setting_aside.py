@@ -6,10 +6,10 @@ from dataclasses import replace
 from chassis.dead_letters import limits
 from chassis.dead_letters.insert import insert
 from chassis.dead_letters.misplaced import Check, find_misplaced, insert_misplaced
-from chassis.dead_letters.ordering import OrderingKey, lock_keys, try_lock_keys
+from chassis.dead_letters.ordering import lock_keys, try_lock_keys
 from chassis.dead_letters.placement import Placement, RecordIdentity, compute_placement, record_identity
 from chassis.messaging import inbox
-from chassis.messaging.message import Message
+from chassis.messaging.message import Message, OrderingKey
 from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres.database import Connection
 from contracts.dead_letters import MessagesLost

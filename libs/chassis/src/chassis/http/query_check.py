@@ -3,7 +3,6 @@
 A filter that is misspelt, empty or given twice would select more than the caller asked for, unnoticed.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +18,8 @@ from litestar.routes import HTTPRoute
 
 from chassis.auth.access import is_public
 from chassis.http.problems import InvalidRequestError
+from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 RouteKey = tuple[str, str]
@@ -98,7 +96,7 @@ def check_query(query: bytes, declared: Parameters) -> None:
             raise InvalidRequestError(name, "given more than once; give it once")
         if not value.strip():
             raise InvalidRequestError(name, "empty; omit it or give it a value")
-        if _UNSTORABLE.search(value):
+        if sanitize_for_postgres(value) != value:
             raise InvalidRequestError(name, "has a character that no text can hold (U+0000)")
         if name not in declared.texts and value.strip().lower() == "null":
             # The framework would take it for None, and a filter that is None lets everything through.

@@ -20,6 +20,9 @@ from contracts.metadata import Headers, MessageMetadata, MetadataError, read_met
 from contracts.text import sanitize_for_postgres
 from contracts.wire import WireModel
 
+OrderingKey = tuple[str, bytes]
+"""Topic and key. Messages of one ordering key are published and applied in order."""
+
 ModelT = TypeVar("ModelT", bound=WireModel)
 
 ERROR_CHARACTERS_MAX = 500

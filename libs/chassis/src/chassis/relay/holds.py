@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
 from chassis.kafka.producer import OutgoingRecord
-
-OrderingKey = tuple[str, bytes]
-"""Topic and key. Kafka keeps the records of an ordering key in order."""
+from chassis.messaging.message import OrderingKey
 
 HELD_KEYS_MAX = 1_000
 """With more keys than this, their topics are held back whole."""

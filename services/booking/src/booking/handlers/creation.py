@@ -35,7 +35,7 @@ class BookingRequest:
 
     @property
     def key(self) -> str | None:
-        """The stored key. It includes the actor, so that no caller gets another caller's booking."""
+        """Return the stored key. It includes the actor, so that no caller gets another caller's booking."""
         # Neither an actor's name nor a header has a line feed: two pairs never give the same text.
         return None if self.idempotency_key is None else f"{self.actor.name}\n{self.idempotency_key}"
 

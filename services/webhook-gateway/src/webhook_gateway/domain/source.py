@@ -56,7 +56,7 @@ class Source:
 
     @cached_property
     def outline(self) -> Outline:
-        """The values that the gateway reads from its bodies."""
+        """Return the outline of the values that the gateway reads from its bodies."""
         challenge = CHALLENGE_POINTERS if self.answers_challenge else ()
         return Outline([*self.identity.pointers(), *challenge])
 
