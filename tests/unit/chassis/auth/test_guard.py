@@ -1,6 +1,6 @@
 """The guard: accepted and refused callers, reasons, log lines and metrics (ALL-4, RFC 6750)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -62,16 +62,17 @@ def refusals(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [line for line in lines if line["event"] == "access refused"]
 
 
-REFUSALS: list[tuple[Any, RefusalReason]] = [
-    ([], RefusalReason.TOKEN_MISSING),
-    ([("Authorization", "Basic YW5hOmFuYQ==")], RefusalReason.TOKEN_MISSING),
-    ([("Authorization", "Bearer")], RefusalReason.TOKEN_MALFORMED),
-    ([("Authorization", "Bearer a b")], RefusalReason.TOKEN_MALFORMED),
-    ([*bearer(token("viewer")).items()] * 2, RefusalReason.TOKEN_MALFORMED),
-    (bearer("x" * 9000), RefusalReason.TOKEN_TOO_LARGE),
-    (bearer(token("viewer", seconds=-60)), RefusalReason.TOKEN_EXPIRED),
-    (bearer(token("viewer", sub="stripe")), RefusalReason.SUBJECT_NOT_ALLOWED),
-    (bearer(token("viewer")[:-3]), RefusalReason.SIGNATURE_INVALID),
+# Functions, because a token made when the module is imported has expired when its test runs last.
+REFUSALS: list[tuple[Callable[[], Any], RefusalReason]] = [
+    (list, RefusalReason.TOKEN_MISSING),
+    (lambda: [("Authorization", "Basic YW5hOmFuYQ==")], RefusalReason.TOKEN_MISSING),
+    (lambda: [("Authorization", "Bearer")], RefusalReason.TOKEN_MALFORMED),
+    (lambda: [("Authorization", "Bearer a b")], RefusalReason.TOKEN_MALFORMED),
+    (lambda: [*bearer(token("viewer")).items()] * 2, RefusalReason.TOKEN_MALFORMED),
+    (lambda: bearer("x" * 9000), RefusalReason.TOKEN_TOO_LARGE),
+    (lambda: bearer(token("viewer", seconds=-60)), RefusalReason.TOKEN_EXPIRED),
+    (lambda: bearer(token("viewer", sub="stripe")), RefusalReason.SUBJECT_NOT_ALLOWED),
+    (lambda: bearer(token("viewer")[:-3]), RefusalReason.SIGNATURE_INVALID),
 ]
 
 
@@ -79,10 +80,10 @@ REFUSALS: list[tuple[Any, RefusalReason]] = [
     ("headers", "reason"), REFUSALS, ids=[f"{n}-{r}" for n, (_, r) in enumerate(REFUSALS)]
 )
 async def test_unknown_caller_gets_401_a_challenge_and_a_reason(
-    app: GuardedApp, headers: Any, reason: RefusalReason
+    app: GuardedApp, headers: Callable[[], Any], reason: RefusalReason
 ) -> None:
     with capture_logs() as lines:
-        answer = await app.call("GET", "/things/7", headers)
+        answer = await app.call("GET", "/things/7", headers())
     body = answer.json()
     assert (answer.status_code, body["reason"]) == (401, reason)
     assert body["type"] == f"urn:plumbline:problem:{reason.replace('_', '-')}"
