@@ -9,7 +9,7 @@ import httpx
 
 from chassis.clock import new_id
 from harness import Record, Stack, eventually
-from pricing import PriceRequest, current_rate_card, snapshot, to_json_object
+from pricing import PriceRequest, rate_card, snapshot, to_json_object
 
 PRICE = 13200
 RUN_SECONDS_MAX = 60.0
@@ -44,7 +44,7 @@ async def insert_bookings(
     )
     priced = snapshot(
         PriceRequest(service="drop-in", starts_at=starts, ends_at=ends, visits=visits, pets=3, holiday=True),
-        current_rate_card(),
+        rate_card("default", "2025-01"),
     )
     assert priced.total == PRICE
     pricing = json.dumps(to_json_object(priced))

@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from pricing import PriceRequest, current_rate_card
+from pricing import PriceRequest, rate_card
 from pricing.inputs import PETS_MAX
 
 CHICAGO = ZoneInfo("America/Chicago")
 NO_HOLIDAY = date(2025, 3, 4)
-SERVICES = sorted(current_rate_card().services)
+CARD = rate_card("default", "2025-01")
+SERVICES = sorted(CARD.services)
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:

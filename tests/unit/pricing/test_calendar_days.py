@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
-from pricing import PriceRequest, Quote, current_rate_card, price
+from pricing import PriceRequest, Quote, price
 from pricing.holiday_calendar import holidays_among
 from pricing.inputs import YEAR_MAX
 from pricing.published_cards import published_cards
 from pricing.rate_card import HolidayRule
-from unit.pricing.pricing_cases import CHICAGO, at, stay_request, visit_request
+from unit.pricing.pricing_cases import CARD, CHICAGO, at, stay_request, visit_request
 
 INDEPENDENCE_DAY = date(2025, 7, 4)
 
@@ -52,7 +52,7 @@ def test_nights_are_local_calendar_days(
         starts_at=starts_at.astimezone(written_in),
         ends_at=ends_at.astimezone(written_in),
     )
-    quote = price(request, current_rate_card())
+    quote = price(request, CARD)
     assert (quantity(quote, "night"), quote.total) == (nights, nights * 8000)
 
 
@@ -60,7 +60,7 @@ def test_another_business_time_zone_counts_its_own_days() -> None:
     starts_at, ends_at = datetime(2025, 6, 1, 3, tzinfo=UTC), datetime(2025, 6, 2, 6, tzinfo=UTC)
     for zone, nights in (("UTC", 1), ("America/Chicago", 2), ("America/Los_Angeles", 1)):
         request = PriceRequest(service="24-7-care", starts_at=starts_at, ends_at=ends_at, time_zone=zone)
-        assert quantity(price(request, current_rate_card()), "night") == nights, zone
+        assert quantity(price(request, CARD), "night") == nights, zone
 
 
 @pytest.mark.parametrize("minute", [30, 59])
@@ -68,20 +68,18 @@ def test_length_of_a_visit_is_time_that_passes_when_clocks_change(minute: int) -
     """From 01:30 to 03:30 on the clock is one hour on 9 March; from 01:59 to 03:00 it is one minute."""
     starts_at = at(date(2025, 3, 9), 1, minute)
     ends_at = at(date(2025, 3, 9), 3, (minute + 1) % 60 if minute == 59 else minute)
-    total = price(
-        PriceRequest(service="drop-in", starts_at=starts_at, ends_at=ends_at), current_rate_card()
-    ).total
+    total = price(PriceRequest(service="drop-in", starts_at=starts_at, ends_at=ends_at), CARD).total
     assert total == (2000 if minute == 59 else 3200)
 
 
 def test_nights_that_begin_on_a_holiday_carry_it() -> None:
-    quote = price(stay_request("housesitting", 3, first=date(2025, 7, 3)), current_rate_card())
+    quote = price(stay_request("housesitting", 3, first=date(2025, 7, 3)), CARD)
     assert quantity(quote, "holiday") == 1
     assert quote.total == 3 * 8000 + 2500
 
 
 def test_holiday_of_the_departure_day_is_not_charged() -> None:
-    quote = price(stay_request("housesitting", 2, first=date(2025, 7, 2)), current_rate_card())
+    quote = price(stay_request("housesitting", 2, first=date(2025, 7, 2)), CARD)
     assert quantity(quote, "holiday") == 0
 
 
@@ -90,19 +88,17 @@ def test_visit_on_the_eve_by_local_time_is_no_holiday_though_utc_says_so() -> No
         service="drop-in", starts_at=at(date(2025, 7, 3), 22), ends_at=at(date(2025, 7, 3), 23)
     )
     assert eve.starts_at.astimezone(UTC).date() == INDEPENDENCE_DAY
-    assert quantity(price(eve, current_rate_card()), "holiday") == 0
+    assert quantity(price(eve, CARD), "holiday") == 0
 
 
 @pytest.mark.parametrize(("holiday", "charged"), [(None, 1), (True, 3), (False, 0)])
 def test_explicit_holiday_overrules_the_calendar(*, holiday: bool | None, charged: int) -> None:
     request = stay_request("housesitting", 3, first=date(2025, 7, 3), holiday=holiday)
-    assert quantity(price(request, current_rate_card()), "holiday") == charged
+    assert quantity(price(request, CARD), "holiday") == charged
 
 
 def test_explicit_holiday_counts_every_visit() -> None:
-    assert (
-        quantity(price(visit_request("drop-in", 30, 30, holiday=True), current_rate_card()), "holiday") == 2
-    )
+    assert quantity(price(visit_request("drop-in", 30, 30, holiday=True), CARD), "holiday") == 2
 
 
 @pytest.mark.parametrize(
@@ -112,12 +108,12 @@ def test_explicit_holiday_counts_every_visit() -> None:
     ],
 )  # fmt: skip
 def test_movable_and_far_holidays_are_found(day: date) -> None:
-    assert holidays_among([day], current_rate_card().holidays) == (day,)
+    assert holidays_among([day], CARD.holidays) == (day,)
 
 
 def test_weekday_that_offices_close_on_instead_is_no_holiday() -> None:
     friday, saturday = date(2026, 7, 3), date(2026, 7, 4)
-    assert holidays_among([friday, saturday], current_rate_card().holidays) == (saturday,)
+    assert holidays_among([friday, saturday], CARD.holidays) == (saturday,)
 
 
 def test_card_charges_only_the_holidays_that_it_names() -> None:
@@ -129,7 +125,7 @@ def test_card_charges_only_the_holidays_that_it_names() -> None:
 
 def test_every_holiday_of_every_card_is_in_the_calendar_every_year() -> None:
     """A holiday that the calendar renames would silently cost nothing; here it fails instead."""
-    for card in published_cards().values():
+    for card in published_cards().versions.values():
         for year in range(2022, YEAR_MAX + 1):
             days = [date(year, 1, 1) + timedelta(days=day) for day in range(365)]
             assert len(holidays_among(days, card.holidays)) == len(card.holidays.names), (card.id, year)

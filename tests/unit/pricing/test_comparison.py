@@ -15,17 +15,16 @@ from pricing import (
     Snapshot,
     agrees,
     compare,
-    current_rate_card,
     recompute,
     snapshot,
     with_override,
 )
 from pricing.quotes import AMOUNT_MINOR_UNITS_MAX
-from unit.pricing.pricing_cases import stay_request, visit_request
+from unit.pricing.pricing_cases import CARD, stay_request, visit_request
 
-STAY = snapshot(stay_request("housesitting", 2, 3, holiday=True), current_rate_card())
-VISITS = snapshot(visit_request("drop-in", 30, 60, 30, pets=3, holiday=True), current_rate_card())
-LONGER_STAY = snapshot(stay_request("housesitting", 3), current_rate_card()).inputs.stay
+STAY = snapshot(stay_request("housesitting", 2, 3, holiday=True), CARD)
+VISITS = snapshot(visit_request("drop-in", 30, 60, 30, pets=3, holiday=True), CARD)
+LONGER_STAY = snapshot(stay_request("housesitting", 3), CARD).inputs.stay
 
 
 def with_line(stored: Snapshot, index: int, **changes: int | str) -> Snapshot:

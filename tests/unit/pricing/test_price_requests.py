@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing import InvalidPriceRequestError, PriceRequest, UnknownServiceError, current_rate_card, price
+from pricing import InvalidPriceRequestError, PriceRequest, UnknownServiceError, price
 from pricing.inputs import PETS_MAX, STAY_DAYS_MAX, VISITS_MAX, YEAR_MAX
-from unit.pricing.pricing_cases import SERVICES, at, requests, stay_request, visit_request, visits_of
+from unit.pricing.pricing_cases import CARD, SERVICES, at, requests, stay_request, visit_request, visits_of
 
-CARD = current_rate_card()
 GOOD = stay_request("drop-in", 1)
 START = GOOD.starts_at
 NAIVE = START.replace(tzinfo=None)

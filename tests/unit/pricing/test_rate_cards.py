@@ -1,6 +1,7 @@
 """Rate cards: published ones never change, wrong ones are refused with file and key."""
 
 import hashlib
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
@@ -14,6 +15,7 @@ from unit.pricing.pricing_cases import stay_request, visit_request
 
 PUBLISHED_SHA256 = {
     "default-2025-01.toml": "6968d39a612cdfc2cf2c6e2e2267f93b0c15aaafe0d016145c5c030b3588421f",
+    "example-2026-01.toml": "5e9a2bf835640f7652bca9eb59bf844b7d4d945b0af6a36a9ac3599e59b970a4",
 }
 
 FILE = "test-1.toml"
@@ -47,12 +49,12 @@ def test_published_cards_are_byte_for_byte_what_they_were() -> None:
     """Stored prices are recomputed from these files: publish a new version, never edit one."""
     folder = files("pricing").joinpath("rate_cards")
     found = {entry.name: hashlib.sha256(entry.read_bytes()).hexdigest() for entry in folder.iterdir()}
-    assert found == PUBLISHED_SHA256
+    assert found == PUBLISHED_SHA256, "a new card: add its line to PUBLISHED_SHA256"
 
 
 def test_current_card_is_published() -> None:
-    card = current_rate_card()
-    assert published_cards()[card.id, card.version] is card
+    card = current_rate_card(datetime(2025, 3, 4, tzinfo=UTC))
+    assert published_cards().versions[card.id, card.version] is card
     assert (card.id, card.version, card.currency, card.time_zone) == (
         "default",
         "2025-01",
@@ -78,8 +80,9 @@ def test_card_that_was_never_published_is_unknown(card_id: str, version: str) ->
         pytest.param("base_amount = 1999", "base_amount = true", "services.walk.base_amount", id="boolean"),
         pytest.param("base_amount = 1999", f"base_amount = {10**10}", "services.walk.base_amount", id="huge"),
         pytest.param("base_amount = 1999", "", "services.walk.base_amount", id="missing"),
-        pytest.param('"visit"', '"hour"', "services.walk.unit", id="unknown unit"),
+        pytest.param('"visit"', '"week"', "services.walk.unit", id="unknown unit"),
         pytest.param('"visit"', '"night"', "services.walk: long_visit_amount", id="long night"),
+        pytest.param('"visit"', '"hour"', "services.walk: long_visit_amount", id="long hour"),
         pytest.param("long_visit_minutes = 60", "", "services.walk", id="half a long visit"),
         pytest.param('title = "Walk"', 'title = " "', "services.walk.title", id="blank title"),
         pytest.param("holiday_amount", "holyday_amount", "services.walk.holyday_amount", id="misspelt"),
@@ -94,6 +97,8 @@ def test_card_that_was_never_published_is_unknown(card_id: str, version: str) ->
         pytest.param('["Christmas Day"]', "[1]", "holidays.names[0]", id="holiday by number"),
         pytest.param('["Christmas Day"]', '["A", 1]', "holidays.names[1]", id="one holiday by number"),
         pytest.param('["Christmas Day"]', '["A", "A"]', "holidays: names", id="same holiday twice"),
+        pytest.param('["Christmas Day"]', '["Xmas"]', "holidays.names[0]", id="no holiday of that name"),
+        pytest.param('"US"', '"Narnia"', "holidays.country", id="no such country"),
         pytest.param('["Christmas Day"]', "1", "holidays.names", id="names without a list"),
         pytest.param('version = "1"', 'version = "2"', "version", id="file of another version"),
         pytest.param('"EUR"', '"EUR"\nservices = 1', "not TOML", id="twice"),

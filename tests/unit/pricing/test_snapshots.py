@@ -22,7 +22,6 @@ from pricing import (
     UnreadableSnapshotError,
     agrees,
     compare,
-    current_rate_card,
     parse_snapshot,
     price,
     recompute,
@@ -30,9 +29,8 @@ from pricing import (
     to_json_object,
     with_override,
 )
-from unit.pricing.pricing_cases import requests, stay_request, visit_request
+from unit.pricing.pricing_cases import CARD, requests, stay_request, visit_request
 
-CARD = current_rate_card()
 STAY = snapshot(stay_request("housesitting", 3, 3, first=date(2025, 7, 3)), CARD)
 OVERRIDDEN = with_override(STAY, after=20000, reason="agreed by phone", actor="ana")
 

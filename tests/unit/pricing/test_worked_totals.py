@@ -2,8 +2,8 @@
 
 import pytest
 
-from pricing import Line, PriceRequest, current_rate_card, price
-from unit.pricing.pricing_cases import stay_request, visit_request
+from pricing import Line, PriceRequest, price
+from unit.pricing.pricing_cases import CARD, stay_request, visit_request
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,12 @@ from unit.pricing.pricing_cases import stay_request, visit_request
     ],
 )
 def test_worked_example_has_its_total(request_: PriceRequest, total: int) -> None:
-    quote = price(request_, current_rate_card())
+    quote = price(request_, CARD)
     assert (quote.total, quote.currency) == (total, "USD")
 
 
 def test_visits_with_every_add_on_show_each_as_a_line() -> None:
-    quote = price(visit_request("drop-in", 30, 60, 30, pets=3, holiday=True), current_rate_card())
+    quote = price(visit_request("drop-in", 30, 60, 30, pets=3, holiday=True), CARD)
     assert quote.lines == (
         Line("visit", "Drop-in visit", 2, 2000, 4000),
         Line("long_visit", "Drop-in visit, 60 minutes or more", 1, 3200, 3200),
@@ -33,24 +33,24 @@ def test_visits_with_every_add_on_show_each_as_a_line() -> None:
 
 
 def test_one_pet_and_no_holiday_leave_no_empty_lines() -> None:
-    quote = price(stay_request("24-7-care", 1, holiday=False), current_rate_card())
+    quote = price(stay_request("24-7-care", 1, holiday=False), CARD)
     assert [line.code for line in quote.lines] == ["night"]
 
 
 @pytest.mark.parametrize(("minutes", "total"), [(59, 2000), (60, 3200), (61, 3200), (600, 3200)])
 @pytest.mark.parametrize("service", ["drop-in", "dog-walking"])
 def test_visit_of_an_hour_or_more_takes_the_long_rate(service: str, minutes: int, total: int) -> None:
-    assert price(visit_request(service, minutes), current_rate_card()).total == total
+    assert price(visit_request(service, minutes), CARD).total == total
 
 
 def test_pet_taxi_of_hours_keeps_its_one_rate() -> None:
-    assert price(visit_request("pet-taxi", 180), current_rate_card()).total == 2000
+    assert price(visit_request("pet-taxi", 180), CARD).total == 2000
 
 
 def test_booking_without_visits_is_itself_the_one_visit() -> None:
     listed = visit_request("drop-in", 60)
     bare = PriceRequest(service="drop-in", starts_at=listed.starts_at, ends_at=listed.ends_at)
-    assert price(bare, current_rate_card()) == price(listed, current_rate_card())
+    assert price(bare, CARD) == price(listed, CARD)
 
 
 def test_visits_of_a_stay_cost_nothing() -> None:
@@ -59,4 +59,4 @@ def test_visits_of_a_stay_cost_nothing() -> None:
     listed = PriceRequest(
         service="housesitting", starts_at=stay.starts_at, ends_at=stay.ends_at, visits=timetable
     )
-    assert price(listed, current_rate_card()) == price(stay, current_rate_card())
+    assert price(listed, CARD) == price(stay, CARD)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pricing import PriceRequest, current_rate_card, snapshot, to_json_object
+from pricing import PriceRequest, rate_card, snapshot, to_json_object
 from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.evaluate import Evaluation, Rules, evaluate
 
@@ -36,7 +36,7 @@ def request(**fields: Any) -> PriceRequest:
 
 def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredBooking:
     """Return a booking that was confirmed two days ago and paid in full, with fields replaced."""
-    priced = snapshot(price_request or request(), current_rate_card())
+    priced = snapshot(price_request or request(), rate_card("default", "2025-01"))
     paid = StoredBooking(
         booking_id="01920000-0000-7000-8000-000000000001",
         status="confirmed",

@@ -5,7 +5,7 @@ with its own card and engine, and compares the two.
 """
 
 from pricing.comparison import UNEXPLAINED_CODE, LineDifference, agrees, compare
-from pricing.engines import ENGINE_VERSION_CURRENT, price
+from pricing.engines import price
 from pricing.errors import (
     InvalidPriceRequestError,
     InvalidRateCardError,
@@ -14,16 +14,17 @@ from pricing.errors import (
     UnknownRateCardError,
     UnknownServiceError,
     UnreadableSnapshotError,
+    UnsuitableEngineError,
 )
 from pricing.price_requests import PriceRequest, Slot
 from pricing.published_cards import current_rate_card, rate_card
 from pricing.quotes import Line, Quote
-from pricing.rate_card import RateCard
+from pricing.rate_card import RateCard, Service
+from pricing.request_warnings import PriceWarning, warnings
 from pricing.snapshot_json import JsonObject, parse_snapshot, to_json_object
 from pricing.snapshots import Override, Snapshot, recompute, snapshot, with_override
 
 __all__ = [
-    "ENGINE_VERSION_CURRENT",
     "UNEXPLAINED_CODE",
     "InvalidPriceRequestError",
     "InvalidRateCardError",
@@ -32,15 +33,18 @@ __all__ = [
     "LineDifference",
     "Override",
     "PriceRequest",
+    "PriceWarning",
     "PricingError",
     "Quote",
     "RateCard",
+    "Service",
     "Slot",
     "Snapshot",
     "UnknownEngineVersionError",
     "UnknownRateCardError",
     "UnknownServiceError",
     "UnreadableSnapshotError",
+    "UnsuitableEngineError",
     "agrees",
     "compare",
     "current_rate_card",
@@ -50,5 +54,6 @@ __all__ = [
     "recompute",
     "snapshot",
     "to_json_object",
+    "warnings",
     "with_override",
 ]

@@ -1,11 +1,16 @@
 """Strict reading of a rate card file: a missing, unknown, negative or fractional entry is an error."""
 
 import tomllib
+from datetime import date, datetime, time
 from typing import Any, cast
 
 from pricing.errors import InvalidRateCardError
+from pricing.holiday_calendar import check_rule
 from pricing.rate_card import RateCard, Service
 from pricing.strict_reading import read_strictly
+
+# Of a card without a date: the calendar has had the same holidays since 2021.
+_YEAR_CHECKED = 2025
 
 
 def parse_card(file: str, text: str) -> RateCard:
@@ -16,10 +21,11 @@ def parse_card(file: str, text: str) -> RateCard:
         raise InvalidRateCardError(f"{file}: not TOML: {error}") from error
     try:
         card = _read(table)
+        check_rule(card.holidays, card.effective_from.year if card.effective_from else _YEAR_CHECKED)
     except ValueError as error:
         raise InvalidRateCardError(f"{file}: {error}") from error
-    if file != f"{card.id}-{card.version}.toml":
-        raise InvalidRateCardError(f"{file}: version: the file of this card is {card.id}-{card.version}.toml")
+    if file != card.file_name:
+        raise InvalidRateCardError(f"{file}: version: the file of this card is {card.file_name}")
     return card
 
 
@@ -29,4 +35,7 @@ def _read(table: dict[str, Any]) -> RateCard:
     if isinstance(services, dict):
         for name, service in cast("dict[str, object]", services).items():
             read_strictly(service, Service, f"services.{name}")
+    start = table.get("effective_from")
+    if type(start) is date:
+        table = {**table, "effective_from": datetime.combine(start, time.min)}
     return read_strictly(table, RateCard)

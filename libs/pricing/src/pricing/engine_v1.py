@@ -6,9 +6,10 @@ zero are left out. Shares are rounded to the minor unit half up, each line by it
 
 from datetime import timedelta
 
+from pricing.adjustments import BASIS_POINTS_WHOLE, Adjustment
 from pricing.inputs import Inputs
 from pricing.quotes import Line
-from pricing.rate_card import BASIS_POINTS_WHOLE, Adjustment, RateCard, Service
+from pricing.rate_card import RateCard, Service
 
 
 def lines_v1(inputs: Inputs, card: RateCard) -> tuple[Line, ...]:

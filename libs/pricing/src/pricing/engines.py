@@ -1,34 +1,59 @@
-"""The engines by version. An engine that ever priced a booking stays: its prices can be recomputed."""
+"""The engines by version. An engine that ever priced a booking stays: its prices can be recomputed.
+
+A rate card states its engine: card and request alone decide a price, and a new engine changes no published
+card.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from pricing.engine_v1 import lines_v1
-from pricing.errors import UnknownEngineVersionError
+from pricing.engine_v2 import lines_v2
+from pricing.errors import InvalidPriceRequestError, UnknownEngineVersionError, UnsuitableEngineError
 from pricing.inputs import Inputs
 from pricing.price_requests import PriceRequest
-from pricing.quotes import Line, Quote
+from pricing.quotes import AMOUNT_MINOR_UNITS_MAX, Line, Quote
 from pricing.rate_card import RateCard
 from pricing.resolution import resolve
 
 Engine = Callable[[Inputs, RateCard], tuple[Line, ...]]
 
-ENGINES: Mapping[int, Engine] = MappingProxyType({1: lines_v1})
-ENGINE_VERSION_CURRENT = 1
+ENGINES: Mapping[int, Engine] = MappingProxyType({1: lines_v1, 2: lines_v2})
 
 
-def engine(version: int) -> Engine:
-    """Return the engine of this version, or raise UnknownEngineVersionError."""
+def compute(inputs: Inputs, card: RateCard, engine_version: int) -> Quote:
+    """Price resolved inputs by a card and an engine.
+
+    Raises:
+        UnknownEngineVersionError: this release does not have the engine.
+        UnsuitableEngineError: the card needs a later engine.
+        UnknownServiceError: the card does not have the service.
+        InvalidPriceRequestError: an amount is beyond AMOUNT_MINOR_UNITS_MAX.
+    """
+    quote = Quote(card.currency, _engine(engine_version, card)(inputs, card))
+    largest = max([abs(quote.total), *(abs(line.amount) for line in quote.lines)])
+    if largest > AMOUNT_MINOR_UNITS_MAX:
+        raise InvalidPriceRequestError(
+            f"total: {largest} minor units are more than {AMOUNT_MINOR_UNITS_MAX}; book less at a time"
+        )
+    return quote
+
+
+def _engine(version: int, card: RateCard) -> Engine:
     computation = ENGINES.get(version)
     if computation is None:
         known = ", ".join(str(number) for number in ENGINES)
         raise UnknownEngineVersionError(f"engine_version: {version} is unknown here, known are {known}")
+    if version < card.engine:
+        raise UnsuitableEngineError(
+            f"engine_version: card {card.id}/{card.version} needs engine {card.engine}, not {version}"
+        )
     return computation
 
 
-def price(request: PriceRequest, card: RateCard) -> Quote:
-    """Price the request by this card and the current engine.
+def price(request: PriceRequest, card: RateCard, engine_version: int | None = None) -> Quote:
+    """Price the request by this card, with the card's engine where no other is named.
 
     Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
     """
-    return Quote(card.currency, engine(ENGINE_VERSION_CURRENT)(resolve(request, card), card))
+    return compute(resolve(request, card), card, engine_version or card.engine)

@@ -34,6 +34,10 @@ class UnknownEngineVersionError(PricingError):
     """The price was computed by an engine that this release does not have: deploy a release that has it."""
 
 
+class UnsuitableEngineError(PricingError):
+    """The engine is older than the rate card needs: price by a later engine, or by another card."""
+
+
 class UnreadableSnapshotError(PricingError):
     """A stored snapshot is damaged: no price can be recomputed from it. A person must look at it."""
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import holidays
 
+from pricing.errors import excerpt
 from pricing.rate_card import HolidayRule
 
 YEARS_CACHED_MAX = 128
@@ -14,6 +15,20 @@ YEARS_CACHED_MAX = 128
 def holidays_among(dates: Iterable[date], rule: HolidayRule) -> tuple[date, ...]:
     """Return the dates that the rule charges as holidays, in order and without duplicates."""
     return tuple(sorted(day for day in set(dates) if day in _holidays_of_year(rule, day.year)))
+
+
+def check_rule(rule: HolidayRule, year: int) -> None:
+    """Raise ValueError if the calendar of a year does not know the country or one of the names."""
+    if rule.country not in holidays.list_supported_countries():
+        raise ValueError(f"holidays.country: {excerpt(rule.country)} has no calendar, write one such as US")
+    calendar = holidays.country_holidays(rule.country, years=year, observed=True, language="en_US")
+    known = sorted({name for day in calendar for name in calendar.get_list(day)})
+    for index, name in enumerate(rule.names):
+        if name not in known:
+            raise ValueError(
+                f"holidays.names[{index}]: {excerpt(name)} is no holiday of {year},"
+                f" known are {'; '.join(known)}"
+            )
 
 
 @lru_cache(maxsize=YEARS_CACHED_MAX)

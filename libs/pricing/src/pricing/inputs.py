@@ -14,6 +14,8 @@ YEAR_MIN = 2000
 # The holiday calendar knows no later year and would silently answer "no holiday".
 YEAR_MAX = 2100
 
+_HOUR = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
@@ -48,16 +50,29 @@ class Inputs:
         for index, visit in enumerate(self.visits):
             _check_slot(visit, f"visits[{index}].")
 
+    def charged_units(self, unit: Unit) -> list[tuple[date, int]]:
+        """Return the local date and the number of units of each visit or night that is charged.
+
+        A visit has one unit, or its started hours; `fixed` is one unit on the date of the start.
+        """
+        if unit == "hour":
+            return [(starts.date(), -((starts - ends) // _HOUR)) for starts, ends in self.slots]
+        return [(day, 1) for day in self.unit_dates(unit)]
+
     def unit_dates(self, unit: Unit) -> list[date]:
         """Return the local date of each charged visit or night, one entry for each.
 
         Nights are the calendar days between the local start and end, at least one (requirements, Pricing);
         a night belongs to the date on which it begins.
         """
-        if unit == "visit":
-            return [starts.date() for starts, _ in self.slots]
         first, last = self.stay[0].date(), self.stay[1].date()
-        return [first + timedelta(days=night) for night in range(max(1, (last - first).days))]
+        match unit:
+            case "night":
+                return [first + timedelta(days=night) for night in range(max(1, (last - first).days))]
+            case "fixed":
+                return [first]
+            case "visit" | "hour":
+                return [starts.date() for starts, _ in self.slots]
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from pricing.engines import ENGINE_VERSION_CURRENT, engine
+from pricing.engines import compute
 from pricing.errors import InvalidPriceRequestError, excerpt
 from pricing.inputs import Inputs
 from pricing.price_requests import PriceRequest
@@ -57,15 +57,16 @@ class Snapshot:
     override: Override | None
 
 
-def snapshot(request: PriceRequest, card: RateCard) -> Snapshot:
-    """Price the request by this card and the current engine, for storage.
+def snapshot(request: PriceRequest, card: RateCard, engine_version: int | None = None) -> Snapshot:
+    """Price the request by this card, with the card's engine where no other is named, for storage.
 
     Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
     """
     inputs = resolve(request, card)
-    quote = Quote(card.currency, engine(ENGINE_VERSION_CURRENT)(inputs, card))
+    version = engine_version or card.engine
+    quote = compute(inputs, card, version)
     return Snapshot(
-        engine_version=ENGINE_VERSION_CURRENT,
+        engine_version=version,
         card_id=card.id,
         card_version=card.version,
         currency=quote.currency,
@@ -93,11 +94,11 @@ def recompute(stored: Snapshot) -> Quote:
 
     Asks neither clock, time zone database nor holiday calendar: the answer is the same for ever.
     The stored lines and total are not read. An override's total is what was agreed, and so is its
-    recomputed total. Errors: UnknownRateCardError, UnknownEngineVersionError, and UnknownServiceError
-    where the stored service was damaged.
+    recomputed total. Errors: UnknownRateCardError, UnknownEngineVersionError, and where the stored values
+    were damaged UnknownServiceError or UnsuitableEngineError.
     """
     card = rate_card(stored.card_id, stored.card_version)
-    computed = Quote(card.currency, engine(stored.engine_version)(stored.inputs, card))
+    computed = compute(stored.inputs, card, stored.engine_version)
     if stored.override is None or stored.override.after == computed.total:
         return computed
     agreed = Line.of(_OVERRIDE_CODE, _OVERRIDE_DESCRIPTION, 1, stored.override.after - computed.total)

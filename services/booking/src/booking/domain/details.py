@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from booking.domain.booking import Booking
-from pricing import PriceRequest, Snapshot, current_rate_card, snapshot
+from pricing import PriceRequest, PriceWarning, Snapshot, current_rate_card, snapshot, warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,28 @@ class BookingRecord:
     confirmed_at: datetime | None
 
 
-def quote(details: Details, *, time_zone: str) -> Snapshot:
-    """Return today's price by the current rate card, as a snapshot to store.
+def quote(details: Details, *, time_zone: str, at: datetime) -> Snapshot:
+    """Return the price by the rate card in force at a moment, as a snapshot to store.
 
     Args:
         details: details of the booking.
         time_zone: IANA zone whose calendar counts nights and holidays.
+        at: aware; decides which version of the rate card prices.
 
     Raises:
         InvalidPriceRequestError: a field cannot be priced; the message names it.
         UnknownServiceError: the service is unknown; the message lists the known ones.
     """
-    request = PriceRequest(
+    return snapshot(_price_request(details, time_zone), current_rate_card(at))
+
+
+def price_warnings(details: Details, *, time_zone: str, at: datetime) -> tuple[PriceWarning, ...]:
+    """Return what is odd about the details at a moment, though they have a price (BK-16)."""
+    return warnings(_price_request(details, time_zone), current_rate_card(at), at=at)
+
+
+def _price_request(details: Details, time_zone: str) -> PriceRequest:
+    return PriceRequest(
         service=details.service,
         starts_at=details.starts_at,
         ends_at=details.ends_at,
@@ -85,4 +95,3 @@ def quote(details: Details, *, time_zone: str) -> Snapshot:
         holiday=details.holiday,
         time_zone=time_zone,
     )
-    return snapshot(request, current_rate_card())

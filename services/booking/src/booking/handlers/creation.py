@@ -52,7 +52,7 @@ async def create_booking(database: Database, request: BookingRequest, *, time_zo
         InvalidPriceRequestError: a field cannot be priced; the message names it.
         UnknownServiceError: the service is unknown; the message lists the known ones.
     """
-    priced = quote(request.details, time_zone=time_zone)
+    priced = quote(request.details, time_zone=time_zone, at=clock.now())
     total = Money(priced.total, priced.currency)
     booking, created = open_booking(BookingId(clock.new_id()), total, by=request.actor)
     async with database.transaction() as connection:
