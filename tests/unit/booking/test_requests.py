@@ -31,7 +31,7 @@ def test_body_becomes_details_and_a_price() -> None:
     details = NewBooking.model_validate(body()).details()
     assert details.client.phone == "+13125550100"
     assert details.starts_at == datetime(2026, 11, 24, 15, tzinfo=UTC)
-    assert quote(details, time_zone="America/Chicago").total == 2000
+    assert quote(details, time_zone="America/Chicago", at=details.starts_at).total == 2000
 
 
 @pytest.mark.parametrize(
