@@ -1,15 +1,26 @@
 """Settings of booking."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from booking.adapters.phone_numbers import COUNTRIES
 from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings, TimeZoneName
 from contracts.stripe_events import StripeWorld, stripe_world
 
 SERVICE = "booking"
+
+
+def _known_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError(f"{code!r} is no ISO 3166 country code; write one such as US")
+    return code
+
+
+CountryCode = Annotated[str, AfterValidator(_known_country)]
+"""ISO 3166 alpha-2 code of a country with a telephone numbering plan."""
 
 
 class StripeSettings(ServiceSettings):
@@ -29,7 +40,13 @@ class StripeSettings(ServiceSettings):
         return stripe_world(self.stripe_mode, self.stripe_account, self.environment)
 
 
-class BookingSettings(InboxSettings, StripeSettings):
+class PhoneSettings(ServiceSettings):
+    """Country whose numbering plan reads phone numbers without a country's code (BK-16)."""
+
+    business_country: CountryCode = Field("US", description="ISO 3166 alpha-2 code, such as US")
+
+
+class BookingSettings(InboxSettings, StripeSettings, PhoneSettings):
     """Settings that `booking serve` reads."""
 
     booking_postgres_dsn: Dsn
@@ -40,7 +57,7 @@ class BookingSettings(InboxSettings, StripeSettings):
     )
 
 
-class OfflineSettings(StripeSettings):
+class OfflineSettings(StripeSettings, PhoneSettings):
     """Settings of the commands that need booking's database and no broker."""
 
     kafka_bootstrap: str = ""
