@@ -115,33 +115,6 @@ async def test_text_that_postgres_refuses_is_stored_with_a_replacement(api: Book
     assert (await api.history(booking["id"]))[-1]["reason"] == "\ufffd"
 
 
-async def test_same_key_and_body_get_the_same_answer(api: BookingApi) -> None:
-    headers = {"Idempotency-Key": clock.new_id()}
-    first = await api.call("POST", body=request(), headers=headers)
-    await api.change(first.json()["id"], "confirmed")
-    again = await api.call("POST", body=dict(reversed(request().items())), headers=headers)
-    assert (again.status_code, again.json()) == (201, first.json())
-    assert again.headers["etag"] == first.headers["etag"]
-
-
-async def test_same_key_with_another_body_is_refused(api: BookingApi) -> None:
-    headers = {"Idempotency-Key": clock.new_id()}
-    await api.call("POST", body=request(), headers=headers)
-    answer = await api.call("POST", body=request(holiday=False), headers=headers)
-    problem(answer, 409, "idempotency-key-reused")
-    malformed = await api.call("POST", body=request(), headers={"Idempotency-Key": "k" * 256})
-    problem(malformed, 400, "malformed-idempotency-key")
-
-
-async def test_same_key_at_once_makes_one_booking(api: BookingApi) -> None:
-    headers = {"Idempotency-Key": clock.new_id()}
-    answers = await asyncio.gather(*(api.call("POST", body=request(), headers=headers) for _ in range(8)))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json()["id"] for answer in answers}) == 1
-    events = await api.events(answers[0].json()["id"], 1)
-    assert [event.header("ce_type") for event in events] == ["booking.created"]
-
-
 async def test_status_changes_are_kept_with_who_and_why(api: BookingApi) -> None:
     booking = await api.brought_to("confirmed", "pending", "confirmed", "in_progress", "completed")
     assert (booking["status"], booking["version"]) == ("completed", 6)

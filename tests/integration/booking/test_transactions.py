@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from booking.api.requests import NewBooking
+from booking.domain.details import BookingRecord
 from booking.domain.statuses import Actor, Status
 from booking.handlers.creation import BookingRequest, create_booking
 from booking.handlers.messages import apply
@@ -57,16 +58,21 @@ async def failing_at_commit(sql: TestDatabase) -> AsyncGenerator[None]:
 
 
 def new_booking() -> BookingRequest:
-    return BookingRequest(NewBooking.model_validate(booking_calls.request()).details(), ADA, None, b"digest")
+    return BookingRequest(NewBooking.model_validate(booking_calls.request()).details(), ADA)
+
+
+async def create(database: Database) -> BookingRecord:
+    async with database.transaction() as connection:
+        return await create_booking(connection, new_booking(), time_zone="America/Chicago")
 
 
 async def test_booking_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
     async with failing_at_commit(sql):
-        await create_booking(database, new_booking(), time_zone="America/Chicago")
+        await create(database)
 
 
 async def test_change_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
-    made = await create_booking(database, new_booking(), time_zone="America/Chicago")
+    made = await create(database)
     change = StatusChange(Status.CONFIRMED, None, ADA, versions=None)
     async with failing_at_commit(sql):
         await change_booking_status(database, made.booking.id, change)
@@ -78,7 +84,7 @@ async def test_change_that_is_not_committed_is_not_announced(sql: TestDatabase, 
 async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_there(
     sql: TestDatabase, database: Database
 ) -> None:
-    made = await create_booking(database, new_booking(), time_zone="America/Chicago")
+    made = await create(database)
 
     async def pay(connection: Connection, event_id: str) -> None:
         record = booking_calls.payment_record(made.booking.id, payment_id="pi_1", event_id=event_id)

@@ -104,7 +104,8 @@ def _parse(option: str, value: str | None, allowed: Sequence[str]) -> str | None
 
 
 async def _request(database: Database, *, wait: bool) -> RunRecord:
-    requested = await request_run(database, trigger="cli", requested_by=ACTOR)
+    async with database.transaction() as connection:
+        requested = await request_run(connection, trigger="cli", requested_by=ACTOR)
     return await wait_for_run(database, requested.id) if wait else requested
 
 

@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from chassis.auth.guard import Guard, provide_actor
 from chassis.http.disconnects import CancelOnDisconnect
 from chassis.http.error_responses import EXCEPTION_HANDLERS, REQUEST_BYTES_MAX
+from chassis.http.idempotency.requests import provide_idempotency
 from chassis.http.internal_port import PublicPort
 from chassis.http.json_bodies import JsonRequest, require_json
 from chassis.http.mounts import Mounts
@@ -49,6 +50,10 @@ def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandle
     return [live, ready, expose]
 
 
+def _of_the_caller() -> dict[str, Provide]:
+    return {"actor": Provide(provide_actor), "idempotency": Provide(provide_idempotency)}
+
+
 def build_app(
     *,
     title: str,
@@ -71,7 +76,7 @@ def build_app(
         health: served at `/health/ready`.
         metrics: served at `/metrics`.
         guard: authenticates the caller of every route; None for routes that need no caller (then no `actor`).
-        dependencies: by parameter name; `actor` is added.
+        dependencies: by parameter name; `actor` and `idempotency` are added.
         lifespan: context managers that live as long as the application.
         mounts: bare ASGI applications by path, outside of the framework.
         hosts: names under which the routes answer; `mounts` answer under every name.
@@ -81,7 +86,7 @@ def build_app(
     check = QueryCheck()
     app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
-        dependencies={"actor": Provide(provide_actor), **(dependencies or {})},
+        dependencies={**_of_the_caller(), **(dependencies or {})},
         guards=[require_json, check] if guard is None else [guard, require_json, check],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=list(lifespan),

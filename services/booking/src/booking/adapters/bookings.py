@@ -24,12 +24,9 @@ _LOCKED = "SELECT booking_id FROM booking WHERE booking_id = ANY($1::uuid[])"
 _INSERT = """
 INSERT INTO booking (
     booking_id, status, payment_status, version, transitions, currency, total, pricing,
-    service, starts_at, ends_at, client_name, client_phone, client_email, pets, visits, notes, holiday,
-    idempotency_key, request_sha256
+    service, starts_at, ends_at, client_name, client_phone, client_email, pets, visits, notes, holiday
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-ON CONFLICT (idempotency_key) DO NOTHING
-RETURNING booking_id
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 
 _UPDATE = """
@@ -56,8 +53,6 @@ WHERE booking.booking_id = now.booking_id
 _SHOW = "SELECT * FROM booking WHERE booking_id = $1"
 
 _EXISTS = "SELECT EXISTS (SELECT FROM booking WHERE booking_id = $1)"
-
-_FIND_REQUEST = "SELECT booking_id, request_sha256 FROM booking WHERE idempotency_key = $1"
 
 _LIST = """
 SELECT * FROM booking
@@ -97,19 +92,10 @@ async def try_lock_bookings(
 
 
 async def insert_booking(
-    connection: Connection,
-    booking: Booking,
-    details: Details,
-    pricing: Mapping[str, Any],
-    *,
-    idempotency_key: str | None,
-    request_sha256: bytes,
-) -> bool:
-    """Insert a booking. Return False if the key is taken; a concurrent insert under the key is waited for."""
-    inserted = await connection.fetchval(
-        _INSERT, *to_parameters(booking, details, pricing), idempotency_key, request_sha256
-    )
-    return inserted is not None
+    connection: Connection, booking: Booking, details: Details, pricing: Mapping[str, Any]
+) -> None:
+    status = await connection.execute(_INSERT, *to_parameters(booking, details, pricing))
+    require_written("booking", int(status.removeprefix("INSERT 0 ")), 1)
 
 
 async def update_bookings(connection: Connection, bookings: Sequence[Booking]) -> None:
@@ -138,12 +124,6 @@ async def find_booking(connection: Connection, booking_id: BookingId) -> Booking
 
 async def booking_exists(connection: Connection, booking_id: BookingId) -> bool:
     return bool(await connection.fetchval(_EXISTS, booking_id))
-
-
-async def find_request(connection: Connection, idempotency_key: str) -> tuple[BookingId, bytes] | None:
-    """Return the booking created under this key, and the digest of the request that created it."""
-    row = await connection.fetchrow(_FIND_REQUEST, idempotency_key)
-    return None if row is None else (BookingId(str(row["booking_id"])), row["request_sha256"])
 
 
 async def list_bookings(

@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 from booking.adapters.payments import PaymentRecord
 from booking.adapters.transitions import HistoryEntry
 from booking.api.filters import Limit, parse_cursor
-from booking.api.preconditions import accepted_versions, parse_idempotency_key
+from booking.api.preconditions import accepted_versions
 from booking.api.problems import EXCEPTION_HANDLERS, unknown_booking, unknown_status
 from booking.api.requests import BookingChange, NewBooking
 from booking.api.responses import (
@@ -31,12 +31,13 @@ from booking.domain.filters import BookingFilter
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Actor, Status
 from booking.handlers import queries
-from booking.handlers.creation import BookingRequest, create_booking
+from booking.handlers.creation import BookingRequest, create_booking, rebuild_created
 from booking.handlers.status_changes import StatusChange, change_booking_status
 from chassis.http import Problem
+from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import UnreadableRow, show_row, show_rows
 from contracts.ids import BookingId
@@ -53,26 +54,25 @@ RowT = TypeVar("RowT")
     "/",
     summary="Make a booking",
     response_headers=[ETAG, ResponseHeader("Location", documentation_only=True, required=True)],
-    opt=refuses(
-        {
-            400: ["invalid-request", "malformed-idempotency-key", "unknown-service"],
-            409: ["idempotency-key-reused"],
-            **STORED_ROW,
-        }
-    ),
+    opt=refuses({400: ["invalid-request", "unknown-service"], **STORED_ROW}),
 )
 async def create(
     data: JSONBody[NewBooking],
     database: NamedDependency[Database],
     time_zone: NamedDependency[str],
     actor: NamedDependency[str],
-    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
+    idempotency: NamedDependency[Idempotency],
 ) -> Response[BookingAnswer]:
-    """Price the booking by the current rate card. The same key and body get the same response again."""
-    key = parse_idempotency_key(idempotency_key)
-    request = BookingRequest(data.details(), _operator(actor), key, data.sha256())
-    record = await create_booking(database, request, time_zone=time_zone)
-    return _response(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
+    """Price the booking by the current rate card."""
+
+    async def effect(connection: Connection) -> Response[BookingAnswer]:
+        request = BookingRequest(data.details(), _operator(actor))
+        return _created(await create_booking(connection, request, time_zone=time_zone))
+
+    async def rebuild(connection: Connection, resource: str) -> Response[BookingAnswer]:
+        return _created(await rebuild_created(connection, BookingId(resource.removeprefix(f"{PATH}/"))))
+
+    return await idempotency.run(database, effect, rebuild=rebuild, moved_sha256=data.sha256())
 
 
 @get("/", summary="List bookings, newest first", opt=refuses(READ_REFUSALS))
@@ -205,6 +205,10 @@ def _parse_status(text: str | None) -> Status:
         return Status(text)
     except ValueError:
         raise unknown_status(text) from None
+
+
+def _created(record: BookingRecord) -> Response[BookingAnswer]:
+    return _response(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
 
 
 def _response(

@@ -1,10 +1,8 @@
-"""Preconditions of a write: If-Match (RFC 9110 §13.1.1) and Idempotency-Key."""
+"""Preconditions of a write: If-Match (RFC 9110 §13.1.1)."""
 
 import re
 
 from chassis.http import Problem
-
-IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 
 _ANY = "*"
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -25,20 +23,3 @@ def accepted_versions(if_match: str | None) -> frozenset[int] | None:
     if not _ENTITY_TAGS.fullmatch(if_match):
         raise Problem(400, "malformed-if-match", 'If-Match: expected a version in quotes, such as "3"')
     return frozenset(int(version) for version in _VERSION.findall(if_match))
-
-
-def parse_idempotency_key(key: str | None) -> str | None:
-    """Return the key unchanged; None without one.
-
-    Raises:
-        Problem: 400 `malformed-idempotency-key`: empty, too long, or not printable ASCII.
-    """
-    if key is None:
-        return None
-    if not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX or not (key.isascii() and key.isprintable()):
-        raise Problem(
-            400,
-            "malformed-idempotency-key",
-            f"Idempotency-Key: expected 1 to {IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters",
-        )
-    return key

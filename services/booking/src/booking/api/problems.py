@@ -7,7 +7,6 @@ from litestar import Request, Response
 
 from booking.domain.booking import IllegalTransitionError
 from booking.domain.statuses import Status
-from booking.handlers.creation import KeyReusedError
 from booking.handlers.status_changes import StaleVersionError
 from chassis.http import Problem
 from chassis.http.problems import problem_response
@@ -41,11 +40,6 @@ def _on_stale_version(request: AnyRequest, error: StaleVersionError) -> ProblemR
     return problem_response(412, "stale-version", detail, {"version": error.version})
 
 
-def _on_key_reused(_request: AnyRequest, _error: KeyReusedError) -> ProblemResponse:
-    detail = "Idempotency-Key: used for another request before; take a new key for a new request"
-    return problem_response(409, "idempotency-key-reused", detail)
-
-
 def _on_unknown_service(_request: AnyRequest, error: UnknownServiceError) -> ProblemResponse:
     return problem_response(400, "unknown-service", str(error), {"services": list(error.known)})
 
@@ -57,7 +51,6 @@ def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> Pr
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
     IllegalTransitionError: _on_illegal_transition,
     StaleVersionError: _on_stale_version,
-    KeyReusedError: _on_key_reused,
     UnknownServiceError: _on_unknown_service,
     InvalidPriceRequestError: _on_unpriceable,
 }

@@ -101,7 +101,7 @@ class NewBooking(_Body):
         )
 
     def sha256(self) -> bytes:
-        """Return the digest of the content; spacing and order of the JSON do not matter."""
+        """Return the digest by which the version before `idempotent_request` knew a request again."""
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
 

@@ -2,39 +2,50 @@
 
 from uuid import UUID
 
-from litestar import get, post
+from litestar import Response, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow, show_row
 from reconciler.adapters.run_queries import RunRecord
 from reconciler.api.filters import Cursor, Limit, parse_run_cursor
-from reconciler.api.preconditions import IdempotencyKey, parse_idempotency_key
 from reconciler.api.problems import unknown_run
 from reconciler.api.requests import RunRequest
 from reconciler.api.responses import RunItem, RunPage, run_item, run_items
 from reconciler.handlers import queries
 from reconciler.handlers.run_requests import request_run
 
+PATH = "/api/reconciliation/runs"
 
-@post("/api/reconciliation/runs", status_code=202, summary="Request a run; it starts soon")
+
+@post(
+    PATH,
+    status_code=202,
+    summary="Request a run; it starts soon",
+    response_headers=[ResponseHeader("Location", documentation_only=True, required=True)],
+)
 async def post_run(
     database: NamedDependency[Database],
     actor: NamedDependency[str],
+    idempotency: NamedDependency[Idempotency],
     data: JSONBody[RunRequest | None] = None,
-    idempotency_key: IdempotencyKey = None,
-) -> RunItem:
-    """Return the requested run. The same Idempotency-Key returns the same run in its present state."""
+) -> Response[RunItem]:
+    """Return the requested run."""
     del data  # only checked: an unknown member is refused
-    key = parse_idempotency_key(idempotency_key)
-    run = await request_run(database, trigger="api", requested_by=actor, idempotency_key=key)
-    return run_item(run)
+
+    async def effect(connection: Connection) -> Response[RunItem]:
+        run = await request_run(connection, trigger="api", requested_by=actor)
+        return Response(run_item(run), headers={"Location": f"{PATH}/{run.id}"})
+
+    return await idempotency.run(database, effect)
 
 
-@get("/api/reconciliation/runs", summary="Runs, newest first")
+@get(PATH, summary="Runs, newest first")
 async def list_runs(
     database: NamedDependency[Database], limit: Limit = PAGE_ROWS_DEFAULT, cursor: Cursor = None
 ) -> RunPage:
@@ -46,7 +57,7 @@ async def list_runs(
 
 
 @get(
-    "/api/reconciliation/runs/{run_id:uuid}",
+    PATH + "/{run_id:uuid}",
     summary="One run: its counts and sums",
     opt=refuses({404: ["not-found", "run-not-found"], **STORED_ROW}),
 )

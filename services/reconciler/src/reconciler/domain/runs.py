@@ -12,7 +12,6 @@ ATTEMPTS_MAX = 12
 
 _DERIVED_VERSION = 5
 _SLOTS = UUID("6f1f2f0c-3c39-5d0e-9a44-0d3b8f1c52a7")
-_IDEMPOTENCY_KEYS = UUID("0f0d3c57-52a5-5a0b-8f43-2b8f5ef7b1c9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,3 @@ def foreign_request_problem(run_id: str, trigger: Trigger, slot: datetime | None
             return "a slot that has not come yet"
         return "" if UUID(run_id) == UUID(run_id_of_slot(slot)) else "the run id is not that of its slot"
     return "a run id as the schedule derives them" if UUID(run_id).version == _DERIVED_VERSION else ""
-
-
-def run_id_of_key(actor: str, idempotency_key: str) -> str:
-    """Return the run id of an idempotency key, the same for a repeated request."""
-    return str(uuid5(_IDEMPOTENCY_KEYS, f"{actor}\n{idempotency_key}"))

@@ -5,24 +5,22 @@ from zoneinfo import ZoneInfo
 
 from chassis import clock
 from chassis.messaging import outbox
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
 from reconciler.adapters import run_queries, runs
 from reconciler.adapters.schedule import in_force_since
-from reconciler.domain.runs import RequestedRun, Trigger, run_id_of_key, run_id_of_slot
+from reconciler.domain.runs import RequestedRun, Trigger, run_id_of_slot
 from reconciler.domain.schedule import latest_due
 from reconciler.handlers.outgoing_events import run_requested
 
 
 async def request_run(
-    database: Database, *, trigger: Trigger, requested_by: str, idempotency_key: str | None = None
+    connection: Connection, *, trigger: Trigger, requested_by: str
 ) -> run_queries.RunRecord:
-    """Request a run and return it; the same key returns the same run."""
-    run_id = run_id_of_key(requested_by, idempotency_key) if idempotency_key else clock.new_id()
-    request = RequestedRun(run_id, trigger, None, requested_by, clock.now())
-    await _insert(database, request)
-    async with database.connection() as connection:
-        run = await run_queries.get(connection, run_id)
-    assert run is not None, "runs are never deleted"
+    """Request a run inside the caller's transaction and return it."""
+    request = RequestedRun(clock.new_id(), trigger, None, requested_by, clock.now())
+    await _insert(connection, request)
+    run = await run_queries.get(connection, request.run_id)
+    assert run is not None, "the row was just written"
     return run
 
 
@@ -43,11 +41,11 @@ async def request_due_run(
         since = checked_until or await in_force_since(connection, cron, zone.key, now=now)
     slot = latest_due(cron, zone, since=since, now=now)
     if slot is not None:
-        await _insert(database, RequestedRun(run_id_of_slot(slot), "schedule", slot, "schedule", now))
+        async with database.transaction() as connection:
+            await _insert(connection, RequestedRun(run_id_of_slot(slot), "schedule", slot, "schedule", now))
     return slot
 
 
-async def _insert(database: Database, request: RequestedRun) -> None:
-    async with database.transaction() as connection:
-        if await runs.insert(connection, request):
-            await outbox.append(connection, [run_requested(request)])
+async def _insert(connection: Connection, request: RequestedRun) -> None:
+    if await runs.insert(connection, request):
+        await outbox.append(connection, [run_requested(request)])

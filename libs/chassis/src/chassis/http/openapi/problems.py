@@ -40,6 +40,12 @@ _WITH_BODY: Kinds = {
     413: ["body-too-large"],
     415: ["unsupported-media-type"],
 }
+_WITH_IDEMPOTENCY_KEY: Kinds = {
+    400: ["malformed-idempotency-key"],
+    409: ["idempotency-key-in-use"],
+    410: ["answer-erased"],
+    422: ["idempotency-key-reused"],
+}
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEXT = Schema(type=OpenAPIType.STRING)
 _MEANINGS = {
@@ -48,10 +54,12 @@ _MEANINGS = {
     403: "The caller has no role for this route, or the request comes from a page of another site",
     404: "Not found",
     408: "The body did not arrive in time",
-    409: "The current state does not allow this",
+    409: "The current state does not allow this; or a request with this key is running (Retry-After)",
+    410: "The request was carried out, and its answer was erased",
     412: "Changed meanwhile: read it again",
     413: "The body is too large",
     415: "The body is not uncompressed JSON",
+    422: "The key was used for another request",
     421: "The service does not answer under this Host (HTTP_HOSTS)",
     429: "Too many requests at once: try again after Retry-After",
     500: "The service failed",
@@ -71,6 +79,7 @@ _HEADERS: Mapping[int, Mapping[str, OpenAPIHeader]] = {
     429: _RETRY,
     503: _RETRY,
 }
+_IDEMPOTENCY = "idempotency"
 _PROBLEM = Schema(
     type=OpenAPIType.OBJECT,
     title="Problem",
@@ -142,6 +151,8 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -
     own: Kinds = handler.opt.get(_OPTION, {})
     kinds_by_status = {**_EVERYWHERE, **request, **own}
     writes: Kinds = {} if handler.http_methods <= _READING else _WRITES
-    for status in sorted({*kinds_by_status, *writes, *guarded}):
-        kinds = [*kinds_by_status.get(status, ()), *writes.get(status, ()), *guarded.get(status, ())]
+    has_key = _IDEMPOTENCY in handler.parsed_fn_signature.parameters
+    added = [writes, guarded, _WITH_IDEMPOTENCY_KEY if has_key else {}]
+    for status in sorted({*kinds_by_status, *(status for kinds in added for status in kinds)}):
+        kinds = [*kinds_by_status.get(status, ()), *(kind for each in added for kind in each.get(status, ()))]
         responses[str(status)] = problem_response(status, kinds)

@@ -1,0 +1,5 @@
+"""Idempotency keys: a POST sent again has one effect and gets the first answer (docs/idempotency.md)."""
+
+from chassis.http.idempotency.requests import Idempotency
+
+__all__ = ["Idempotency"]
