@@ -45,6 +45,8 @@ def _package_is_laxer(header: str) -> str | None:
 def _package_is_stricter(header: str) -> str | None:
     if any("=" in item and not re.fullmatch(r"(ts|h1)=[^=]*", item) for item in header.split(";")):
         return "stops at an item that it does not know; we pass over it"
+    if re.search(r"(?:^|;)(ts|h1)=(?:;|$)", header):
+        return "takes an item without a value for its value; we pass over it"
     if any(item != item.strip(" ") for item in header.split(";")):
         return "takes no space around items"
     timestamp = re.search(r"(?:^|;)ts=0([0-9]*)(?:;|$)", header)
