@@ -13,7 +13,7 @@ PaymentStatus = Literal[
 ]
 ANOMALY_KINDS = (
     "booking_cancelled", "booking_unknown", "currency_mismatch", "booking_id_missing", "payment_conflict",
-    "other_mode", "other_account", "thin_event",
+    "other_mode", "other_account", "thin_event", "paid_out_of_band", "refund_failed", "dispute_lost",
 )  # fmt: skip
 # Not an enum: further kinds are added inside v1, and a consumer must take one that it does not know.
 AnomalyKind = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(ANOMALY_KINDS)})]
@@ -51,7 +51,12 @@ class BookingStatusChanged(WireModel):
 
 
 class BookingPaymentRecorded(WireModel):
-    """A provider's payment was added to a booking; totals are what the booking now holds (BK-7)."""
+    """A payment of a booking has other amounts; totals are what the booking now holds (BK-7).
+
+    A payment is published again whenever a refund or a dispute changes it. `refunded` includes
+    `refund_pending`, the part on its way; `disputed` is under an open dispute, `lost` went by a lost one. All
+    four are parts of `captured`. None in messages from before these members existed.
+    """
 
     booking_id: str
     provider: str
@@ -60,6 +65,25 @@ class BookingPaymentRecorded(WireModel):
     payment_status: PaymentStatus
     paid_total: Money
     recorded_at: UtcDatetime
+    refunded: Money | None = None
+    refund_pending: Money | None = None
+    disputed: Money | None = None
+    lost: Money | None = None
+
+
+class BookingPaymentFailed(WireModel):
+    """An attempt to pay a booking failed or was given up. No money moved.
+
+    `reason` is the provider's code, for example `card_declined`.
+    """
+
+    booking_id: str
+    provider: str
+    provider_payment_id: str
+    state: Literal["failed", "canceled"]
+    reason: str | None
+    payment_status: PaymentStatus
+    recorded_at: UtcDatetime
 
 
 class BookingPaymentAnomaly(WireModel):
@@ -67,7 +91,7 @@ class BookingPaymentAnomaly(WireModel):
 
     `captured` is 0 of no currency (ISO 4217) if the provider sent no amount. Kinds other_mode and
     other_account are events of another Stripe mode or account (BK-7a), thin_event is one that carries no
-    payment (BK-7b).
+    payment (BK-7b). `subject` is the refund or dispute that the anomaly is about, else the payment.
     """
 
     booking_id: str | None
@@ -75,6 +99,19 @@ class BookingPaymentAnomaly(WireModel):
     provider: str
     provider_payment_id: str
     captured: Money
+    explanation: str
+    recorded_at: UtcDatetime
+    subject: str | None = None
+
+
+class BookingPaymentAnomalyResolved(WireModel):
+    """The reason of an anomaly is gone (BK-8). Payment, kind and subject are those of the anomaly."""
+
+    booking_id: str | None
+    kind: AnomalyKind
+    provider: str
+    provider_payment_id: str
+    subject: str
     explanation: str
     recorded_at: UtcDatetime
 

@@ -27,7 +27,11 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard("booking.created", bookings.BookingCreated, topics.BOOKINGS_EVENTS),
     MessageCard("booking.status-changed", bookings.BookingStatusChanged, topics.BOOKINGS_EVENTS),
     MessageCard("booking.payment-recorded", bookings.BookingPaymentRecorded, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.payment-failed", bookings.BookingPaymentFailed, topics.BOOKINGS_EVENTS),
     MessageCard("booking.payment-anomaly", bookings.BookingPaymentAnomaly, topics.BOOKINGS_EVENTS),
+    MessageCard(
+        "booking.payment-anomaly-resolved", bookings.BookingPaymentAnomalyResolved, topics.BOOKINGS_EVENTS
+    ),
     MessageCard("booking.identity-conflict", bookings.BookingIdentityConflict, topics.BOOKINGS_EVENTS),
     MessageCard("reconciliation.run-requested", reconciliation.RunRequested, topics.RECONCILIATION_COMMANDS),
     MessageCard("reconciliation.run-started", reconciliation.RunStarted, topics.RECONCILIATION_EVENTS),

@@ -109,18 +109,18 @@ def _outgoing_record(fault: Fault) -> None:
     outbox.to_record = {"newer": newer, "older": older}[fault.action]
 
 
-def _payment_read(fault: Fault) -> None:
+def _facts_read(fault: Fault) -> None:
     """A bug that strikes some events by id, `bug=ID+ID`: mended by a start without this point (F22)."""
     from booking.handlers import messages
 
-    read_payment, struck = messages.read_payment, set(fault.argument.split("+"))
+    read_facts, struck = messages.read_facts, set(fault.argument.split("+"))
 
     def read_or_fail(event_type: str, body: bytes, *, event_id: str) -> Any:
         if event_id in struck:
             raise LookupError("fault point")
-        return read_payment(event_type, body, event_id=event_id)
+        return read_facts(event_type, body, event_id=event_id)
 
-    messages.read_payment = read_or_fail
+    messages.read_facts = read_or_fail
 
 
 def _clock(fault: Fault) -> None:
@@ -144,7 +144,7 @@ POINTS: dict[str, Callable[[Fault], None]] = {
     "before-outbox-mark": _before_outbox_mark,
     "before-database-commit": _before_database_commit,
     "outgoing-record": _outgoing_record,
-    "payment-read": _payment_read,
+    "payment-read": _facts_read,
     "clock": _clock,
 }
 

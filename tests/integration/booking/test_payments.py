@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from chassis import clock
+from chassis.postgres.advisory_locks import EXTERNAL_OBJECTS
 from harness import Infra, Stack, eventually, start_services
 from integration.booking.booking_calls import (
     WORKED_TOTAL,
@@ -18,12 +19,9 @@ from integration.booking.booking_calls import (
     webhook_record,
 )
 
-_PAYMENT_OF_ANOTHER_REPLICA = """
-INSERT INTO payment
-    (booking_id, booking_reference, provider, provider_payment_id, event_id, captured, currency)
-VALUES ($1::uuid, $1::text, 'stripe', $2, 'evt', 13200, 'USD')
-"""
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
+# As another replica does while it applies the first fact about an object.
+_OBJECT_OF_ANOTHER_REPLICA = "INSERT INTO money_object (object_id) VALUES ($1)"
+_LOCK_OF_ANOTHER_REPLICA = "SELECT pg_advisory_xact_lock($1, hashtext($2))"
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +95,8 @@ async def test_same_payment_with_another_amount_is_a_conflict(api: BookingApi) -
     await api.publish(payment_record(booking["id"], amount=WORKED_TOTAL, payment_id=name))
     events = await api.events(booking["id"], 3)
     anomaly = payload(events[2])
-    assert (anomaly["kind"], anomaly["captured"]["amount"]) == ("payment_conflict", WORKED_TOTAL)
+    assert (anomaly["kind"], anomaly["captured"]["amount"]) == ("payment_conflict", 5000)
+    assert "reported first as 50.00 USD, later as 132.00 USD" in anomaly["explanation"]
     after = await api.read(booking["id"])
     assert (after["status"], after["payment_status"]) == ("pending", "partially_paid")
     assert [payment["captured"]["amount"] for payment in await api.payments(booking["id"])] == [5000]
@@ -118,20 +117,19 @@ async def test_payment_that_names_two_bookings_is_counted_once(api: BookingApi) 
     assert sorted(statuses) == ["confirmed", "pending"]
 
 
-async def test_payment_being_written_by_another_replica_is_waited_for(api: BookingApi) -> None:
-    one, other = await api.create(), await api.create()
+async def test_object_that_another_replica_is_writing_holds_up_its_own_payment_only(api: BookingApi) -> None:
+    held, other = await api.create(), await api.create()
     name = f"pi_{clock.new_id()}"
-    database = api.stack.database("booking")
-    async with database.connect("booking") as replica:
+    async with api.stack.database("booking").connect("booking") as replica:
         transaction = replica.transaction()
         await transaction.start()
-        await replica.execute(_PAYMENT_OF_ANOTHER_REPLICA, one["id"], name)
-        await api.publish(payment_record(other["id"], payment_id=name))
-        await eventually(lambda: database.fetchval(_WAITING, replica.get_server_pid()))
+        await replica.execute(_LOCK_OF_ANOTHER_REPLICA, EXTERNAL_OBJECTS, name)
+        await replica.execute(_OBJECT_OF_ANOTHER_REPLICA, name)
+        await api.publish(payment_record(held["id"], payment_id=name), payment_record(other["id"]))
+        await api.when_paid(other["id"])
+        assert (await api.read(held["id"]))["payment_status"] == "unpaid"
         await transaction.commit()
-    event = (await api.events(other["id"], 2))[-1]
-    assert payload(event)["kind"] == "payment_conflict"
-    assert (await api.read(other["id"]))["payment_status"] == "unpaid"
+    await api.when_paid(held["id"])
 
 
 async def test_payments_add_up_and_overpayment_shows(api: BookingApi) -> None:

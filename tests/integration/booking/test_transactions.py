@@ -93,7 +93,7 @@ async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_t
 
     async with database.transaction() as first:
         await pay(first, "first")
-        with pytest.raises(KeysInUseError, match="row of booking"):
+        with pytest.raises(KeysInUseError, match="object of a payment"):
             async with database.transaction() as second:
                 await pay(second, "second")
     async with database.transaction() as third:

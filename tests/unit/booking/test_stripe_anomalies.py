@@ -18,7 +18,7 @@ def claim(subject: Any, kind: NotApplied = NotApplied.OTHER_MODE, **members: Any
 
 
 def test_claim_names_payment_booking_and_amount() -> None:
-    payment = claim(intent(currency="jpy", amount_received=3200)).payment
+    payment = claim(intent(currency="jpy", amount_received=3200))
     assert (payment.payment_id, payment.booking_reference, str(payment.captured)) == (
         "pi_1",
         BOOKING,
@@ -34,7 +34,7 @@ def test_objects_of_one_payment_claim_the_same_payment() -> None:
         "amount_total": 5,
         "currency": "usd",
     }
-    payment = claim(session).payment
+    payment = claim(session)
     assert (payment.payment_id, str(payment.captured)) == ("pi_1", "0.05 USD")
 
 
@@ -60,10 +60,10 @@ def test_any_object_is_claimed(subject: Any) -> None:
     for kind in NotApplied:
         anomaly = claim(subject, kind, related_object=subject, account=subject)
         for text in (
-            anomaly.payment.payment_id,
-            anomaly.payment.booking_reference or "",
+            anomaly.payment_id,
+            anomaly.booking_reference or "",
             anomaly.explanation,
         ):
             assert "\0" not in text
             text.encode()
-        json.dumps(anomaly.payment.captured.amount)
+        json.dumps(anomaly.captured.amount)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, read_payment
-from booking.domain.payments import Payment
+from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, read_facts
+from booking.domain.facts import Fact, Kind, State
 from chassis.messaging.failures import MalformedMessageError
 from contracts.money import Money
 
@@ -31,19 +31,21 @@ def event(subject: Any) -> bytes:
     return json.dumps({"id": "evt_1", "data": {"object": subject}}).encode()
 
 
-def parse(value: bytes) -> Payment:
-    payment = read_payment("stripe.payment_intent.succeeded", value, event_id="evt_1")
-    assert payment is not None
-    return payment
+def parse(value: bytes) -> Fact:
+    [fact] = read_facts("stripe.payment_intent.succeeded", value, event_id="evt_1")
+    return fact
 
 
 def test_payment_is_read() -> None:
-    assert parse(event(intent())) == Payment(
+    assert parse(event(intent())) == Fact(
         provider="stripe",
-        payment_id="pi_1",
-        booking_reference=BOOKING,
-        captured=Money(13200, "USD"),
         event_id="evt_1",
+        occurred_at=0,
+        kind=Kind.INTENT,
+        object_id="pi_1",
+        state=State.SUCCEEDED,
+        amount=Money(13200, "USD"),
+        booking_reference=BOOKING,
     )
 
 
@@ -52,8 +54,8 @@ def test_byte_order_mark_before_the_body_is_ignored() -> None:
 
 
 def test_received_amount_counts_and_not_the_one_asked_for() -> None:
-    assert parse(event(intent(amount_received=5000))).captured.amount == 5000
-    assert parse(event(intent(amount_received=None))).captured.amount == 13200
+    assert parse(event(intent(amount_received=5000))).amount.amount == 5000
+    assert parse(event(intent(amount_received=None))).amount.amount == 13200
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_received_amount_counts_and_not_the_one_asked_for() -> None:
 def test_amount_is_read_with_stripes_exponent_and_shown_with_isos(
     sent: int, currency: str, shown: str
 ) -> None:
-    assert str(parse(event(intent(amount_received=sent, currency=currency))).captured) == shown
+    assert str(parse(event(intent(amount_received=sent, currency=currency))).amount) == shown
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_last_of_a_repeated_name_counts() -> None:
     value = event(intent()).replace(
         b'"amount_received": 13200', b'"amount_received": 1, "amount_received": 2'
     )
-    assert parse(value).captured.amount == 2
+    assert parse(value).amount.amount == 2
 
 
 json_values = st.recursive(
@@ -177,8 +179,8 @@ def test_any_member_gives_a_payment_or_a_malformed_message(changed: dict[str, An
         payment = parse(event(intent(**changed)))
     except MalformedMessageError:
         return
-    assert 0 <= payment.captured.amount <= AMOUNT_MINOR_UNITS_MAX
-    for text in (payment.payment_id, payment.booking_reference or ""):
+    assert 0 <= payment.amount.amount <= AMOUNT_MINOR_UNITS_MAX
+    for text in (payment.object_id, payment.booking_reference or ""):
         assert "\0" not in text
         text.encode()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audit.domain.events import Event
 from audit.domain.facts import facts_of
-from booking.adapters.stripe_events import read_payment
+from booking.adapters.stripe_events import read_facts
 from booking.domain.booking import parse_booking_id
 from contracts.ids import booking_id_of, booking_reference
 from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
@@ -50,9 +50,8 @@ def at_the_gateway(body: dict[str, Any]) -> EventIdentity:
 
 def in_booking(body: dict[str, Any]) -> str | None:
     """The id of the booking that the payment is applied to."""
-    payment = read_payment("stripe.payment_intent.succeeded", json.dumps(body).encode(), event_id="evt_1")
-    assert payment is not None
-    reference = payment.booking_reference
+    [fact] = read_facts("stripe.payment_intent.succeeded", json.dumps(body).encode(), event_id="evt_1")
+    reference = fact.booking_reference
     return None if reference is None else parse_booking_id(reference)
 
 

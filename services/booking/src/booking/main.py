@@ -6,7 +6,7 @@ from functools import partial
 
 from litestar.di import Provide
 
-from booking.adapters.transitions import TABLE
+from booking.adapters import money_facts, transitions
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers import messages
@@ -32,7 +32,7 @@ from chassis.relay import Relay
 from chassis.service import Service
 from contracts.topics import topics_of
 
-APPEND_ONLY_TABLES = (TABLE, ACTION_TABLE)
+APPEND_ONLY_TABLES = (transitions.TABLE, money_facts.TABLE, ACTION_TABLE)
 
 
 class WorkerRole(StrEnum):

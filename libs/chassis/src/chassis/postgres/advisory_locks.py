@@ -24,3 +24,6 @@ OUTBOX_RELAY = 7_310_579
 
 OUTBOX_RELAY_MEMBERS = 1_000
 """Second number of the lock that all running relays share: its holders are counted."""
+
+EXTERNAL_OBJECTS = 7_310_580
+"""First of two numbers; the second is the hash of an external object's id that has no row yet."""

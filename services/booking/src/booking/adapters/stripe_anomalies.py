@@ -1,7 +1,7 @@
 """Anomalies of Stripe events that are not applied. The reader is lenient and refuses no event."""
 
 from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
-from booking.domain.payments import NotApplied, Payment, PaymentAnomaly
+from booking.domain.payments import NotApplied, PaymentAnomaly
 from contracts.currencies import NO_CURRENCY
 from contracts.ids import id_or_digest
 from contracts.money import Money
@@ -19,18 +19,16 @@ def anomaly_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> Paymen
     """Return the anomaly of an event: its payment as claimed, why the event is not applied, what to do."""
     subject = event.subject or event.related
     reference = referenced_booking(subject)
-    payment = Payment(
-        provider=PROVIDER,
-        payment_id=_id(_payment_id(subject) or event_id),
-        booking_reference=None if reference is None else _id(reference),
-        captured=_captured(subject),
-        event_id=sanitize_for_postgres(event_id),
-    )
+    payment_id = _id(_payment_id(subject) or event_id)
     return PaymentAnomaly(
         booking_id=None,
         sequence=None,
-        payment=payment,
+        provider=PROVIDER,
+        payment_id=payment_id,
+        booking_reference=None if reference is None else _id(reference),
+        captured=_captured(subject),
         kind=kind,
+        subject=payment_id,
         explanation=sanitize_for_postgres(_explain(event, kind)),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
-from booking.domain.payments import Payment
+from booking.domain.facts import Fact, Kind, Links, State
 from chassis.messaging.failures import MalformedMessageError
 from contracts.ids import id_or_digest
 from contracts.money import Money
@@ -20,8 +20,8 @@ AMOUNT_MINOR_UNITS_MAX = 10**15
 """More than any amount that Stripe can charge; sums of thousands of payments still fit a bigint."""
 
 
-def read_payment(event_type: str, body: bytes, *, event_id: str) -> Payment | None:
-    """Return the payment that an event reports; None for a type that has no reader.
+def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ...]:
+    """Return the facts that an event tells of; none for a type that has no reader.
 
     Args:
         event_type: `ce_type` of the message.
@@ -33,28 +33,35 @@ def read_payment(event_type: str, body: bytes, *, event_id: str) -> Payment | No
     """
     reader = _READERS.get(event_type)
     if reader is None:
-        return None
+        return ()
     try:
         event = read_stripe_event(body)
     except JsonObjectError as error:
         raise MalformedMessageError(str(error)) from error
-    return reader(_object(_object(event.members, "data"), "object"), event_id)
+    created = event.members.get("created")
+    occurred_at = created if type(created) is int else 0
+    return (reader(_object(_object(event.members, "data"), "object"), event_id, occurred_at),)
 
 
-def _read_payment_intent(intent: JsonObject, event_id: str) -> Payment:
+def _read_payment_intent(intent: JsonObject, event_id: str, occurred_at: int) -> Fact:
     reference = referenced_booking(intent)
-    return Payment(
+    charge = intent.get("latest_charge")
+    return Fact(
         provider=PROVIDER,
-        payment_id=_id(_text(intent, "id")),
-        booking_reference=None if reference is None else _id(reference),
-        captured=_captured(intent),
         event_id=sanitize_for_postgres(event_id),
+        occurred_at=occurred_at,
+        kind=Kind.INTENT,
+        object_id=_id(_text(intent, "id")),
+        state=State.SUCCEEDED,
+        amount=_captured(intent),
+        links=Links(charge=_id(charge) if isinstance(charge, str) and charge else None),
+        booking_reference=None if reference is None else _id(reference),
     )
 
 
 # Event type → function that reads the fact from the event's object (`data.object`) and the event's id. An
 # event of another type is admitted and changes nothing. A new type is one entry and one reader.
-_READERS: Mapping[str, Callable[[JsonObject, str], Payment]] = {
+_READERS: Mapping[str, Callable[[JsonObject, str, int], Fact]] = {
     "stripe.payment_intent.succeeded": _read_payment_intent,
 }
 

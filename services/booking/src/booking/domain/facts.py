@@ -102,6 +102,7 @@ class Fact:
         links: other objects that the object names.
         booking_reference: the booking that the object names, known or not; None without a name.
         reason: the provider's code for a failure or a dispute; None without one.
+        position: order of arrival. It decides only between facts of one second that contradict each other.
     """
 
     provider: str
@@ -116,6 +117,7 @@ class Fact:
     links: Links = field(default_factory=Links)
     booking_reference: str | None = None
     reason: str | None = None
+    position: int = field(default=0, compare=False)
 
     @property
     def ids(self) -> tuple[str, ...]:

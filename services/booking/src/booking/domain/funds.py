@@ -18,11 +18,11 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """Sums of the payments without an anomaly, in minor units of the booking's currency; not negative.
+    """Sums of the payments that count for a booking, in minor units of its currency; not negative.
 
     Attributes:
         captured: captured amount.
-        refunded: refunded part of it.
+        refunded: part of it that went back, by refunds and by lost disputes.
         is_disputed: True if a charge is disputed.
     """
 
@@ -30,23 +30,23 @@ class Funds:
     refunded: int = 0
     is_disputed: bool = False
 
+    @property
+    def held(self) -> int:
+        """Return the captured amount that did not go back."""
+        return self.captured - self.refunded
+
     def payment_status(self, total: int) -> PaymentStatus:
         """Return the payment status of a booking that costs `total` minor units.
 
-        A dispute comes before refunds, refunds come before the captured amount. A booking that costs
-        nothing is paid.
+        All payments are judged together: a booking that was paid twice and refunded once is paid. A dispute
+        comes before everything else. A booking that costs nothing is paid.
         """
         if self.is_disputed:
             return PaymentStatus.DISPUTED
-        if self.refunded:
-            full = self.refunded >= self.captured
-            return PaymentStatus.REFUNDED if full else PaymentStatus.PARTIALLY_REFUNDED
-        if self.captured > total:
+        if self.held > total:
             return PaymentStatus.OVERPAID
-        if self.captured == total:
+        if self.held == total:
             return PaymentStatus.PAID
+        if self.refunded:
+            return PaymentStatus.PARTIALLY_REFUNDED if self.held else PaymentStatus.REFUNDED
         return PaymentStatus.PARTIALLY_PAID if self.captured else PaymentStatus.UNPAID
-
-    def covers(self, total: int) -> bool:
-        """Return True if the money that was not refunded pays `total` in full and is not disputed."""
-        return not self.is_disputed and self.captured - self.refunded >= total

@@ -1,25 +1,43 @@
-"""Decisions about a reported payment and the booking that it names (BK-7, BK-8)."""
+"""Payments as derived from facts, and the events that report their changes (BK-7, BK-8)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from booking.domain.booking import Booking, Transition, change_status
+from booking.domain.booking import Transition
 from booking.domain.funds import PaymentStatus
-from booking.domain.statuses import STRIPE, Status
-from contracts.ids import BookingId, recorded_id
+from contracts.ids import BookingId
 from contracts.money import Money
 
-CONFIRMED_BY_PAYMENT = "paid in full"
+
+class PaymentState(StrEnum):
+    """State of a payment. Refunds and disputes do not change it: they have amounts of their own."""
+
+    PENDING = "pending"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    SUCCEEDED = "succeeded"
+
+
+class Exclusion(StrEnum):
+    """Reason why a payment does not count for a booking."""
+
+    BOOKING_ID_MISSING = "booking_id_missing"
+    BOOKING_UNKNOWN = "booking_unknown"
+    BOOKING_CANCELLED = "booking_cancelled"
+    CURRENCY_MISMATCH = "currency_mismatch"
 
 
 class Anomaly(StrEnum):
-    """Reason why a payment is not counted for a booking. It changes no status; a person must look."""
+    """Reason why a person must look at a payment: an exclusion, or a problem of a payment that counts."""
 
     BOOKING_ID_MISSING = "booking_id_missing"
     BOOKING_UNKNOWN = "booking_unknown"
     BOOKING_CANCELLED = "booking_cancelled"
     CURRENCY_MISMATCH = "currency_mismatch"
     PAYMENT_CONFLICT = "payment_conflict"
+    PAID_OUT_OF_BAND = "paid_out_of_band"
+    REFUND_FAILED = "refund_failed"
+    DISPUTE_LOST = "dispute_lost"
 
 
 class NotApplied(StrEnum):
@@ -32,30 +50,57 @@ class NotApplied(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A payment that a provider captured.
+    """One payment, however many objects and events tell of it. Amounts are minor units of `captured`.
 
     Attributes:
-        provider: e.g. "stripe".
-        payment_id: the provider's id, unique for ever.
-        booking_reference: the booking as the provider names it, known or not; None without a name.
-        captured: amount and currency.
-        event_id: of the provider event that reported the payment.
+        provider: e.g. `stripe`.
+        payment_id: the payment intent; without one the charge, invoice, session or entry.
+        booking_reference: the booking that the objects name, known or not; None without a name.
+        captured: captured amount; 0 unless `state` is `succeeded`.
+        refunded: part of it that was sent back, with the part that is on its way.
+        refund_pending: part of `refunded` that is on its way.
+        disputed: part under an open dispute.
+        lost: part that a lost dispute took.
+        is_out_of_band: True if the provider only knows that the money was paid elsewhere.
+        failed_refunds: refunds that failed and were not repeated.
+        lost_disputes: disputes that were lost.
+        conflicts: contradictions among the facts, one sentence each.
+        event_id: the event that reported the captured money first; without money, the first event.
+        reason: the provider's code for a failure.
+        object_ids: all objects that belong to the payment.
     """
 
     provider: str
     payment_id: str
+    state: PaymentState
     booking_reference: str | None
     captured: Money
+    refunded: int = 0
+    refund_pending: int = 0
+    disputed: int = 0
+    lost: int = 0
+    is_out_of_band: bool = False
+    failed_refunds: tuple[str, ...] = ()
+    lost_disputes: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
     event_id: str
+    reason: str | None = None
+    object_ids: frozenset[str] = frozenset()
 
-    def agrees_with(self, other: "Payment") -> bool:
-        """Return True if another report of this payment agrees; several events may report one payment."""
-        return (self.booking_reference, self.captured) == (other.booking_reference, other.captured)
+    @property
+    def held(self) -> int:
+        """Return the captured money that did not go back."""
+        return self.captured.amount - self.refunded - self.lost
+
+    @property
+    def money(self) -> tuple[Money, int, int, int, int]:
+        """Return all amounts; two payments with equal ones are worth the same."""
+        return self.captured, self.refunded, self.refund_pending, self.disputed, self.lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecorded:
-    """A payment was added to a booking. `payment_status` and `paid_total` are those after it."""
+    """A payment that counts for a booking has other amounts. Status and total are those after the change."""
 
     booking_id: BookingId
     sequence: int
@@ -65,99 +110,47 @@ class PaymentRecorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed:
+    """An attempt to pay a booking failed or was given up. No money moved."""
+
+    booking_id: BookingId
+    sequence: int
+    payment: Payment
+    payment_status: PaymentStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAnomaly:
-    """A payment needs a person. `booking_id` and `sequence` are None for an unknown booking."""
+    """A payment needs a person. `booking_id` and `sequence` are None for an unknown booking.
+
+    Attributes:
+        booking_reference: the booking that the payment names.
+        subject: the refund or dispute, where the anomaly is about one; else the payment.
+    """
 
     booking_id: BookingId | None
     sequence: int | None
-    payment: Payment
+    provider: str
+    payment_id: str
+    booking_reference: str | None
+    captured: Money
     kind: Anomaly | NotApplied
+    subject: str
     explanation: str
 
 
-PaymentEvent = PaymentRecorded | PaymentAnomaly | Transition
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAnomalyResolved:
+    """The reason of an anomaly is gone."""
+
+    booking_id: BookingId | None
+    sequence: int | None
+    provider: str
+    payment_id: str
+    booking_reference: str | None
+    kind: Anomaly
+    subject: str
+    explanation: str
 
 
-def receive_payment(
-    booking: Booking | None, payment: Payment, earlier: Payment | None
-) -> tuple[Booking | None, tuple[PaymentEvent, ...]]:
-    """Return the booking after the payment, and the events.
-
-    Args:
-        booking: the booking that the payment names; None for an unknown one.
-        payment: as reported now.
-        earlier: the same payment as it was reported first; None for a new payment. A repeated report that
-            agrees changes nothing.
-    """
-    if earlier is not None:
-        if earlier.agrees_with(payment):
-            return booking, ()
-        return _anomaly(booking, payment, Anomaly.PAYMENT_CONFLICT, _difference(earlier, payment))
-    if booking is None:
-        return _anomaly(None, payment, *_unknown(payment))
-    problem = _problem(booking, payment)
-    return _record(booking, payment) if problem is None else _anomaly(booking, payment, *problem)
-
-
-def _problem(booking: Booking, payment: Payment) -> tuple[Anomaly, str] | None:
-    if booking.status is Status.CANCELLED:
-        return Anomaly.BOOKING_CANCELLED, "the booking is cancelled: refund the payment, or book anew"
-    if payment.captured.currency != booking.total.currency:
-        return (
-            Anomaly.CURRENCY_MISMATCH,
-            f"{payment.captured} was paid, but the booking is in {booking.total.currency}",
-        )
-    return None
-
-
-def _unknown(payment: Payment) -> tuple[Anomaly, str]:
-    if payment.booking_reference is None:
-        return Anomaly.BOOKING_ID_MISSING, "the payment names no booking in metadata.booking_id"
-    return Anomaly.BOOKING_UNKNOWN, f"there is no booking {recorded_id(payment.booking_reference)}"
-
-
-def _difference(earlier: Payment, payment: Payment) -> str:
-    return (
-        f"reported first as {earlier.captured} for booking {_name_of(earlier)}, "
-        f"now as {payment.captured} for booking {_name_of(payment)}; the first one stands"
-    )
-
-
-def _name_of(payment: Payment) -> str:
-    return "none" if payment.booking_reference is None else recorded_id(payment.booking_reference)
-
-
-def _anomaly(
-    booking: Booking | None, payment: Payment, kind: Anomaly, explanation: str
-) -> tuple[Booking | None, tuple[PaymentEvent, ...]]:
-    counted = None if booking is None else replace(booking, version=booking.version + 1)
-    event = PaymentAnomaly(
-        booking_id=None if counted is None else counted.id,
-        sequence=None if counted is None else counted.version,
-        payment=payment,
-        kind=kind,
-        explanation=explanation,
-    )
-    return counted, (event,)
-
-
-def _record(booking: Booking, payment: Payment) -> tuple[Booking, tuple[PaymentEvent, ...]]:
-    captured = booking.funds.captured + payment.captured.amount
-    paid = replace(booking, version=booking.version + 1, funds=replace(booking.funds, captured=captured))
-    recorded = PaymentRecorded(
-        booking_id=paid.id,
-        sequence=paid.version,
-        payment=payment,
-        payment_status=paid.payment_status,
-        paid_total=Money(captured - paid.funds.refunded, paid.total.currency),
-    )
-    if paid.status is not Status.PENDING or not paid.funds.covers(paid.total.amount):
-        return paid, (recorded,)
-    confirmed, transitions = change_status(
-        paid,
-        Status.CONFIRMED,
-        by=STRIPE,
-        reason=CONFIRMED_BY_PAYMENT,
-        metadata={"payment_id": payment.payment_id, "event_id": payment.event_id},
-    )
-    return confirmed, (recorded, *transitions)
+PaymentEvent = PaymentRecorded | PaymentFailed | PaymentAnomaly | PaymentAnomalyResolved | Transition

@@ -1,14 +1,14 @@
-"""Messages of the webhook topics: each admitted once, payments applied, other events ignored (BK-7, BK-10).
+"""Messages of the webhook topics: each admitted once, facts about money applied (BK-7, BK-10).
 
 A new Stripe event type is an entry and a reader in `booking.adapters.stripe_events`.
 """
 
 from collections.abc import Callable, Sequence
 
-from booking.adapters.stripe_events import read_payment
+from booking.adapters.stripe_events import read_facts
 from booking.domain.payments import NotApplied
 from booking.handlers.identity_conflicts import report_conflicts
-from booking.handlers.payments import IncomingPayment, apply_payments
+from booking.handlers.money import IncomingFacts, apply_facts
 from booking.handlers.unapplied_events import UnappliedEvent, find_unapplied, report_unapplied
 from chassis.messaging.failures import data_constraints
 from chassis.messaging.inbox import admit
@@ -19,7 +19,14 @@ from contracts.stripe_events import StripeWorld
 from contracts.topics import WEBHOOKS_STRIPE
 
 # Constraints on values of Stripe's events. A row that another constraint refuses is not the event's fault.
-_PAYMENT_CONSTRAINTS = ("payment_captured_check", "payment_currency_check", "booking_captured_check")
+_MONEY_CONSTRAINTS = (
+    "money_fact_amount_check",
+    "money_fact_currency_check",
+    "money_fact_refunded_check",
+    "payment_captured_check",
+    "payment_currency_check",
+    "booking_captured_check",
+)
 
 
 async def apply(
@@ -30,7 +37,7 @@ async def apply(
     count_conflicts: Callable[[float], None] | None = None,
     count_unapplied: Callable[[NotApplied], None] | None = None,
 ) -> int:
-    """Apply a batch inside the caller's transaction. Return the number of payments in the batch.
+    """Apply a batch inside the caller's transaction. Return the number of messages with facts.
 
     Args:
         connection: in a transaction.
@@ -53,10 +60,10 @@ async def apply(
     await report_conflicts(connection, admission.conflicts)
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
-    payments = [incoming for message in admission.fresh if (incoming := _incoming_payment(message))]
-    with data_constraints(*_PAYMENT_CONSTRAINTS):
-        await apply_payments(connection, payments)
-    return len(payments)
+    incoming = [facts for message in admission.fresh if (facts := _incoming_facts(message))]
+    with data_constraints(*_MONEY_CONSTRAINTS):
+        await apply_facts(connection, incoming)
+    return len(incoming)
 
 
 def _unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | None:
@@ -68,8 +75,8 @@ def _statement(message: Message) -> Statement | None:
     return stripe_statement(message.value) if message.topic == WEBHOOKS_STRIPE.name else None
 
 
-def _incoming_payment(message: Message) -> IncomingPayment | None:
+def _incoming_facts(message: Message) -> IncomingFacts | None:
     if message.topic != WEBHOOKS_STRIPE.name:
         return None
-    payment = read_payment(message.metadata.type, message.value, event_id=message.metadata.id)
-    return None if payment is None else IncomingPayment(payment, message)
+    facts = read_facts(message.metadata.type, message.value, event_id=message.metadata.id)
+    return IncomingFacts(facts, message) if facts else None

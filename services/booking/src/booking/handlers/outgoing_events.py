@@ -4,15 +4,25 @@ from datetime import datetime
 
 from booking.domain.booking import Booking, Transition
 from booking.domain.details import Details
-from booking.domain.payments import PaymentAnomaly, PaymentEvent, PaymentRecorded
+from booking.domain.payments import (
+    PaymentAnomaly,
+    PaymentAnomalyResolved,
+    PaymentEvent,
+    PaymentFailed,
+    PaymentRecorded,
+    PaymentState,
+)
 from booking.settings import SERVICE
 from chassis.messaging.outbox import OutgoingEvent
 from contracts.bookings import (
     BookingCreated,
     BookingPaymentAnomaly,
+    BookingPaymentAnomalyResolved,
+    BookingPaymentFailed,
     BookingPaymentRecorded,
     BookingStatusChanged,
 )
+from contracts.money import Money
 from contracts.wire import WireModel
 
 
@@ -44,9 +54,17 @@ def outgoing_event(event: PaymentEvent, recorded_at: datetime) -> OutgoingEvent:
             return _outgoing(_status_changed(event, recorded_at), event.booking_id, event.sequence)
         case PaymentRecorded():
             return _outgoing(_payment_recorded(event, recorded_at), event.booking_id, event.sequence)
+        case PaymentFailed():
+            return _outgoing(_payment_failed(event, recorded_at), event.booking_id, event.sequence)
         case PaymentAnomaly():
-            key = event.payment.booking_reference or event.payment.payment_id
-            return _outgoing(_payment_anomaly(event, recorded_at), key, event.sequence)
+            return _outgoing(_payment_anomaly(event, recorded_at), _anomaly_key(event), event.sequence)
+        case PaymentAnomalyResolved():
+            return _outgoing(_anomaly_resolved(event, recorded_at), _anomaly_key(event), event.sequence)
+
+
+def _anomaly_key(event: PaymentAnomaly | PaymentAnomalyResolved) -> str:
+    # The same for both events of an anomaly, so that they stay in order.
+    return event.booking_id or event.booking_reference or event.payment_id
 
 
 def _outgoing(payload: WireModel, key: str, sequence: int | None) -> OutgoingEvent:
@@ -68,24 +86,55 @@ def _status_changed(transition: Transition, recorded_at: datetime) -> BookingSta
 
 
 def _payment_recorded(event: PaymentRecorded, recorded_at: datetime) -> BookingPaymentRecorded:
+    payment = event.payment
+    currency = payment.captured.currency
     return BookingPaymentRecorded(
+        booking_id=event.booking_id,
+        provider=payment.provider,
+        provider_payment_id=payment.payment_id,
+        captured=payment.captured,
+        payment_status=event.payment_status.value,
+        paid_total=event.paid_total,
+        recorded_at=recorded_at,
+        refunded=Money(payment.refunded, currency),
+        refund_pending=Money(payment.refund_pending, currency),
+        disputed=Money(payment.disputed, currency),
+        lost=Money(payment.lost, currency),
+    )
+
+
+def _payment_failed(event: PaymentFailed, recorded_at: datetime) -> BookingPaymentFailed:
+    return BookingPaymentFailed(
         booking_id=event.booking_id,
         provider=event.payment.provider,
         provider_payment_id=event.payment.payment_id,
-        captured=event.payment.captured,
+        state="failed" if event.payment.state is PaymentState.FAILED else "canceled",
+        reason=event.payment.reason,
         payment_status=event.payment_status.value,
-        paid_total=event.paid_total,
         recorded_at=recorded_at,
     )
 
 
 def _payment_anomaly(event: PaymentAnomaly, recorded_at: datetime) -> BookingPaymentAnomaly:
     return BookingPaymentAnomaly(
-        booking_id=event.payment.booking_reference,
+        booking_id=event.booking_reference,
         kind=event.kind.value,
-        provider=event.payment.provider,
-        provider_payment_id=event.payment.payment_id,
-        captured=event.payment.captured,
+        provider=event.provider,
+        provider_payment_id=event.payment_id,
+        captured=event.captured,
+        explanation=event.explanation,
+        recorded_at=recorded_at,
+        subject=event.subject,
+    )
+
+
+def _anomaly_resolved(event: PaymentAnomalyResolved, recorded_at: datetime) -> BookingPaymentAnomalyResolved:
+    return BookingPaymentAnomalyResolved(
+        booking_id=event.booking_reference,
+        kind=event.kind.value,
+        provider=event.provider,
+        provider_payment_id=event.payment_id,
+        subject=event.subject,
         explanation=event.explanation,
         recorded_at=recorded_at,
     )

@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from booking.adapters.bookings import update_bookings
-from booking.adapters.payments import NewPayment, PaymentKey, insert_payments, key_of
+from booking.adapters.payment_anomalies import AnomalyRow, row_of, write_anomalies
+from booking.adapters.payments import PaymentKey, write_payments
 from booking.adapters.transitions import append_transitions
 from booking.domain.booking import Booking, Transition
-from booking.domain.payments import Anomaly, PaymentAnomaly, PaymentEvent, PaymentRecorded
+from booking.domain.payments import (
+    PaymentAnomaly,
+    PaymentAnomalyResolved,
+    PaymentEvent,
+    PaymentFailed,
+    PaymentRecorded,
+)
+from booking.domain.settlement import RecordedPayment
 from booking.handlers.outgoing_events import outgoing_event
-from chassis import clock
 from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
 from contracts.ids import BookingId
@@ -26,45 +33,49 @@ class CausedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentChanges:
+    """Rows of payments to write, and rows to make void because their objects belong to other payments."""
+
+    written: Sequence[RecordedPayment] = ()
+    void: Sequence[RecordedPayment] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _RecordedAt:
     """Times at which the rows of this transaction were written, by the database's clock."""
 
     transitions: Mapping[tuple[BookingId, int], datetime]
     payments: Mapping[PaymentKey, datetime]
+    anomalies: Mapping[AnomalyRow, datetime]
 
     def of(self, event: PaymentEvent) -> datetime:
-        if isinstance(event, Transition):
-            return self.transitions[event.booking_id, event.version]
-        # A conflicting report writes no row.
-        return self.payments.get(key_of(event.payment)) or clock.now()
+        match event:
+            case Transition():
+                return self.transitions[event.booking_id, event.version]
+            case PaymentAnomaly() | PaymentAnomalyResolved():
+                return self.anomalies[row_of(event)]
+            case PaymentRecorded(payment=payment) | PaymentFailed(payment=payment):
+                return self.payments[payment.provider, payment.payment_id]
 
 
 async def save(
-    connection: Connection, bookings: Sequence[Booking], caused_events: Sequence[CausedEvent]
+    connection: Connection,
+    bookings: Sequence[Booking],
+    caused_events: Sequence[CausedEvent],
+    payments: PaymentChanges = PaymentChanges(),
 ) -> None:
     """Write events and the resulting state of bookings. The caller has locked these bookings."""
     events = [caused.event for caused in caused_events]
     await update_bookings(connection, bookings)
     recorded_at = _RecordedAt(
         await append_transitions(connection, [event for event in events if isinstance(event, Transition)]),
-        await insert_payments(connection, _new_payments(events)),
+        await write_payments(connection, payments.written, payments.void),
+        await write_anomalies(
+            connection,
+            [event for event in events if isinstance(event, PaymentAnomaly | PaymentAnomalyResolved)],
+        ),
     )
     await append(connection, [_outgoing(caused, recorded_at) for caused in caused_events])
-
-
-def _new_payments(events: Sequence[PaymentEvent]) -> list[NewPayment]:
-    new: list[NewPayment] = []
-    for event in events:
-        match event:
-            case PaymentRecorded(payment=payment, booking_id=booking_id):
-                new.append(NewPayment(payment, booking_id, None))
-            case PaymentAnomaly(kind=Anomaly() as kind, payment=payment, booking_id=booking_id) if (
-                kind is not Anomaly.PAYMENT_CONFLICT
-            ):
-                new.append(NewPayment(payment, booking_id, kind))
-            case _:
-                pass
-    return new
 
 
 def _outgoing(caused: CausedEvent, recorded_at: _RecordedAt) -> OutgoingEvent:

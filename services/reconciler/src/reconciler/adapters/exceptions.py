@@ -38,6 +38,12 @@ ON CONFLICT (type, booking_id, fingerprint) WHERE status <> 'resolved' DO UPDATE
 RETURNING new.id, new.fingerprint, new.revision, old.revision AS revision_before
 """
 
+_RESOLVE_REPORTED = """
+UPDATE exception SET status = 'resolved', resolution = $3, resolved_at = $4
+WHERE status <> 'resolved' AND type = $1 AND fingerprint = $2
+RETURNING id, type, booking_id
+"""
+
 _RESOLVE_NOT_FOUND = """
 UPDATE exception SET status = 'resolved', resolution = $3, resolved_at = $4
 WHERE status <> 'resolved' AND type = ANY($1::text[]) AND booking_id = ANY($2::text[])
@@ -81,7 +87,7 @@ class UpsertedException:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Resolution of an exception by a run: `code` for machines, `reason` for people."""
+    """Resolution of an exception by a service: `code` for machines, `reason` for people."""
 
     code: Literal["fixed", "not_evaluated"]
     reason: str
@@ -89,7 +95,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedException:
-    """An exception that a run resolved."""
+    """An exception that was resolved."""
 
     exception_id: str
     type: ExceptionType
@@ -142,6 +148,14 @@ async def resolve_not_found(
     if not booking_ids:
         return []
     rows = await connection.fetch(_RESOLVE_NOT_FOUND, types, booking_ids, resolution.code, now, UUID(run_id))
+    return [ResolvedException(str(row["id"]), row["type"], row["booking_id"]) for row in rows]
+
+
+async def resolve_reported(
+    connection: Connection, type_: ExceptionType, fingerprint: str, resolution: Resolution, *, now: datetime
+) -> list[ResolvedException]:
+    """Resolve the exception of this fingerprint, if it is not resolved yet."""
+    rows = await connection.fetch(_RESOLVE_REPORTED, type_, fingerprint, resolution.code, now)
     return [ResolvedException(str(row["id"]), row["type"], row["booking_id"]) for row in rows]
 
 

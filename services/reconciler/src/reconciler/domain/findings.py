@@ -117,10 +117,23 @@ def not_evaluable(booking_id: str, error: str) -> Finding:
     )
 
 
+def payment_anomaly_fingerprint(kind: str, provider: str, payment_id: str, subject: str | None) -> str:
+    """Return the fingerprint of a payment anomaly; `subject` is the refund or dispute that it is about."""
+    about = [subject] if subject is not None and subject != payment_id else []
+    return _digest(["payment_anomaly", kind, provider, payment_id, *about])
+
+
 def payment_anomaly(
-    *, booking_id: str | None, kind: str, provider: str, payment_id: str, captured: Money, explanation: str
+    *,
+    booking_id: str | None,
+    kind: str,
+    provider: str,
+    payment_id: str,
+    subject: str | None = None,
+    captured: Money,
+    explanation: str,
 ) -> Finding:
-    """Return the finding of money that fits no booking (BK-8), identified by the provider's payment."""
+    """Return the finding of money that needs a person (BK-8), identified by payment, kind and subject."""
     is_known = captured.currency != NO_CURRENCY
     money = str(captured) if is_known else "An unknown amount"
     return Finding(
@@ -129,7 +142,7 @@ def payment_anomaly(
         drift_class=None,
         severity=severity_of(captured.amount, captured.currency),
         title=sanitize_for_postgres(f"{money} from {provider}: {kind.replace('_', ' ')}"),
-        fingerprint=_digest(["payment_anomaly", kind, provider, payment_id]),
+        fingerprint=payment_anomaly_fingerprint(kind, provider, payment_id, subject),
         explanation={
             "currency": sanitize_for_postgres(captured.currency),
             "totals": _totals(None, None, captured.amount if is_known else None),

@@ -92,6 +92,27 @@ async def queue_reported(
     await outbox.append(connection, [outbox.caused_by(event, cause) for event in opened])
 
 
+async def resolve_reported(
+    connection: Connection, fingerprint: str, explanation: str, *, cause: MessageMetadata, now: datetime
+) -> None:
+    """Resolve the payment anomaly whose reason is gone, as its service reports."""
+    resolution = Resolution("fixed", explanation)
+    resolved = await exceptions.resolve_reported(
+        connection, "payment_anomaly", fingerprint, resolution, now=now
+    )
+    await exceptions.record(
+        connection,
+        [(entry.exception_id, "resolved") for entry in resolved],
+        actor=cause.source,
+        reason=explanation,
+        run_id=None,
+    )
+    events = [
+        outgoing_events.exception_resolved(entry, resolution, run_id=None, now=now) for entry in resolved
+    ]
+    await outbox.append(connection, [outbox.caused_by(event, cause) for event in events])
+
+
 async def _record_changes(
     connection: Connection,
     upserted: Sequence[UpsertedException],

@@ -11,16 +11,20 @@ from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.inbox import Conflict
 from chassis.messaging.message import Message, waiting_for_locks
 from chassis.postgres import Connection
-from contracts.bookings import BookingIdentityConflict, BookingPaymentAnomaly
+from contracts.bookings import (
+    BookingIdentityConflict,
+    BookingPaymentAnomaly,
+    BookingPaymentAnomalyResolved,
+)
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.ids import recorded_id
 from contracts.reconciliation import RunRequested
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
-from reconciler.domain.findings import identity_conflict, payment_anomaly
+from reconciler.domain.findings import identity_conflict, payment_anomaly, payment_anomaly_fingerprint
 from reconciler.domain.runs import RequestedRun
 from reconciler.handlers.commands import misplaced_commands
-from reconciler.handlers.exception_queue import queue_reported
+from reconciler.handlers.exception_queue import queue_reported, resolve_reported
 
 
 async def apply(
@@ -87,10 +91,20 @@ async def _queue_payment_anomaly(connection: Connection, message: Message, now: 
         kind=event.kind,
         provider=event.provider,
         payment_id=event.provider_payment_id,
+        subject=event.subject,
         captured=event.captured,
         explanation=event.explanation,
     )
     await queue_reported(connection, finding, cause=message.metadata, now=now)
+
+
+async def _resolve_payment_anomaly(connection: Connection, message: Message, now: datetime) -> None:
+    event = message.payload(BookingPaymentAnomalyResolved)
+    fingerprint = payment_anomaly_fingerprint(
+        event.kind, event.provider, event.provider_payment_id, event.subject
+    )
+    explanation = sanitize_for_postgres(event.explanation)
+    await resolve_reported(connection, fingerprint, explanation, cause=message.metadata, now=now)
 
 
 async def _queue_identity_conflict(connection: Connection, message: Message, now: datetime) -> None:
@@ -118,5 +132,6 @@ async def _queue_inbox_conflict(connection: Connection, conflict: Conflict, now:
 _HANDLERS: Mapping[str, Callable[[Connection, Message, datetime], Awaitable[None]]] = {
     CARD_BY_MODEL[RunRequested].event_type: _queue_run,
     CARD_BY_MODEL[BookingPaymentAnomaly].event_type: _queue_payment_anomaly,
+    CARD_BY_MODEL[BookingPaymentAnomalyResolved].event_type: _resolve_payment_anomaly,
     CARD_BY_MODEL[BookingIdentityConflict].event_type: _queue_identity_conflict,
 }

@@ -92,7 +92,7 @@ def exception_opened(
 
 
 def exception_resolved(
-    resolved: ResolvedException, resolution: Resolution, *, run_id: str, now: datetime
+    resolved: ResolvedException, resolution: Resolution, *, run_id: str | None, now: datetime
 ) -> OutgoingEvent:
     payload = ExceptionResolved(
         exception_id=resolved.exception_id,
