@@ -56,4 +56,4 @@ def price(request: PriceRequest, card: RateCard, engine_version: int | None = No
 
     Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
     """
-    return compute(resolve(request, card), card, engine_version or card.engine)
+    return compute(resolve(request, card), card, card.engine if engine_version is None else engine_version)

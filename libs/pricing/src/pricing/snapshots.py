@@ -63,7 +63,7 @@ def snapshot(request: PriceRequest, card: RateCard, engine_version: int | None =
     Errors: InvalidPriceRequestError names the field, UnknownServiceError lists the services.
     """
     inputs = resolve(request, card)
-    version = engine_version or card.engine
+    version = card.engine if engine_version is None else engine_version
     quote = compute(inputs, card, version)
     return Snapshot(
         engine_version=version,

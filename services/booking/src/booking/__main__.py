@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from booking.commands.price import add_price
 from booking.handlers import messages
 from booking.main import WorkerRole, build, open_database
 from booking.settings import SERVICE, BookingSettings, OfflineSettings
@@ -27,6 +28,7 @@ cli = build_cli("Keeps bookings: status history, payments, prices.")
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_dead_letters(cli, SERVICE, lambda: open_database(load_settings(OfflineSettings)), _replay)
 add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
+add_price(cli)
 
 
 @cli.command()

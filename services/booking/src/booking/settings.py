@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings
 
 from booking.adapters.phone_numbers import COUNTRIES
 from chassis.messaging.inbox_retention import InboxSettings
@@ -46,15 +47,27 @@ class PhoneSettings(ServiceSettings):
     business_country: CountryCode = Field("US", description="ISO 3166 alpha-2 code, such as US")
 
 
+_BusinessTimeZone = Annotated[
+    TimeZoneName, Field(description="IANA zone whose calendar counts nights and holidays")
+]
+_BUSINESS_TIME_ZONE = "America/Chicago"
+
+
+class BusinessSettings(BaseSettings):
+    """Settings of the commands that need neither database nor broker."""
+
+    model_config = ServiceSettings.model_config
+
+    business_time_zone: _BusinessTimeZone = _BUSINESS_TIME_ZONE
+
+
 class BookingSettings(InboxSettings, StripeSettings, PhoneSettings):
     """Settings that `booking serve` reads."""
 
     booking_postgres_dsn: Dsn
     booking_host: str = "127.0.0.1"
     booking_port: int = Field(8081, ge=1, le=65535)
-    business_time_zone: TimeZoneName = Field(
-        "America/Chicago", description="IANA zone whose calendar counts nights and holidays"
-    )
+    business_time_zone: _BusinessTimeZone = _BUSINESS_TIME_ZONE
 
 
 class OfflineSettings(StripeSettings, PhoneSettings):

@@ -1,0 +1,1 @@
+"""Commands of booking's command line: parse options, call a handler or pricing, print."""
