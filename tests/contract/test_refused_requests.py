@@ -18,6 +18,7 @@ from harness.composed import SERVICES
 
 ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"
 NOT_THERE = 503
+WITHOUT_DATABASE = {"GET /api/services"}
 DEPENDENCIES = ("actor", "data", "database", "replayer", "request", "self", "time_zone")
 NO_TIMES = (
     "1796140800", "1796140800000", "2026", "20260101", "2026-W01-1", "2026-01-01", "2026-01-01T10:00:00",
@@ -106,7 +107,8 @@ async def every_route(request: pytest.FixtureRequest) -> AsyncGenerator[list[Rou
 
 async def test_right_request_gets_as_far_as_the_database(every_route: list[Route]) -> None:
     for route in every_route:
-        assert (await route.ask()).status_code == NOT_THERE, route.name
+        reached = 200 if route.name in WITHOUT_DATABASE else NOT_THERE
+        assert (await route.ask()).status_code == reached, route.name
 
 
 async def test_every_route_that_writes_takes_a_body_that_is_checked(every_route: list[Route]) -> None:

@@ -47,7 +47,46 @@ async def test_new_booking_is_priced_and_answered_whole(api: BookingApi) -> None
     assert (booking["starts_at"], booking["notes"]) == ("2026-11-24T15:00:00Z", "ring twice")
     assert answer.headers["location"] == f"/api/bookings/{booking['id']}"
     assert answer.headers["etag"] == '"1"'
+    booking.pop("warnings")
     assert await api.read(booking["id"]) == booking
+
+
+async def test_odd_booking_is_priced_with_warnings(api: BookingApi) -> None:
+    far = {"starts_at": "2090-06-01T15:00:00Z", "ends_at": "2090-06-01T20:00:00Z"}
+    inside = {"starts_at": "2090-06-01T15:00:00Z", "ends_at": "2090-06-01T15:30:00Z"}
+    outside = {"starts_at": "2090-06-01T15:15:00Z", "ends_at": "2090-06-01T20:30:00Z"}
+    assert (await api.create(**far, visits=[inside]))["warnings"] == []
+    odd = await api.create(**far, visits=[inside, outside])
+    assert [(warning["code"], warning["field"]) for warning in odd["warnings"]] == [
+        ("visit_outside_booking", "visits[1].ends_at"),
+        ("visits_overlap", "visits[1].starts_at"),
+    ]
+    past = await api.create(starts_at="2025-03-08T15:00:00Z", ends_at="2025-03-10T15:00:00Z", visits=[])
+    assert [warning["code"] for warning in past["warnings"]] == ["starts_in_past", "visits_missing"]
+
+
+async def test_services_of_the_card_in_force_have_their_rates(
+    booking_stack: Stack, http: httpx.AsyncClient, api: BookingApi
+) -> None:
+    answer = await http.get(f"{booking_stack.url('booking')}/api/services")
+    assert answer.status_code == 200, answer.text
+    services = answer.json()
+    booking = await api.create()
+    assert services["rate_card"] == booking["pricing"]["rate_card"]
+    assert services["engine_version"] == booking["pricing"]["engine_version"]
+    assert (services["currency"], services["next_cursor"]) == ("USD", None)
+    rates = {service["service"]: service for service in services["items"]}
+    assert rates["drop-in"] == {
+        "service": "drop-in",
+        "title": "Drop-in visit",
+        "unit": "visit",
+        "base": {"amount": 2000, "currency": "USD"},
+        "long_visit": {"minutes": 60, "rate": {"amount": 3200, "currency": "USD"}},
+        "pets_included": 1,
+        "extra_pet": {"amount": 500, "currency": "USD"},
+        "holiday": {"amount": 1000, "currency": "USD"},
+    }
+    assert rates["housesitting"]["unit"] == "night"
 
 
 async def test_nights_are_counted_in_the_business_time_zone(api: BookingApi) -> None:
@@ -148,7 +187,7 @@ async def test_illegal_change_names_what_is_allowed(api: BookingApi) -> None:
     body = problem(await api.change(booking["id"], "completed"), 409, "illegal-transition")
     assert (body["from"], body["to"]) == ("pending", "completed")
     assert body["allowed_transitions"] == ["confirmed", "cancelled"]
-    assert await api.read(booking["id"]) == booking
+    assert (await api.read(booking["id"]))["version"] == booking["version"]
 
 
 async def test_unknown_status_lists_the_known(api: BookingApi) -> None:

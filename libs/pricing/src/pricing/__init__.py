@@ -4,6 +4,7 @@ A booking takes a `snapshot` of a request and stores it; the reconciler reads it
 with its own card and engine, and compares the two.
 """
 
+from pricing.adjustments import Adjustment, Discount, Fee
 from pricing.comparison import UNEXPLAINED_CODE, LineDifference, agrees, compare
 from pricing.engines import price
 from pricing.errors import (
@@ -26,6 +27,9 @@ from pricing.snapshots import Override, Snapshot, recompute, snapshot, with_over
 
 __all__ = [
     "UNEXPLAINED_CODE",
+    "Adjustment",
+    "Discount",
+    "Fee",
     "InvalidPriceRequestError",
     "InvalidRateCardError",
     "JsonObject",

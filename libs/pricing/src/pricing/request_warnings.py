@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 from pricing.inputs import Inputs
 from pricing.price_requests import PriceRequest
@@ -12,22 +11,18 @@ from pricing.resolution import resolve
 
 DATES_SHOWN_MAX = 5
 
-WarningCode = Literal[
-    "starts_in_past", "visits_missing", "visit_outside_booking", "visits_overlap", "days_without_visits"
-]
-
 
 @dataclass(frozen=True, slots=True)
 class PriceWarning:
     """A part of a request that a person should look at; the request is priced as it stands.
 
     Attributes:
-        code: stable, for programs.
+        code: stable, for programs; docs/pricing.md lists them, and further codes may be added.
         field: of the request, e.g. `visits[1].starts_at`.
         message: one sentence for people.
     """
 
-    code: WarningCode
+    code: str
     field: str
     message: str
 

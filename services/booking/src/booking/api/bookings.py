@@ -19,14 +19,16 @@ from booking.api.responses import (
     BookingAnswer,
     BookingPage,
     PaymentPage,
+    PricedBookingAnswer,
     StatusHistory,
     TransitionAnswer,
     booking_response,
     entity_tag,
+    priced_booking_response,
     transition_response,
 )
 from booking.domain.booking import parse_booking_id
-from booking.domain.details import BookingRecord
+from booking.domain.details import BookingRecord, price_warnings
 from booking.domain.filters import BookingFilter
 from booking.domain.funds import PaymentStatus
 from booking.domain.statuses import Actor, Status
@@ -62,15 +64,16 @@ async def create(
     time_zone: NamedDependency[str],
     actor: NamedDependency[str],
     idempotency: NamedDependency[Idempotency],
-) -> Response[BookingAnswer]:
-    """Price the booking by the current rate card."""
+) -> Response[PricedBookingAnswer]:
+    """Price the booking by the rate card in force. `warnings` says what is odd about the request."""
 
-    async def effect(connection: Connection) -> Response[BookingAnswer]:
+    async def effect(connection: Connection) -> Response[PricedBookingAnswer]:
         request = BookingRequest(data.details(), _operator(actor))
-        return _created(await create_booking(connection, request, time_zone=time_zone))
+        return _created(await create_booking(connection, request, time_zone=time_zone), time_zone)
 
-    async def rebuild(connection: Connection, resource: str) -> Response[BookingAnswer]:
-        return _created(await rebuild_created(connection, BookingId(resource.removeprefix(f"{PATH}/"))))
+    async def rebuild(connection: Connection, resource: str) -> Response[PricedBookingAnswer]:
+        record = await rebuild_created(connection, BookingId(resource.removeprefix(f"{PATH}/")))
+        return _created(record, time_zone)
 
     return await idempotency.run(database, effect, rebuild=rebuild, moved_sha256=data.sha256())
 
@@ -207,15 +210,14 @@ def _parse_status(text: str | None) -> Status:
         raise unknown_status(text) from None
 
 
-def _created(record: BookingRecord) -> Response[BookingAnswer]:
-    return _response(record, status=201, headers={"Location": f"{PATH}/{record.booking.id}"})
+def _created(record: BookingRecord, time_zone: str) -> Response[PricedBookingAnswer]:
+    warnings = price_warnings(record.details, time_zone=time_zone, at=record.created_at)
+    headers = {"ETag": entity_tag(record.booking), "Location": f"{PATH}/{record.booking.id}"}
+    return Response(priced_booking_response(record, warnings), status_code=201, headers=headers)
 
 
-def _response(
-    record: BookingRecord, *, status: int = 200, headers: dict[str, str] | None = None
-) -> Response[BookingAnswer]:
-    tag = {"ETag": entity_tag(record.booking)}
-    return Response(booking_response(record), status_code=status, headers=tag | (headers or {}))
+def _response(record: BookingRecord) -> Response[BookingAnswer]:
+    return Response(booking_response(record), headers={"ETag": entity_tag(record.booking)})
 
 
 ROUTES: Sequence[ControllerRouterHandler] = (

@@ -1,7 +1,7 @@
 """Response bodies (interface.md). Class names are schema names in `contracts/openapi/booking.json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
@@ -12,6 +12,7 @@ from booking.domain.details import BookingRecord, Client, Pet, Visit
 from booking.domain.statuses import Status
 from chassis.postgres.stored_rows import UnreadableItem
 from contracts.money import Money
+from pricing import PriceWarning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,13 @@ class BookingAnswer:
     created_at: datetime
     updated_at: datetime
     confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedBookingAnswer(BookingAnswer):
+    """A booking as a request has just priced it. `warnings` says what is odd about the request (BK-16)."""
+
+    warnings: tuple[PriceWarning, ...]
 
 
 class TransitionAnswer(TypedDict):
@@ -109,6 +117,12 @@ def booking_response(record: BookingRecord) -> BookingAnswer:
         updated_at=record.updated_at,
         confirmed_at=record.confirmed_at,
     )
+
+
+def priced_booking_response(record: BookingRecord, warnings: tuple[PriceWarning, ...]) -> PricedBookingAnswer:
+    answer = booking_response(record)
+    members = {member.name: getattr(answer, member.name) for member in fields(answer)}
+    return PricedBookingAnswer(**members, warnings=warnings)
 
 
 def entity_tag(booking: Booking) -> str:

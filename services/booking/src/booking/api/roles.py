@@ -10,5 +10,6 @@ ACCESS: Access = {
     "PATCH /api/bookings/{booking_id}": OPERATORS,
     "GET /api/bookings/{booking_id}/status-history": READERS,
     "GET /api/bookings/{booking_id}/payments": READERS,
+    "GET /api/services": READERS,
     **DEAD_LETTER_ACCESS,
 }

@@ -1,7 +1,7 @@
 """Details of a booking, and its price (BK-6)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,9 @@ def quote(details: Details, *, time_zone: str, at: datetime) -> Snapshot:
 
 def price_warnings(details: Details, *, time_zone: str, at: datetime) -> tuple[PriceWarning, ...]:
     """Return what is odd about the details at a moment, though they have a price (BK-16)."""
-    return warnings(_price_request(details, time_zone), current_rate_card(at), at=at)
+    # No warning depends on the pets, and an erasure removes them.
+    request = replace(_price_request(details, time_zone), pets=1)
+    return warnings(request, current_rate_card(at), at=at)
 
 
 def _price_request(details: Details, time_zone: str) -> PriceRequest:
