@@ -73,7 +73,7 @@ async def test_booking_that_is_not_committed_is_not_announced(sql: TestDatabase,
 
 async def test_change_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
     made = await create(database)
-    change = StatusChange(Status.CONFIRMED, None, ADA, versions=None)
+    change = StatusChange(Status.CONFIRMED, None, ADA, precondition=None)
     async with failing_at_commit(sql):
         await change_booking_status(database, made.booking.id, change)
     after = await change_booking_status(database, made.booking.id, change)

@@ -4,16 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from booking.api.preconditions import accepted_versions
 from booking.api.requests import NewBooking
 from booking.domain.booking import parse_booking_id
 from booking.domain.details import quote
 from chassis import clock
-from chassis.http import Problem
 
 
 def body(**members: Any) -> dict[str, Any]:
@@ -62,38 +58,6 @@ def test_digest_sees_meaning_and_not_spelling() -> None:
     first = NewBooking.model_validate(body())
     assert first.sha256() == NewBooking.model_validate(dict(reversed(body(notes=None).items()))).sha256()
     assert first.sha256() != NewBooking.model_validate(body(notes="ring twice")).sha256()
-
-
-@pytest.mark.parametrize(
-    ("header", "versions"),
-    [
-        (None, None),
-        ("*", None),
-        (' "3" ', {3}),
-        ('"3", "4"', {3, 4}),
-        ('W/"3"', set()),
-        ('"03"', set()),
-        ('"abc"', set()),
-        ('"3", W/"4"', {3}),
-    ],
-)
-def test_if_match_names_versions(header: str | None, versions: set[int] | None) -> None:
-    assert accepted_versions(header) == versions
-
-
-@pytest.mark.parametrize("header", ["3", "", '"3', '"3" "4"', '"3",', "W/3", '"a b"', "'3'", '"3", *'])
-def test_malformed_if_match_is_refused(header: str) -> None:
-    with pytest.raises(Problem) as refused:
-        accepted_versions(header)
-    assert refused.value.status_code == 400
-
-
-@given(st.text())
-def test_any_if_match_is_read_or_refused(header: str) -> None:
-    try:
-        accepted_versions(header)
-    except Problem:
-        return
 
 
 def test_booking_id_is_canonical_or_none() -> None:

@@ -61,6 +61,9 @@ class ServiceSettings(AuthSettings, KafkaSettings, BaseSettings):
         LOOPBACK_ONLY,
         description="comma-separated host names that HTTP accepts besides loopback; * accepts any",
     )
+    require_if_match: bool = Field(
+        default=False, description="refuse a change without If-Match (428), so that none is overwritten"
+    )
     start_seconds_max: int = Field(120, ge=1, le=3600, description="exit if not started within this time")
     stop_seconds_max: int = Field(15, ge=1, le=300, description="time limit of a graceful stop")
 

@@ -73,6 +73,7 @@ def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(Worke
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
+        require_if_match=settings.require_if_match,
     )
     return Service(SERVICE, settings, app, lifecycle, host=settings.booking_host, port=settings.booking_port)
 

@@ -59,6 +59,7 @@ def build(settings: ReconcilerSettings) -> Service:
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
+        require_if_match=settings.require_if_match,
     )
     return Service(
         SERVICE, settings, app, lifecycle, host=settings.reconciler_host, port=settings.reconciler_port

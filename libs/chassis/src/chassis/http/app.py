@@ -11,13 +11,16 @@ from litestar.openapi.spec import Components
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from chassis.auth.guard import Guard, provide_actor
+from chassis.http.conditional_requests import if_match_provider
 from chassis.http.disconnects import CancelOnDisconnect
+from chassis.http.entity_tags import EntityTags
 from chassis.http.error_responses import EXCEPTION_HANDLERS, REQUEST_BYTES_MAX
 from chassis.http.idempotency.requests import provide_idempotency
 from chassis.http.internal_port import PublicPort
 from chassis.http.json_bodies import JsonRequest, require_json
 from chassis.http.mounts import Mounts
 from chassis.http.openapi.access import COMPONENTS, REFUSALS, describe_access
+from chassis.http.openapi.conditional import describe_entity_tags
 from chassis.http.openapi.pages import SchemaPages
 from chassis.http.openapi.problems import describe_problems
 from chassis.http.query_check import QueryCheck
@@ -50,8 +53,19 @@ def _operations(health: Health, metrics: Metrics) -> list[ControllerRouterHandle
     return [live, ready, expose]
 
 
-def _of_the_caller() -> dict[str, Provide]:
-    return {"actor": Provide(provide_actor), "idempotency": Provide(provide_idempotency)}
+def _of_the_caller(*, require_if_match: bool) -> dict[str, Provide]:
+    return {
+        "actor": Provide(provide_actor),
+        "idempotency": Provide(provide_idempotency),
+        "if_match": Provide(if_match_provider(required=require_if_match)),
+    }
+
+
+def _complete_document(app: Litestar, guard: Guard | None) -> None:
+    if guard is not None:
+        describe_access(app, guard.access)
+    describe_problems(app, guarded=REFUSALS)
+    describe_entity_tags(app)
 
 
 def build_app(
@@ -67,6 +81,7 @@ def build_app(
     hosts: AllowedHosts = LOOPBACK_ONLY,
     quiet_routes: Sequence[str] = (),
     internal_port: int | None = None,
+    require_if_match: bool = False,
 ) -> Litestar:
     """Return a service's HTTP application: its routes, and health, metrics and schema.
 
@@ -76,17 +91,18 @@ def build_app(
         health: served at `/health/ready`.
         metrics: served at `/metrics`.
         guard: authenticates the caller of every route; None for routes that need no caller (then no `actor`).
-        dependencies: by parameter name; `actor` and `idempotency` are added.
+        dependencies: by parameter name; `actor`, `idempotency` and `if_match` are added.
         lifespan: context managers that live as long as the application.
         mounts: bare ASGI applications by path, outside of the framework.
         hosts: names under which the routes answer; `mounts` answer under every name.
         quiet_routes: templates of routes whose requests are logged at DEBUG only.
         internal_port: if set, other ports answer only `mounts`, liveness and the result of readiness.
+        require_if_match: routes with the dependency `if_match` refuse a request without the header (428).
     """
     check = QueryCheck()
     app = Litestar(
         route_handlers=[*_operations(health, metrics), *handlers],
-        dependencies={**_of_the_caller(), **(dependencies or {})},
+        dependencies={**_of_the_caller(require_if_match=require_if_match), **(dependencies or {})},
         guards=[require_json, check] if guard is None else [guard, require_json, check],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
@@ -103,11 +119,9 @@ def build_app(
         debug=False,
     )
     check.learn(app)
-    if guard is not None:
-        describe_access(app, guard.access)
-    describe_problems(app, guarded=REFUSALS)
+    _complete_document(app, guard)
     # Outermost, so that requests without a route are observed too.
-    own = CancelOnDisconnect(app.asgi_handler)
+    own = EntityTags(CancelOnDisconnect(app.asgi_handler))
     if internal_port is not None:
         own = PublicPort(own, health, internal_port)
     routed = Mounts(RequestRules(own, hosts), mounts or {})

@@ -4,7 +4,7 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -14,6 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from chassis.http.host_and_origin import RawHeaders, header_values
 from chassis.http.problems import UNSUPPORTED_MEDIA_TYPE, InvalidRequestError, Problem
 from chassis.http.query_check import known_names, types_in
+
+_WHOLE = "body"  # the field's name of an error that no member has
+# The only way to write U+0000 in JSON.
+_ESCAPED_ZERO = b"\\u0000"
 
 
 class RequestBody(BaseModel):
@@ -68,7 +72,7 @@ def _is_compressed(headers: RawHeaders) -> bool:
 
 
 def read_json(body: bytes) -> Any:
-    """Return a body read as JSON in UTF-8, without repeated members or numbers that are not finite.
+    """Return a body read as JSON in UTF-8, without repeated members, U+0000 or numbers that are not finite.
 
     A byte order mark before the JSON is ignored (RFC 8259 §8.1).
 
@@ -76,7 +80,7 @@ def read_json(body: bytes) -> Any:
         InvalidRequestError: the body is no such JSON (answered as 400).
     """
     try:
-        return json.loads(
+        value = json.loads(
             body.removeprefix(BOM_UTF8).decode(),
             object_pairs_hook=_unique_members,
             parse_constant=_refuse_number,
@@ -92,6 +96,27 @@ def read_json(body: bytes) -> Any:
         raise InvalidRequestError("body", "nested too deeply") from None
     except ValueError:  # of Python's int: thousands of digits
         _refuse_number("")
+    if _ESCAPED_ZERO in body:
+        _refuse_zeros(value, _WHOLE)
+    return value
+
+
+def _refuse_zeros(value: Any, path: str) -> None:
+    """Raise for the first text with U+0000. PostgreSQL stores none, and another character is another text."""
+    match value:
+        case str() if "\0" in value:
+            raise InvalidRequestError(path, "has a character that no text can hold (U+0000); remove it")
+        case dict():
+            members = cast("dict[str, Any]", value)
+            for name, member in members.items():
+                inner = name if path == _WHOLE else f"{path}.{name}"
+                _refuse_zeros(name, inner)
+                _refuse_zeros(member, inner)
+        case list():
+            for index, item in enumerate(cast("list[Any]", value)):
+                _refuse_zeros(item, f"{path}.{index}")
+        case _:
+            pass
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

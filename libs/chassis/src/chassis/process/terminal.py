@@ -6,15 +6,16 @@ from typing import Any
 
 import msgspec
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, DEL and C1
-_CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# C0, DEL and C1; and half surrogate pairs, which UTF-8 cannot write.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
 # JSON escapes C0 only, but terminals obey DEL and C1 too. In UTF-8 these bytes occur in no other character.
 _LEFT_BY_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
-    """Return the text with U+FFFD in place of control characters.
+    """Return the text with U+FFFD in place of control characters and half surrogate pairs.
 
     An escape sequence in a message could clear the screen, hide a row or forge one.
 

@@ -1,18 +1,18 @@
 """Routes of `/api/bookings`."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from litestar import Response, Router, get, patch, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from booking.adapters.payments import PaymentRecord
 from booking.adapters.transitions import HistoryEntry
 from booking.api.filters import Limit, parse_cursor
-from booking.api.preconditions import accepted_versions
+from booking.api.preconditions import precondition
 from booking.api.problems import EXCEPTION_HANDLERS, unknown_booking, unknown_status
 from booking.api.requests import BookingChange, NewBooking
 from booking.api.responses import (
@@ -23,7 +23,7 @@ from booking.api.responses import (
     StatusHistory,
     TransitionAnswer,
     booking_response,
-    entity_tag,
+    booking_tag,
     priced_booking_response,
     transition_response,
 )
@@ -36,6 +36,7 @@ from booking.handlers import queries
 from booking.handlers.creation import BookingRequest, create_booking, rebuild_created
 from booking.handlers.status_changes import StatusChange, change_booking_status
 from chassis.http import Problem
+from chassis.http.conditional_requests import IfMatch, tagged
 from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
@@ -46,7 +47,10 @@ from contracts.ids import BookingId
 
 PATH = "/api/bookings"
 ETAG = ResponseHeader(
-    "ETag", documentation_only=True, required=True, description="the version, to be sent back in If-Match"
+    "ETag",
+    documentation_only=True,
+    required=True,
+    description="of the booking: version and digest of the representation, to be sent back in If-Match",
 )
 UNKNOWN_BOOKING = {404: ["unknown-booking"]}
 RowT = TypeVar("RowT")
@@ -106,7 +110,7 @@ async def list_bookings(
     opt=refuses({**UNKNOWN_BOOKING, **STORED_ROW}),
 )
 async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -> Response[BookingAnswer]:
-    """Return a booking, with its version as ETag."""
+    """Return a booking. Its ETag begins with the version."""
     record = await queries.get_booking(database, _parse_id(booking_id))
     if record is None:
         raise unknown_booking(booking_id)
@@ -122,9 +126,8 @@ async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -
         {
             **UNKNOWN_BOOKING,
             **STORED_ROW,
-            400: ["invalid-request", "malformed-if-match", "unknown-status"],
+            400: ["invalid-request", "unknown-status"],
             409: ["illegal-transition"],
-            412: ["stale-version"],
         }
     ),
 )
@@ -133,11 +136,11 @@ async def change(
     data: JSONBody[BookingChange],
     database: NamedDependency[Database],
     actor: NamedDependency[str],
-    if_match: Annotated[str | None, HeaderParameter(name="If-Match")] = None,
+    if_match: NamedDependency[IfMatch],
 ) -> Response[BookingAnswer]:
     """Change the status by the transition table. The current status is accepted and changes nothing."""
     status = _parse_status(data.status)
-    request = StatusChange(status, data.reason, _operator(actor), accepted_versions(if_match))
+    request = StatusChange(status, data.reason, _operator(actor), precondition(if_match))
     record = await change_booking_status(database, _parse_id(booking_id), request)
     if record is None:
         raise unknown_booking(booking_id)
@@ -212,12 +215,12 @@ def _parse_status(text: str | None) -> Status:
 
 def _created(record: BookingRecord, time_zone: str) -> Response[PricedBookingAnswer]:
     warnings = price_warnings(record.details, time_zone=time_zone, at=record.created_at)
-    headers = {"ETag": entity_tag(record.booking), "Location": f"{PATH}/{record.booking.id}"}
+    headers = {"ETag": booking_tag(record), "Location": f"{PATH}/{record.booking.id}"}
     return Response(priced_booking_response(record, warnings), status_code=201, headers=headers)
 
 
 def _response(record: BookingRecord) -> Response[BookingAnswer]:
-    return Response(booking_response(record), headers={"ETag": entity_tag(record.booking)})
+    return tagged(booking_response(record), record.booking.version)
 
 
 ROUTES: Sequence[ControllerRouterHandler] = (

@@ -7,7 +7,7 @@ from litestar import Request, Response
 
 from booking.domain.booking import IllegalTransitionError
 from booking.domain.statuses import Status
-from booking.handlers.status_changes import StaleVersionError
+from booking.handlers.preconditions import StaleVersionError
 from chassis.http import Problem
 from chassis.http.problems import problem_response
 from pricing import InvalidPriceRequestError, UnknownServiceError

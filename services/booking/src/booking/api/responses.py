@@ -7,9 +7,9 @@ from typing import Any, NotRequired, TypedDict
 
 from booking.adapters.payments import PaymentRecord
 from booking.adapters.transitions import HistoryEntry
-from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Client, Pet, Visit
 from booking.domain.statuses import Status
+from chassis.http.conditional_requests import encode, entity_tag
 from chassis.postgres.stored_rows import UnreadableItem
 from contracts.money import Money
 from pricing import PriceWarning
@@ -125,6 +125,6 @@ def priced_booking_response(record: BookingRecord, warnings: tuple[PriceWarning,
     return PricedBookingAnswer(**members, warnings=warnings)
 
 
-def entity_tag(booking: Booking) -> str:
-    """Return the booking's version as an ETag, for If-Match."""
-    return f'"{booking.version}"'
+def booking_tag(record: BookingRecord) -> str:
+    """Return the ETag of `GET /api/bookings/{id}`, for answers of writes and for If-Match."""
+    return entity_tag(encode(booking_response(record)), record.booking.version)

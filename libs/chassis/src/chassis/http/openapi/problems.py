@@ -46,6 +46,11 @@ _WITH_IDEMPOTENCY_KEY: Kinds = {
     410: ["answer-erased"],
     422: ["idempotency-key-reused"],
 }
+_WITH_IF_MATCH: Kinds = {
+    400: ["malformed-if-match"],
+    412: ["stale-version"],
+    428: ["precondition-required"],
+}
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEXT = Schema(type=OpenAPIType.STRING)
 _MEANINGS = {
@@ -61,6 +66,7 @@ _MEANINGS = {
     415: "The body is not uncompressed JSON",
     422: "The key was used for another request",
     421: "The service does not answer under this Host (HTTP_HOSTS)",
+    428: "REQUIRE_IF_MATCH is on: send the ETag that you have read in If-Match",
     429: "Too many requests at once: try again after Retry-After",
     500: "The service failed",
     503: "Temporarily unavailable: try again after Retry-After",
@@ -79,7 +85,8 @@ _HEADERS: Mapping[int, Mapping[str, OpenAPIHeader]] = {
     429: _RETRY,
     503: _RETRY,
 }
-_IDEMPOTENCY = "idempotency"
+# Dependency of a route → problems that it adds.
+_DEPENDENCIES: Mapping[str, Kinds] = {"idempotency": _WITH_IDEMPOTENCY_KEY, "if_match": _WITH_IF_MATCH}
 _PROBLEM = Schema(
     type=OpenAPIType.OBJECT,
     title="Problem",
@@ -151,8 +158,8 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -
     own: Kinds = handler.opt.get(_OPTION, {})
     kinds_by_status = {**_EVERYWHERE, **request, **own}
     writes: Kinds = {} if handler.http_methods <= _READING else _WRITES
-    has_key = _IDEMPOTENCY in handler.parsed_fn_signature.parameters
-    added = [writes, guarded, _WITH_IDEMPOTENCY_KEY if has_key else {}]
+    arguments = handler.parsed_fn_signature.parameters
+    added = [writes, guarded, *(kinds for name, kinds in _DEPENDENCIES.items() if name in arguments)]
     for status in sorted({*kinds_by_status, *(status for kinds in added for status in kinds)}):
         kinds = [*kinds_by_status.get(status, ()), *(kind for each in added for kind in each.get(status, ()))]
         responses[str(status)] = problem_response(status, kinds)
