@@ -15,6 +15,7 @@ _ENVELOPE = ("id", "type", "created", "livemode", "account")
 _OBJECT = (
     "id", "object", "amount", "amount_received", "amount_captured", "amount_refunded", "amount_total",
     "amount_paid", "currency", "status", "payment_status", "payment_intent", "charge",
+    "latest_charge", "invoice", "paid_out_of_band",
 )  # fmt: skip
 # Statuses of a payment intent until API version 2019-02-11.
 _RENAMED = {"requires_source": "requires_payment_method", "requires_source_action": "requires_action"}

@@ -24,7 +24,7 @@ _MONEY_TYPES = frozenset(
         "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
         "checkout.session.completed", "checkout.session.async_payment_succeeded",
         "checkout.session.async_payment_failed", "checkout.session.expired",
-        "invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed",
+        "invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed", "invoice_payment.paid",
         "charge.succeeded", "charge.captured", "charge.failed", "charge.refunded", "charge.refund.updated",
         "refund.created", "refund.updated", "refund.failed",
         "charge.dispute.created", "charge.dispute.updated", "charge.dispute.funds_withdrawn",

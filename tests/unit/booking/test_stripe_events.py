@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.adapters.stripe_events import AMOUNT_MINOR_UNITS_MAX, read_facts
+from booking.adapters.stripe_events import read_facts
+from booking.adapters.stripe_values import AMOUNT_MINOR_UNITS_MAX
 from booking.domain.facts import Fact, Kind, State
 from chassis.messaging.failures import MalformedMessageError
 from contracts.money import Money

@@ -1,23 +1,53 @@
-"""Facts that Stripe's events report (docs.stripe.com/api/events).
-
-Members that booking does not need are ignored. Members that it needs are checked: a sender may break the
-documented types.
-"""
+"""Facts that Stripe's events tell of (docs.stripe.com/api/events). A new type is one entry of the table."""
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
-from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
-from booking.domain.facts import Fact, Kind, Links, State
+from booking.adapters.stripe_objects import (
+    read_charge,
+    read_dispute,
+    read_intent,
+    read_invoice,
+    read_invoice_payment,
+    read_refund,
+    read_session,
+)
+from booking.adapters.stripe_values import required_object, seconds
+from booking.domain.facts import Fact
 from chassis.messaging.failures import MalformedMessageError
-from contracts.ids import id_or_digest
-from contracts.money import Money
-from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event, referenced_booking
+from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event
 from contracts.text import sanitize_for_postgres
 
-PROVIDER = "stripe"
-AMOUNT_MINOR_UNITS_MAX = 10**15
-"""More than any amount that Stripe can charge; sums of thousands of payments still fit a bigint."""
+# Object, event type, event id and time of the event → facts.
+Reader = Callable[[JsonObject, str, str, int], list[Fact]]
+
+# An event of another type is admitted and changes nothing.
+READERS: Mapping[str, Reader] = {
+    "stripe.payment_intent.succeeded": read_intent,
+    "stripe.payment_intent.payment_failed": read_intent,
+    "stripe.payment_intent.canceled": read_intent,
+    "stripe.payment_intent.processing": read_intent,
+    "stripe.checkout.session.completed": read_session,
+    "stripe.checkout.session.async_payment_succeeded": read_session,
+    "stripe.checkout.session.async_payment_failed": read_session,
+    "stripe.checkout.session.expired": read_session,
+    "stripe.invoice.paid": read_invoice,
+    "stripe.invoice.payment_succeeded": read_invoice,
+    "stripe.invoice.payment_failed": read_invoice,
+    "stripe.invoice_payment.paid": read_invoice_payment,
+    "stripe.charge.succeeded": read_charge,
+    "stripe.charge.captured": read_charge,
+    "stripe.charge.failed": read_charge,
+    "stripe.charge.refunded": read_charge,
+    "stripe.charge.refund.updated": read_refund,
+    "stripe.refund.created": read_refund,
+    "stripe.refund.updated": read_refund,
+    "stripe.refund.failed": read_refund,
+    "stripe.charge.dispute.created": read_dispute,
+    "stripe.charge.dispute.updated": read_dispute,
+    "stripe.charge.dispute.funds_withdrawn": read_dispute,
+    "stripe.charge.dispute.funds_reinstated": read_dispute,
+    "stripe.charge.dispute.closed": read_dispute,
+}
 
 
 def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ...]:
@@ -31,76 +61,14 @@ def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ..
     Raises:
         MalformedMessageError: not a JSON object, or a member that the reader needs is missing or unusable.
     """
-    reader = _READERS.get(event_type)
+    reader = READERS.get(event_type)
     if reader is None:
         return ()
     try:
         event = read_stripe_event(body)
     except JsonObjectError as error:
         raise MalformedMessageError(str(error)) from error
-    created = event.members.get("created")
-    occurred_at = created if type(created) is int else 0
-    return (reader(_object(_object(event.members, "data"), "object"), event_id, occurred_at),)
-
-
-def _read_payment_intent(intent: JsonObject, event_id: str, occurred_at: int) -> Fact:
-    reference = referenced_booking(intent)
-    charge = intent.get("latest_charge")
-    return Fact(
-        provider=PROVIDER,
-        event_id=sanitize_for_postgres(event_id),
-        occurred_at=occurred_at,
-        kind=Kind.INTENT,
-        object_id=_id(_text(intent, "id")),
-        state=State.SUCCEEDED,
-        amount=_captured(intent),
-        links=Links(charge=_id(charge) if isinstance(charge, str) and charge else None),
-        booking_reference=None if reference is None else _id(reference),
-    )
-
-
-# Event type → function that reads the fact from the event's object (`data.object`) and the event's id. An
-# event of another type is admitted and changes nothing. A new type is one entry and one reader.
-_READERS: Mapping[str, Callable[[JsonObject, str, int], Fact]] = {
-    "stripe.payment_intent.succeeded": _read_payment_intent,
-}
-
-
-def _object(parent: JsonObject, name: str) -> JsonObject:
-    value = parent.get(name)
-    if not isinstance(value, dict):
-        raise MalformedMessageError(f"{name}: expected an object")
-    return cast("JsonObject", value)
-
-
-def _text(parent: JsonObject, name: str) -> str:
-    value = parent.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedMessageError(f"{name}: expected a text")
-    return value
-
-
-def _captured(intent: JsonObject) -> Money:
-    # `amount` is what was asked for. It stands in where `amount_received`, what was captured, is missing.
-    name = "amount" if intent.get("amount_received") is None else "amount_received"
-    amount = intent.get(name)
-    if type(amount) is not int or not 0 <= amount <= AMOUNT_MINOR_UNITS_MAX:
-        raise MalformedMessageError(f"{name}: expected an integer from 0 to {AMOUNT_MINOR_UNITS_MAX}")
-    try:
-        captured = from_stripe(amount, _currency(intent))
-    except AmountError as error:
-        raise MalformedMessageError(f"{name}: {error}") from error
-    if captured.amount > AMOUNT_MINOR_UNITS_MAX:
-        raise MalformedMessageError(f"{name}: more than {AMOUNT_MINOR_UNITS_MAX} minor units")
-    return captured
-
-
-def _currency(intent: JsonObject) -> str:
-    code = currency_code(_text(intent, "currency"))
-    if code is None:
-        raise MalformedMessageError("currency: expected three letters")
-    return code
-
-
-def _id(text: str) -> str:
-    return id_or_digest(sanitize_for_postgres(text))
+    subject = required_object(required_object(event.members, "data"), "object")
+    # Without a time of the event, the object's own comes nearest.
+    occurred_at = seconds(event.members.get("created")) or seconds(subject.get("created")) or 0
+    return tuple(reader(subject, event_type, sanitize_for_postgres(event_id), occurred_at))

@@ -44,6 +44,7 @@ class PaymentIds:
                 invoice.charges.add(fact.object_id)
             elif fact.kind is Kind.INVOICE_PAYMENT:
                 invoice.intents.update(links.intents)
+                invoice.charges.update(filter(None, (links.charge,)))
 
     def of(self, fact: Fact) -> tuple[str, ...]:
         """Return the ids of the payments; several for an invoice that was paid in parts."""
