@@ -1,5 +1,7 @@
 """Services and rates of a card, as forms that make bookings need them."""
 
+from datetime import UTC, datetime
+
 from booking.api.services import services_response
 from contracts.money import Money
 from pricing import rate_card
@@ -7,7 +9,7 @@ from pricing import rate_card
 
 def test_every_rate_of_a_card_is_shown() -> None:
     shown = services_response(rate_card("example", "2026-01"))
-    assert (shown["engine_version"], shown["effective_from"]) == (2, None)
+    assert (shown["engine_version"], shown["effective_from"]) == (2, datetime(2026, 1, 1, 6, tzinfo=UTC))
     by_name = {service["service"]: service for service in shown["items"]}
     assert {name: service["unit"] for name, service in by_name.items()} == {
         "drop-in": "visit",

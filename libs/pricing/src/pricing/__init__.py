@@ -18,7 +18,7 @@ from pricing.errors import (
     UnsuitableEngineError,
 )
 from pricing.price_requests import PriceRequest, Slot
-from pricing.published_cards import current_rate_card, rate_card
+from pricing.published_cards import current_rate_card, published_cards, rate_card
 from pricing.quotes import Line, Quote
 from pricing.rate_card import RateCard, Service
 from pricing.request_warnings import PriceWarning, warnings
@@ -54,6 +54,7 @@ __all__ = [
     "current_rate_card",
     "parse_snapshot",
     "price",
+    "published_cards",
     "rate_card",
     "recompute",
     "snapshot",

@@ -16,6 +16,7 @@ from chassis.postgres import Connection
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from chassis.relay.cli import add_outbox
+from pricing import InvalidRateCardError
 
 _ALL = ",".join(WorkerRole)
 
@@ -50,7 +51,7 @@ def _parse_roles(only: str) -> list[WorkerRole]:
 
 def main() -> None:
     """Run the console script."""
-    run_cli(cli)
+    run_cli(cli, failures=[InvalidRateCardError])
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from chassis.process.lifecycle import Lifecycle
 from chassis.relay import Relay
 from chassis.service import Service
 from contracts.topics import topics_of
+from pricing import published_cards
 
 APPEND_ONLY_TABLES = (transitions.TABLE, money_facts.TABLE, ACTION_TABLE)
 
@@ -50,6 +51,7 @@ def open_database(settings: BookingSettings | OfflineSettings) -> Database:
 
 def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(WorkerRole)) -> Service:
     """Compose the service without starting it."""
+    published_cards()  # A wrong rate card stops the start, not the first booking.
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
     searches = ReadPool(

@@ -20,6 +20,7 @@ from chassis.process.command_line import EXIT_NO, CommandError, database_failure
 from chassis.process.environment import load_settings
 from chassis.process.terminal import print_json, printable
 from chassis.relay.cli import add_outbox
+from pricing import InvalidRateCardError
 from reconciler.adapters.run_queries import RunRecord
 from reconciler.api.responses import ExceptionItem, RunItem, exception_items, run_item, run_items
 from reconciler.domain.classify import SEVERITIES
@@ -172,7 +173,7 @@ def _exception_cells(item: ExceptionItem | UnreadableItem) -> Sequence[str]:
 
 def main() -> None:
     """Run the console script."""
-    run_cli(cli)
+    run_cli(cli, failures=[InvalidRateCardError])
 
 
 if __name__ == "__main__":

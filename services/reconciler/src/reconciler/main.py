@@ -22,6 +22,7 @@ from chassis.process.lifecycle import Lifecycle
 from chassis.relay import Relay
 from chassis.service import Service
 from contracts.topics import topics_of
+from pricing import published_cards
 from reconciler.api import ACCESS, ROUTES
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
@@ -39,6 +40,7 @@ def open_database(settings: ReconcilerSettings | OfflineSettings) -> Database:
 
 def build(settings: ReconcilerSettings) -> Service:
     """Compose the service without starting it."""
+    published_cards()  # A wrong rate card stops the start, not the first run.
     metrics, health = Metrics(SERVICE), Health()
     database = open_database(settings)
     dsn = settings.reconciler_postgres_dsn.get_secret_value()
