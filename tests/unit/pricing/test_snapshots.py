@@ -186,7 +186,7 @@ SAME_TIME = {"starts_local": "2025-03-04T09:00:00-06:00", "ends_local": "2025-03
             "a text has half of a surrogate pair",
             id="half a character",
         ),
-        pytest.param(set_("inputs", "visits", 1, to=SAME_TIME), "visits[1].ends_at", id="empty visit"),
+        pytest.param(set_("inputs", "visits", 1, to=SAME_TIME), "visits.1.ends_at", id="empty visit"),
         pytest.param(set_("inputs", "visits", 1, to=7), "inputs.visits[1]", id="visit as number"),
         pytest.param(set_("inputs", "pets", to=0), "pets", id="no pets"),
         pytest.param(set_("inputs", "pets", to=1.0), "inputs.pets", id="float pets"),

@@ -10,7 +10,12 @@ class PricingError(ValueError):
 
 
 class InvalidPriceRequestError(PricingError):
-    """The request cannot be priced: correct the field that the message names."""
+    """The request cannot be priced: correct the field that the message names first."""
+
+    @property
+    def field(self) -> str:
+        """Return the field of the request, e.g. `ends_at` or `visits.1.ends_at`."""
+        return str(self).partition(": ")[0]
 
 
 class UnknownServiceError(PricingError):

@@ -48,7 +48,7 @@ class Inputs:
             raise InvalidPriceRequestError(f"visits: {len(self.visits)} are more than {VISITS_MAX}")
         _check_slot(self.stay, "")
         for index, visit in enumerate(self.visits):
-            _check_slot(visit, f"visits[{index}].")
+            _check_slot(visit, f"visits.{index}.")
 
     def charged_units(self, unit: Unit) -> list[tuple[date, int]]:
         """Return the local date and the number of units of each visit or night that is charged.

@@ -18,7 +18,7 @@ class PriceWarning:
 
     Attributes:
         code: stable, for programs; docs/pricing.md lists them, and further codes may be added.
-        field: of the request, e.g. `visits[1].starts_at`.
+        field: of the request, e.g. `visits.1.starts_at`.
         message: one sentence for people.
     """
 
@@ -64,10 +64,10 @@ def _visits_outside(inputs: Inputs) -> Iterator[PriceWarning]:
     for index, (visit_starts, visit_ends) in enumerate(inputs.visits):
         if visit_starts < starts:
             message = f"The visit at {_text(visit_starts)} starts before the booking, at {_text(starts)}."
-            yield PriceWarning("visit_outside_booking", f"visits[{index}].starts_at", message)
+            yield PriceWarning("visit_outside_booking", f"visits.{index}.starts_at", message)
         elif visit_ends > ends:
             message = f"The visit at {_text(visit_starts)} ends after the booking, at {_text(ends)}."
-            yield PriceWarning("visit_outside_booking", f"visits[{index}].ends_at", message)
+            yield PriceWarning("visit_outside_booking", f"visits.{index}.ends_at", message)
 
 
 def _overlapping_visits(inputs: Inputs) -> Iterator[PriceWarning]:
@@ -80,7 +80,7 @@ def _overlapping_visits(inputs: Inputs) -> Iterator[PriceWarning]:
         latest = ends if latest is None else max(latest, ends)
     for index, starts in sorted(found):
         message = f"The visit at {_text(starts)} starts before an earlier visit has ended."
-        yield PriceWarning("visits_overlap", f"visits[{index}].starts_at", message)
+        yield PriceWarning("visits_overlap", f"visits.{index}.starts_at", message)
 
 
 def _days_without_visits(inputs: Inputs) -> Iterator[PriceWarning]:

@@ -30,7 +30,7 @@ def resolve(request: PriceRequest, card: RateCard) -> Inputs:
         time_zone=name,
         stay=_local_slot((request.starts_at, request.ends_at), zone, ""),
         visits=tuple(
-            _local_slot(visit, zone, f"visits[{index}].") for index, visit in enumerate(request.visits)
+            _local_slot(visit, zone, f"visits.{index}.") for index, visit in enumerate(request.visits)
         ),
         holiday=request.holiday,
         holiday_dates=(),

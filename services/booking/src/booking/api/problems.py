@@ -45,7 +45,9 @@ def _on_unknown_service(_request: AnyRequest, error: UnknownServiceError) -> Pro
 
 
 def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> ProblemResponse:
-    return problem_response(400, "invalid-request", str(error))
+    message = str(error).removeprefix(f"{error.field}: ")
+    members = {"errors": [{"field": error.field, "message": message}]}
+    return problem_response(400, "invalid-request", str(error), members)
 
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {

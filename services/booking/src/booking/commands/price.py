@@ -58,7 +58,7 @@ _OPTIONS = {
     "rate card": "--card",
     "engine_version": "--engine",
 }
-_VISIT = re.compile(r"visits\[([0-9]+)\]\.(.*)")
+_VISIT = re.compile(r"visits\.([0-9]+)\.(.*)")
 
 
 def add_price(cli: typer.Typer) -> None:
