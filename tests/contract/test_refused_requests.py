@@ -19,7 +19,7 @@ from harness.composed import SERVICES
 ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"
 NOT_THERE = 503
 WITHOUT_DATABASE = {"GET /api/services"}
-DEPENDENCIES = ("actor", "data", "database", "replayer", "request", "self", "time_zone")
+DEPENDENCIES = ("actor", "business_country", "data", "database", "replayer", "request", "self", "time_zone")
 NO_TIMES = (
     "1796140800", "1796140800000", "2026", "20260101", "2026-W01-1", "2026-01-01", "2026-01-01T10:00:00",
     "now", "2026-01-01T10:00:00+25:00", "2026-02-30T10:00:00Z", "0001-01-01T00:00:00+14:00", "P1D",
@@ -38,6 +38,12 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
         "visits": [{"starts_at": "2026-12-01T15:00:00Z", "ends_at": "2026-12-01T15:30:00Z"}],
     },
     "PATCH /api/bookings/{booking_id}": {"status": "confirmed"},
+    "POST /api/bookings/{booking_id}/offers": {
+        "person_id": "sitter-7",
+        "name": "Kim",
+        "phone": "+13125550101",
+    },
+    "POST /api/bookings/{booking_id}/offers/{offer_id}/withdraw": {},
     "POST /api/dead-letters/{dead_letter_id}/replay": {},
     "POST /api/dead-letters/{dead_letter_id}/discard": {"reason": "r"},
     "POST /api/dead-letters/replay": {

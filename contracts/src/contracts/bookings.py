@@ -124,3 +124,60 @@ class BookingIdentityConflict(WireModel):
     first_body_sha256: str
     second_body_sha256: str
     recorded_at: UtcDatetime
+
+
+OFFER_CLOSED_REASONS = ("expired", "withdrawn", "taken", "booking_closed")
+# Not an enum: further reasons are added inside v1.
+OfferClosedReason = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(OFFER_CLOSED_REASONS)})]
+
+
+class OfferReference(WireModel):
+    """An offer of a booking to a person, whom `person_id` names (BK-9)."""
+
+    offer_id: str
+    booking_id: str
+    person_id: str
+
+
+class BookingOfferMade(OfferReference):
+    """A booking was offered to a person, who accepts by SMS until `expires_at`."""
+
+    made_by: str
+    expires_at: UtcDatetime
+    recorded_at: UtcDatetime
+
+
+class BookingOfferAccepted(OfferReference):
+    """A person has accepted an offer. `sms_event_id` is the event of the SMS that said yes."""
+
+    sms_event_id: str | None
+    recorded_at: UtcDatetime
+
+
+class BookingOfferClosed(OfferReference):
+    """An offer can no longer be accepted. `taken`: another person accepted first."""
+
+    closed_reason: OfferClosedReason
+    closed_by: str
+    recorded_at: UtcDatetime
+
+
+class BookingOfferTooLate(OfferReference):
+    """A person has accepted an offer that is closed, for this reason. The business should answer."""
+
+    closed_reason: OfferClosedReason
+    sms_event_id: str | None
+    recorded_at: UtcDatetime
+
+
+class BookingOfferAmbiguous(WireModel):
+    """A person with several open offers has said yes. None is accepted; a person must ask which one is meant.
+
+    `booking_id` and `person_id` are those of the newest offer. The message has no `ce_sequence`.
+    """
+
+    booking_id: str
+    person_id: str
+    offers: list[OfferReference]
+    sms_event_id: str | None
+    recorded_at: UtcDatetime

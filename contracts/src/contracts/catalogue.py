@@ -33,6 +33,11 @@ MESSAGES: tuple[MessageCard, ...] = (
         "booking.payment-anomaly-resolved", bookings.BookingPaymentAnomalyResolved, topics.BOOKINGS_EVENTS
     ),
     MessageCard("booking.identity-conflict", bookings.BookingIdentityConflict, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.offer-made", bookings.BookingOfferMade, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.offer-accepted", bookings.BookingOfferAccepted, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.offer-closed", bookings.BookingOfferClosed, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.offer-too-late", bookings.BookingOfferTooLate, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.offer-ambiguous", bookings.BookingOfferAmbiguous, topics.BOOKINGS_EVENTS),
     MessageCard("reconciliation.run-requested", reconciliation.RunRequested, topics.RECONCILIATION_COMMANDS),
     MessageCard("reconciliation.run-started", reconciliation.RunStarted, topics.RECONCILIATION_EVENTS),
     MessageCard("reconciliation.run-completed", reconciliation.RunCompleted, topics.RECONCILIATION_EVENTS),

@@ -10,13 +10,13 @@ from booking.adapters import money_facts, transitions
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers import messages
+from booking.jobs.offer_expiry import OfferExpiry
 from booking.settings import SERVICE, BookingSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
-from chassis.http.idempotency.retention import AnswerRetention
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
@@ -73,6 +73,7 @@ def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(Worke
             "database": Provide(lambda: database, sync_to_thread=False),
             "searches": Provide(lambda: searches, sync_to_thread=False),
             "time_zone": Provide(lambda: settings.business_time_zone, sync_to_thread=False),
+            "business_country": Provide(lambda: settings.business_country, sync_to_thread=False),
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
@@ -96,12 +97,11 @@ def _components(
     if WorkerRole.RELAY in roles:
         producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
         components += [producer, Relay(database, producer, metrics)]
-    if WorkerRole.API in roles:
-        components.append(AnswerRetention(database, metrics))
     if WorkerRole.CONSUMERS in roles:
         components += [
             build_consumers(settings, database, kafka, metrics),
             DeadLetterGauges(database, SERVICE, metrics),
             InboxRetention(database, settings.inbox_retention, metrics),
+            OfferExpiry(database),
         ]
     return components

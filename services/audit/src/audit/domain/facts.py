@@ -56,7 +56,27 @@ RULES: dict[str, Rule] = {
     "booking.payment-anomaly": Rule(
         "failed", error="kind", metadata=("provider", "provider_payment_id", "captured")
     ),
+    "booking.payment-failed": Rule(
+        "failed",
+        actor="provider",
+        error="reason",
+        metadata=("provider", "provider_payment_id", "state", "payment_status"),
+    ),
+    "booking.payment-anomaly-resolved": Rule(
+        "success", metadata=("kind", "provider", "provider_payment_id", "subject")
+    ),
     "booking.identity-conflict": Rule("failed", metadata=("source", "event_id")),
+    "booking.offer-made": Rule(
+        "success", actor="made_by", metadata=("offer_id", "person_id", "expires_at")
+    ),
+    "booking.offer-accepted": Rule("success", metadata=("offer_id", "person_id", "sms_event_id")),
+    "booking.offer-closed": Rule(
+        "success", actor="closed_by", metadata=("offer_id", "person_id", "closed_reason")
+    ),
+    "booking.offer-too-late": Rule(
+        "failed", error="closed_reason", metadata=("offer_id", "person_id", "sms_event_id")
+    ),
+    "booking.offer-ambiguous": Rule("failed", metadata=("person_id", "sms_event_id")),
     "reconciliation.run-requested": Rule(
         "pending", actor="requested_by", metadata=("run_id", "trigger", "slot")
     ),

@@ -15,14 +15,15 @@ COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """Countries with a numbering plan, as ISO 3166 alpha-2 codes."""
 
 
-def to_e164(text: str, country: str) -> str | None:
+def to_e164(text: str, country: str | None) -> str | None:
     """Return a phone number in E.164, such as +13125550100; None for a text that is no usable number.
 
     Only the length is checked against the numbering plan: a plan opens new ranges between two releases.
 
     Args:
         text: a number as people write one, with or without its country's code.
-        country: ISO 3166 alpha-2 code, whose plan reads a number without `+`.
+        country: ISO 3166 alpha-2 code, whose plan reads a number without `+`; None: only numbers with
+            `+` are usable.
     """
     written = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).strip()
     if not _WRITTEN.fullmatch(written):

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request, Response
 
 from booking.domain.booking import IllegalTransitionError
+from booking.domain.offers import BookingClosedError, OfferClosedError, OfferExistsError
 from booking.domain.statuses import Status
 from booking.handlers.preconditions import StaleVersionError
 from chassis.http import Problem
@@ -19,6 +20,11 @@ ProblemResponse = Response[dict[str, Any]]
 def unknown_booking(text: str) -> Problem:
     """Return a 404; also for a text that is no booking id."""
     return Problem(404, "unknown-booking", f"there is no booking {ascii(text)[:80]}")
+
+
+def unknown_offer(text: str) -> Problem:
+    """Return a 404; also for a text that is no id of an offer."""
+    return Problem(404, "unknown-offer", f"the booking has no offer {ascii(text)[:80]}")
 
 
 def unknown_status(text: str) -> Problem:
@@ -50,6 +56,23 @@ def _on_unpriceable(_request: AnyRequest, error: InvalidPriceRequestError) -> Pr
     return problem_response(400, "invalid-request", str(error), members)
 
 
+def _on_booking_closed(_request: AnyRequest, error: BookingClosedError) -> ProblemResponse:
+    return problem_response(409, "booking-closed", str(error))
+
+
+def _on_offer_exists(_request: AnyRequest, error: OfferExistsError) -> ProblemResponse:
+    return problem_response(409, "offer-exists", str(error), {"offer_id": error.offer.id})
+
+
+def _on_offer_closed(_request: AnyRequest, error: OfferClosedError) -> ProblemResponse:
+    return problem_response(409, "offer-closed", str(error), {"closed_reason": error.offer.closed_reason})
+
+
+OFFER_EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
+    BookingClosedError: _on_booking_closed,
+    OfferExistsError: _on_offer_exists,
+    OfferClosedError: _on_offer_closed,
+}
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
     IllegalTransitionError: _on_illegal_transition,
     StaleVersionError: _on_stale_version,

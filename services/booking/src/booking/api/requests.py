@@ -49,11 +49,13 @@ Name = Annotated[Text, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_checked_time)]
 
 
-class _Body(RequestBody):
+class Body(RequestBody):
+    """Base of booking's bodies. White space around texts is dropped."""
+
     model_config = ConfigDict(str_strip_whitespace=True)
 
 
-class NewClient(_Body):
+class NewClient(Body):
     """The client of the booking."""
 
     name: Name
@@ -61,21 +63,21 @@ class NewClient(_Body):
     email: Annotated[Text, Field(max_length=EMAIL_CHARACTERS_MAX), AfterValidator(_email)] | None = None
 
 
-class NewPet(_Body):
+class NewPet(Body):
     """An animal to be looked after."""
 
     name: Name
     species: Name
 
 
-class NewVisit(_Body):
+class NewVisit(Body):
     """One appointment."""
 
     starts_at: Moment
     ends_at: Moment
 
 
-class NewBooking(_Body):
+class NewBooking(Body):
     """Body of `POST /api/bookings`."""
 
     client: NewClient
@@ -105,7 +107,7 @@ class NewBooking(_Body):
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
 
-class BookingChange(_Body):
+class BookingChange(Body):
     """Body of `PATCH /api/bookings/{id}`. The route checks the status and lists the known ones."""
 
     status: str | None = None

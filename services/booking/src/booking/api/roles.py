@@ -11,5 +11,8 @@ ACCESS: Access = {
     "GET /api/bookings/{booking_id}/status-history": READERS,
     "GET /api/bookings/{booking_id}/payments": READERS,
     "GET /api/services": READERS,
+    "GET /api/bookings/{booking_id}/offers": READERS,
+    "POST /api/bookings/{booking_id}/offers": OPERATORS,
+    "POST /api/bookings/{booking_id}/offers/{offer_id}/withdraw": OPERATORS,
     **DEAD_LETTER_ACCESS,
 }

@@ -1,4 +1,4 @@
-"""Messages of the webhook topics: each admitted once, facts about money applied (BK-7, BK-10).
+"""Messages of the webhook topics: each admitted once; facts about money and SMS applied (BK-7, BK-9, BK-10).
 
 A new Stripe event type is an entry and a reader in `booking.adapters.stripe_events`.
 """
@@ -9,6 +9,7 @@ from booking.adapters.stripe_events import read_facts
 from booking.domain.payments import NotApplied
 from booking.handlers.identity_conflicts import report_conflicts
 from booking.handlers.money import IncomingFacts, apply_facts
+from booking.handlers.sms import apply_sms
 from booking.handlers.unapplied_events import UnappliedEvent, find_unapplied, report_unapplied
 from chassis.messaging.failures import data_constraints
 from chassis.messaging.inbox import admit
@@ -16,7 +17,7 @@ from chassis.messaging.message import Message
 from chassis.postgres import Connection
 from contracts.statements import Statement, stripe_statement
 from contracts.stripe_events import StripeWorld
-from contracts.topics import WEBHOOKS_STRIPE
+from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
 
 # Constraints on values of Stripe's events. A row that another constraint refuses is not the event's fault.
 _MONEY_CONSTRAINTS = (
@@ -37,7 +38,7 @@ async def apply(
     count_conflicts: Callable[[float], None] | None = None,
     count_unapplied: Callable[[NotApplied], None] | None = None,
 ) -> int:
-    """Apply a batch inside the caller's transaction. Return the number of messages with facts.
+    """Apply a batch inside the caller's transaction. Return the number of messages with facts or an SMS.
 
     Args:
         connection: in a transaction.
@@ -63,7 +64,8 @@ async def apply(
     incoming = [facts for message in admission.fresh if (facts := _incoming_facts(message))]
     with data_constraints(*_MONEY_CONSTRAINTS):
         await apply_facts(connection, incoming)
-    return len(incoming)
+    recorded = await apply_sms(connection, [m for m in admission.fresh if m.topic == WEBHOOKS_SMS.name])
+    return len(incoming) + recorded
 
 
 def _unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | None:
