@@ -78,6 +78,7 @@ SHARED_METRICS = (
         (),
         "messages with the id of an earlier event and another body; none is applied",
     ),
+    Metric("counter", "idempotent_requests_removed", (), "stored answers deleted after their retention"),
     Metric("counter", "inbox_rows_removed", (), "inbox rows deleted after their retention"),
     Metric("counter", "outbox_published", (), "outbox rows acknowledged by the broker"),
     Metric("gauge", "outbox_unsent_rows", ("shard",), "events not yet sent; counted up to 1000 per shard"),

@@ -55,7 +55,7 @@ GRANT SELECT, INSERT ON effect TO "{role}";
 """
 
 _GRANTS = """
-GRANT SELECT, INSERT, DELETE ON inbox TO "{role}";
+GRANT SELECT, INSERT, DELETE ON inbox, idempotent_request TO "{role}";
 GRANT SELECT, INSERT, DELETE ON outbox TO "{role}";
 GRANT SELECT, INSERT, UPDATE (status, error, attempts) ON dead_letter TO "{role}";
 GRANT SELECT ON dead_letter_action TO "{role}";

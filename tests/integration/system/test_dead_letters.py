@@ -40,9 +40,9 @@ class Operator:
         url = f"{self._stack.url(self._service)}/api/dead-letters{path}"
         return await self._http.get(url, params=params)
 
-    async def post(self, path: str, body: Any = None) -> httpx.Response:
+    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
         url = f"{self._stack.url(self._service)}/api/dead-letters{path}"
-        return await self._http.post(url, json=body)
+        return await self._http.post(url, json=body, headers={"Idempotency-Key": key} if key else {})
 
     async def waiting(self, key: str, count: int) -> list[dict[str, Any]]:
         """Wait for so many dead letters of a key and return them."""
@@ -112,6 +112,33 @@ async def test_line_is_worked_off_over_http(api: BookingApi, operator: Operator)
     assert settled.json()["type"].endswith("dead-letter-settled")
     items = (await operator.get(key=key, status="discarded")).json()["items"]
     assert [item["id"] for item in items] == [head["id"]]
+
+
+async def test_action_under_one_key_is_done_once_and_answered_again(
+    api: BookingApi, operator: Operator
+) -> None:
+    key, booking_id, (head, behind) = await plant(api, operator)
+    requests = [
+        (f"/{head['id']}/discard", {"reason": "never a payment"}),
+        (f"/{behind['id']}/replay", {"reason": "head is gone"}),
+    ]
+    for path, body in requests:
+        name = clock.new_id()
+        planned = await operator.post(path, {**body, "dry_run": True}, key=name)
+        assert planned.status_code == 200
+        first, again = [await operator.post(path, body, key=name) for _ in range(2)]
+        assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
+        assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (
+            None,
+            "true",
+        )
+        assert (await operator.post(path, {"reason": "another"}, key=name)).status_code == 422
+    assert (await api.when_paid(booking_id))["status"] == "confirmed"
+    selection = {"selection": {"key": key}, "reason": "the rest"}
+    for path in ("/discard", "/replay"):
+        name = clock.new_id()
+        first, again = [await operator.post(path, selection, key=name) for _ in range(2)]
+        assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
 
 
 async def test_body_is_shown_with_one_message_and_in_no_list_or_log(

@@ -17,6 +17,7 @@ from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
+from chassis.http.idempotency.retention import AnswerRetention
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
@@ -97,6 +98,8 @@ def _components(
     if WorkerRole.RELAY in roles:
         producer = Producer(kafka, client_id=SERVICE, metrics=metrics)
         components += [producer, Relay(database, producer, metrics)]
+    if WorkerRole.API in roles:
+        components.append(AnswerRetention(database, metrics))
     if WorkerRole.CONSUMERS in roles:
         components += [
             build_consumers(settings, database, kafka, metrics),

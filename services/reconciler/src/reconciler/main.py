@@ -7,6 +7,7 @@ from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
 from chassis.http import build_app
+from chassis.http.idempotency.retention import AnswerRetention
 from chassis.kafka import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
@@ -88,6 +89,7 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
         Relay(database, producer, metrics),
         build_consumers(database, kafka, metrics),
         DeadLetterGauges(database, SERVICE, metrics),
+        AnswerRetention(database, metrics),
         InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics),
         Scheduler(database, settings.reconciler_cron, settings.zone),

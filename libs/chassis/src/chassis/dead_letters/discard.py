@@ -38,11 +38,16 @@ async def discard(database: Database, consumer: str, letter: DeadLetter, by: Dis
     Raises:
         UnreadableRowError: its row cannot be read.
     """
-    reference = Reference(letter.number, UUID(letter.id), letter.ordering_key)
     async with database.transaction() as connection:
-        await lock_keys(connection, consumer, [letter.ordering_key])
-        current = await _discard_locked(connection, consumer, reference, by)
-        await _mark_processed(connection, consumer, [current] if current else [])
+        return await discard_within(connection, consumer, letter, by)
+
+
+async def discard_within(connection: Connection, consumer: str, letter: DeadLetter, by: DiscardedBy) -> bool:
+    """Discard one message inside the caller's transaction. Return and raise as `discard` does."""
+    reference = Reference(letter.number, UUID(letter.id), letter.ordering_key)
+    await lock_keys(connection, consumer, [letter.ordering_key])
+    current = await _discard_locked(connection, consumer, reference, by)
+    await _mark_processed(connection, consumer, [current] if current else [])
     return current is not None
 
 

@@ -1,7 +1,8 @@
 """The numbers of all advisory locks: a number has one meaning in a database.
 
 PostgreSQL keeps two key spaces: one 64-bit number, or two 32-bit numbers. The other 64-bit keys are derived:
-dead letters hash the consumer and the ordering key, and `record_time()` of the audit log has the tag 0x504.
+dead letters hash the consumer and the ordering key, requests with an Idempotency-Key hash their scope, and
+`record_time()` of the audit log has the tag 0x504.
 """
 
 DATABASE_SET_UP = 7_310_579_011
@@ -12,6 +13,9 @@ MIGRATIONS = 7_310_579_006
 
 INBOX_RETENTION = 7_310_579_035
 """The replica that deletes old inbox rows."""
+
+ANSWER_RETENTION = 7_310_579_041
+"""The replica that deletes old answers of requests with an Idempotency-Key."""
 
 RECONCILER_RUNS = 7_310_579_012
 """The process that executes reconciliation runs."""

@@ -8,12 +8,12 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.dead_letters import queries
-from chassis.dead_letters.discard import discard, discard_matching
+from chassis.dead_letters.discard import discard_matching, discard_within
 from chassis.dead_letters.history import DiscardedBy, Failure, Outcome, ReplayedBy
 from chassis.dead_letters.queries import ActionTaken, DeadLetter, Filter, WaitingKey
 from chassis.dead_letters.replay import Replayer
 from chassis.messaging.message import Apply
-from chassis.postgres.database import Database
+from chassis.postgres.database import Connection, Database
 from chassis.postgres.stored_rows import UnreadableRow
 
 Target = UUID | Filter
@@ -141,11 +141,10 @@ class Actions:
     ) -> Outcome:
         """Discard the messages of a target. The arguments are those of `discard_matching`."""
         if isinstance(target, UUID):
-            letter = await self._find_waiting(target)
-            if not await discard(self._database, self._consumer, letter, by):
-                raise DeadLetterSettledError(await self._find(target))  # settled since it was found
+            async with self._database.transaction() as connection:
+                outcome = await self.discard_one(connection, target, by)
             advance()
-            return Outcome(1)
+            return outcome
         return await discard_matching(
             self._database,
             self._consumer,
@@ -155,6 +154,13 @@ class Actions:
             rate_per_second_max=rate_per_second_max,
             advance=advance,
         )
+
+    async def discard_one(self, connection: Connection, dead_letter_id: UUID, by: DiscardedBy) -> Outcome:
+        """Discard one message inside the caller's transaction."""
+        letter = await self._find_waiting(dead_letter_id)
+        if not await discard_within(connection, self._consumer, letter, by):
+            raise DeadLetterSettledError(await self._find(dead_letter_id))  # settled since it was found
+        return Outcome(1)
 
     async def _find(self, dead_letter_id: UUID) -> DeadLetter:
         async with self._database.connection() as connection:

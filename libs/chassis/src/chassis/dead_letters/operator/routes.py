@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
@@ -22,11 +22,12 @@ from chassis.dead_letters.operator.request_models import (
 )
 from chassis.dead_letters.operator.selection import build_filter
 from chassis.dead_letters.queries import DeadLetter, Status
+from chassis.http.idempotency import Idempotency, StepsEffect
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
 from chassis.http.problems import Problem
 from chassis.messaging.message import Apply
-from chassis.postgres.database import Database
+from chassis.postgres.database import Connection, Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from contracts.reasons import SetAsideReason
 
@@ -123,20 +124,27 @@ async def get_dead_letter(
 )
 async def replay_line(
     actions: NamedDependency[Actions],
+    database: NamedDependency[Database],
     dead_letter_id: FromPath[UUID],
     actor: NamedDependency[str],
+    idempotency: NamedDependency[Idempotency],
     data: JSONBody[ReplayRequest | None] = None,
-) -> dict[str, Any]:
+) -> Response[dict[str, Any]]:
     """Replay the line from its first message on, up to the first that fails again: `failure` names it."""
     request = data or ReplayRequest(reason=None)
-    with _problems():
-        keys = await actions.waiting_keys(dead_letter_id)
-    if request.dry_run:
-        return serializers.replay_plan(keys)
-    by = ReplayedBy(actor, request.reason)
-    outcome = await actions.replay(keys, by, messages_max=REQUEST_MESSAGES_MAX)
-    failure = next(iter(serializers.failures(outcome)), None)
-    return {"replayed": outcome.done, "failure": failure, "waiting": await actions.count_waiting(keys)}
+
+    async def effect() -> Response[dict[str, Any]]:
+        with _problems():
+            keys = await actions.waiting_keys(dead_letter_id)
+        if request.dry_run:
+            return Response(serializers.replay_plan(keys))
+        by = ReplayedBy(actor, request.reason)
+        outcome = await actions.replay(keys, by, messages_max=REQUEST_MESSAGES_MAX)
+        failure = next(iter(serializers.failures(outcome)), None)
+        waiting = await actions.count_waiting(keys)
+        return Response({"replayed": outcome.done, "failure": failure, "waiting": waiting})
+
+    return await _once(idempotency, database, effect, dry_run=request.dry_run)
 
 
 @post(
@@ -147,16 +155,22 @@ async def replay_line(
 )
 async def discard_dead_letter(
     actions: NamedDependency[Actions],
+    database: NamedDependency[Database],
     dead_letter_id: FromPath[UUID],
     actor: NamedDependency[str],
+    idempotency: NamedDependency[Idempotency],
     data: JSONBody[DiscardRequest],
-) -> dict[str, Any]:
+) -> Response[dict[str, Any]]:
     """Discard the message. Messages behind it wait until their line is replayed."""
+
+    async def effect(connection: Connection) -> Response[dict[str, Any]]:
+        by = DiscardedBy(actor, data.reason)
+        return Response({"discarded": (await actions.discard_one(connection, dead_letter_id, by)).done})
+
     with _problems():
         if data.dry_run:
-            return {"messages": await actions.count(dead_letter_id)}
-        outcome = await actions.discard(dead_letter_id, DiscardedBy(actor, data.reason))
-    return {"discarded": outcome.done}
+            return Response({"messages": await actions.count(dead_letter_id)})
+        return await idempotency.run(database, effect)
 
 
 @post(
@@ -166,19 +180,25 @@ async def discard_dead_letter(
     opt=refuses({400: ["invalid-request", "selection-empty"]}),
 )
 async def replay_selected(
-    actions: NamedDependency[Actions], actor: NamedDependency[str], data: JSONBody[BulkReplayRequest]
-) -> dict[str, Any]:
+    actions: NamedDependency[Actions],
+    database: NamedDependency[Database],
+    actor: NamedDependency[str],
+    idempotency: NamedDependency[Idempotency],
+    data: JSONBody[BulkReplayRequest],
+) -> Response[dict[str, Any]]:
     """Replay each line up to its first message that fails again; `waiting` counts the rest of these lines."""
-    keys = await actions.waiting_keys(data.selection.to_filter())
-    if data.dry_run:
-        return serializers.replay_plan(keys)
-    by = ReplayedBy(actor, data.reason)
-    outcome = await actions.replay(keys, by, messages_max=REQUEST_MESSAGES_MAX)
-    return {
-        "replayed": outcome.done,
-        "failures": serializers.failures(outcome),
-        "waiting": await actions.count_waiting(keys),
-    }
+    criteria = data.selection.to_filter()
+
+    async def effect() -> Response[dict[str, Any]]:
+        keys = await actions.waiting_keys(criteria)
+        if data.dry_run:
+            return Response(serializers.replay_plan(keys))
+        by = ReplayedBy(actor, data.reason)
+        outcome = await actions.replay(keys, by, messages_max=REQUEST_MESSAGES_MAX)
+        failures, waiting = serializers.failures(outcome), await actions.count_waiting(keys)
+        return Response({"replayed": outcome.done, "failures": failures, "waiting": waiting})
+
+    return await _once(idempotency, database, effect, dry_run=data.dry_run)
 
 
 @post(
@@ -188,22 +208,39 @@ async def replay_selected(
     opt=refuses({400: ["invalid-request", "selection-empty"]}),
 )
 async def discard_selected(
-    actions: NamedDependency[Actions], actor: NamedDependency[str], data: JSONBody[BulkDiscardRequest]
-) -> dict[str, Any]:
+    actions: NamedDependency[Actions],
+    database: NamedDependency[Database],
+    actor: NamedDependency[str],
+    idempotency: NamedDependency[Idempotency],
+    data: JSONBody[BulkDiscardRequest],
+) -> Response[dict[str, Any]]:
     """Discard the messages; `failures` names those whose stored row cannot be read.
 
-    `waiting` counts the rest of the selection, failures included: repeat the request while it is larger.
+    `waiting` counts the rest of the selection, failures included: while it is larger, send the request again,
+    under a new Idempotency-Key.
     """
     criteria = data.selection.to_filter()
-    if data.dry_run:
-        return {"messages": await actions.count(criteria)}
-    by = DiscardedBy(actor, data.reason)
-    outcome = await actions.discard(criteria, by, messages_max=REQUEST_MESSAGES_MAX)
-    return {
-        "discarded": outcome.done,
-        "failures": serializers.failures(outcome),
-        "waiting": await actions.count(criteria),
-    }
+
+    async def effect() -> Response[dict[str, Any]]:
+        if data.dry_run:
+            return Response({"messages": await actions.count(criteria)})
+        by = DiscardedBy(actor, data.reason)
+        outcome = await actions.discard(criteria, by, messages_max=REQUEST_MESSAGES_MAX)
+        failures, waiting = serializers.failures(outcome), await actions.count(criteria)
+        return Response({"discarded": outcome.done, "failures": failures, "waiting": waiting})
+
+    return await _once(idempotency, database, effect, dry_run=data.dry_run)
+
+
+async def _once(
+    idempotency: Idempotency,
+    database: Database,
+    effect: StepsEffect[dict[str, Any]],
+    *,
+    dry_run: bool,
+) -> Response[dict[str, Any]]:
+    # A dry run has no effect, so nothing of it is stored: its answer changes.
+    return await (effect() if dry_run else idempotency.run_in_steps(database, effect))
 
 
 def _position(letter: DeadLetter | UnreadableRow) -> tuple[KeyPart, ...] | None:

@@ -1,5 +1,5 @@
 """Idempotency keys: a POST sent again has one effect and gets the first answer (docs/idempotency.md)."""
 
-from chassis.http.idempotency.requests import Idempotency
+from chassis.http.idempotency.requests import Idempotency, StepsEffect
 
-__all__ = ["Idempotency"]
+__all__ = ["Idempotency", "StepsEffect"]
