@@ -1,6 +1,7 @@
 """Requests: bodies, If-Match and Idempotency-Key."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 
 from booking.api.requests import NewBooking
 from booking.domain.booking import parse_booking_id
-from booking.domain.details import quote
+from booking.domain.details import price_warnings, quote
 from chassis import clock
 
 
@@ -28,6 +29,13 @@ def test_body_becomes_details_and_a_price() -> None:
     assert details.client.phone == "+13125550100"
     assert details.starts_at == datetime(2026, 11, 24, 15, tzinfo=UTC)
     assert quote(details, time_zone="America/Chicago", at=details.starts_at).total == 2000
+
+
+def test_booking_whose_pets_were_erased_still_has_its_warnings() -> None:
+    details = replace(NewBooking.model_validate(body()).details(), pets=())
+    later = details.starts_at + timedelta(days=1)
+    found = price_warnings(details, time_zone="America/Chicago", at=later)
+    assert [warning.code for warning in found] == ["starts_in_past"]
 
 
 @pytest.mark.parametrize(
