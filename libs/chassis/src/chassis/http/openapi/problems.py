@@ -20,6 +20,7 @@ from litestar.openapi.spec import (
 )
 from litestar.routes import HTTPRoute
 
+from chassis.http.entity_tags import TAGGED_PATHS
 from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
 
 # Status → kinds, the last parts of the problems' `type`.
@@ -51,6 +52,7 @@ _WITH_IF_MATCH: Kinds = {
     412: ["stale-version"],
     428: ["precondition-required"],
 }
+_WITH_ENTITY_TAG: Kinds = {400: ["malformed-if-none-match"]}
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEXT = Schema(type=OpenAPIType.STRING)
 _MEANINGS = {
@@ -140,10 +142,12 @@ def describe_problems(app: Litestar, *, guarded: Kinds) -> None:
             for method in handler.http_methods:
                 operation: Operation | None = getattr(item, method.lower(), None)
                 if operation is not None:
-                    _describe(operation, handler, guarded if operation.security else {})
+                    is_tagged = method == "GET" and route.path_format.startswith(TAGGED_PATHS)
+                    further = [guarded if operation.security else {}, _WITH_ENTITY_TAG if is_tagged else {}]
+                    _describe(operation, handler, further)
 
 
-def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -> None:
+def _describe(operation: Operation, handler: HTTPRouteHandler, further: Sequence[Kinds]) -> None:
     data = handler.parsed_fn_signature.parameters.get("data")
     if isinstance(operation.request_body, RequestBody) and data is not None and data.has_default:
         operation.request_body.required = False  # the framework calls every body required
@@ -159,7 +163,7 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, guarded: Kinds) -
     kinds_by_status = {**_EVERYWHERE, **request, **own}
     writes: Kinds = {} if handler.http_methods <= _READING else _WRITES
     arguments = handler.parsed_fn_signature.parameters
-    added = [writes, guarded, *(kinds for name, kinds in _DEPENDENCIES.items() if name in arguments)]
+    added = [writes, *further, *(kinds for name, kinds in _DEPENDENCIES.items() if name in arguments)]
     for status in sorted({*kinds_by_status, *(status for kinds in added for status in kinds)}):
         kinds = [*kinds_by_status.get(status, ()), *(kind for each in added for kind in each.get(status, ()))]
         responses[str(status)] = problem_response(status, kinds)
