@@ -309,6 +309,8 @@ def test_append_only_tables_take_nothing_that_the_database_sets(service: str) ->
         if table in appended and right.startswith("INSERT"):
             appended[table].add(right.removeprefix("INSERT").strip(" ()"))
     assert appended
+    # Written by a trigger alone: the service cannot invent a row.
+    assert not appended.pop("booking_revision", None)
     for table, columns in appended.items():
         body = re.search(rf"CREATE TABLE {table} \((.*?)\n\)", sql, re.DOTALL)
         assert body, f"{table} is made by no migration"

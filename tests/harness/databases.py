@@ -12,6 +12,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _COMMAND_SECONDS_MAX = 20.0
 
+_ALWAYS = "SELECT tgname FROM pg_trigger WHERE tgrelid = $1::regclass AND tgenabled = 'A'"
+
 
 class TestDatabase:
     """Opens a connection for each call, so that a restart of the server breaks no later call.
@@ -39,6 +41,21 @@ class TestDatabase:
             yield connection
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def without_triggers(self, *tables: str) -> AsyncGenerator[Connection]:
+        """Open a transaction in which no trigger of these tables runs, to damage rows."""
+        names = set[tuple[str, str]]()
+        async with self.connect() as connection, connection.transaction():
+            for table in tables:
+                always = await connection.fetch(_ALWAYS, table)
+                await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+                names.update({(table, row["tgname"]) for row in always})
+            yield connection
+            for table in tables:
+                await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+            for table, name in names:
+                await connection.execute(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER "{name}"')
 
     async def fetch(self, sql: str, *args: Any, role: str | None = None) -> list[asyncpg.Record]:
         async with self.connect(role) as connection:

@@ -179,6 +179,7 @@ async def test_status_changes_are_kept_with_who_and_why(api: BookingApi) -> None
     assert [entry["reason"] for entry in history] == [None, *["asked to"] * 5]
     assert set(history[0]) == {
         "id", "from_status", "to_status", "changed_by", "reason", "metadata", "version", "recorded_at",
+            "event_id", "event_log",
     }  # fmt: skip
     assert sorted(entry["recorded_at"] for entry in history) == [entry["recorded_at"] for entry in history]
 

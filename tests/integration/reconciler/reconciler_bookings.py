@@ -20,10 +20,26 @@ INSERT INTO booking.booking (
     captured, pricing, client_name, client_phone, pets, visits, request_sha256, created_at, confirmed_at
 )
 SELECT
-    id, $2, 'paid', 2, 2, 'drop-in', $3, $4, $5, $6,
+    id, $2, 'paid', greatest($9::bigint, 2), $9, 'drop-in', $3, $4, $5, $6,
     $6, $7::jsonb, 'A', '+13125550100', '[]', '[]', '\\x00', $8, $8
 FROM unnest($1::uuid[]) AS id
 """
+
+_HISTORY = """
+INSERT INTO booking.status_transition (booking_id, version, from_status, to_status, changed_by, metadata)
+SELECT id, step.version, step.from_status, step.to_status, 'stripe', '{}'
+FROM unnest($1::uuid[]) AS id, unnest($2::text[], $3::text[]) WITH ORDINALITY
+    AS step (from_status, to_status, version)
+ORDER BY id, step.version
+"""
+
+_STATUSES = {
+    "pending": ("pending",),
+    "confirmed": ("pending", "confirmed"),
+    "in_progress": ("pending", "confirmed", "in_progress"),
+    "completed": ("pending", "confirmed", "completed"),
+    "cancelled": ("pending", "cancelled"),
+}
 
 _PAYMENT = """
 INSERT INTO booking.payment (booking_id, provider, provider_payment_id, event_id, captured, currency)
@@ -50,7 +66,12 @@ async def insert_bookings(
     pricing = json.dumps(to_json_object(priced))
     due = datetime.now(UTC) - timedelta(days=2)  # noqa: TID251 - the service uses the real clock too
     database = stack.database("booking")
-    await database.execute(_BOOKING, ids, status, starts, ends, "USD", PRICE, pricing, due)
+    statuses = _STATUSES[status]
+    async with database.connect() as connection, connection.transaction():
+        await connection.execute(
+            _BOOKING, ids, status, starts, ends, "USD", PRICE, pricing, due, len(statuses)
+        )
+        await connection.execute(_HISTORY, ids, [None, *statuses[:-1]], list(statuses))
     if paid:
         await pay(stack, ids)
     return ids
@@ -65,9 +86,18 @@ async def pay(
 
 async def corrupt(stack: Stack, booking_id: str, change: str, *values: Any) -> None:
     """Change a booking with SQL, without the service, for example `total = $2`."""
-    await stack.database("booking").execute(
-        f"UPDATE booking.booking SET {change} WHERE booking_id = $1", booking_id, *values
-    )
+    statement = f"UPDATE booking.booking SET {change} WHERE booking_id = $1"
+    database = stack.database("booking")
+    # A status alone is refused, whoever sets it: the history would say something else.
+    guarded = ["booking.booking"] if change.startswith("status") else []
+    async with database.without_triggers(*guarded) as connection:
+        await connection.execute(statement, booking_id, *values)
+
+
+async def delete_booking(stack: Stack, booking_id: str) -> None:
+    """Delete a booking that has a history, as damage would."""
+    async with stack.database("booking").without_triggers("booking.booking") as connection:
+        await connection.execute("DELETE FROM booking.booking WHERE booking_id = $1", booking_id)
 
 
 async def request_run(stack: Stack, http: httpx.AsyncClient, **headers: str) -> dict[str, Any]:

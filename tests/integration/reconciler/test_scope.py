@@ -12,6 +12,7 @@ from integration.reconciler.reconciler_bookings import (
     PRICE,
     completed_run,
     corrupt,
+    delete_booking,
     events_about,
     exceptions_of,
     insert_bookings,
@@ -40,7 +41,7 @@ async def own(infra: Infra) -> AsyncGenerator[Stack]:
 
 async def falsify(own: Stack, statement: str, *values: Any) -> None:
     """Change booking's tables as somebody who owns them: no constraint and no trigger in the way."""
-    async with own.database("booking").connect() as connection:
+    async with own.database("booking").without_triggers("booking.booking") as connection:
         for constraint in await connection.fetch(
             "SELECT conrelid::regclass AS place, conname AS name FROM pg_constraint"
             " WHERE conrelid = ANY('{booking.booking, booking.payment}'::regclass[]) AND contype = 'c'"
@@ -113,7 +114,7 @@ async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(
     await corrupt(own, cancelled, "status = 'cancelled'")
     await corrupt(own, pending, "status = 'pending'")
     await corrupt(own, broken, "pricing = '{}'")
-    await own.database("booking").execute("DELETE FROM booking.booking WHERE booking_id = $1", deleted)
+    await delete_booking(own, deleted)
     await completed_run(own, http)
 
     exceptions = await exceptions_of(own, http, everyone)

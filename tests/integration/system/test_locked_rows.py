@@ -57,8 +57,10 @@ async def bookings(api: BookingApi, count: int) -> list[str]:
         " AND table_schema = 'booking' AND column_name NOT IN ('booking_id', 'idempotency_key')"
     )
     rows = await api.stack.database("booking").fetch(
-        f"INSERT INTO booking (booking_id, {columns}) SELECT uuidv7(), {columns} FROM booking,"
-        " generate_series(1, $2) WHERE booking_id = $1::uuid RETURNING booking_id",
+        f"WITH made AS (INSERT INTO booking (booking_id, {columns}) SELECT uuidv7(), {columns} FROM booking,"
+        " generate_series(1, $2) WHERE booking_id = $1::uuid RETURNING booking_id)"
+        " INSERT INTO status_transition (booking_id, version, to_status, changed_by, metadata)"
+        " SELECT booking_id, 1, 'pending', 'x', '{}' FROM made RETURNING booking_id",
         made["id"],
         count,
     )

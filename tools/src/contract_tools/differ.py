@@ -19,9 +19,10 @@ _LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 _NESTED = ("items", "additionalProperties")
 _ANYTHING = "any"
-# A list may contain this mark for a stored row that cannot be shown (decision 0034). Without the mark the
-# whole list is an error, so the mark breaks no consumer.
-_MARK = "unreadable"
+# Members by which an alternative breaks no consumer. `unreadable`: a list may contain this mark for a stored
+# row that cannot be shown (decision 0034); without the mark the whole list is an error. `as_of`: an answer of
+# another shape that only the query parameter `as_of` brings (decision 0043).
+_MARKS = frozenset({"unreadable", "as_of"})
 
 
 class SchemaDiffer:
@@ -109,7 +110,7 @@ def _alternatives(schema: Object, document: Object) -> dict[str, Object]:
     found: dict[str, Object] = {}
     for option in options:
         for kind, each in _alternatives(option, document).items():
-            if _MARK not in each.get("required", ()):
+            if _MARKS.isdisjoint(each.get("required", ())):
                 # Two alternatives of one type are told apart by their titles.
                 found[f"{kind} {each.get('title', len(found))}" if kind in found else kind] = each
     return found

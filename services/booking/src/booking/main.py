@@ -6,7 +6,7 @@ from functools import partial
 
 from litestar.di import Provide
 
-from booking.adapters import money_facts, transitions
+from booking.adapters import money_facts, revisions, transitions
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers import messages
@@ -35,7 +35,12 @@ from chassis.service import Service
 from contracts.topics import topics_of
 from pricing import published_cards
 
-APPEND_ONLY_TABLES = (transitions.TABLE, money_facts.TABLE, ACTION_TABLE)
+APPEND_ONLY_TABLES = (
+    transitions.TABLE,
+    money_facts.TABLE,
+    revisions.TABLE,
+    ACTION_TABLE,
+)
 
 
 class WorkerRole(StrEnum):

@@ -18,12 +18,14 @@ TABLE = "status_transition"
 
 _APPEND = """
 INSERT INTO status_transition (
-    booking_id, version, from_status, to_status, changed_by, reason, metadata, is_reason_typed
+    booking_id, version, from_status, to_status, changed_by, reason, metadata, is_reason_typed,
+    booking_version
 )
 SELECT * FROM unnest(
-    $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::boolean[]
+    $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::boolean[],
+    $9::bigint[]
 )
-RETURNING booking_id, version, recorded_at
+RETURNING booking_id, version, recorded_at, transition_id
 """
 
 _INSERT_REASONS = """
@@ -33,7 +35,7 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])
 
 _HISTORY = """
 SELECT
-    transition_id, version, from_status, to_status, changed_by, metadata, recorded_at,
+    transition_id, version, from_status, to_status, changed_by, metadata, recorded_at, booking_version,
     coalesce(status_transition.reason, transition_reason.reason) AS reason,
     is_reason_typed IS TRUE AND transition_reason.reason IS NULL AS reason_erased
 FROM status_transition LEFT JOIN transition_reason USING (booking_id, version)
@@ -48,6 +50,8 @@ class HistoryEntry:
     Attributes:
         reason: None if none was given or the reason was erased.
         reason_erased: a person gave a reason, and it was erased later.
+        booking_version: the booking's version after the transition; None for an older row and for
+            hand-written SQL.
     """
 
     id: str
@@ -59,12 +63,26 @@ class HistoryEntry:
     metadata: dict[str, str]
     version: int
     recorded_at: datetime
+    booking_version: int | None
+
+    @property
+    def event_id(self) -> str | None:
+        """Id of the event that published the transition; None if it is not known."""
+        return None if self.booking_version is None else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTransition:
+    """What the database set in a new row. The event of a transition has the row's id."""
+
+    event_id: str
+    recorded_at: datetime
 
 
 async def append_transitions(
     connection: Connection, transitions: Sequence[Transition]
-) -> dict[tuple[BookingId, int], datetime]:
-    """Append transitions. Return when each was recorded by the database's clock, by booking and version."""
+) -> dict[tuple[BookingId, int], RecordedTransition]:
+    """Append transitions. Return event id and time of each, by booking and version."""
     if not transitions:
         return {}
     rows = await connection.fetch(
@@ -77,12 +95,18 @@ async def append_transitions(
         [None if transition.is_reason_typed else transition.reason for transition in transitions],
         [json.dumps(dict(transition.metadata)) for transition in transitions],
         [transition.is_reason_typed for transition in transitions],
+        [transition.sequence for transition in transitions],
     )
     require_written(TABLE, len(rows), len(transitions))
     await _insert_reasons(
         connection, [transition for transition in transitions if transition.is_reason_typed]
     )
-    return {(BookingId(str(row["booking_id"])), row["version"]): row["recorded_at"] for row in rows}
+    return {
+        (BookingId(str(row["booking_id"])), row["version"]): RecordedTransition(
+            str(row["transition_id"]), row["recorded_at"]
+        )
+        for row in rows
+    }
 
 
 # Reasons that people typed have a table of their own, from which they can be erased.
@@ -113,4 +137,5 @@ def _entry(row: asyncpg.Record) -> HistoryEntry:
         metadata=json.loads(row["metadata"]),
         version=row["version"],
         recorded_at=row["recorded_at"],
+        booking_version=row["booking_version"],
     )

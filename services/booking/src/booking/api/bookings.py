@@ -10,8 +10,9 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from booking.adapters.payments import PaymentRecord
-from booking.adapters.transitions import HistoryEntry
-from booking.api.filters import Limit, parse_cursor
+from booking.api.filters import Limit, parse_cursor, parse_id
+from booking.api.history import NO_SUCH_MOMENT, state_as_of
+from booking.api.history_answers import BookingStateAnswer
 from booking.api.preconditions import precondition
 from booking.api.problems import EXCEPTION_HANDLERS, unknown_booking, unknown_status
 from booking.api.requests import BookingChange, NewBooking
@@ -20,14 +21,10 @@ from booking.api.responses import (
     BookingPage,
     PaymentPage,
     PricedBookingAnswer,
-    StatusHistory,
-    TransitionAnswer,
     booking_response,
     booking_tag,
     priced_booking_response,
-    transition_response,
 )
-from booking.domain.booking import parse_booking_id
 from booking.domain.details import BookingRecord, price_warnings
 from booking.domain.filters import BookingFilter
 from booking.domain.funds import PaymentStatus
@@ -107,15 +104,22 @@ async def list_bookings(
     "/{booking_id:str}",
     summary="One booking",
     response_headers=[ETAG],
-    opt=refuses({**UNKNOWN_BOOKING, **STORED_ROW}),
+    opt=refuses({404: NO_SUCH_MOMENT, **STORED_ROW}),
 )
-async def read(booking_id: FromPath[str], database: NamedDependency[Database]) -> Response[BookingAnswer]:
-    """Return a booking. Its ETag begins with the version."""
-    record = await queries.get_booking(database, _parse_id(booking_id))
+async def read(
+    booking_id: FromPath[str],
+    database: NamedDependency[Database],
+    as_of: FromQuery[str | None] = None,
+) -> Response[BookingAnswer | BookingStateAnswer]:
+    """Return a booking; with `as_of` (version or time) as it was. The ETag begins with the version."""
+    if as_of is not None:
+        state = await state_as_of(database, parse_id(booking_id), as_of)
+        return _state_response(state, state.version or 0)
+    record = await queries.get_booking(database, parse_id(booking_id))
     if record is None:
         raise unknown_booking(booking_id)
-    show_row(record, booking_response, BookingAnswer, key=_id)
-    return _response(record)
+    answer = show_row(record, booking_response, BookingAnswer, key=_id)
+    return _state_response(answer, answer.version)
 
 
 @patch(
@@ -141,24 +145,10 @@ async def change(
     """Change the status by the transition table. The current status is accepted and changes nothing."""
     status = _parse_status(data.status)
     request = StatusChange(status, data.reason, _operator(actor), precondition(if_match))
-    record = await change_booking_status(database, _parse_id(booking_id), request)
+    record = await change_booking_status(database, parse_id(booking_id), request)
     if record is None:
         raise unknown_booking(booking_id)
     return _response(record)
-
-
-@get(
-    "/{booking_id:str}/status-history",
-    summary="A booking's status history, oldest first",
-    opt=refuses(UNKNOWN_BOOKING),
-)
-async def status_history(booking_id: FromPath[str], database: NamedDependency[Database]) -> StatusHistory:
-    """Return each transition with actor, time and reason."""
-    history = await queries.get_status_history(database, _parse_id(booking_id))
-    if history is None:
-        raise unknown_booking(booking_id)
-    shown = show_rows(history, transition_response, TransitionAnswer, key=_id)
-    return {"booking_id": _parse_id(booking_id), "history": shown}
 
 
 @get(
@@ -173,9 +163,9 @@ async def payments(
     cursor: FromQuery[str | None] = None,
 ) -> PaymentPage:
     """Return all payments. A payment with an anomaly is listed and does not count for the booking."""
-    query = (PATH, "payments", _parse_id(booking_id))
+    query = (PATH, "payments", parse_id(booking_id))
     rows = await queries.list_payments(
-        database, _parse_id(booking_id), after=parse_cursor(cursor, query), rows_max=limit + 1
+        database, parse_id(booking_id), after=parse_cursor(cursor, query), rows_max=limit + 1
     )
     if rows is None:
         raise unknown_booking(booking_id)
@@ -184,7 +174,7 @@ async def payments(
     return {"items": items, "next_cursor": shown["next_cursor"]}
 
 
-def _id(row: BookingRecord | HistoryEntry | PaymentRecord | UnreadableRow) -> str:
+def _id(row: BookingRecord | PaymentRecord | UnreadableRow) -> str:
     return row.booking.id if isinstance(row, BookingRecord) else row.id
 
 
@@ -195,13 +185,6 @@ def _unchanged(row: RowT) -> RowT:
 def _operator(actor: str) -> Actor:
     # The access table lets only people of the business write.
     return Actor(actor, is_operator=True)
-
-
-def _parse_id(booking_id: str) -> BookingId:
-    parsed = parse_booking_id(booking_id)
-    if parsed is None:
-        raise unknown_booking(booking_id)
-    return parsed
 
 
 def _parse_status(text: str | None) -> Status:
@@ -219,6 +202,12 @@ def _created(record: BookingRecord, time_zone: str) -> Response[PricedBookingAns
     return Response(priced_booking_response(record, warnings), status_code=201, headers=headers)
 
 
+def _state_response(
+    state: BookingAnswer | BookingStateAnswer, version: int
+) -> Response[BookingAnswer | BookingStateAnswer]:
+    return tagged(state, version)
+
+
 def _response(record: BookingRecord) -> Response[BookingAnswer]:
     return tagged(booking_response(record), record.booking.version)
 
@@ -226,7 +215,7 @@ def _response(record: BookingRecord) -> Response[BookingAnswer]:
 ROUTES: Sequence[ControllerRouterHandler] = (
     Router(
         path=PATH,
-        route_handlers=[create, list_bookings, read, change, status_history, payments],
+        route_handlers=[create, list_bookings, read, change, payments],
         exception_handlers=EXCEPTION_HANDLERS,
         tags=["bookings"],
     ),

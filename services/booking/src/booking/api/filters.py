@@ -4,11 +4,24 @@ from typing import Annotated
 
 from litestar.params import QueryParameter
 
+from booking.api.problems import unknown_booking
 from booking.domain.booking import parse_booking_id
 from chassis.http.paging import PAGE_ROWS_MAX, bad_cursor, decode_cursor
 from contracts.ids import BookingId
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
+
+
+def parse_id(text: str) -> BookingId:
+    """Return the booking id of a path.
+
+    Raises:
+        Problem: 404, the text is no booking id.
+    """
+    parsed = parse_booking_id(text)
+    if parsed is None:
+        raise unknown_booking(text)
+    return parsed
 
 
 def parse_cursor(cursor: str | None, query: object) -> BookingId | None:

@@ -13,10 +13,9 @@ from pydantic import AfterValidator, Field
 
 from booking.adapters.offers import OfferRecord
 from booking.adapters.phone_numbers import to_e164
-from booking.api.filters import Limit, parse_cursor
+from booking.api.filters import Limit, parse_cursor, parse_id
 from booking.api.problems import OFFER_EXCEPTION_HANDLERS, unknown_booking, unknown_offer
 from booking.api.requests import PHONE_CHARACTERS_MAX, Body, Moment, Name
-from booking.domain.booking import parse_booking_id
 from booking.domain.offers import ClosedReason, OfferStatus
 from booking.domain.statuses import Actor
 from booking.handlers import offers as handlers
@@ -28,7 +27,7 @@ from chassis.http.paging import PAGE_ROWS_DEFAULT, page
 from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_rows
-from contracts.ids import BookingId, has_id_form
+from contracts.ids import has_id_form
 
 PATH = "/api/bookings"
 PERSON_ID_CHARACTERS_MAX = 200
@@ -110,7 +109,7 @@ async def offer(
     idempotency: NamedDependency[Idempotency],
 ) -> Response[OfferAnswer]:
     """Make an offer. The first person who answers yes gets the booking, which is then confirmed."""
-    parsed, request = _parse_id(booking_id), data.request(business_country)
+    parsed, request = parse_id(booking_id), data.request(business_country)
 
     async def effect(connection: Connection) -> Response[OfferAnswer]:
         made = await handlers.create_offer(connection, parsed, request, by=_operator(actor))
@@ -134,9 +133,9 @@ async def list_offers(
     cursor: FromQuery[str | None] = None,
 ) -> OfferPage:
     """Return one page; `next_cursor` leads to the next."""
-    query = (PATH, "offers", _parse_id(booking_id))
+    query = (PATH, "offers", parse_id(booking_id))
     rows = await handlers.list_offers(
-        database, _parse_id(booking_id), before=parse_cursor(cursor, query), rows_max=limit + 1
+        database, parse_id(booking_id), before=parse_cursor(cursor, query), rows_max=limit + 1
     )
     if rows is None:
         raise unknown_booking(booking_id)
@@ -160,7 +159,7 @@ async def withdraw(
     data: JSONBody[Withdrawal | None] = None,  # noqa: ARG001 - checked: an unknown member is refused
 ) -> Response[OfferAnswer]:
     """Close an open or accepted offer. The booking's status stays; a withdrawn offer stays withdrawn."""
-    parsed = _parse_id(booking_id)
+    parsed = parse_id(booking_id)
 
     async def effect(connection: Connection) -> Response[OfferAnswer]:
         closed = await handlers.close_offer(connection, parsed, offer_id.lower(), by=_operator(actor))
@@ -193,13 +192,6 @@ def _key(row: OfferRecord | UnreadableRow) -> str:
 def _operator(actor: str) -> Actor:
     # The access table lets only people of the business write.
     return Actor(actor, is_operator=True)
-
-
-def _parse_id(booking_id: str) -> BookingId:
-    parsed = parse_booking_id(booking_id)
-    if parsed is None:
-        raise unknown_booking(booking_id)
-    return parsed
 
 
 ROUTES: Sequence[ControllerRouterHandler] = (

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from booking.adapters.payments import PaymentRecord
-from booking.adapters.transitions import HistoryEntry
 from booking.domain.details import BookingRecord, Client, Pet, Visit
-from booking.domain.statuses import Status
 from chassis.http.conditional_requests import encode, entity_tag
 from chassis.postgres.stored_rows import UnreadableItem
 from contracts.money import Money
@@ -45,20 +43,6 @@ class PricedBookingAnswer(BookingAnswer):
     warnings: tuple[PriceWarning, ...]
 
 
-class TransitionAnswer(TypedDict):
-    """A transition. `reason_erased` is present if a person gave a reason and it was erased later."""
-
-    id: str
-    from_status: Status | None
-    to_status: Status
-    changed_by: str
-    reason: str | None
-    reason_erased: NotRequired[bool]
-    metadata: dict[str, str]
-    version: int
-    recorded_at: datetime
-
-
 class BookingPage(TypedDict):
     """Bookings, newest first."""
 
@@ -66,34 +50,11 @@ class BookingPage(TypedDict):
     next_cursor: str | None
 
 
-class StatusHistory(TypedDict):
-    """Transitions, oldest first."""
-
-    booking_id: str
-    history: list[TransitionAnswer | UnreadableItem]
-
-
 class PaymentPage(TypedDict):
     """Payments, in order of their recording."""
 
     items: list[PaymentRecord | UnreadableItem]
     next_cursor: str | None
-
-
-def transition_response(entry: HistoryEntry) -> TransitionAnswer:
-    response: TransitionAnswer = {
-        "id": entry.id,
-        "from_status": entry.from_status,
-        "to_status": entry.to_status,
-        "changed_by": entry.changed_by,
-        "reason": entry.reason,
-        "metadata": entry.metadata,
-        "version": entry.version,
-        "recorded_at": entry.recorded_at,
-    }
-    if entry.reason_erased:
-        response["reason_erased"] = True
-    return response
 
 
 def booking_response(record: BookingRecord) -> BookingAnswer:

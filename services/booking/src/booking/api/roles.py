@@ -3,16 +3,20 @@
 from chassis.auth.access import OPERATORS, READERS, Access
 from chassis.dead_letters.operator.routes import DEAD_LETTER_ACCESS
 
+CHANGE_STATUS = OPERATORS
+
 ACCESS: Access = {
     "GET /api/bookings": READERS,
     "POST /api/bookings": OPERATORS,
     "GET /api/bookings/{booking_id}": READERS,
-    "PATCH /api/bookings/{booking_id}": OPERATORS,
+    "PATCH /api/bookings/{booking_id}": CHANGE_STATUS,
     "GET /api/bookings/{booking_id}/status-history": READERS,
     "GET /api/bookings/{booking_id}/payments": READERS,
     "GET /api/services": READERS,
     "GET /api/bookings/{booking_id}/offers": READERS,
     "POST /api/bookings/{booking_id}/offers": OPERATORS,
     "POST /api/bookings/{booking_id}/offers/{offer_id}/withdraw": OPERATORS,
+    "GET /api/bookings/{booking_id}/transitions": READERS,
+    "GET /api/bookings/{booking_id}/differences": READERS,
     **DEAD_LETTER_ACCESS,
 }

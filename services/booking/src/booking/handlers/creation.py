@@ -42,8 +42,9 @@ async def create_booking(connection: Connection, request: BookingRequest, *, tim
     booking, created = open_booking(BookingId(clock.new_id()), total, by=request.actor)
     await insert_booking(connection, booking, request.details, to_json_object(priced))
     recorded = await append_transitions(connection, [created])
-    recorded_at = recorded[booking.id, created.version]
-    await append(connection, [booking_created(booking, request.details, created, recorded_at)])
+    row = recorded[booking.id, created.version]
+    event = booking_created(booking, request.details, created, row.recorded_at)
+    await append(connection, [replace(event, event_id=row.event_id)])
     return await _get(connection, booking.id)
 
 

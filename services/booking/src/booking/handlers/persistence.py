@@ -1,13 +1,13 @@
 """Save what was decided: state, history, payments and outbox in one transaction (BK-4, BK-11)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from booking.adapters.bookings import update_bookings
 from booking.adapters.payment_anomalies import AnomalyRow, row_of, write_anomalies
 from booking.adapters.payments import PaymentKey, write_payments
-from booking.adapters.transitions import append_transitions
+from booking.adapters.transitions import RecordedTransition, append_transitions
 from booking.domain.booking import Booking, Transition
 from booking.domain.payments import (
     PaymentAnomaly,
@@ -44,18 +44,24 @@ class PaymentChanges:
 class _RecordedAt:
     """Times at which the rows of this transaction were written, by the database's clock."""
 
-    transitions: Mapping[tuple[BookingId, int], datetime]
+    transitions: Mapping[tuple[BookingId, int], RecordedTransition]
     payments: Mapping[PaymentKey, datetime]
     anomalies: Mapping[AnomalyRow, datetime]
 
     def of(self, event: PaymentEvent) -> datetime:
         match event:
             case Transition():
-                return self.transitions[event.booking_id, event.version]
+                return self.transitions[event.booking_id, event.version].recorded_at
             case PaymentAnomaly() | PaymentAnomalyResolved():
                 return self.anomalies[row_of(event)]
             case PaymentRecorded(payment=payment) | PaymentFailed(payment=payment):
                 return self.payments[payment.provider, payment.payment_id]
+
+    def event_id_of(self, event: PaymentEvent) -> str | None:
+        """Return the id that a transition's row names; None for another event."""
+        if isinstance(event, Transition):
+            return self.transitions[event.booking_id, event.version].event_id
+        return None
 
 
 async def save(
@@ -79,5 +85,8 @@ async def save(
 
 
 def _outgoing(caused: CausedEvent, recorded_at: _RecordedAt) -> OutgoingEvent:
-    outgoing = outgoing_event(caused.event, recorded_at.of(caused.event))
+    outgoing = replace(
+        outgoing_event(caused.event, recorded_at.of(caused.event)),
+        event_id=recorded_at.event_id_of(caused.event),
+    )
     return outgoing if caused.cause is None else caused_by(outgoing, caused.cause)

@@ -1,8 +1,7 @@
-"""Queries: bookings, their history and payments."""
+"""Queries: bookings and their payments."""
 
-from booking.adapters import bookings, payments, transitions
+from booking.adapters import bookings, payments
 from booking.adapters.payments import PaymentRecord
-from booking.adapters.transitions import HistoryEntry
 from booking.domain.details import BookingRecord
 from booking.domain.filters import BookingFilter
 from chassis.postgres import Database
@@ -22,15 +21,6 @@ async def list_bookings(
     """Return bookings, newest first. Filters without an index use the connections of `searches`."""
     async with (searches if query.is_search else database).connection() as connection:
         return await bookings.list_bookings(connection, query, rows_max=rows_max)
-
-
-async def get_status_history(
-    database: Database, booking_id: BookingId
-) -> list[HistoryEntry | UnreadableRow] | None:
-    """Return a booking's transitions, oldest first; None for an unknown id."""
-    async with database.connection() as connection:
-        # Every booking has a history from its creation on: no history means no booking.
-        return await transitions.read_history(connection, booking_id) or None
 
 
 async def list_payments(
