@@ -1,6 +1,7 @@
 """The checks at the end of the demo: each kind of problem is reported."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from plumbline.demo.outcome import Outcome, problems
 from plumbline.demo.play import PlayedBooking
 from plumbline.demo.senders import Sent
 
-PAID = PlayedBooking(next(b for b in plan() if b.fate is Fate.PAID), "b-paid", 2000, "USD")
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+PAID = PlayedBooking(next(b for b in plan(NOW) if b.fate is Fate.PAID), "b-paid", 2000, "USD")
 CANCELLED = PlayedBooking(
-    next(b for b in plan() if b.fate is Fate.PAID_AFTER_CANCELLATION), "b-cancelled", 2000, "USD"
+    next(b for b in plan(NOW) if b.fate is Fate.PAID_AFTER_CANCELLATION), "b-cancelled", 2000, "USD"
 )
 BOOKED = [PAID, CANCELLED]
 SENT = [
@@ -92,8 +94,8 @@ def test_genuine_delivery_that_was_refused_is_reported() -> None:
 
 
 def test_plan_has_every_service_and_every_fate() -> None:
-    day = plan()
+    day = plan(NOW)
     assert len(day) == BOOKINGS
     assert {booking.fate for booking in day} == set(Fate) == set(EXPECTED_STATUS)
     assert len({booking.request["service"] for booking in day}) == 5
-    assert [booking.request for booking in plan()] == [booking.request for booking in day]
+    assert [booking.request for booking in plan(NOW)] == [booking.request for booking in day]

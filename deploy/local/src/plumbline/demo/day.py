@@ -24,10 +24,11 @@ class Fate(Enum):
     CONFIRMED_BY_HAND = "confirmed by the office"
     CANCELLED = "cancelled"
     PAID_AFTER_CANCELLATION = "cancelled, and then paid"
+    TAKEN_BY_SMS = "offered to two sitters, taken by SMS"
 
 
 _FATES: tuple[tuple[Fate, int], ...] = (
-    (Fate.PAID, 17),
+    (Fate.PAID, 16),
     (Fate.PAID_DELIVERED_TWICE, 4),
     (Fate.PAID_THEN_LATE_FAILURE, 2),
     (Fate.COMPLETED, 6),
@@ -35,6 +36,7 @@ _FATES: tuple[tuple[Fate, int], ...] = (
     (Fate.CONFIRMED_BY_HAND, 4),
     (Fate.CANCELLED, 2),
     (Fate.PAID_AFTER_CANCELLATION, 1),
+    (Fate.TAKEN_BY_SMS, 1),
 )
 
 EXPECTED_STATUS = {
@@ -46,6 +48,7 @@ EXPECTED_STATUS = {
     Fate.CONFIRMED_BY_HAND: "confirmed",
     Fate.CANCELLED: "cancelled",
     Fate.PAID_AFTER_CANCELLATION: "cancelled",
+    Fate.TAKEN_BY_SMS: "confirmed",
 }
 """The status of a booking at the end of the day, by fate."""
 
@@ -71,15 +74,17 @@ class PlannedBooking:
     request: dict[str, Any]
 
 
-def plan() -> list[PlannedBooking]:
-    """Return the bookings of the day, with mixed services and fates."""
+def plan(now: datetime) -> list[PlannedBooking]:
+    """Return the bookings of the day, of all services and fates. The offered one is a week after `now`."""
     fates = [fate for fate, count in _FATES for _ in range(count)]
-    return [PlannedBooking(number, fate, _request(number)) for number, fate in enumerate(fates)]
+    return [PlannedBooking(number, fate, _request(number, fate, now)) for number, fate in enumerate(fates)]
 
 
-def _request(number: int) -> dict[str, Any]:
+def _request(number: int, fate: Fate, now: datetime) -> dict[str, Any]:
+    # Nobody can be offered a booking that is past.
+    first_day = now + timedelta(days=7) if fate is Fate.TAKEN_BY_SMS else _FIRST_DAY
     service = _SERVICES[number % len(_SERVICES)]
-    starts_at = _FIRST_DAY + timedelta(days=number % 9, minutes=15 * number)
+    starts_at = first_day + timedelta(days=number % 9, minutes=15 * number)
     long = number % 3 == 0
     length = (
         timedelta(days=1 + number % 3)

@@ -44,6 +44,11 @@ class Office:
         )
         _json(response, 200)
 
+    async def offer(self, booking_id: str, person_id: str, number: int) -> None:
+        """Offer a booking to a person, whose phone ends with `number`."""
+        offer = {"person_id": person_id, "name": person_id, "phone": f"+1312555{number:04d}"}
+        _json(await self._http.post(f"{self._url}/api/bookings/{booking_id}/offers", json=offer), 201)
+
     async def status(self, booking_id: str) -> str:
         return _json(await self._http.get(f"{self._url}/api/bookings/{booking_id}"), 200)["status"]
 
@@ -66,12 +71,23 @@ async def play_booking(office: Office, senders: Senders, booking: PlayedBooking)
         await office.set_status(booking.booking_id, "confirmed", "agreed on the phone, pays on the day")
     if fate in (Fate.CANCELLED, Fate.PAID_AFTER_CANCELLATION):
         await office.set_status(booking.booking_id, "cancelled", "the client's plans changed")
+    if fate is Fate.TAKEN_BY_SMS:
+        await _answer_offers(office, senders, booking.booking_id)
     if fate in PAID_FATES:
         await _pay(senders, booking)
     if fate is Fate.COMPLETED:
         await office.wait_for(booking.booking_id, "confirmed")
         await office.set_status(booking.booking_id, "in_progress", "sitter has arrived")
         await office.set_status(booking.booking_id, "completed", "report sent to the client")
+
+
+async def _answer_offers(office: Office, senders: Senders, booking_id: str) -> None:
+    """Offer a booking to two sitters. One says yes, the other says yes too late."""
+    for number in (700, 701):
+        await office.offer(booking_id, f"sitter-{number}", number)
+    await senders.sms("SMS: a sitter accepts an offer", 700, "Yes! \N{THUMBS UP SIGN}")
+    await office.wait_for(booking_id, "confirmed")
+    await senders.sms("SMS: another sitter is too late", 701, "I accept", legacy=True)
 
 
 _KINDS = {

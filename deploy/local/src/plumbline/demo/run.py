@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 from rich.console import Console
@@ -60,7 +61,7 @@ def _progress(console: Console) -> Progress:
 
 
 async def _play(office: Office, senders: Senders, progress: Progress) -> list[PlayedBooking]:
-    planned = plan()
+    planned = plan(datetime.now(UTC))  # noqa: TID251 - the office's calendar
     task = progress.add_task("creating bookings", total=len(planned))
     bookings: list[PlayedBooking] = []
     for booking in planned:
