@@ -26,7 +26,7 @@ NO_TIMES = (
 )  # fmt: skip
 GOOD_VALUES = (
     "7", "2026-01-01T00:00:00Z", "json", "waiting", "pending", "unpaid", "success", "open", "bug", "high",
-    "pricing_drift",
+    "pricing_drift", "2026-12-01",
 )  # fmt: skip
 GOOD_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/bookings": {
@@ -38,6 +38,12 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
         "visits": [{"starts_at": "2026-12-01T15:00:00Z", "ends_at": "2026-12-01T15:30:00Z"}],
     },
     "PATCH /api/bookings/{booking_id}": {"status": "confirmed"},
+    "POST /api/bookings/{booking_id}/reprice": {"reason": "r"},
+    "POST /api/bookings/{booking_id}/payments": {
+        "amount": {"amount": 100, "currency": "USD"},
+        "method": "cash",
+        "reason": "r",
+    },
     "POST /api/bookings/{booking_id}/offers": {
         "person_id": "sitter-7",
         "name": "Kim",

@@ -50,6 +50,31 @@ class BookingStatusChanged(WireModel):
     recorded_at: UtcDatetime
 
 
+class BookingChanged(WireModel):
+    """Details of a booking changed. Only their names are published: the values are personal data."""
+
+    booking_id: str
+    fields: list[str]
+    changed_by: str
+    recorded_at: UtcDatetime
+
+
+class BookingRepriced(WireModel):
+    """A booking has another price (BK-6). `payment_status` is the one at the new price.
+
+    `cause` is `details` (they changed while it was pending), `reprice` (priced anew by the rate card in
+    force) or `override` (a person set the total).
+    """
+
+    booking_id: str
+    before: Money
+    after: Money
+    cause: Literal["details", "reprice", "override"]
+    payment_status: PaymentStatus
+    changed_by: str
+    recorded_at: UtcDatetime
+
+
 class BookingPaymentRecorded(WireModel):
     """A payment of a booking has other amounts; totals are what the booking now holds (BK-7).
 

@@ -26,6 +26,8 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard("webhook.refusals-suppressed", webhooks.WebhookRefusalsSuppressed, topics.WEBHOOKS_REJECTED),
     MessageCard("booking.created", bookings.BookingCreated, topics.BOOKINGS_EVENTS),
     MessageCard("booking.status-changed", bookings.BookingStatusChanged, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.changed", bookings.BookingChanged, topics.BOOKINGS_EVENTS),
+    MessageCard("booking.repriced", bookings.BookingRepriced, topics.BOOKINGS_EVENTS),
     MessageCard("booking.payment-recorded", bookings.BookingPaymentRecorded, topics.BOOKINGS_EVENTS),
     MessageCard("booking.payment-failed", bookings.BookingPaymentFailed, topics.BOOKINGS_EVENTS),
     MessageCard("booking.payment-anomaly", bookings.BookingPaymentAnomaly, topics.BOOKINGS_EVENTS),

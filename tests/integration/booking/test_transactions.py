@@ -9,9 +9,9 @@ import pytest
 from booking.api.requests import NewBooking
 from booking.domain.details import BookingRecord
 from booking.domain.statuses import Actor, Status
+from booking.handlers.changes import ChangeRequest, change_booking
 from booking.handlers.creation import BookingRequest, create_booking
 from booking.handlers.messages import apply
-from booking.handlers.status_changes import StatusChange, change_booking_status
 from chassis.messaging.message import KeysInUseError, Message
 from chassis.postgres import Connection, Database
 from contracts.stripe_events import StripeWorld
@@ -58,7 +58,7 @@ async def failing_at_commit(sql: TestDatabase) -> AsyncGenerator[None]:
 
 
 def new_booking() -> BookingRequest:
-    return BookingRequest(NewBooking.model_validate(booking_calls.request()).details(), ADA)
+    return BookingRequest(NewBooking.model_validate(booking_calls.request()).details("US"), ADA)
 
 
 async def create(database: Database) -> BookingRecord:
@@ -73,12 +73,12 @@ async def test_booking_that_is_not_committed_is_not_announced(sql: TestDatabase,
 
 async def test_change_that_is_not_committed_is_not_announced(sql: TestDatabase, database: Database) -> None:
     made = await create(database)
-    change = StatusChange(Status.CONFIRMED, None, ADA, precondition=None)
+    change = ChangeRequest(actor=ADA, precondition=None, status=Status.CONFIRMED, details={})
     async with failing_at_commit(sql):
-        await change_booking_status(database, made.booking.id, change)
-    after = await change_booking_status(database, made.booking.id, change)
+        await change_booking(database, made.booking.id, change, time_zone="America/Chicago")
+    after = await change_booking(database, made.booking.id, change, time_zone="America/Chicago")
     assert after is not None
-    assert after.booking.version == 2
+    assert after.record.booking.version == 2
 
 
 async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_there(

@@ -8,16 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from booking.domain.anomalies import anomalies_of
 from booking.domain.booking import Booking
 from booking.domain.derivation import derive_payments
 from booking.domain.facts import STATES, Fact, Kind, Links, State
-from booking.domain.settlement import (
-    RecordedPayment,
-    anomalies_of,
-    record,
-    settle,
-    sum_funds,
-)
+from booking.domain.settlement import RecordedPayment, record, settle, sum_funds
 from booking.domain.statuses import Status
 from contracts.ids import BookingId
 from contracts.money import Money

@@ -25,14 +25,14 @@ def body(**members: Any) -> dict[str, Any]:
 
 
 def test_body_becomes_details_and_a_price() -> None:
-    details = NewBooking.model_validate(body()).details()
+    details = NewBooking.model_validate(body()).details("US")
     assert details.client.phone == "+13125550100"
     assert details.starts_at == datetime(2026, 11, 24, 15, tzinfo=UTC)
     assert quote(details, time_zone="America/Chicago", at=details.starts_at).total == 2000
 
 
 def test_booking_whose_pets_were_erased_still_has_its_warnings() -> None:
-    details = replace(NewBooking.model_validate(body()).details(), pets=())
+    details = replace(NewBooking.model_validate(body()).details("US"), pets=())
     later = details.starts_at + timedelta(days=1)
     found = price_warnings(details, time_zone="America/Chicago", at=later)
     assert [warning.code for warning in found] == ["starts_in_past"]

@@ -6,7 +6,7 @@ from functools import partial
 
 from litestar.di import Provide
 
-from booking.adapters import money_facts, revisions, transitions
+from booking.adapters import entries, money_facts, revisions, transitions
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers import messages
@@ -39,6 +39,7 @@ APPEND_ONLY_TABLES = (
     transitions.TABLE,
     money_facts.TABLE,
     revisions.TABLE,
+    entries.TABLE,
     ACTION_TABLE,
 )
 

@@ -6,6 +6,7 @@ from chassis.auth.identity import Role
 
 READERS = frozenset(Role)
 OPERATORS = frozenset({Role.OPERATOR})
+FINANCE = frozenset({Role.FINANCE})
 OPERATORS_AND_FINANCE = frozenset({Role.OPERATOR, Role.FINANCE})
 
 # Method and path as in the OpenAPI document, such as "GET /things/{thing_id}" → roles; any one suffices.

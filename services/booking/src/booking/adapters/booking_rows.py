@@ -76,6 +76,13 @@ def to_parameters(booking: Booking, details: Details, pricing: Mapping[str, Any]
         booking.total.currency,
         booking.total.amount,
         json.dumps(pricing),
+        *details_parameters(details),
+    )
+
+
+def details_parameters(details: Details) -> tuple[object, ...]:
+    """Return the values of the columns of details, in the order of the statements that write them."""
+    return (
         details.service,
         details.starts_at,
         details.ends_at,

@@ -1,9 +1,10 @@
 """Table `booking`: lock, write, read."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from booking.adapters.booking_rows import to_booking, to_parameters, to_record
+from booking.adapters.booking_rows import details_parameters, to_booking, to_parameters, to_record
 from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord, Details
 from booking.domain.filters import BookingFilter
@@ -50,6 +51,17 @@ FROM unnest(
 WHERE booking.booking_id = now.booking_id
 """
 
+_UPDATE_DETAILS = """
+UPDATE booking SET
+    service = $2, starts_at = $3, ends_at = $4, client_name = $5, client_phone = $6, client_email = $7,
+    pets = $8, visits = $9, notes = $10, holiday = $11, updated_at = clock_timestamp()
+WHERE booking_id = $1
+"""
+
+_UPDATE_PRICE = """
+UPDATE booking SET currency = $2, total = $3, pricing = $4 WHERE booking_id = $1
+"""
+
 _SHOW = "SELECT * FROM booking WHERE booking_id = $1"
 
 _EXISTS = "SELECT EXISTS (SELECT FROM booking WHERE booking_id = $1)"
@@ -60,8 +72,12 @@ WHERE ($1::text IS NULL OR status = $1)
     AND ($2::text IS NULL OR payment_status = $2)
     AND ($3::text IS NULL OR service = $3)
     AND ($4::uuid IS NULL OR booking_id < $4)
+    AND ($5::text IS NULL OR strpos(lower(client_name), lower($5)) > 0)
+    AND ($6::text IS NULL OR client_phone = $6)
+    AND ($7::timestamptz IS NULL OR starts_at < $7)
+    AND ($8::timestamptz IS NULL OR ends_at > $8)
 ORDER BY booking_id DESC
-LIMIT $5
+LIMIT $9
 """
 
 
@@ -116,6 +132,20 @@ async def update_bookings(connection: Connection, bookings: Sequence[Booking]) -
     require_written("booking", int(status.removeprefix("UPDATE ")), len(bookings))
 
 
+async def update_details(connection: Connection, booking_id: BookingId, details: Details) -> None:
+    """Write the details of a booking that this transaction has locked."""
+    status = await connection.execute(_UPDATE_DETAILS, booking_id, *details_parameters(details))
+    require_written("booking", int(status.removeprefix("UPDATE ")), 1)
+
+
+async def update_price(connection: Connection, booking: Booking, pricing: Mapping[str, Any]) -> None:
+    """Write the price of a booking that this transaction has locked."""
+    status = await connection.execute(
+        _UPDATE_PRICE, booking.id, booking.total.currency, booking.total.amount, json.dumps(pricing)
+    )
+    require_written("booking", int(status.removeprefix("UPDATE ")), 1)
+
+
 async def find_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:
     """Return a booking; None for an unknown id."""
     row = await stored_rows.fetch_one(connection, _SHOW, booking_id)
@@ -130,6 +160,17 @@ async def list_bookings(
     connection: Connection, query: BookingFilter, *, rows_max: int
 ) -> list[BookingRecord | UnreadableRow]:
     """Return bookings, newest first."""
-    arguments = (query.status, query.payment_status, query.service, query.before, rows_max)
+    day_starts, day_ends = query.day or (None, None)
+    arguments = (
+        query.status,
+        query.payment_status,
+        query.service,
+        query.before,
+        query.client,
+        query.phone,
+        day_ends,
+        day_starts,
+        rows_max,
+    )
     rows = await stored_rows.fetch(connection, _LIST, *arguments, key="booking_id")
     return stored_rows.read_rows(rows, to_record, key="booking_id")

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import asyncpg
 
+from booking.domain.anomalies import AnomalyKey, OpenAnomaly
 from booking.domain.payments import Anomaly, PaymentAnomaly, PaymentAnomalyResolved
-from booking.domain.settlement import AnomalyKey, OpenAnomaly
 from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
 from contracts.ids import BookingId

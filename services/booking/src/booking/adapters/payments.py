@@ -62,15 +62,21 @@ WHERE payment.provider = gone.provider AND payment.provider_payment_id = gone.pa
 RETURNING payment.provider, payment.provider_payment_id, payment.updated_at
 """
 
-_LIST = """
+_RECORD = """
 SELECT
     payment_id, provider, provider_payment_id, state, captured, refunded, refund_pending, disputed, lost,
-    currency, reason, anomaly, recorded_at, updated_at
-FROM payment
-WHERE booking_id = $1 AND NOT is_void AND ($2::uuid IS NULL OR payment_id > $2)
+    payment.currency, payment.reason, anomaly, payment.recorded_at, updated_at, entry.method, entry.entered_by
+FROM payment LEFT JOIN money_entry AS entry ON payment.provider = 'office' AND entry_id = provider_payment_id
+"""
+
+_LIST = f"""
+{_RECORD}
+WHERE payment.booking_id = $1 AND NOT is_void AND ($2::uuid IS NULL OR payment_id > $2)
 ORDER BY payment_id
 LIMIT $3
 """
+
+_FIND = f"{_RECORD} WHERE provider = $1 AND provider_payment_id = $2"
 
 PaymentKey = tuple[str, str]
 """Provider and its payment id."""
@@ -81,6 +87,7 @@ class PaymentRecord:
     """A stored payment. A payment with an anomaly does not count for its booking.
 
     `refunded` includes `refund_pending`; `disputed` is under an open dispute, `lost` went by a lost one.
+    `method` and `entered_by` are of money that a person entered; a `canceled` one was undone.
     """
 
     id: str
@@ -96,6 +103,8 @@ class PaymentRecord:
     anomaly: Exclusion | None
     recorded_at: datetime
     updated_at: datetime
+    method: str | None
+    entered_by: str | None
 
 
 async def payments_of_objects(
@@ -159,6 +168,12 @@ async def read_payments(
     return stored_rows.read_rows(rows, _record, key="payment_id")
 
 
+async def find_payment(connection: Connection, provider: str, payment_id: str) -> PaymentRecord | None:
+    """Return a payment by the provider's id."""
+    row = await connection.fetchrow(_FIND, provider, payment_id)
+    return None if row is None else _record(row)
+
+
 def _recorded(row: asyncpg.Record) -> RecordedPayment:
     booking_id = row["booking_id"]
     return RecordedPayment(
@@ -196,4 +211,6 @@ def _record(row: asyncpg.Record) -> PaymentRecord:
         anomaly=None if row["anomaly"] is None else Exclusion(row["anomaly"]),
         recorded_at=row["recorded_at"],
         updated_at=row["updated_at"],
+        method=row["method"],
+        entered_by=row["entered_by"],
     )

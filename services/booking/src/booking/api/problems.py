@@ -6,6 +6,8 @@ from typing import Any
 from litestar import Request, Response
 
 from booking.domain.booking import IllegalTransitionError
+from booking.domain.changes import NotChangeableError, PriceFrozenError
+from booking.domain.entries import EntryRefusedError
 from booking.domain.offers import BookingClosedError, OfferClosedError, OfferExistsError
 from booking.domain.statuses import Status
 from booking.handlers.preconditions import StaleVersionError
@@ -73,9 +75,29 @@ OFFER_EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any]
     OfferExistsError: _on_offer_exists,
     OfferClosedError: _on_offer_closed,
 }
+
+
+def _on_not_changeable(_request: AnyRequest, error: NotChangeableError) -> ProblemResponse:
+    members = {"status": error.status, "fields": list(error.names)}
+    return problem_response(409, "not-changeable", str(error), members)
+
+
+def _on_price_frozen(_request: AnyRequest, error: PriceFrozenError) -> ProblemResponse:
+    return problem_response(409, "price-frozen", str(error))
+
+
+def _on_entry_refused(_request: AnyRequest, error: EntryRefusedError) -> ProblemResponse:
+    return problem_response(_ENTRY_STATUSES.get(error.kind, 409), error.kind, str(error))
+
+
+_ENTRY_STATUSES = {"currency-mismatch": 400, "unknown-payment": 404}
+
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
     IllegalTransitionError: _on_illegal_transition,
     StaleVersionError: _on_stale_version,
+    EntryRefusedError: _on_entry_refused,
+    NotChangeableError: _on_not_changeable,
+    PriceFrozenError: _on_price_frozen,
     UnknownServiceError: _on_unknown_service,
     InvalidPriceRequestError: _on_unpriceable,
 }

@@ -2,12 +2,25 @@
 
 import hashlib
 import re
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 
+from booking.adapters.phone_numbers import to_e164
 from booking.domain.details import Client, Details, Pet, Visit
 from chassis.http.json_bodies import RequestBody
+from chassis.http.problems import InvalidRequestError
+from contracts.money import Money
 from contracts.text import sanitize_for_postgres
 from contracts.times import read_time
 
@@ -18,6 +31,9 @@ REASON_CHARACTERS_MAX = 1000
 PHONE_CHARACTERS_MAX = 32
 PETS_MAX = 50
 VISITS_MAX = 366
+REFERENCE_CHARACTERS_MAX = 255
+# Far below 2^53, up to which every JSON reader keeps integers exactly (RFC 8259 §6).
+AMOUNT_MINOR_UNITS_MAX = 10**12
 
 _PHONE_SEPARATORS = re.compile(r"[ ().\-/]")
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
@@ -46,6 +62,7 @@ def _checked_time(value: object) -> object:
 
 Text = Annotated[str, AfterValidator(sanitize_for_postgres)]
 Name = Annotated[Text, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_checked_time)]
 
 
@@ -77,6 +94,27 @@ class NewVisit(Body):
     ends_at: Moment
 
 
+def _client(client: NewClient, country: str) -> Client:
+    phone = to_e164(client.phone, country)
+    if phone is None:
+        raise InvalidRequestError(
+            "client.phone", f"no number of {country}; write another country's number with + and its code"
+        )
+    return Client(client.name, phone, client.email)
+
+
+def _pets(pets: Sequence[NewPet]) -> tuple[Pet, ...]:
+    return tuple(Pet(pet.name, pet.species) for pet in pets)
+
+
+def _visits(visits: Sequence[NewVisit]) -> tuple[Visit, ...]:
+    return tuple(Visit(visit.starts_at, visit.ends_at) for visit in visits)
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 class NewBooking(Body):
     """Body of `POST /api/bookings`."""
 
@@ -89,15 +127,19 @@ class NewBooking(Body):
     notes: Annotated[Text, Field(max_length=NOTES_CHARACTERS_MAX)] | None = None
     holiday: StrictBool | None = None
 
-    def details(self) -> Details:
-        """Return the request as domain values."""
+    def details(self, country: str) -> Details:
+        """Return the request as domain values.
+
+        Args:
+            country: whose numbering plan reads a phone number without a country's code.
+        """
         return Details(
-            client=Client(self.client.name, self.client.phone, self.client.email),
+            client=_client(self.client, country),
             service=self.service,
             starts_at=self.starts_at,
             ends_at=self.ends_at,
-            pets=tuple(Pet(pet.name, pet.species) for pet in self.pets),
-            visits=tuple(Visit(visit.starts_at, visit.ends_at) for visit in self.visits),
+            pets=_pets(self.pets),
+            visits=_visits(self.visits),
             notes=self.notes,
             holiday=self.holiday,
         )
@@ -107,8 +149,98 @@ class NewBooking(Body):
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
 
-class BookingChange(Body):
-    """Body of `PATCH /api/bookings/{id}`. The route checks the status and lists the known ones."""
+class _DetailsChange(Body):
+    """Details that a request changes: those that its body has. The others stay."""
 
-    status: str | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    pets: Annotated[list[NewPet], Field(min_length=1, max_length=PETS_MAX)] | None = None
+    visits: Annotated[list[NewVisit], Field(max_length=VISITS_MAX)] | None = None
+    holiday: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _refuse_null(self) -> Self:
+        nulls = [name for name in self.model_fields_set - _NULLABLE if getattr(self, name) is None]
+        if nulls:
+            raise ValueError(f"{', '.join(sorted(nulls))}: null is no value; leave the member out")
+        return self
+
+    def changed_details(self, country: str) -> dict[str, Any]:
+        """Return the new details by name, as domain values.
+
+        Args:
+            country: whose numbering plan reads a phone number without a country's code.
+        """
+        convert: dict[str, Callable[[Any], Any]] = {
+            "client": lambda client: _client(client, country),
+            "pets": _pets,
+            "visits": _visits,
+        }
+        names = self.model_fields_set & _DETAILS
+        return {name: convert.get(name, _unchanged)(getattr(self, name)) for name in names}
+
+
+_DETAILS = {"client", "service", "starts_at", "ends_at", "pets", "visits", "notes", "holiday"}
+# Without notes; whether it is a holiday is for the calendar to say.
+_NULLABLE = {"notes", "holiday"}
+
+
+class BookingChange(_DetailsChange):
+    """Body of `PATCH /api/bookings/{id}`. The route checks the status and lists the known ones.
+
+    `null` empties `notes` and gives `holiday` back to the calendar.
+    """
+
+    status: Annotated[str, Field(min_length=1)] | None = None
     reason: Annotated[Text, Field(max_length=REASON_CHARACTERS_MAX)] | None = None
+    client: NewClient | None = None
+    notes: Annotated[Text, Field(max_length=NOTES_CHARACTERS_MAX)] | None = None
+
+
+class NewMoney(Body):
+    """An amount in minor units of a currency."""
+
+    amount: Annotated[StrictInt, Field(ge=0, le=AMOUNT_MINOR_UNITS_MAX)]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class Repricing(_DetailsChange):
+    """Body of `POST /api/bookings/{id}/reprice`: with `total` an override, without it a new computation."""
+
+    reason: Reason
+    total: NewMoney | None = None
+    service: Name | None = None
+
+    @model_validator(mode="after")
+    def _refuse_total_with_details(self) -> Self:
+        if self.total is not None and self.model_fields_set & _DETAILS:
+            raise ValueError("total: an override keeps the details; send either a total or details")
+        return self
+
+
+class NewEntry(Body):
+    """Body of `POST /api/bookings/{id}/payments`: money that did not come by Stripe (BK-16).
+
+    `reverses` is the id of an entry that this one undoes; its amount is then the one undone.
+    """
+
+    amount: NewMoney | None = None
+    method: Literal["cash", "transfer", "cheque", "other"] | None = None
+    received_at: Moment | None = None
+    reason: Reason
+    reverses: Annotated[str, Field(min_length=1, max_length=REFERENCE_CHARACTERS_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _require_amount_or_reversal(self) -> Self:
+        if self.reverses is not None:
+            given = {"amount", "method", "received_at"} & self.model_fields_set
+            if given:
+                raise ValueError(f"{', '.join(sorted(given))}: leave it out, the whole entry is reversed")
+        elif self.amount is None or self.method is None:
+            raise ValueError("amount and method are needed, or reverses")
+        elif self.amount.amount == 0:
+            raise ValueError("amount: expected more than 0")
+        return self

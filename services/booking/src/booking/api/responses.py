@@ -43,6 +43,20 @@ class PricedBookingAnswer(BookingAnswer):
     warnings: tuple[PriceWarning, ...]
 
 
+class PriceChange(TypedDict):
+    """The price before and after a change."""
+
+    before: Money
+    after: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedBookingAnswer(PricedBookingAnswer):
+    """A booking after a change. `price_change` is null if the price stayed."""
+
+    price_change: PriceChange | None
+
+
 class BookingPage(TypedDict):
     """Bookings, newest first."""
 
@@ -84,6 +98,17 @@ def priced_booking_response(record: BookingRecord, warnings: tuple[PriceWarning,
     answer = booking_response(record)
     members = {member.name: getattr(answer, member.name) for member in fields(answer)}
     return PricedBookingAnswer(**members, warnings=warnings)
+
+
+def changed_booking_response(
+    record: BookingRecord, warnings: tuple[PriceWarning, ...], price_change: Mapping[str, Any] | None
+) -> ChangedBookingAnswer:
+    answer = booking_response(record)
+    members = {member.name: getattr(answer, member.name) for member in fields(answer)}
+    change: PriceChange | None = None
+    if price_change is not None:
+        change = {"before": price_change["before"], "after": price_change["after"]}
+    return ChangedBookingAnswer(**members, warnings=warnings, price_change=change)
 
 
 def booking_tag(record: BookingRecord) -> str:

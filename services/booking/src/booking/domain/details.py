@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from booking.domain.booking import Booking
-from pricing import PriceRequest, PriceWarning, Snapshot, current_rate_card, snapshot, warnings
+from pricing import (
+    PriceRequest,
+    PriceWarning,
+    Snapshot,
+    current_rate_card,
+    rate_card,
+    snapshot,
+    warnings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,16 @@ def quote(details: Details, *, time_zone: str, at: datetime) -> Snapshot:
         UnknownServiceError: the service is unknown; the message lists the known ones.
     """
     return snapshot(_price_request(details, time_zone), current_rate_card(at))
+
+
+def requote(details: Details, stored: Snapshot, *, time_zone: str) -> Snapshot:
+    """Return the price of details by the rate card and the engine of a stored snapshot.
+
+    Raises:
+        PricingError: the details cannot be priced so.
+    """
+    card = rate_card(stored.card_id, stored.card_version)
+    return snapshot(_price_request(details, time_zone), card, stored.engine_version)
 
 
 def price_warnings(details: Details, *, time_zone: str, at: datetime) -> tuple[PriceWarning, ...]:

@@ -18,19 +18,12 @@ from booking.adapters.money_facts import (
 )
 from booking.adapters.payment_anomalies import open_anomalies
 from booking.adapters.payments import payments_of_bookings, payments_of_objects
+from booking.domain.anomalies import OpenAnomaly, report_anomalies
 from booking.domain.booking import Booking, Transition, parse_booking_id
 from booking.domain.derivation import derive_payments
 from booking.domain.facts import Fact
 from booking.domain.payments import Payment, PaymentEvent, PaymentFailed, PaymentRecorded
-from booking.domain.settlement import (
-    OpenAnomaly,
-    RecordedPayment,
-    record,
-    report_anomalies,
-    settle,
-    sum_funds,
-    withdraw,
-)
+from booking.domain.settlement import RecordedPayment, record, settle, sum_funds, withdraw
 from booking.domain.statuses import STRIPE, Actor
 from booking.handlers.persistence import CausedEvent, PaymentChanges, save
 from chassis.messaging.failures import BusyError

@@ -1,8 +1,11 @@
 """Outgoing events: messages of `bookings.events.v1` built from domain events (BK-12)."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from booking.domain.booking import Booking, Transition
+from booking.domain.changes import DetailsChanged, Repriced
 from booking.domain.details import Details
 from booking.domain.payments import (
     PaymentAnomaly,
@@ -15,15 +18,19 @@ from booking.domain.payments import (
 from booking.settings import SERVICE
 from chassis.messaging.outbox import OutgoingEvent
 from contracts.bookings import (
+    BookingChanged,
     BookingCreated,
     BookingPaymentAnomaly,
     BookingPaymentAnomalyResolved,
     BookingPaymentFailed,
     BookingPaymentRecorded,
+    BookingRepriced,
     BookingStatusChanged,
 )
 from contracts.money import Money
 from contracts.wire import WireModel
+
+BookingEvent = PaymentEvent | DetailsChanged | Repriced
 
 
 def booking_created(
@@ -44,22 +51,15 @@ def booking_created(
     return _outgoing(payload, booking.id, booking.version)
 
 
-def outgoing_event(event: PaymentEvent, recorded_at: datetime) -> OutgoingEvent:
+def outgoing_event(event: BookingEvent, recorded_at: datetime) -> OutgoingEvent:
     """Return the message of a domain event.
 
     Its sequence is the booking's version after the event: one message per version.
     """
-    match event:
-        case Transition():
-            return _outgoing(_status_changed(event, recorded_at), event.booking_id, event.sequence)
-        case PaymentRecorded():
-            return _outgoing(_payment_recorded(event, recorded_at), event.booking_id, event.sequence)
-        case PaymentFailed():
-            return _outgoing(_payment_failed(event, recorded_at), event.booking_id, event.sequence)
-        case PaymentAnomaly():
-            return _outgoing(_payment_anomaly(event, recorded_at), _anomaly_key(event), event.sequence)
-        case PaymentAnomalyResolved():
-            return _outgoing(_anomaly_resolved(event, recorded_at), _anomaly_key(event), event.sequence)
+    payload = _PAYLOADS[type(event)](event, recorded_at)
+    if isinstance(event, PaymentAnomaly | PaymentAnomalyResolved):
+        return _outgoing(payload, _anomaly_key(event), event.sequence)
+    return _outgoing(payload, event.booking_id, event.sequence)
 
 
 def _anomaly_key(event: PaymentAnomaly | PaymentAnomalyResolved) -> str:
@@ -81,6 +81,27 @@ def _status_changed(transition: Transition, recorded_at: datetime) -> BookingSta
         changed_by=transition.changed_by,
         reason=transition.reason,
         metadata=dict(transition.metadata),
+        recorded_at=recorded_at,
+    )
+
+
+def _details_changed(event: DetailsChanged, recorded_at: datetime) -> BookingChanged:
+    return BookingChanged(
+        booking_id=event.booking_id,
+        fields=list(event.names),
+        changed_by=event.changed_by,
+        recorded_at=recorded_at,
+    )
+
+
+def _repriced(event: Repriced, recorded_at: datetime) -> BookingRepriced:
+    return BookingRepriced(
+        booking_id=event.booking_id,
+        before=event.before,
+        after=event.after,
+        cause=event.cause,
+        payment_status=event.payment_status.value,
+        changed_by=event.changed_by,
         recorded_at=recorded_at,
     )
 
@@ -138,3 +159,14 @@ def _anomaly_resolved(event: PaymentAnomalyResolved, recorded_at: datetime) -> B
         explanation=event.explanation,
         recorded_at=recorded_at,
     )
+
+
+_PAYLOADS: Mapping[type[BookingEvent], Callable[[Any, datetime], WireModel]] = {
+    Transition: _status_changed,
+    DetailsChanged: _details_changed,
+    Repriced: _repriced,
+    PaymentRecorded: _payment_recorded,
+    PaymentFailed: _payment_failed,
+    PaymentAnomaly: _payment_anomaly,
+    PaymentAnomalyResolved: _anomaly_resolved,
+}

@@ -9,15 +9,16 @@ from booking.adapters.payment_anomalies import AnomalyRow, row_of, write_anomali
 from booking.adapters.payments import PaymentKey, write_payments
 from booking.adapters.transitions import RecordedTransition, append_transitions
 from booking.domain.booking import Booking, Transition
+from booking.domain.changes import DetailsChanged, Repriced
 from booking.domain.payments import (
     PaymentAnomaly,
     PaymentAnomalyResolved,
-    PaymentEvent,
     PaymentFailed,
     PaymentRecorded,
 )
 from booking.domain.settlement import RecordedPayment
-from booking.handlers.outgoing_events import outgoing_event
+from booking.handlers.outgoing_events import BookingEvent, outgoing_event
+from chassis import clock
 from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.postgres import Connection
 from contracts.ids import BookingId
@@ -28,7 +29,7 @@ from contracts.metadata import MessageMetadata
 class CausedEvent:
     """An event and the message that caused it; `cause` is None for an event that a person caused."""
 
-    event: PaymentEvent
+    event: BookingEvent
     cause: MessageMetadata | None = None
 
 
@@ -42,14 +43,20 @@ class PaymentChanges:
 
 @dataclass(frozen=True, slots=True)
 class _RecordedAt:
-    """Times at which the rows of this transaction were written, by the database's clock."""
+    """Times at which the rows of this transaction were written, by the database's clock.
+
+    `now` is for events without a row of their own.
+    """
 
     transitions: Mapping[tuple[BookingId, int], RecordedTransition]
     payments: Mapping[PaymentKey, datetime]
     anomalies: Mapping[AnomalyRow, datetime]
+    now: datetime
 
-    def of(self, event: PaymentEvent) -> datetime:
+    def of(self, event: BookingEvent) -> datetime:
         match event:
+            case DetailsChanged() | Repriced():
+                return self.now
             case Transition():
                 return self.transitions[event.booking_id, event.version].recorded_at
             case PaymentAnomaly() | PaymentAnomalyResolved():
@@ -57,7 +64,7 @@ class _RecordedAt:
             case PaymentRecorded(payment=payment) | PaymentFailed(payment=payment):
                 return self.payments[payment.provider, payment.payment_id]
 
-    def event_id_of(self, event: PaymentEvent) -> str | None:
+    def event_id_of(self, event: BookingEvent) -> str | None:
         """Return the id that a transition's row names; None for another event."""
         if isinstance(event, Transition):
             return self.transitions[event.booking_id, event.version].event_id
@@ -80,6 +87,7 @@ async def save(
             connection,
             [event for event in events if isinstance(event, PaymentAnomaly | PaymentAnomalyResolved)],
         ),
+        clock.now(),
     )
     await append(connection, [_outgoing(caused, recorded_at) for caused in caused_events])
 
