@@ -63,6 +63,7 @@ def test_a_yes_with_another_word_is_no_yes(yes: str, separator: str, word: str, 
         "ye\u200bs",
         "Yes...",
         "(yes)",
+        "y\u2017",
         "\U0001d432\U0001d41e\U0001d42c",
     ],
 )

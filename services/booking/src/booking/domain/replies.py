@@ -18,8 +18,9 @@ def is_yes(text: str) -> bool:
     Case, surrounding space, surrounding punctuation, invisible characters and a thumbs-up do not matter. Any
     other word or symbol does: a condition, a reaction that quotes a text, a quoted message below.
     """
-    visible = "".join(map(_plain, text))
-    folded = unicodedata.normalize("NFKC", visible).casefold()
+    # Stripped before and after: NFKC turns some punctuation into a space and an accent, and some into more.
+    bare = _strip("".join(map(_plain, text)))
+    folded = unicodedata.normalize("NFKC", bare).casefold()
     words = _strip(folded).split()
     return " ".join(words) in YES
 
