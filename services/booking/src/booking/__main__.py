@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from booking.commands.importing import add_import
 from booking.commands.price import add_price
 from booking.handlers import messages
 from booking.main import WorkerRole, build, open_database
@@ -30,6 +31,7 @@ add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_dead_letters(cli, SERVICE, lambda: open_database(load_settings(OfflineSettings)), _replay)
 add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
 add_price(cli)
+add_import(cli, lambda: open_database(load_settings(OfflineSettings)))
 
 
 @cli.command()

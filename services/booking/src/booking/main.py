@@ -6,7 +6,7 @@ from functools import partial
 
 from litestar.di import Provide
 
-from booking.adapters import entries, money_facts, revisions, transitions
+from booking.adapters import entries, imported_bookings, money_facts, revisions, transitions
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers import messages
@@ -40,6 +40,7 @@ APPEND_ONLY_TABLES = (
     money_facts.TABLE,
     revisions.TABLE,
     entries.TABLE,
+    imported_bookings.TABLE,
     ACTION_TABLE,
 )
 
