@@ -61,10 +61,11 @@ async def apply(
     await report_conflicts(connection, admission.conflicts)
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
-    incoming = [facts for message in admission.fresh if (facts := _incoming_facts(message))]
+    fresh = admission.fresh
+    incoming = [facts for message in fresh if (facts := _incoming_facts(message))]
     with data_constraints(*_MONEY_CONSTRAINTS):
         await apply_facts(connection, incoming)
-    recorded = await apply_sms(connection, [m for m in admission.fresh if m.topic == WEBHOOKS_SMS.name])
+    recorded = await apply_sms(connection, [m for m in fresh if m.topic == WEBHOOKS_SMS.name])
     return len(incoming) + recorded
 
 
