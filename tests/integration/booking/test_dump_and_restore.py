@@ -1,0 +1,93 @@
+"""A dump restored elsewhere keeps histories, states and their guards, and the service runs on it (F38)."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from harness import Infra, Stack, start_services
+from harness.databases import TestDatabase
+from harness.deployment import PASSWORDS
+from integration.booking.booking_calls import BookingApi
+from plumbline import databases, postgres_binaries
+
+_CONTENT = {
+    "history": "SELECT * FROM status_transition ORDER BY transition_id",
+    "states": "SELECT * FROM booking_revision ORDER BY revision_id",
+    "bookings": "SELECT booking_id, status, version, transitions FROM booking ORDER BY booking_id",
+    # Without parentheses: a restored condition has them in other places.
+    "triggers": "SELECT tgrelid::regclass::text, tgname, tgenabled,"
+    " translate(pg_get_triggerdef(oid), '()', '') FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2",
+    "rights": "SELECT relname, relacl::text FROM pg_class"
+    " WHERE relnamespace = 'booking'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1",
+}
+_REFUSED = (
+    "UPDATE status_transition SET changed_by = 'nobody'",
+    "DELETE FROM booking_revision",
+    "UPDATE booking SET status = 'completed'",
+    "DELETE FROM booking",
+)
+
+
+@pytest.fixture
+async def own(infra: Infra) -> AsyncGenerator[Stack]:
+    async with start_services(infra, "booking") as stack:
+        yield stack
+
+
+def programs() -> Path:
+    """Return the folder of pg_dump and pg_restore; skip the test where there are none."""
+    try:
+        return postgres_binaries.directory(postgres_binaries.account())
+    except Exception:  # noqa: BLE001 - no binaries here, for whatever reason
+        found = shutil.which("pg_dump")
+        if found is None:
+            pytest.skip("pg_dump is not installed here")
+        return Path(found).parent
+
+
+async def run(*command: str) -> None:
+    finished = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+    assert finished.returncode == 0, finished.stderr.decode()
+
+
+async def content(database: TestDatabase) -> dict[str, list[asyncpg.Record]]:
+    return {name: await database.fetch(query) for name, query in _CONTENT.items()}
+
+
+async def test_restored_database_keeps_history_and_guards(
+    infra: Infra, own: Stack, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    api = BookingApi(own, http)
+    booking = await api.brought_to("confirmed", "in_progress")
+    source, where, dump = own.database("booking"), programs(), str(tmp_path / "booking.dump")
+    before = await content(source)
+    name = f"{source.dsn().rpartition('/')[2].partition('?')[0]}_restored"
+    await databases.provision(infra.admin_dsn(), PASSWORDS, databases={"booking": name})
+    try:
+        await run(str(where / "pg_dump"), "-Fc", "-f", dump, source.dsn())
+        restored = TestDatabase(infra.admin_dsn(name), PASSWORDS)
+        await run(
+            str(where / "pg_restore"), "--clean", "--if-exists", "--exit-on-error", "-d", restored.dsn(), dump
+        )
+        after = await content(restored)
+        for part, rows in before.items():
+            assert [row for row in after[part] if row not in rows] == [], part
+            assert len(after[part]) == len(rows), part
+        for statement in _REFUSED:
+            with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.CheckViolationError)):
+                await restored.execute(statement)
+
+        service = await own.start("booking", {"BOOKING_POSTGRES_DSN": restored.dsn("booking")})
+        changed = await api.call("PATCH", f"/{booking['id']}", {"status": "completed"}, url=service.url)
+        assert changed.status_code == 200, changed.text
+        history = "SELECT count(*) FROM status_transition WHERE booking_id = $1"
+        assert await restored.fetchval(history, booking["id"]) == 4
+    finally:
+        async with source.connect() as connection:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
