@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bench.row import Row
 from bench.rows import (
+    booking,
     gateway_forged,
     gateway_hot_key,
     gateway_latency,
@@ -25,5 +26,8 @@ ROWS: Mapping[str, Row] = {
         gateway_forged.ROW,
         outbox_relay.ROW,
         outbox_held_snapshot.ROW,
+        booking.TRANSITION_ROW,
+        booking.DRAIN_ROW,
+        booking.BATCH_ROW,
     )
 }
