@@ -64,6 +64,8 @@ UPDATE booking SET currency = $2, total = $3, pricing = $4 WHERE booking_id = $1
 
 _SHOW = "SELECT * FROM booking WHERE booking_id = $1"
 
+_LOCK_RECORD = f"{_SHOW} FOR UPDATE"
+
 _EXISTS = "SELECT EXISTS (SELECT FROM booking WHERE booking_id = $1)"
 
 _LIST = """
@@ -144,6 +146,12 @@ async def update_price(connection: Connection, booking: Booking, pricing: Mappin
         _UPDATE_PRICE, booking.id, booking.total.currency, booking.total.amount, json.dumps(pricing)
     )
     require_written("booking", int(status.removeprefix("UPDATE ")), 1)
+
+
+async def lock_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:
+    """Lock a booking until the transaction ends and return it; None for an unknown id."""
+    row = await connection.fetchrow(_LOCK_RECORD, booking_id)
+    return None if row is None else stored_rows.read_row(row, to_record, key="booking_id")
 
 
 async def find_booking(connection: Connection, booking_id: BookingId) -> BookingRecord | None:

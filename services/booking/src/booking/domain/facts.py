@@ -60,7 +60,8 @@ STATES: Mapping[Kind, tuple[tuple[State, ...], ...]] = MappingProxyType(
         Kind.SESSION: (
             (State.PENDING,),
             (State.FAILED, State.EXPIRED),
-            (State.NOTHING_DUE, State.SUCCEEDED),
+            (State.NOTHING_DUE,),
+            (State.SUCCEEDED,),
         ),
         Kind.INVOICE: ((State.PENDING,), (State.FAILED,), (State.SUCCEEDED, State.OUT_OF_BAND)),
         Kind.INVOICE_PAYMENT: ((State.PENDING,), (State.CANCELED,), (State.SUCCEEDED,)),

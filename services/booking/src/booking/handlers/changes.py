@@ -6,7 +6,7 @@ from typing import Any
 
 from booking.adapters.bookings import (
     find_booking,
-    lock_bookings,
+    lock_booking,
     update_bookings,
     update_details,
     update_price,
@@ -121,11 +121,10 @@ async def reprice_booking(
 async def _lock(
     connection: Connection, booking_id: BookingId, request: ChangeRequest
 ) -> BookingRecord | None:
-    booking = (await lock_bookings(connection, [booking_id])).get(booking_id)
-    if booking is None:
-        return None
-    await require(connection, booking, request.precondition)
-    return await find_booking(connection, booking_id)
+    record = await lock_booking(connection, booking_id)
+    if record is not None:
+        require(record, request.precondition)
+    return record
 
 
 def _change_status(record: BookingRecord, request: ChangeRequest, events: list[ChangeEvent]) -> BookingRecord:

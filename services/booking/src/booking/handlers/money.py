@@ -79,8 +79,11 @@ async def _derive(
     earlier = await payments_of_objects(connection, providers, all_ids)
     opened = await open_anomalies(connection, providers, all_ids)
     bookings = await _lock_bookings(connection, payments, earlier, opened, incoming)
+    earlier_by_id = _by_payment_id(earlier)
     derived = [
-        recorded for payment in payments if (recorded := _record(payment, bookings, earlier)) is not None
+        recorded
+        for payment in payments
+        if (recorded := _record(payment, bookings, earlier_by_id)) is not None
     ]
     current = await payments_of_bookings(connection, bookings.keys()) if bookings else []
     await _settle(connection, _Change(bookings, earlier, derived, opened, current), incoming, by)
@@ -149,11 +152,20 @@ async def _lock_bookings(
     return bookings
 
 
+def _by_payment_id(recorded: Iterable[RecordedPayment]) -> dict[str, list[RecordedPayment]]:
+    by_id: dict[str, list[RecordedPayment]] = defaultdict(list)
+    for item in recorded:
+        by_id[item.payment.payment_id].append(item)
+    return by_id
+
+
 def _record(
-    payment: Payment, bookings: dict[BookingId, Booking], earlier: Collection[RecordedPayment]
+    payment: Payment,
+    bookings: dict[BookingId, Booking],
+    earlier: dict[str, list[RecordedPayment]],
 ) -> RecordedPayment | None:
     booking = bookings.get(BookingId(payment.booking_reference or ""))
-    own = [item for item in earlier if item.payment.payment_id in payment.object_ids]
+    own = [item for object_id in payment.object_ids & earlier.keys() for item in earlier[object_id]]
     return record(payment, booking, own)
 
 
@@ -193,13 +205,13 @@ async def _settle(
     for item in void:
         if item.booking_id is not None:
             by_booking[item.booking_id].append((item, withdraw(item)))
+    counting: dict[BookingId | None, list[RecordedPayment]] = defaultdict(list)
+    for item in (*(item for item in change.current if item.key not in before), *after.values()):
+        counting[item.booking_id].append(item)
     bookings, events = dict(change.bookings), list[PaymentEvent]()
     for booking_id, changes in by_booking.items():
-        others = [item for item in change.current if item.booking_id == booking_id and item.key not in before]
-        own = [item for item in after.values() if item.booking_id == booking_id]
-        bookings[booking_id], settled = settle(
-            bookings[booking_id], changes, sum_funds([*others, *own]), by=by
-        )
+        funds = sum_funds(counting[booking_id])
+        bookings[booking_id], settled = settle(bookings[booking_id], changes, funds, by=by)
         events += settled
     bookings, reported = report_anomalies(bookings, after.values(), change.opened)
     causes = _Causes(incoming, change.derived)

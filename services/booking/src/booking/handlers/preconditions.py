@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-from booking.adapters.bookings import find_booking
-from booking.domain.booking import Booking
 from booking.domain.details import BookingRecord
-from chassis.postgres import Connection
 
 Precondition = Callable[[BookingRecord], bool]
 """Tells whether the caller's change is meant for this state of the booking."""
@@ -19,20 +16,15 @@ class StaleVersionError(Exception):
         self.version = version
 
 
-async def require(connection: Connection, booking: Booking, precondition: Precondition | None) -> None:
+def require(record: BookingRecord, precondition: Precondition | None) -> None:
     """Check the precondition of a change.
 
     Args:
-        connection: its transaction has locked the booking.
-        booking: to be changed.
+        record: the booking, which the transaction has locked.
         precondition: None accepts any state.
 
     Raises:
         StaleVersionError: the precondition is not met.
     """
-    if precondition is None:
-        return
-    record = await find_booking(connection, booking.id)
-    assert record is not None, "the row is locked"
-    if not precondition(record):
-        raise StaleVersionError(booking.version)
+    if precondition is not None and not precondition(record):
+        raise StaleVersionError(record.booking.version)
