@@ -52,6 +52,7 @@ async def records(kafka: EmbeddedKafka) -> list[bytes | None]:
     return [record.value for record in await TestTopic(kafka.bootstrap, TOPIC).records()]
 
 
+# Slow: three starts of Kafka.
 async def test_kafka_goes_on_with_its_records_after_a_stop_and_after_a_kill(directory: Path) -> None:
     kafka = EmbeddedKafka(directory / "kafka", free_port(CONTROLLER_PORT_OFFSET + 1))
     await kafka.start()

@@ -97,6 +97,7 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
+# Slow: a real stack, and one start that waits in vain for a stopped service.
 async def test_stack_outlives_its_detached_start_and_ends_completely(machine: Machine) -> None:
     machine.add_service("tiny")
     code, output = await machine.run(COMMAND, "--detach", "tiny")
@@ -123,6 +124,7 @@ async def test_stack_outlives_its_detached_start_and_ends_completely(machine: Ma
     assert await machine.plumbline("down") == (0, "nothing was running\n")
 
 
+# Slow: two starts of a real stack.
 async def test_leftovers_of_a_killed_supervisor_are_ended_by_the_next_start_and_data_are_kept(
     machine: Machine,
 ) -> None:
@@ -155,6 +157,7 @@ async def test_leftovers_of_a_killed_supervisor_are_ended_by_down(machine: Machi
     assert alive(content["pids"]) == []
 
 
+# Slow: a real stack with two services.
 async def test_death_of_a_service_is_reported_and_ctrl_c_ends_the_rest(machine: Machine) -> None:
     machine.add_service("tiny")
     machine.add_service("other")
@@ -243,6 +246,7 @@ async def test_busy_port_is_named_before_anything_is_started(machine: Machine) -
     assert not machine.state_directory.ledger.exists()
 
 
+# Slow: the whole system, as `make up` starts it.
 async def test_whole_system_starts_is_healthy_and_stops(machine: Machine) -> None:
     code, output = await machine.plumbline("up", "--detach")
     assert code == 0, output

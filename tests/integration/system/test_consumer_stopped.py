@@ -23,6 +23,7 @@ async def own(infra: Infra) -> AsyncGenerator[Stack]:
         yield stack
 
 
+# Slow: the breaker opens only after its window of failures, and closes after its pause.
 async def test_breaker_stops_a_consumer_that_says_why_and_goes_on_when_the_cause_is_gone(
     own: Stack, infra: Infra, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:

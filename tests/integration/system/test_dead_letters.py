@@ -310,6 +310,7 @@ async def test_service_tells_how_much_waits(own: Stack, http: httpx.AsyncClient,
     await eventually(has_gauges, seconds=20)
 
 
+# Slow: the page's commands start a process each.
 @pytest.mark.parametrize("runbook", ["dead-letters.md", "blocked-keys.md"])
 async def test_every_command_of_the_runbook_runs(
     api: BookingApi, operator: Operator, own: Stack, runbook: str

@@ -56,6 +56,7 @@ async def test_nothing_waits_and_nobody_relays_is_told_as_it_is(silent: Stack, s
     assert told.stdout.splitlines()[-1] == f"0 unsent, oldest none, 0 of {SHARDS} shards owned"
 
 
+# Slow: a row must be old.
 async def test_old_row_exits_with_1_and_is_told_by_shard(silent: Stack) -> None:
     await write(silent, "booking", 3, 2)
     await write(silent, "booking", 5, 1_003)

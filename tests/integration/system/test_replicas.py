@@ -109,6 +109,7 @@ async def test_runs_asked_of_both_reconcilers_at_once_open_one_exception(
     assert [item["occurrences"] for item in found[corrupted]] == [len(asked)]
 
 
+# Slow: Kafka notices a killed member only after its session timeout.
 async def test_killed_replicas_leave_their_work_to_the_others(infra: Infra, http: httpx.AsyncClient) -> None:
     async with start_services(infra, *SERVICES[:3], *SERVICES[:3]) as stack:
         booking = await create(stack, http, 0)

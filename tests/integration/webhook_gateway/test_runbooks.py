@@ -61,6 +61,7 @@ async def company(infra: Infra, tmp_path: Path) -> AsyncGenerator[Company]:
         yield Company(stack, infra, tmp_path)
 
 
+# Slow: the page's commands start a process each.
 async def test_a_provider_whose_secret_was_rolled_is_found_by_the_runbook(company: Company) -> None:
     operator = company.operator("verification-failures.md")
     assert [await company.deliver(NEW) for _ in range(REFUSALS)] == [401] * REFUSALS

@@ -42,6 +42,7 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+# Slow: generated requests for each route of the OpenAPI document.
 @pytest.mark.parametrize(
     ("flag", "excluded"),
     [("true", []), ("false", ["--exclude-checks", REFUSED_WHATEVER_IT_IS])],

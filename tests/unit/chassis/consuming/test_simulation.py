@@ -19,6 +19,7 @@ def run_worlds(seeds: int) -> None:
         world.run(seed)
 
 
+# Slow: a tenth of the simulation; `make faults` runs all of it.
 @pytest.mark.timeout(900)
 def test_seeds_and_a_few_fresh_ones_keep_every_promise() -> None:
     seeds = min(examples(10_000), 1_000)  # `make faults` runs all of them with the command itself

@@ -21,7 +21,14 @@ from plumbline.doctor.target import Target
 from plumbline.failure import StackError
 
 APPEND_ONLY = {
-    "booking": ("status_transition", "booking_revision", "dead_letter_action"),
+    "booking": (
+        "status_transition",
+        "booking_revision",
+        "money_fact",
+        "money_entry",
+        "imported_booking",
+        "dead_letter_action",
+    ),
     "audit": ("event_log", "event_payload", "event_rendering", "status_history"),
     "reconciler": ("exception_event", "dead_letter_action"),
 }
