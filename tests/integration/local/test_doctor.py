@@ -255,7 +255,7 @@ async def test_database_without_migrations_says_which_command_to_run(infra: Infr
             *await access.viewer(empty),
         ]
 
-    assert len(found) == 8
+    assert len(found) > len(schema.APPEND_ONLY["booking"])
     for finding in found:
         assert "run `python -m booking migrate`" in finding.problem
         assert "\n" not in finding.line
