@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from chassis import clock
 from harness import Infra, Stack, start_services
-from integration.booking.booking_calls import BookingApi, payment_record
+from integration.booking.booking_calls import BookingApi, payload, payment_record
 
 PAGE = Path(__file__).parents[3] / "docs" / "import.md"
 
@@ -128,3 +129,17 @@ async def test_lines_that_cannot_come_in_are_named_alike_by_a_dry_run(
 async def test_missing_file_is_one_line(api: BookingApi) -> None:
     finished = await api.stack.run("booking", "import", "/nowhere.ndjson")
     assert (finished.exit_code, finished.stderr.count("\n")) == (2, 1)
+
+
+async def test_money_that_came_before_its_booking_counts_once_the_booking_is_there(
+    api: BookingApi, tmp_path: Path
+) -> None:
+    booking_id = clock.new_id()
+    await api.publish(payment_record(booking_id, amount=2500, payment_id="pi_early"))
+    [anomaly] = await api.events(booking_id, 1)
+    assert payload(anomaly)["kind"] == "booking_unknown"
+    line = example("early", id=booking_id, payments=[])
+    assert (await imported(api, tmp_path / "early.ndjson", line))["imported"] == 1
+    assert (await api.read(booking_id))["payment_status"] == "paid"
+    types = [event.header("ce_type") for event in await api.events(booking_id, 6)]
+    assert "booking.payment-anomaly-resolved" in types

@@ -8,7 +8,7 @@ from booking.adapters.transitions import append_transitions
 from booking.domain.booking import Booking
 from booking.domain.imports import IMPORTED_BY, ImportedBooking
 from booking.domain.statuses import Actor
-from booking.handlers.money import IncomingFacts, apply_facts
+from booking.handlers.money import IncomingFacts, apply_facts, apply_waiting_facts
 from booking.handlers.outgoing_events import booking_created, outgoing_event
 from chassis.messaging.outbox import OutgoingEvent, append
 from chassis.postgres import Connection, Database
@@ -58,6 +58,8 @@ async def _write(connection: Connection, lines: Sequence[ImportedBooking]) -> No
         )
         events.append(replace(event, event_id=row.event_id))
     await append(connection, events)
+    # Events that named these bookings before they were here.
+    await apply_waiting_facts(connection, [line.id for line in lines])
     await apply_facts(connection, [IncomingFacts(line.facts()) for line in lines], by=_IMPORT)
 
 
