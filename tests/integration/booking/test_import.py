@@ -135,7 +135,7 @@ async def test_money_that_came_before_its_booking_counts_once_the_booking_is_the
     api: BookingApi, tmp_path: Path
 ) -> None:
     booking_id = clock.new_id()
-    await api.publish(payment_record(booking_id, amount=2500, payment_id="pi_early"))
+    await api.publish(payment_record(booking_id, amount=2000, payment_id="pi_early"))
     [anomaly] = await api.events(booking_id, 1)
     assert payload(anomaly)["kind"] == "booking_unknown"
     line = example("early", id=booking_id, payments=[])
