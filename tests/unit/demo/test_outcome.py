@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plumbline.demo.day import BOOKINGS, EXPECTED_STATUS, Fate, plan
+from plumbline.demo.day import BOOKINGS, EXPECTED_STATES, BookingState, Fate, plan
 from plumbline.demo.outcome import Outcome, problems
 from plumbline.demo.play import PlayedBooking
 from plumbline.demo.senders import Sent
@@ -32,12 +32,15 @@ def exception(kind: str, booking_id: str) -> dict[str, Any]:
     return {"type": kind, "booking_id": booking_id}
 
 
+UNPAID = BookingState("cancelled", "unpaid")
+
 GOOD = Outcome(
     entries=[
         entry("stripe.payment_intent.succeeded", "stripe", "evt_1"),
         entry("webhook.validation.failed", "webhook-gateway", "r-1"),
     ],
-    statuses={"b-paid": "confirmed", "b-cancelled": "cancelled"},
+    states={"b-paid": BookingState("confirmed", "paid"), "b-cancelled": UNPAID},
+    payments={"b-paid": [{"provider": "stripe"}]},
     history={},
     exceptions={
         "exceptions": [exception("pricing_drift", "b-paid"), exception("payment_anomaly", "b-cancelled")]
@@ -65,7 +68,15 @@ def test_good_day_has_no_problems() -> None:
             replace(GOOD, entries=[*GOOD.entries, entry("stripe.x", "stripe", "evt_2")]),
             "was refused and is in the EventLog",
         ),
-        (replace(GOOD, statuses={"b-paid": "pending", "b-cancelled": "cancelled"}), "expected confirmed"),
+        (
+            replace(GOOD, states={**GOOD.states, "b-paid": BookingState("pending", "unpaid")}),
+            "is pending and unpaid, expected confirmed and paid",
+        ),
+        (
+            replace(GOOD, states={**GOOD.states, "b-cancelled": BookingState("cancelled", "paid")}),
+            "expected cancelled and unpaid",
+        ),
+        (replace(GOOD, payments={"b-paid": GOOD.payments["b-paid"] * 2}), "has 2 payments"),
         (replace(GOOD, exceptions={"exceptions": GOOD.exceptions["exceptions"][1:]}), "was not found"),
         (
             replace(GOOD, exceptions={"exceptions": [*GOOD.exceptions["exceptions"], exception("x", "b")]}),
@@ -96,6 +107,6 @@ def test_genuine_delivery_that_was_refused_is_reported() -> None:
 def test_plan_has_every_service_and_every_fate() -> None:
     day = plan(NOW)
     assert len(day) == BOOKINGS
-    assert {booking.fate for booking in day} == set(Fate) == set(EXPECTED_STATUS)
+    assert {booking.fate for booking in day} == set(Fate) == set(EXPECTED_STATES)
     assert len({booking.request["service"] for booking in day}) == 5
     assert [booking.request for booking in plan(NOW)] == [booking.request for booking in day]

@@ -21,6 +21,10 @@ class Fate(Enum):
     PAID_THEN_LATE_FAILURE = "paid; an older failure arrives afterwards"
     COMPLETED = "paid, begun and completed"
     HALF_PAID = "half paid"
+    CHECKOUT = "paid by a Checkout session"
+    DISPUTED = "paid; the client disputes the charge"
+    REFUNDED = "paid, cancelled and refunded"
+    CASH = "paid in cash, entered by the office"
     CONFIRMED_BY_HAND = "confirmed by the office"
     CANCELLED = "cancelled"
     PAID_AFTER_CANCELLATION = "cancelled, and then paid"
@@ -28,29 +32,47 @@ class Fate(Enum):
 
 
 _FATES: tuple[tuple[Fate, int], ...] = (
-    (Fate.PAID, 16),
+    (Fate.PAID, 13),
+    (Fate.CHECKOUT, 1),
+    (Fate.DISPUTED, 1),
+    (Fate.REFUNDED, 1),
     (Fate.PAID_DELIVERED_TWICE, 4),
     (Fate.PAID_THEN_LATE_FAILURE, 2),
     (Fate.COMPLETED, 6),
     (Fate.HALF_PAID, 4),
-    (Fate.CONFIRMED_BY_HAND, 4),
+    (Fate.CONFIRMED_BY_HAND, 3),
+    (Fate.CASH, 1),
     (Fate.CANCELLED, 2),
     (Fate.PAID_AFTER_CANCELLATION, 1),
     (Fate.TAKEN_BY_SMS, 1),
 )
 
-EXPECTED_STATUS = {
-    Fate.PAID: "confirmed",
-    Fate.PAID_DELIVERED_TWICE: "confirmed",
-    Fate.PAID_THEN_LATE_FAILURE: "confirmed",
-    Fate.COMPLETED: "completed",
-    Fate.HALF_PAID: "pending",
-    Fate.CONFIRMED_BY_HAND: "confirmed",
-    Fate.CANCELLED: "cancelled",
-    Fate.PAID_AFTER_CANCELLATION: "cancelled",
-    Fate.TAKEN_BY_SMS: "confirmed",
+
+@dataclass(frozen=True, slots=True, order=True)
+class BookingState:
+    """Status and payment status of a booking."""
+
+    status: str
+    payment_status: str
+
+
+EXPECTED_STATES = {
+    Fate.PAID: BookingState("confirmed", "paid"),
+    Fate.CHECKOUT: BookingState("confirmed", "paid"),
+    Fate.DISPUTED: BookingState("confirmed", "disputed"),
+    Fate.REFUNDED: BookingState("cancelled", "refunded"),
+    Fate.PAID_DELIVERED_TWICE: BookingState("confirmed", "paid"),
+    Fate.PAID_THEN_LATE_FAILURE: BookingState("confirmed", "paid"),
+    Fate.COMPLETED: BookingState("completed", "paid"),
+    Fate.HALF_PAID: BookingState("pending", "partially_paid"),
+    Fate.CONFIRMED_BY_HAND: BookingState("confirmed", "unpaid"),
+    Fate.CASH: BookingState("confirmed", "paid"),
+    Fate.CANCELLED: BookingState("cancelled", "unpaid"),
+    # Money for a cancelled booking does not count: it is an exception.
+    Fate.PAID_AFTER_CANCELLATION: BookingState("cancelled", "unpaid"),
+    Fate.TAKEN_BY_SMS: BookingState("confirmed", "unpaid"),
 }
-"""The status of a booking at the end of the day, by fate."""
+"""The state of a booking at the end of the day, by fate."""
 
 PAID_FATES = frozenset(
     {
@@ -60,9 +82,14 @@ PAID_FATES = frozenset(
         Fate.COMPLETED,
         Fate.HALF_PAID,
         Fate.PAID_AFTER_CANCELLATION,
+        Fate.DISPUTED,
+        Fate.REFUNDED,
     }
 )
-"""Fates with a payment."""
+"""Fates with a payment intent that names the booking."""
+
+MONEY_FATES = (Fate.CHECKOUT, Fate.REFUNDED, Fate.DISPUTED, Fate.CASH)
+"""Fates whose payments are printed one by one."""
 
 
 @dataclass(frozen=True, slots=True)

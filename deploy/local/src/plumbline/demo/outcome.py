@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from plumbline.demo.day import EXPECTED_STATUS, Fate
+from plumbline.demo.day import EXPECTED_STATES, BookingState, Fate
 from plumbline.demo.play import SETTLE_SECONDS_MAX, PlayedBooking
 from plumbline.demo.senders import Sent
 from plumbline.failure import StackError
@@ -25,7 +25,8 @@ class Outcome:
 
     Attributes:
         entries: the whole EventLog.
-        statuses: booking id → status.
+        states: booking id → status and payment status, before prices were falsified.
+        payments: booking id → its payments, of the bookings whose payments are printed.
         history: the history of one completed booking, from audit.
         exceptions: the exception queue after the run, from `GET /api/exceptions`.
         run: the reconciliation run.
@@ -33,7 +34,8 @@ class Outcome:
     """
 
     entries: list[Json]
-    statuses: dict[str, str]
+    states: dict[str, BookingState]
+    payments: dict[str, list[Json]]
     history: Json
     exceptions: Json
     run: Json
@@ -60,7 +62,7 @@ class Observer:
                 return entries
 
     async def wait_until_settled(self, sent: Sequence[Sent], bookings: Sequence[PlayedBooking]) -> None:
-        """Wait until each delivery has its entry and each booking its status, or time is up."""
+        """Wait until each delivery has its entry and each booking its state, or time is up."""
 
         async def is_settled() -> bool:
             counts = entries_by_event(await self.entries())
@@ -70,16 +72,24 @@ class Observer:
                 or counts_of_type(counts, _REFUSED) < refusals
             ):
                 return False
-            statuses = await self.statuses(bookings)
-            return all(statuses[b.booking_id] == EXPECTED_STATUS[b.plan.fate] for b in bookings)
+            states = await self.states(bookings)
+            return all(states[b.booking_id] == EXPECTED_STATES[b.plan.fate] for b in bookings)
 
         await until(is_settled, seconds_max=SETTLE_SECONDS_MAX)  # `problems` reports a missing effect
 
-    async def statuses(self, bookings: Iterable[PlayedBooking]) -> dict[str, str]:
-        """Return booking id → status."""
+    async def states(self, bookings: Iterable[PlayedBooking]) -> dict[str, BookingState]:
+        """Return booking id → status and payment status."""
+        states: dict[str, BookingState] = {}
+        for booking in bookings:
+            read = await self._get("booking", f"/api/bookings/{booking.booking_id}")
+            states[booking.booking_id] = BookingState(read["status"], read["payment_status"])
+        return states
+
+    async def payments(self, booking_ids: Iterable[str]) -> dict[str, list[Json]]:
+        """Return booking id → its payments."""
         return {
-            b.booking_id: (await self._get("booking", f"/api/bookings/{b.booking_id}"))["status"]
-            for b in bookings
+            booking_id: (await self._get("booking", f"/api/bookings/{booking_id}/payments"))["items"]
+            for booking_id in booking_ids
         }
 
     async def history(self, booking_id: str) -> Json:
@@ -156,7 +166,8 @@ def problems(
     """Return the problems of the day, one line each, empty if all checks passed."""
     return [
         *_delivery_problems(sent, outcome.entries),
-        *_status_problems(bookings, outcome.statuses),
+        *_state_problems(bookings, outcome.states),
+        *_payment_problems(outcome.payments),
         *_exception_problems(bookings, set(corrupted), outcome),
         *([] if outcome.history_safe else ["the owner could rewrite a booking's history"]),
     ]
@@ -183,12 +194,21 @@ def _delivery_problems(sent: Sequence[Sent], entries: Sequence[Json]) -> list[st
     return lines
 
 
-def _status_problems(bookings: Sequence[PlayedBooking], statuses: Mapping[str, str]) -> list[str]:
+def _state_problems(bookings: Sequence[PlayedBooking], states: Mapping[str, BookingState]) -> list[str]:
     return [
-        f"booking {b.booking_id} ({b.plan.fate.value}) is {statuses[b.booking_id]}, "
-        f"expected {EXPECTED_STATUS[b.plan.fate]}"
+        f"booking {b.booking_id} ({b.plan.fate.value}) is {state.status} and {state.payment_status}, "
+        f"expected {expected.status} and {expected.payment_status}"
         for b in bookings
-        if statuses[b.booking_id] != EXPECTED_STATUS[b.plan.fate]
+        if (state := states[b.booking_id]) != (expected := EXPECTED_STATES[b.plan.fate])
+    ]
+
+
+def _payment_problems(payments: Mapping[str, Sequence[Json]]) -> list[str]:
+    """Check that the events of one payment, however many, made one payment."""
+    return [
+        f"booking {booking_id} has {len(own)} payments, expected 1"
+        for booking_id, own in payments.items()
+        if len(own) != 1
     ]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 
 from plumbline.demo.day import PAID_FATES, Fate, PlannedBooking
-from plumbline.demo.senders import Senders, payment_event
+from plumbline.demo.senders import Senders
+from plumbline.demo.stripe_events import checkout_event, dispute_event, payment_event, refund_events
 from plumbline.failure import StackError
 from plumbline.waiting import until
 
@@ -49,6 +50,13 @@ class Office:
         offer = {"person_id": person_id, "name": person_id, "phone": f"+1312555{number:04d}"}
         _json(await self._http.post(f"{self._url}/api/bookings/{booking_id}/offers", json=offer), 201)
 
+    async def enter_cash(self, booking: PlayedBooking) -> None:
+        """Enter the whole price as paid in cash."""
+        price = {"amount": booking.total, "currency": booking.currency}
+        entry = {"amount": price, "method": "cash", "reason": "paid at the door"}
+        path = f"{self._url}/api/bookings/{booking.booking_id}/payments"
+        _json(await self._http.post(path, json=entry), 201)
+
     async def status(self, booking_id: str) -> str:
         return _json(await self._http.get(f"{self._url}/api/bookings/{booking_id}"), 200)["status"]
 
@@ -73,12 +81,39 @@ async def play_booking(office: Office, senders: Senders, booking: PlayedBooking)
         await office.set_status(booking.booking_id, "cancelled", "the client's plans changed")
     if fate is Fate.TAKEN_BY_SMS:
         await _answer_offers(office, senders, booking.booking_id)
+    if fate is Fate.CASH:
+        await office.enter_cash(booking)
+    if fate is Fate.CHECKOUT:
+        await _pay_by_checkout(office, senders, booking)
     if fate in PAID_FATES:
         await _pay(senders, booking)
     if fate is Fate.COMPLETED:
         await office.wait_for(booking.booking_id, "confirmed")
         await office.set_status(booking.booking_id, "in_progress", "sitter has arrived")
         await office.set_status(booking.booking_id, "completed", "report sent to the client")
+    if fate is Fate.REFUNDED:
+        await _cancel_and_refund(office, senders, booking)
+    if fate is Fate.DISPUTED:
+        dispute = dispute_event(booking.plan.number, booking.total, booking.currency)
+        await senders.stripe("Stripe: dispute", dispute)
+
+
+async def _pay_by_checkout(office: Office, senders: Senders, booking: PlayedBooking) -> None:
+    """Deliver a Checkout session that names the booking, and its payment intent, which does not."""
+    number, amount, currency = booking.plan.number, booking.total, booking.currency
+    session = checkout_event(number, booking.booking_id, amount, currency)
+    await senders.stripe("Stripe: Checkout session", session)
+    # An intent that arrives first is an anomaly until its session arrives. The day has no such chance.
+    await office.wait_for(booking.booking_id, "confirmed")
+    intent = payment_event(number, "payment_intent.succeeded", None, amount, currency)
+    await senders.stripe("Stripe: intent of the session", intent)
+
+
+async def _cancel_and_refund(office: Office, senders: Senders, booking: PlayedBooking) -> None:
+    await office.wait_for(booking.booking_id, "confirmed")
+    await office.set_status(booking.booking_id, "cancelled", "the client is ill: refunded in full")
+    for event in refund_events(booking.plan.number, booking.total, booking.currency):
+        await senders.stripe("Stripe: refund", event)
 
 
 async def _answer_offers(office: Office, senders: Senders, booking_id: str) -> None:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from plumbline.demo import tables
 from plumbline.demo.corrupt import Corruption, corrupt, history_can_be_changed
-from plumbline.demo.day import Fate, plan
+from plumbline.demo.day import MONEY_FATES, BookingState, Fate, plan
 from plumbline.demo.outcome import Observer, Outcome, problems
 from plumbline.demo.play import Office, PlayedBooking, play_attacks, play_booking, play_messages
 from plumbline.demo.senders import Senders, Sent
@@ -42,8 +42,10 @@ async def run_day(stack: DemoStack, console: Console) -> list[str]:
             bookings = await _play(Office(http, stack.urls["booking"]), senders, progress)
             task = progress.add_task("waiting for the effects of all events", total=1)
             await observer.wait_until_settled(senders.sent, bookings)
+            # A falsified total changes the payment status that booking derives.
+            states = await observer.states(bookings)
             progress.advance(task)
-            corrupted, outcome = await _reconcile(stack, observer, bookings, progress)
+            corrupted, outcome = await _reconcile(stack, observer, bookings, states, progress)
     tables.show(console, senders.sent, bookings, corrupted, outcome)
     problem_lines = problems(senders.sent, bookings, corrupted, outcome)
     _print_result(console, senders.sent, corrupted, problem_lines)
@@ -81,7 +83,11 @@ async def _play(office: Office, senders: Senders, progress: Progress) -> list[Pl
 
 
 async def _reconcile(
-    stack: DemoStack, observer: Observer, bookings: Sequence[PlayedBooking], progress: Progress
+    stack: DemoStack,
+    observer: Observer,
+    bookings: Sequence[PlayedBooking],
+    states: dict[str, BookingState],
+    progress: Progress,
 ) -> tuple[Mapping[str, Corruption], Outcome]:
     task = progress.add_task("falsifying prices, reconciling", total=3)
     corrupted = await corrupt(stack.booking_admin_dsn, bookings)
@@ -94,7 +100,10 @@ async def _reconcile(
     history_safe = not await history_can_be_changed(stack.booking_admin_dsn, completed)
     outcome = Outcome(
         entries=await observer.entries_with("reconciliation.run-completed"),
-        statuses=await observer.statuses(bookings),
+        states=states,
+        payments=await observer.payments(
+            b.booking_id for fate in MONEY_FATES for b in bookings if b.plan.fate is fate
+        ),
         history=await observer.history(completed),
         exceptions=exceptions,
         run=run,

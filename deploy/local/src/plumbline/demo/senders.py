@@ -83,33 +83,6 @@ class Senders:
         self.sent.append(Sent(kind, source, event_id, response.status_code, genuine))
 
 
-def payment_event(
-    number: int, event_type: str, booking_id: str, amount: int, currency: str, *, minutes_ago: int = 0
-) -> dict[str, Any]:
-    """Return a Stripe event about a payment intent, in Stripe's format. `amount` is in minor units."""
-    created = int((datetime.now(UTC) - timedelta(minutes=minutes_ago)).timestamp())  # noqa: TID251 - Stripe's clock
-    succeeded = event_type.endswith("succeeded")
-    return {
-        "id": f"evt_{number:06d}{'s' if succeeded else 'f'}",
-        "object": "event",
-        "api_version": "2026-09-30",
-        "created": created,
-        "type": event_type,
-        "livemode": False,
-        "data": {
-            "object": {
-                "id": f"pi_{number:06d}",
-                "object": "payment_intent",
-                "amount": amount,
-                "amount_received": amount if succeeded else 0,
-                "currency": currency.lower(),
-                "status": "succeeded" if succeeded else "requires_payment_method",
-                "metadata": {"booking_id": booking_id},
-            }
-        },
-    }
-
-
 def _signed_at(how: str) -> datetime:
     now = datetime.now(UTC)  # noqa: TID251 - the provider's clock
     return now - STALE if how == "stale" else now

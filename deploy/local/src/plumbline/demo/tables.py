@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from contracts.money import Money
 from plumbline.demo.corrupt import Corruption
 from plumbline.demo.outcome import Outcome, entries_by_event
 from plumbline.demo.play import PlayedBooking
@@ -20,10 +21,11 @@ def show(
     corrupted: Mapping[str, Corruption],
     outcome: Outcome,
 ) -> None:
-    """Print deliveries, bookings, the history of one booking, the EventLog and the exceptions."""
+    """Print deliveries, bookings, payments, the history of one booking, the EventLog and the exceptions."""
     for table in (
         _deliveries(sent, outcome),
         _bookings(bookings, outcome),
+        _payments(bookings, outcome),
         _history(outcome),
         _event_log(outcome),
         _exceptions(corrupted, outcome),
@@ -55,10 +57,24 @@ def _deliveries(sent: Sequence[Sent], outcome: Outcome) -> Table:
 
 
 def _bookings(bookings: Sequence[PlayedBooking], outcome: Outcome) -> Table:
-    table = _table("Bookings at the end of the day", "status", "bookings", "fate", numbers=("bookings",))
-    groups = Counter((outcome.statuses[b.booking_id], b.plan.fate.value) for b in bookings)
-    for (status, fate), count in sorted(groups.items()):
-        table.add_row(status, str(count), fate)
+    title = "Bookings at the end of the day"
+    table = _table(title, "status", "payment status", "bookings", "fate", numbers=("bookings",))
+    groups = Counter((outcome.states[b.booking_id], b.plan.fate.value) for b in bookings)
+    for (state, fate), count in sorted(groups.items()):
+        table.add_row(state.status, state.payment_status, str(count), fate)
+    return table
+
+
+def _payments(bookings: Sequence[PlayedBooking], outcome: Outcome) -> Table:
+    amounts = ("captured", "refunded", "disputed")
+    title = "What booking made of it: several events, one payment"
+    table = _table(title, "fate", "provider", *amounts, "payment status", numbers=amounts)
+    fates = {b.booking_id: b.plan.fate.value for b in bookings}
+    for booking_id, payments in outcome.payments.items():
+        for payment in payments:
+            shown = [_amount(payment[name]) for name in amounts]
+            status = outcome.states[booking_id].payment_status
+            table.add_row(fates[booking_id], payment["provider"], *shown, status)
     return table
 
 
@@ -119,3 +135,7 @@ def _kind(item: Mapping[str, Any]) -> str:
 
 def _time(text: str) -> str:
     return text[11:19]
+
+
+def _amount(money: Mapping[str, Any]) -> str:
+    return str(Money(money["amount"], money["currency"])) if money["amount"] else ""
