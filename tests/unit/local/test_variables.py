@@ -21,7 +21,6 @@ SECRETS = {
     "AUDIT_SIGNING_KEY_FILE": "audit",
     "RECONCILER_POSTGRES_DSN": "reconciler",
     "RECONCILER_BOOKING_VIEW_DSN": "reconciler",
-    "STRIPE_API_KEY": "reconciler",
 }
 UNUSED = (
     "POSTGRES_ADMIN_DSN",
@@ -46,6 +45,11 @@ def test_key_of_tokens_reaches_the_three_that_verify_tokens() -> None:
         "audit",
         "reconciler",
     ]
+
+
+def test_key_of_stripes_api_reaches_the_two_that_ask_stripe() -> None:
+    environ = {"STRIPE_API_KEY": "x"}
+    assert [s.name for s in SERVICES if variables.for_service(s, environ)] == ["booking", "reconciler"]
 
 
 @pytest.mark.parametrize("name", UNUSED)

@@ -28,7 +28,10 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         *("WEBHOOK_", "GATEWAY_", "ENABLE_WEBHOOK_VALIDATION", "ALLOW_UNVALIDATED_WEBHOOKS"),
         *("STRIPE_WEBHOOK_SECRET", "OPENPHONE_WEBHOOK_SECRET", "QUO_WEBHOOK_SECRET"),
     ),
-    "booking": ("BOOKING_", "BUSINESS_COUNTRY", _TOKENS, *_DELIVERY),
+    "booking": (
+        *("BOOKING_", "BUSINESS_COUNTRY", "STRIPE_API_KEY", "STRIPE_API_BASE"),
+        *(_TOKENS, *_DELIVERY),
+    ),
     "audit": ("AUDIT_", _TOKENS, *_DELIVERY),
     "reconciler": ("RECONCILER_", "STRIPE_API_KEY", "STRIPE_API_BASE", _TOKENS, *_DELIVERY),
 }

@@ -23,7 +23,13 @@ _ALL = ",".join(WorkerRole)
 
 
 async def _replay(connection: Connection, replayed: Sequence[Message]) -> int:
-    return await messages.apply(connection, replayed, world=load_settings(OfflineSettings).stripe_world)
+    settings = load_settings(OfflineSettings)
+    return await messages.apply(
+        connection,
+        replayed,
+        world=settings.stripe_world,
+        fetches_objects=settings.stripe_api_key is not None,
+    )
 
 
 cli = build_cli("Keeps bookings: status history, payments, prices.")

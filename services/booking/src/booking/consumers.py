@@ -1,9 +1,10 @@
 """Consumers of booking: deliveries of Stripe and of the SMS provider."""
 
+from collections.abc import Callable
 from functools import partial
 
+from booking.domain.payments import NotApplied
 from booking.handlers import messages
-from booking.handlers.unapplied_events import unapplied_counter
 from booking.settings import SERVICE, BookingSettings
 from chassis.consuming import Consumer
 from chassis.consuming.broker import Consumers, build_broker
@@ -16,7 +17,11 @@ from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
 
 
 def build_consumers(
-    settings: BookingSettings, database: Database, kafka: KafkaConnection, metrics: Metrics
+    settings: BookingSettings,
+    database: Database,
+    kafka: KafkaConnection,
+    metrics: Metrics,
+    count_unapplied: Callable[[NotApplied], None],
 ) -> Consumers:
     """Build this process's member of the service's consumer group."""
     broker = build_broker(kafka, client_id=SERVICE)
@@ -27,7 +32,8 @@ def build_consumers(
             messages.apply,
             world=settings.stripe_world,
             count_conflicts=conflict_counter(metrics),
-            count_unapplied=unapplied_counter(metrics),
+            count_unapplied=count_unapplied,
+            fetches_objects=settings.stripe_api_key is not None,
         ),
         set_aside=DeadLetters(SERVICE),
         topic_prefix=kafka.topic_prefix,

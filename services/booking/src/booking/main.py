@@ -7,10 +7,13 @@ from functools import partial
 from litestar.di import Provide
 
 from booking.adapters import entries, imported_bookings, money_facts, revisions, transitions
+from booking.adapters.stripe_client import StripeObjects
 from booking.api import ACCESS, ROUTES
 from booking.consumers import build_consumers
 from booking.handlers import messages
+from booking.handlers.unapplied_events import unapplied_counter
 from booking.jobs.offer_expiry import OfferExpiry
+from booking.jobs.thin_events import ThinEvents
 from booking.settings import SERVICE, BookingSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.history import ACTION_TABLE
@@ -70,7 +73,11 @@ def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(Worke
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
     components = [*auth.components, searches, *_components(settings, roles, database, metrics)]
     lifecycle = Lifecycle(settings, components, health)
-    apply = partial(messages.apply, world=settings.stripe_world)
+    apply = partial(
+        messages.apply,
+        world=settings.stripe_world,
+        fetches_objects=settings.stripe_api_key is not None,
+    )
     app = build_app(
         title="Plumbline booking",
         handlers=[*ROUTES, dead_letter_routes(SERVICE, apply)] if WorkerRole.API in roles else (),
@@ -108,10 +115,17 @@ def _components(
     if WorkerRole.API in roles:
         components.append(AnswerRetention(database, metrics))
     if WorkerRole.CONSUMERS in roles:
+        count_unapplied = unapplied_counter(metrics)
         components += [
-            build_consumers(settings, database, kafka, metrics),
+            build_consumers(settings, database, kafka, metrics, count_unapplied),
             DeadLetterGauges(database, SERVICE, metrics),
             InboxRetention(database, settings.inbox_retention, metrics),
             OfferExpiry(database),
+            ThinEvents(database, _stripe_objects(settings), count_unapplied),
         ]
     return components
+
+
+def _stripe_objects(settings: BookingSettings) -> StripeObjects | None:
+    key = settings.stripe_api_key
+    return None if key is None else StripeObjects(key.get_secret_value(), settings.stripe_api_base)

@@ -1,8 +1,9 @@
 """Settings of booking."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 from booking.adapters.phone_numbers import COUNTRIES
@@ -13,6 +14,8 @@ from contracts.stripe_events import StripeWorld, stripe_world
 
 SERVICE = "booking"
 
+_API_KEY = re.compile("(sk|rk)_[A-Za-z0-9_]+")
+
 
 def _known_country(code: str) -> str:
     if code not in COUNTRIES:
@@ -22,6 +25,22 @@ def _known_country(code: str) -> str:
 
 CountryCode = Annotated[str, AfterValidator(_known_country)]
 """ISO 3166 alpha-2 code of a country with a telephone numbering plan."""
+
+
+def check_key(key: str, *, is_live: bool) -> None:
+    """Check that a key of Stripe's API belongs to the mode that counts.
+
+    Raises:
+        ValueError: it is of the other mode, or no key that can read objects.
+    """
+    mode, other = ("live", "test") if is_live else ("test", "live")
+    if key.startswith((f"sk_{other}_", f"rk_{other}_")):
+        raise ValueError(
+            f"STRIPE_API_KEY is a key of {other} mode, and STRIPE_MODE is {mode}; set a key of {mode} mode"
+            f" (sk_{mode}_…, rk_{mode}_…), or STRIPE_MODE={other}"
+        )
+    if _API_KEY.fullmatch(key) is None:
+        raise ValueError(f"STRIPE_API_KEY is no secret key; set one such as sk_{mode}_… or rk_{mode}_…")
 
 
 class StripeSettings(ServiceSettings):
@@ -35,6 +54,21 @@ class StripeSettings(ServiceSettings):
         pattern="^acct_[A-Za-z0-9]+$",
         description="our own account, where events of connected ones come too",
     )
+
+    stripe_api_key: SecretStr | None = Field(
+        None,
+        description="secret or restricted key that may read payments; unset: thin events are reported,"
+        " not fetched",
+    )
+    stripe_api_base: str = Field(
+        "https://api.stripe.com", pattern="^https?://", description="address of Stripe's API"
+    )
+
+    @model_validator(mode="after")
+    def _key_fits_mode(self) -> Self:
+        if self.stripe_api_key is not None:
+            check_key(self.stripe_api_key.get_secret_value(), is_live=self.stripe_world.is_live)
+        return self
 
     @property
     def stripe_world(self) -> StripeWorld:

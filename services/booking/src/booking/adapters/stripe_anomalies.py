@@ -15,8 +15,17 @@ _AMOUNTS = ("amount_received", "amount_total", "amount_paid", "amount_refunded",
 _AMOUNT_MAX = 10**15
 
 
-def anomaly_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> PaymentAnomaly:
-    """Return the anomaly of an event: its payment as claimed, why the event is not applied, what to do."""
+def anomaly_of(
+    event: StripeEvent, kind: NotApplied, *, event_id: str, failure: str | None = None
+) -> PaymentAnomaly:
+    """Return the anomaly of an event: its payment as claimed, why the event is not applied, what to do.
+
+    Args:
+        event: about money.
+        kind: why the event is not applied.
+        event_id: of the message.
+        failure: why the object of a thin event was not fetched; None if it was not asked for.
+    """
     subject = event.subject or event.related
     reference = referenced_booking(subject)
     payment_id = _id(_payment_id(subject) or event_id)
@@ -29,11 +38,11 @@ def anomaly_of(event: StripeEvent, kind: NotApplied, *, event_id: str) -> Paymen
         captured=_captured(subject),
         kind=kind,
         subject=payment_id,
-        explanation=sanitize_for_postgres(_explain(event, kind)),
+        explanation=sanitize_for_postgres(_explain(event, kind, failure)),
     )
 
 
-def _explain(event: StripeEvent, kind: NotApplied) -> str:
+def _explain(event: StripeEvent, kind: NotApplied, failure: str | None) -> str:
     name = _short(event.type)
     match kind:
         case NotApplied.OTHER_MODE:
@@ -51,6 +60,11 @@ def _explain(event: StripeEvent, kind: NotApplied) -> str:
             )
         case NotApplied.THIN_EVENT:
             related = " ".join(_short(event.related.get(name)) for name in ("type", "id"))
+            if failure is not None:
+                return (
+                    f"{name} is a thin event, and its object, {related}, was not applied: {failure}. Look in"
+                    " Stripe what was paid; once the cause is removed, send the event again"
+                )
             return (
                 f"{name} is a thin event, it names {related} and carries no payment: nothing was applied. Add"
                 " a webhook endpoint with payload style snapshot for this type, and look in Stripe what was"

@@ -1,5 +1,6 @@
 """Facts that Stripe's events tell of (docs.stripe.com/api/events). A new type is one entry of the table."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from booking.adapters.stripe_objects import (
@@ -13,9 +14,16 @@ from booking.adapters.stripe_objects import (
 )
 from booking.adapters.stripe_values import required_object, seconds
 from booking.domain.facts import Fact
+from booking.domain.thin_events import ThinEvent
 from chassis.messaging.failures import MalformedMessageError
-from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event
+from contracts.stripe_events import JsonObject, JsonObjectError, StripeEvent, read_stripe_event
 from contracts.text import sanitize_for_postgres
+from contracts.times import TimeError, parse_time
+
+PREFIX = "stripe."
+_V1 = "v1."
+# Of an object that the API can be asked for.
+_OBJECT_ID = re.compile("[A-Za-z0-9_]{1,255}")
 
 # Object, event type, event id and time of the event → facts.
 Reader = Callable[[JsonObject, str, str, int], list[Fact]]
@@ -49,6 +57,17 @@ READERS: Mapping[str, Reader] = {
     "stripe.charge.dispute.closed": read_dispute,
 }
 
+# The type of object that a reader reads.
+OBJECT_TYPES: Mapping[Reader, str] = {
+    read_intent: "payment_intent",
+    read_session: "checkout.session",
+    read_invoice: "invoice",
+    read_invoice_payment: "invoice_payment",
+    read_charge: "charge",
+    read_refund: "refund",
+    read_dispute: "dispute",
+}
+
 
 def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ...]:
     """Return the facts that an event tells of; none for a type that has no reader.
@@ -72,3 +91,53 @@ def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ..
     # Without a time of the event, the object's own comes nearest.
     occurred_at = seconds(event.members.get("created")) or seconds(subject.get("created")) or 0
     return tuple(reader(subject, event_type, sanitize_for_postgres(event_id), occurred_at))
+
+
+def read_thin_event(event: StripeEvent, *, source: str, event_id: str) -> ThinEvent | None:
+    """Return a thin event whose object can be fetched and read; None for any other event.
+
+    Args:
+        event: an event about money.
+        source: of the message.
+        event_id: of the message.
+    """
+    event_type = PREFIX + (event.type or "").removeprefix(_V1)
+    reader = READERS.get(event_type)
+    object_id = event.related.get("id")
+    if (
+        not event.is_thin
+        or reader is None
+        or event.related.get("type") != OBJECT_TYPES[reader]
+        or not isinstance(object_id, str)
+        or _OBJECT_ID.fullmatch(object_id) is None
+    ):
+        return None
+    return ThinEvent(
+        source=source,
+        event_id=event_id,
+        event_type=event_type,
+        object_type=OBJECT_TYPES[reader],
+        object_id=object_id,
+        occurred_at=_time_of(event),
+    )
+
+
+def read_object(event: ThinEvent, fetched: JsonObject) -> tuple[Fact, ...]:
+    """Return the facts that a thin event tells of, as a snapshot event with this object would.
+
+    Raises:
+        MalformedMessageError: a member that the reader needs is missing or unusable.
+    """
+    occurred_at = event.occurred_at or seconds(fetched.get("created")) or 0
+    return tuple(READERS[event.event_type](fetched, event.event_type, event.event_id, occurred_at))
+
+
+def _time_of(event: StripeEvent) -> int:
+    """Return the time of the event in seconds; thin events have it as text. 0 without a usable time."""
+    created = event.members.get("created")
+    if isinstance(created, str):
+        try:
+            return seconds(int(parse_time(created).timestamp())) or 0
+        except TimeError:
+            return 0
+    return seconds(created) or 0

@@ -7,6 +7,7 @@ facts are about and name, and every object linked with these.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from booking.adapters.bookings import try_lock_bookings
@@ -26,11 +27,26 @@ from booking.domain.payments import Payment, PaymentEvent, PaymentFailed, Paymen
 from booking.domain.settlement import RecordedPayment, record, settle, sum_funds, withdraw
 from booking.domain.statuses import STRIPE, Actor
 from booking.handlers.persistence import CausedEvent, PaymentChanges, save
-from chassis.messaging.failures import BusyError
+from chassis.messaging.failures import BusyError, data_constraints
 from chassis.messaging.message import KeysInUseError, Message
 from chassis.postgres import Connection
 from contracts.ids import BookingId
 from contracts.metadata import MessageMetadata
+
+# Constraints on values of Stripe's events. A row that another constraint refuses is not the event's fault.
+_MONEY_CONSTRAINTS = (
+    "money_fact_amount_check",
+    "money_fact_currency_check",
+    "money_fact_refunded_check",
+    "payment_captured_check",
+    "payment_currency_check",
+    "booking_captured_check",
+)
+
+
+def money_constraints() -> AbstractContextManager[None]:
+    """Blame the facts for a violated constraint on money inside the block (`data_constraints`)."""
+    return data_constraints(*_MONEY_CONSTRAINTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,16 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UnappliedEvent:
-    """A message whose event changes nothing, and the reason."""
+    """A message whose event changes nothing, and the reason.
+
+    Attributes:
+        failure: why the object of a thin event was not fetched; None if it was not asked for.
+    """
 
     message: Message
     event: StripeEvent
     reason: NotApplied
+    failure: str | None = None
 
     @property
     def key(self) -> UnappliedKey:
@@ -49,7 +54,7 @@ async def report_unapplied(connection: Connection, unapplied: Sequence[Unapplied
     outgoing: list[OutgoingEvent] = []
     for key, recorded_at in recorded.items():
         event, metadata = by_key[key], by_key[key].message.metadata
-        anomaly = anomaly_of(event.event, event.reason, event_id=metadata.id)
+        anomaly = anomaly_of(event.event, event.reason, event_id=metadata.id, failure=event.failure)
         outgoing.append(caused_by(outgoing_event(anomaly, recorded_at), metadata))
         _log.warning("event not applied", event_id=metadata.id, reason=event.reason.value)
     await append(connection, outgoing)
