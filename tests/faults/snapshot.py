@@ -163,12 +163,15 @@ _BOOKINGS = "SELECT booking_id::text, client_name, status, version, captured FRO
 _STEPS = """
 SELECT booking_id::text, version, from_status, to_status, changed_by{more} FROM {table} ORDER BY 1, 2
 """
-_PAYMENTS = "SELECT event_id, booking_id::text, captured, anomaly FROM payment"
+# A failed attempt to pay is a row too, without money.
+_PAYMENTS = """
+SELECT event_id, booking_id::text, captured, anomaly FROM payment WHERE state = 'succeeded' AND NOT is_void
+"""
 
 # One event per version of a booking, and one for each payment that no booking is known for.
 _PROGRESS = """
 SELECT
-    (SELECT count(*) FROM payment) AS payments,
+    (SELECT count(*) FROM payment WHERE state = 'succeeded' AND NOT is_void) AS payments,
     (SELECT count(*) FROM dead_letter WHERE status = 'waiting') AS set_aside,
     (SELECT count(*) FROM outbox) AS outbox,
     (SELECT coalesce(sum(version), 0)::bigint FROM booking)

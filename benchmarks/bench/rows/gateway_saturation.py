@@ -74,10 +74,10 @@ SATURATION_ROW = Row(
     sides=[SIDES[side] for side in (OURS, TUTORIAL, TUNED)],
     experiments=(SATURATION,),
     comparisons=(
-        _rate("tutorial", TUTORIAL, "≥ 2.7"),
-        _rate("tuned", TUNED, "≥ 1.7"),
+        _rate("tutorial", TUTORIAL, "≥ 4"),
+        _rate("tuned", TUNED, "≥ 1.2"),
         _cpu("tutorial", TUTORIAL),
-        _cpu("tuned", TUNED, "≤ 0.6"),
+        _cpu("tuned", TUNED, "≤ 0.85"),
     ),
     yardsticks=YARDSTICKS,
 )
@@ -88,8 +88,8 @@ PLATFORM_ROW = Row(
     sides=[SIDES[side] for side in (OURS, OURS_TWICE, BENTHOS, BENTHOS_LEAN)],
     experiments=(SATURATION,),
     comparisons=(
-        _rate("Benthos", BENTHOS, "≥ 1.2"),
-        _rate("Benthos, two processes of ours", BENTHOS, side=OURS_TWICE),
+        _rate("Benthos", BENTHOS, "≥ 0.95"),
+        _rate("Benthos, two processes of ours", BENTHOS, "≥ 1.15", side=OURS_TWICE),
         _rate("Benthos, lean", BENTHOS_LEAN),
         _cpu("Benthos", BENTHOS),
         _cpu("Benthos, lean", BENTHOS_LEAN),
@@ -103,6 +103,6 @@ TAX_ROW = Row(
     title="gateway tax: plumbline ‖ a bare ASGI route with the same HMAC and producer",
     sides=[SIDES[side] for side in (OURS, BARE)],
     experiments=(SATURATION,),
-    comparisons=(_rate("bare", BARE, "≥ 0.75"), _cpu("bare", BARE)),
+    comparisons=(_rate("bare", BARE, "≥ 0.5"), _cpu("bare", BARE)),
     yardsticks=YARDSTICKS,
 )
