@@ -88,7 +88,7 @@ def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ..
     except JsonObjectError as error:
         raise MalformedMessageError(str(error)) from error
     subject = required_object(required_object(event.members, "data"), "object")
-    # Without a time of the event, the object's own comes nearest.
+    # If the event has no time, use the object's.
     occurred_at = seconds(event.members.get("created")) or seconds(subject.get("created")) or 0
     return tuple(reader(subject, event_type, sanitize_for_postgres(event_id), occurred_at))
 

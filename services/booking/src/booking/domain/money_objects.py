@@ -1,4 +1,4 @@
-"""Objects that facts are about, each with the fact that stands for it."""
+"""Objects that facts are about, each with the fact that decides its state."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ CAPTURED = (State.SUCCEEDED, State.OUT_OF_BAND)
 
 @dataclass(frozen=True, slots=True)
 class ObjectFacts:
-    """One object: the facts about it, and the one that stands for it."""
+    """One object and the facts about it."""
 
     facts: tuple[Fact, ...]
 

@@ -58,7 +58,7 @@ async def _write(connection: Connection, lines: Sequence[ImportedBooking]) -> No
         )
         events.append(replace(event, event_id=row.event_id))
     await append(connection, events)
-    # Events that named these bookings before they were here.
+    # Apply events that arrived before the import of their bookings.
     await apply_waiting_facts(connection, [line.id for line in lines])
     await apply_facts(connection, [IncomingFacts(line.facts()) for line in lines], by=_IMPORT)
 
