@@ -241,6 +241,29 @@ CASES: dict[str, tuple[Callable[[], list[Fact]], tuple[str, str, list[str]]]] = 
         lambda: [refund(State.SUCCEEDED, TOTAL)],
         ("pending", "unpaid", []),
     ),
+    "a failed refund that a smaller one does not replace": (
+        lambda: [
+            intent(),
+            refund(State.SUCCEEDED, TOTAL),
+            refund(State.FAILED, TOTAL, at=8),
+            refund(State.SUCCEEDED, 100, at=9, name="re_2"),
+        ],
+        ("confirmed", "partially_refunded", ["refund_failed"]),
+    ),
+    "an intent that names its invoice": (
+        lambda: [
+            fact(Kind.INTENT, "pi_1", amount=TOTAL, invoice="in_1"),
+            fact(Kind.INVOICE, "in_1", amount=TOTAL, of=ID),
+        ],
+        ("confirmed", "paid", []),
+    ),
+    "a session that only names an invoice": (
+        lambda: [
+            fact(Kind.SESSION, "cs_1", amount=TOTAL, invoice="in_1", of=ID),
+            fact(Kind.INVOICE, "in_1", amount=TOTAL),
+        ],
+        ("confirmed", "paid", []),
+    ),
     "refunded money of no booking needs nobody": (
         lambda: [intent(of=None), refunded(TOTAL)],
         ("pending", "unpaid", []),
@@ -292,6 +315,13 @@ def test_status_and_history_do_not_depend_on_the_order_of_arrival(name: str) -> 
         booking = state[0]
         ends.add((booking.status, booking.payment_status.value, booking.transitions))
     assert len(ends) == 1
+
+
+def test_failure_has_the_reason_of_an_object_that_gives_one() -> None:
+    silent = fact(Kind.INTENT, "pi_1", State.FAILED, charge="ch_1", of=ID)
+    declined = fact(Kind.CHARGE, "ch_1", State.FAILED, intent="pi_1", reason="card_declined")
+    assert [payment.reason for payment in derive_payments([silent])] == [None]
+    assert [payment.reason for payment in derive_payments([silent, declined])] == ["card_declined"]
 
 
 OBJECTS: Sequence[tuple[Kind, str, Links]] = (

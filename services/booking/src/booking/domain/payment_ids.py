@@ -57,7 +57,7 @@ class PaymentIds:
                 return tuple(sorted(self._neighbours[fact.object_id].intents))
             case Kind.CHARGE:
                 return (self._of_charge(fact.object_id),)
-            case Kind.SESSION | Kind.REFUND | Kind.DISPUTE:
+            case _:
                 return self._of_neighbour(fact.object_id)
 
     def _of_neighbour(self, object_id: str) -> tuple[str, ...]:
