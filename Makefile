@@ -53,6 +53,7 @@ test-containers: $(STAMP) ## what containers can break: one pass of each service
 faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
 	@$(if $(ROW)$(SHORT),,$(MAKE) --no-print-directory simulate ARGS="--random 20000")
 	@$(if $(ROW)$(SHORT),,EXPLORE=whole MUTATED_DELIVERIES=5000000 $(PYTEST) -q -n auto -m explores tests/unit)
+	@$(if $(ROW)$(SHORT),,EXPLORE=whole $(PYTEST) -q -m explores tests/integration)
 	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" SHORT="$(SHORT)" $(BIN)/python -m faults
 
 simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SEEDS=n so many (docs/simulation.md)
