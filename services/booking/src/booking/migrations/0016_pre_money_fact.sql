@@ -70,7 +70,7 @@ ALTER TABLE payment ADD COLUMN disputed bigint NOT NULL DEFAULT 0;
 ALTER TABLE payment ADD COLUMN lost bigint NOT NULL DEFAULT 0;
 ALTER TABLE payment ADD COLUMN reason text;
 ALTER TABLE payment ADD COLUMN is_void boolean NOT NULL DEFAULT false;
-ALTER TABLE payment ADD COLUMN updated_at timestamptz NOT NULL DEFAULT clock_timestamp();
+ALTER TABLE payment ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
 
 GRANT UPDATE (
     booking_id, booking_reference, event_id, captured, refunded, currency, anomaly, state, refund_pending, disputed,

@@ -143,7 +143,11 @@ def describe_problems(app: Litestar, *, guarded: Kinds) -> None:
                 operation: Operation | None = getattr(item, method.lower(), None)
                 if operation is not None:
                     is_tagged = method == "GET" and route.path_format.startswith(TAGGED_PATHS)
-                    further = [guarded if operation.security else {}, _WITH_ENTITY_TAG if is_tagged else {}]
+                    further: list[Kinds] = []
+                    if operation.security:
+                        further.append(guarded)
+                    if is_tagged:
+                        further.append(_WITH_ENTITY_TAG)
                     _describe(operation, handler, further)
 
 
