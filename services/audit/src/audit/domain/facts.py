@@ -56,6 +56,10 @@ RULES: dict[str, Rule] = {
     "booking.payment-anomaly": Rule(
         "failed", error="kind", metadata=("provider", "provider_payment_id", "captured")
     ),
+    "booking.changed": Rule("success", actor="changed_by", metadata=("fields",)),
+    "booking.repriced": Rule(
+        "success", actor="changed_by", metadata=("before", "after", "cause", "payment_status")
+    ),
     "booking.payment-failed": Rule(
         "failed",
         actor="provider",
