@@ -56,7 +56,7 @@ RULES: dict[str, Rule] = {
     "booking.payment-anomaly": Rule(
         "failed", error="kind", metadata=("provider", "provider_payment_id", "captured")
     ),
-    "booking.changed": Rule("success", actor="changed_by", metadata=("fields",)),
+    "booking.changed": Rule("success", actor="changed_by"),
     "booking.repriced": Rule(
         "success", actor="changed_by", metadata=("before", "after", "cause", "payment_status")
     ),
