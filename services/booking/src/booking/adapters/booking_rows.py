@@ -65,8 +65,10 @@ def _to_details(row: asyncpg.Record) -> Details:
     )
 
 
-def to_parameters(booking: Booking, details: Details, pricing: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return the values of a new row, in the order of the INSERT in `booking.adapters.bookings`."""
+def to_parameters(
+    booking: Booking, details: Details, pricing: Mapping[str, Any] | None
+) -> tuple[object, ...]:
+    """Return the values of a new row, in the order of the statements that insert one."""
     return (
         booking.id,
         booking.status.value,
@@ -75,7 +77,7 @@ def to_parameters(booking: Booking, details: Details, pricing: Mapping[str, Any]
         booking.transitions,
         booking.total.currency,
         booking.total.amount,
-        json.dumps(pricing),
+        None if pricing is None else json.dumps(pricing),
         *details_parameters(details),
     )
 

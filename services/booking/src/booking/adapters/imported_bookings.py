@@ -1,9 +1,8 @@
 """Table `imported_booking`, and the rows of imported bookings (BK-15)."""
 
-import json
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 
+from booking.adapters.booking_rows import to_parameters
 from booking.domain.booking import Booking
 from booking.domain.imports import ImportedBooking
 from chassis.messaging.failures import require_written
@@ -42,39 +41,14 @@ async def insert_imported(
     connection: Connection, bookings: Sequence[tuple[ImportedBooking, Booking]]
 ) -> None:
     """Insert bookings in their last status, marked as imported."""
-    await connection.executemany(_INSERT, [_parameters(line, booking) for line, booking in bookings])
+    await connection.executemany(
+        _INSERT,
+        [
+            (*to_parameters(booking, line.details, line.pricing), line.confirmed_at)
+            for line, booking in bookings
+        ],
+    )
     status = await connection.execute(
         _MARK, [line.id for line, _ in bookings], [line.external_id for line, _ in bookings]
     )
     require_written(TABLE, int(status.removeprefix("INSERT 0 ")), len(bookings))
-
-
-def _parameters(line: ImportedBooking, booking: Booking) -> tuple[object, ...]:
-    details = line.details
-    return (
-        booking.id,
-        booking.status.value,
-        booking.payment_status.value,
-        booking.version,
-        booking.transitions,
-        booking.total.currency,
-        booking.total.amount,
-        None if line.pricing is None else json.dumps(line.pricing),
-        details.service,
-        details.starts_at,
-        details.ends_at,
-        details.client.name,
-        details.client.phone,
-        details.client.email,
-        json.dumps([{"name": pet.name, "species": pet.species} for pet in details.pets]),
-        json.dumps(
-            [{"starts_at": _utc(visit.starts_at), "ends_at": _utc(visit.ends_at)} for visit in details.visits]
-        ),
-        details.notes,
-        details.holiday,
-        line.confirmed_at,
-    )
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

@@ -13,11 +13,11 @@ from pydantic import AfterValidator, Field
 
 from booking.adapters.offers import OfferRecord
 from booking.adapters.phone_numbers import to_e164
+from booking.api.bookings import PATH, operator
 from booking.api.filters import Limit, parse_cursor, parse_id
 from booking.api.problems import OFFER_EXCEPTION_HANDLERS, unknown_booking, unknown_offer
 from booking.api.requests import PHONE_CHARACTERS_MAX, Body, Moment, Name
 from booking.domain.offers import ClosedReason, OfferStatus
-from booking.domain.statuses import Actor
 from booking.handlers import offers as handlers
 from booking.handlers.offers import OfferRequest
 from chassis import clock
@@ -29,7 +29,6 @@ from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_rows
 from contracts.ids import has_id_form
 
-PATH = "/api/bookings"
 PERSON_ID_CHARACTERS_MAX = 200
 LOCATION = ResponseHeader("Location", documentation_only=True, required=True)
 
@@ -112,7 +111,7 @@ async def offer(
     parsed, request = parse_id(booking_id), data.request(business_country)
 
     async def effect(connection: Connection) -> Response[OfferAnswer]:
-        made = await handlers.create_offer(connection, parsed, request, by=_operator(actor))
+        made = await handlers.create_offer(connection, parsed, request, by=operator(actor))
         if made is None:
             raise unknown_booking(booking_id)
         location = f"{PATH}/{parsed}/offers/{made.id}"
@@ -162,7 +161,7 @@ async def withdraw(
     parsed = parse_id(booking_id)
 
     async def effect(connection: Connection) -> Response[OfferAnswer]:
-        closed = await handlers.close_offer(connection, parsed, offer_id.lower(), by=_operator(actor))
+        closed = await handlers.close_offer(connection, parsed, offer_id.lower(), by=operator(actor))
         if closed is None:
             raise unknown_offer(offer_id)
         return Response(_answer(closed), status_code=200)
@@ -187,11 +186,6 @@ def _answer(record: OfferRecord) -> OfferAnswer:
 
 def _key(row: OfferRecord | UnreadableRow) -> str:
     return row.id
-
-
-def _operator(actor: str) -> Actor:
-    # The access table lets only people of the business write.
-    return Actor(actor, is_operator=True)
 
 
 ROUTES: Sequence[ControllerRouterHandler] = (
