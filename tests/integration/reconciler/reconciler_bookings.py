@@ -17,11 +17,11 @@ RUN_SECONDS_MAX = 60.0
 _BOOKING = """
 INSERT INTO booking.booking (
     booking_id, status, payment_status, version, transitions, service, starts_at, ends_at, currency, total,
-    captured, pricing, client_name, client_phone, pets, visits, request_sha256, created_at, confirmed_at
+    pricing, client_name, client_phone, pets, visits, request_sha256, created_at, confirmed_at
 )
 SELECT
-    id, $2, 'paid', greatest($9::bigint, 2), $9, 'drop-in', $3, $4, $5, $6,
-    $6, $7::jsonb, 'A', '+13125550100', '[]', '[]', '\\x00', $8, $8
+    id, $2, 'unpaid', greatest($9::bigint, 2), $9, 'drop-in', $3, $4, $5, $6,
+    $7::jsonb, 'A', '+13125550100', '[]', '[]', '\\x00', $8, $8
 FROM unnest($1::uuid[]) AS id
 """
 
@@ -41,9 +41,47 @@ _STATUSES = {
     "cancelled": ("pending", "cancelled"),
 }
 
+# An hour old: a difference is not waited for. A payment in another currency does not count for the booking.
 _PAYMENT = """
-INSERT INTO booking.payment (booking_id, provider, provider_payment_id, event_id, captured, currency)
-SELECT id, 'stripe', 'pi_' || id || $2, 'evt_' || id || $2, $3, $4 FROM unnest($1::uuid[]) AS id
+INSERT INTO booking.payment (
+    booking_id, provider, provider_payment_id, event_id, captured, currency, anomaly, recorded_at, updated_at
+)
+SELECT
+    booking_id, 'stripe', 'pi_' || booking_id || $2, 'evt_' || booking_id || $2, $3, $4,
+    CASE WHEN currency <> $4 THEN 'currency_mismatch' END,
+    now() - interval '1 hour', now() - interval '1 hour'
+FROM booking.booking WHERE booking_id = ANY($1::uuid[])
+"""
+
+# The sums in the booking's own row, as the service keeps them.
+_KEEP_SUMS = """
+UPDATE booking.booking SET
+    captured = paid.captured,
+    refunded = paid.refunded,
+    payment_status = CASE WHEN paid.captured - paid.refunded = total THEN 'paid' ELSE 'unpaid' END
+FROM (
+    SELECT
+        id,
+        least(coalesce(sum(payment.captured), 0), 9223372036854775807)::bigint AS captured,
+        coalesce(sum(payment.refunded + payment.lost), 0)::bigint AS refunded
+    FROM unnest($1::uuid[]) AS id
+    LEFT JOIN booking.payment ON payment.booking_id = id AND payment.anomaly IS NULL
+    GROUP BY id
+) AS paid
+WHERE booking.booking_id = paid.id
+"""
+
+_CHANGE_STATUS = """
+WITH changed AS (
+    UPDATE booking.booking SET status = $2, transitions = transitions + 1, version = version + 1
+    WHERE booking_id = $1
+    RETURNING booking_id, old.status AS status_before, transitions
+)
+INSERT INTO booking.status_transition (
+    booking_id, version, from_status, to_status, changed_by, metadata, recorded_at
+)
+SELECT booking_id, transitions, status_before, $2, 'ana', '{}', now() - make_interval(hours => $3)
+FROM changed
 """
 
 
@@ -81,7 +119,21 @@ async def pay(
     stack: Stack, ids: Sequence[str], *, captured: int = PRICE, currency: str = "USD", number: int = 1
 ) -> None:
     """Insert one payment for each booking."""
-    await stack.database("booking").execute(_PAYMENT, ids, f"_{number}", captured, currency)
+    database = stack.database("booking")
+    await database.execute(_PAYMENT, ids, f"_{number}", captured, currency)
+    await database.execute(_KEEP_SUMS, ids)
+
+
+async def change_payments(stack: Stack, booking_id: str, change: str, *values: Any) -> None:
+    """Change a booking's payments and their sums in the booking, for example `refunded = $2`."""
+    database = stack.database("booking")
+    await database.execute(f"UPDATE booking.payment SET {change} WHERE booking_id = $1", booking_id, *values)
+    await database.execute(_KEEP_SUMS, [booking_id])
+
+
+async def change_status(stack: Stack, booking_id: str, status: str, *, hours_ago: int = 0) -> None:
+    """Set a booking's status with its history, as the service does."""
+    await stack.database("booking").execute(_CHANGE_STATUS, booking_id, status, hours_ago)
 
 
 async def corrupt(stack: Stack, booking_id: str, change: str, *values: Any) -> None:

@@ -10,6 +10,8 @@ from chassis.clock import new_id
 from harness import Infra, Stack, start_services
 from integration.reconciler.reconciler_bookings import (
     PRICE,
+    change_payments,
+    change_status,
     completed_run,
     corrupt,
     delete_booking,
@@ -111,8 +113,8 @@ async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(
         reported,
         cancelled,
     )
-    await corrupt(own, cancelled, "status = 'cancelled'")
-    await corrupt(own, pending, "status = 'pending'")
+    await change_status(own, cancelled, "cancelled")
+    await change_status(own, pending, "pending")
     await corrupt(own, broken, "pricing = '{}'")
     await delete_booking(own, deleted)
     await completed_run(own, http)
@@ -151,8 +153,8 @@ async def test_money_that_a_cancelled_booking_keeps_is_an_exception_until_it_is_
     await corrupt(own, drifting, "total = 15000")
     await completed_run(own, http)
     for booking in (late, drifting, unpaid):
-        await corrupt(own, booking, "status = 'cancelled', updated_at = now() - interval '25 hours'")
-    await corrupt(own, early, "status = 'cancelled', updated_at = now() - interval '23 hours'")
+        await change_status(own, booking, "cancelled", hours_ago=25)
+    await change_status(own, early, "cancelled", hours_ago=23)
     await completed_run(own, http)
 
     exceptions = await exceptions_of(own, http, [late, early, drifting, unpaid], status="open")
@@ -166,9 +168,8 @@ async def test_money_that_a_cancelled_booking_keeps_is_an_exception_until_it_is_
     [ended] = (await exceptions_of(own, http, [drifting], status="resolved"))[drifting]
     assert (ended["type"], ended["resolution"]) == ("pricing_drift", "not_evaluated")
 
-    refund = "UPDATE booking.payment SET refunded = $2 WHERE booking_id = $1"
-    await own.database("booking").execute(refund, late, PRICE)
-    await own.database("booking").execute(refund, drifting, PRICE - 50)
+    await change_payments(own, late, "refunded = $2", PRICE)
+    await change_payments(own, drifting, "refunded = $2", PRICE - 50)
     await completed_run(own, http)
     [item] = (await exceptions_of(own, http, [late]))[late]
     assert (item["status"], item["resolution"]) == ("resolved", "fixed")
