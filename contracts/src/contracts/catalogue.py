@@ -54,6 +54,9 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard(
         "reconciliation.exception-resolved", reconciliation.ExceptionResolved, topics.RECONCILIATION_EVENTS
     ),
+    MessageCard(
+        "reconciliation.exception-changed", reconciliation.ExceptionChanged, topics.RECONCILIATION_EVENTS
+    ),
     MessageCard("dead-letter.set-aside", dead_letters.MessageSetAside, topics.DEAD_LETTERS),
     MessageCard("dead-letter.replayed", dead_letters.MessageReplayed, topics.DEAD_LETTERS),
     MessageCard("dead-letter.discarded", dead_letters.MessageDiscarded, topics.DEAD_LETTERS),

@@ -19,6 +19,8 @@ EXCEPTION_TYPES = (
     "not_evaluable",
     "payment_anomaly",
     "identity_conflict",
+    "delivery_missed",
+    "offer_ambiguous",
 )
 # Not an enum: further types are added inside v1, and a consumer must take one that it does not know.
 ExceptionType = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(EXCEPTION_TYPES)})]
@@ -130,3 +132,44 @@ class ExceptionResolved(WireModel):
     actor: str
     resolved_at: UtcDatetime
     reason: str | None = None
+
+
+EXCEPTION_STEPS = (
+    "waits",
+    "revised",
+    "escalated",
+    "regressed",
+    "woke",
+    "acknowledged",
+    "assigned",
+    "suppressed",
+    "proposed",
+    "reopened",
+    "commented",
+    "reverted",
+)
+# Not an enum, like the types.
+ExceptionStep = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(EXCEPTION_STEPS)})]
+EXCEPTION_STATUSES = ("open", "acknowledged", "suppressed", "resolved")
+ExceptionStatus = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(EXCEPTION_STATUSES)})]
+
+
+class ExceptionChanged(WireModel):
+    """A step of an exception other than its opening and its resolution (REC-9).
+
+    The members are as they are after the step. `revision` counts what a person sees, `version` the steps.
+    `reason` is one line, also the text of a comment; empty if the step needs none.
+    """
+
+    exception_id: str
+    exception_type: ExceptionType
+    booking_id: str | None
+    step: ExceptionStep
+    status: ExceptionStatus
+    severity: Severity
+    assignee: str | None
+    revision: int
+    version: int
+    actor: str
+    reason: str
+    changed_at: UtcDatetime

@@ -138,11 +138,14 @@ async def test_booking_found_clean_resolves_its_exception(own: Stack, http: http
     await corrupt(own, fixed, "total = 15000")
     await completed_run(own, http)
     again = (await exceptions_of(own, http, [fixed]))[fixed]
-    assert sorted(item["status"] for item in again) == ["open", "resolved"]
+    assert [item["status"] for item in again] == ["open"], "the same exception comes back"
+    detail = (await http.get(f"{own.url('reconciler')}/api/exceptions/{again[0]['id']}")).json()
+    assert [entry["kind"] for entry in detail["history"]] == ["opened", "resolved", "regressed"]
 
     async def announced() -> bool:
         resolved = "reconciliation.exception-resolved"
-        return types(await events_about(own, fixed)) == [*OPENED, resolved, *OPENED]
+        back = ["reconciliation.drift-detected", "reconciliation.exception-changed"]
+        return types(await events_about(own, fixed)) == [*OPENED, resolved, *back]
 
     assert await eventually(announced)
 

@@ -24,8 +24,9 @@ from pricing import InvalidRateCardError
 from reconciler.adapters.run_queries import RunRecord
 from reconciler.api.responses import ExceptionItem, RunItem, exception_items, run_item, run_items
 from reconciler.domain.classify import SEVERITIES
+from reconciler.domain.exceptions import EXCEPTION_STATUSES
 from reconciler.domain.filters import ExceptionFilter
-from reconciler.domain.findings import EXCEPTION_STATUSES, EXCEPTION_TYPES
+from reconciler.domain.findings import EXCEPTION_TYPES
 from reconciler.handlers import messages, queries
 from reconciler.handlers.run_requests import request_run
 from reconciler.handlers.run_waiting import NotQueuedError, wait_for_run

@@ -103,6 +103,11 @@ RULES: dict[str, Rule] = {
     "reconciliation.exception-resolved": Rule(
         "success", actor="actor", metadata=("exception_id", "exception_type", "resolution")
     ),
+    "reconciliation.exception-changed": Rule(
+        "success",
+        actor="actor",
+        metadata=("exception_id", "exception_type", "step", "status", "severity", "revision", "version"),
+    ),
     "dead-letter.set-aside": Rule(
         "failed",
         error="reason",

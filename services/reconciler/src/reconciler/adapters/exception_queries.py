@@ -18,8 +18,10 @@ _COLUMNS = """
     revision, assignee, first_seen_at, last_seen_at, resolved_at, resolution
 """
 
+# Exceptions that may pass by themselves are a list of their own.
 _FILTER = """
-    ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR status = $2)
+    waiting IS NULL AND NOT superseded
+    AND ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR status = $2)
     AND ($3::text IS NULL OR severity = $3)
 """
 
@@ -38,8 +40,14 @@ WHERE {_FILTER} GROUP BY 1, 2
 _GET = f"SELECT {_COLUMNS} FROM exception WHERE id = $1"  # noqa: S608 - a constant
 
 _EVENTS = """
-SELECT id, kind, revision, actor, reason, run_id, explanation, recorded_at
-FROM exception_event WHERE exception_id = $1 ORDER BY id
+SELECT
+    event.id, event.kind, event.revision, event.version, event.actor,
+    coalesce(typed.reason, event.reason) AS reason,
+    event.is_reason_typed IS TRUE AND typed.reason IS NULL AS reason_erased,
+    event.details, event.run_id, event.operation_id, event.explanation, event.recorded_at
+FROM exception_event AS event
+LEFT JOIN exception_event_reason AS typed USING (exception_id, version)
+WHERE event.exception_id = $1 ORDER BY event.id
 """
 
 
@@ -72,9 +80,13 @@ class ExceptionEventRecord:
     id: str
     kind: str
     revision: int
+    version: int | None
     actor: str
     reason: str
+    reason_erased: bool
+    details: dict[str, Any] | None
     run_id: str | None
+    operation_id: str | None
     explanation: dict[str, Any]
     recorded_at: datetime
 
@@ -135,9 +147,13 @@ def _step(row: asyncpg.Record) -> ExceptionEventRecord:
         id=str(row["id"]),
         kind=row["kind"],
         revision=row["revision"],
+        version=row["version"],
         actor=row["actor"],
         reason=row["reason"],
+        reason_erased=row["reason_erased"],
+        details=None if row["details"] is None else json.loads(row["details"]),
         run_id=None if row["run_id"] is None else str(row["run_id"]),
+        operation_id=None if row["operation_id"] is None else str(row["operation_id"]),
         explanation=json.loads(row["explanation"]),
         recorded_at=row["recorded_at"],
     )

@@ -11,8 +11,9 @@ from chassis.http.paging import PAGE_ROWS_MAX, bad_cursor, decode_cursor
 from contracts.times import parse_time
 from reconciler.api.problems import unknown_value
 from reconciler.domain.classify import SEVERITIES
+from reconciler.domain.exceptions import EXCEPTION_STATUSES
 from reconciler.domain.filters import ExceptionFilter, Position
-from reconciler.domain.findings import EXCEPTION_STATUSES, EXCEPTION_TYPES
+from reconciler.domain.findings import EXCEPTION_TYPES
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ROWS_MAX)]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]

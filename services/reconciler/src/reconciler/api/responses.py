@@ -33,14 +33,21 @@ ExceptionItem = TypedDict(
 
 
 class ExceptionStepItem(TypedDict):
-    """One entry of an exception's history; the explanation is as it was then."""
+    """One entry of an exception's history; the explanation is as it was then.
+
+    `details` is what the step set. `version` is the exception's after the step; null in old entries.
+    """
 
     id: str
     kind: str
     revision: int
+    version: int | None
     actor: str
     reason: str
+    reason_erased: bool
+    details: dict[str, Any] | None
     run_id: str | None
+    operation_id: str | None
     explanation: dict[str, Any]
     recorded_at: datetime
 

@@ -14,17 +14,46 @@ from reconciler.domain.classify import DriftClass, Severity, severity_of
 from reconciler.domain.price_findings import PRICE_FINDING_TYPES, PriceFinding, PriceFindingType
 
 RunType = PriceFindingType | Literal["cancelled_but_paid", "not_evaluable"]
-ExceptionType = RunType | Literal["payment_anomaly", "identity_conflict"]
+ReportedType = Literal["payment_anomaly", "identity_conflict", "delivery_missed", "offer_ambiguous"]
+ExceptionType = RunType | ReportedType
 
 RUN_TYPES: tuple[RunType, ...] = (*PRICE_FINDING_TYPES, "cancelled_but_paid", "not_evaluable")
 """Types that a run looks for. A run resolves exceptions of these types that it no longer finds (REC-8)."""
 
-EXCEPTION_TYPES: tuple[ExceptionType, ...] = (*RUN_TYPES, "payment_anomaly", "identity_conflict")
-"""Types of runs, and types that the booking service reports."""
+EXCEPTION_TYPES: tuple[ExceptionType, ...] = (
+    *RUN_TYPES,
+    "payment_anomaly",
+    "identity_conflict",
+    "delivery_missed",
+    "offer_ambiguous",
+)
+"""Types of runs, and types that the booking service and the Stripe sweep report."""
+
+Waiting = Literal["first_charge", "refund", "money"]
+"""What a finding waits for: it may pass by itself, so nobody needs to act yet (REC-8).
+
+first_charge: the time for a first charge has not passed. refund: a refund is on its way, or has its grace
+time. money: a payment is not settled, or has changed within minutes.
+"""
 
 TITLE_CHARACTERS_MAX = 200
 
-EXCEPTION_STATUSES = ("open", "acknowledged", "resolved")
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What findings of one root cause share, besides type, class and sign of the difference (REC-9a).
+
+    Attributes:
+        line: code of the line with the largest difference.
+        rate_card, engine: versions that the snapshot names.
+    """
+
+    line: str | None = None
+    rate_card: str | None = None
+    engine: str | None = None
+
+
+NO_CAUSE = Cause()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +65,9 @@ class Finding:
             revision of the exception, not a second exception.
         explanation: JSON for a person: `lines`, `totals` (A, B, C in minor units) and details of the type.
         drift: of a pricing drift, the amounts that `drift-detected` publishes; None for other types.
+        amount: the difference in minor units of `currency`, signed: recomputed - stored, or charged -
+            recomputed where the price is right, or the money at stake; None if unknown.
+        waiting: None if a person has to act.
     """
 
     type: ExceptionType
@@ -46,6 +78,15 @@ class Finding:
     fingerprint: str
     explanation: Mapping[str, Any]
     drift: PriceFinding | None = None
+    currency: str | None = None
+    amount: int | None = None
+    cause: Cause = NO_CAUSE
+    waiting: Waiting | None = None
+
+    @property
+    def size(self) -> int | None:
+        """Size of the difference in minor units, without its sign; None if unknown."""
+        return None if self.amount is None else abs(self.amount)
 
     @property
     def difference(self) -> str:
@@ -79,7 +120,17 @@ def finding_of_price(price: PriceFinding) -> Finding:
             "remarks": list(price.remarks),
         },
         drift=price if price.type == "pricing_drift" else None,
+        currency=price.currency,
+        amount=_amount(price),
     )
+
+
+def _amount(price: PriceFinding) -> int | None:
+    if price.type == "currency_mismatch":
+        return None  # amounts of different currencies have no difference
+    if price.type == "not_charged":
+        return -price.recomputed
+    return price.drift or price.charge_difference
 
 
 def cancelled_but_paid(money: HeldMoney) -> Finding:
@@ -89,6 +140,8 @@ def cancelled_but_paid(money: HeldMoney) -> Finding:
         booking_id=money.booking_id,
         drift_class=None,
         severity=severity_of(money.held, money.currency),
+        currency=sanitize_for_postgres(money.currency),
+        amount=money.held,
         title=sanitize_for_postgres(money.title),
         fingerprint=_digest(["cancelled_but_paid", money.booking_id]),
         explanation={
@@ -141,6 +194,8 @@ def payment_anomaly(
         booking_id=None if booking_id is None else sanitize_for_postgres(booking_id),
         drift_class=None,
         severity=severity_of(captured.amount, captured.currency),
+        currency=sanitize_for_postgres(captured.currency) if is_known else None,
+        amount=captured.amount if is_known else None,
         title=sanitize_for_postgres(f"{money} from {provider}: {kind.replace('_', ' ')}"),
         fingerprint=payment_anomaly_fingerprint(kind, provider, payment_id, subject),
         explanation={

@@ -1,21 +1,36 @@
-"""The exception queue: exception, history and events of findings, in the caller's transaction."""
+"""The exception queue as runs and reports fill and empty it, in the caller's transaction (REC-8)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from chassis import clock
 from chassis.messaging import outbox
-from chassis.messaging.outbox import OutgoingEvent
 from chassis.postgres import Connection
 from contracts.metadata import MessageMetadata
 from reconciler.adapters import exceptions
-from reconciler.adapters.exceptions import Change, Resolution, UpsertedException
+from reconciler.domain.commands import Gone, Seen, Wake
+from reconciler.domain.exceptions import ExceptionState, ResolutionCode
 from reconciler.domain.findings import RUN_TYPES, Finding, RunType
+from reconciler.domain.steps import open_exception, step
 from reconciler.handlers import outgoing_events
+from reconciler.handlers.exception_steps import Change, write
 from reconciler.settings import SERVICE
 
 FOUND_BY_RUN = "found by a reconciliation run"
-NOT_FOUND = Resolution("fixed", "not found any more by a reconciliation run")
-CANCELLED = Resolution("not_evaluated", "no longer evaluated: the booking is cancelled")
+WAKE_ROWS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Why a problem is gone: `code` for machines, `reason` for people."""
+
+    code: ResolutionCode
+    reason: str
+
+
+NOT_FOUND = Passing("fixed", "not found any more by a reconciliation run")
+CANCELLED = Passing("not_evaluated", "no longer evaluated: the booking is cancelled")
 
 
 async def queue_findings(
@@ -25,6 +40,7 @@ async def queue_findings(
     evaluated: Sequence[str],
     cancelled: Sequence[str],
     run_id: str,
+    evidence: int,
     now: datetime,
 ) -> None:
     """Open, revise or count the exceptions of a page's findings, and resolve those not found again (REC-8).
@@ -35,103 +51,143 @@ async def queue_findings(
         evaluated: bookings of the page that were evaluated.
         cancelled: cancelled bookings of the page: only their money was evaluated.
         run_id: the run.
+        evidence: number taken before the page was read.
         now: time of the findings.
     """
-    upserted = await exceptions.upsert(connection, findings, now=now, run_id=run_id) if findings else []
-    await _record_changes(connection, upserted, actor=SERVICE, reason=FOUND_BY_RUN, run_id=run_id)
-    changed = {entry.finding.fingerprint for entry in upserted if entry.change is not None}
-    # A drift is published when it is new or has changed, not every night.
-    drifts = [finding.drift for finding in findings if finding.drift and finding.fingerprint in changed]
-    await outbox.append(
-        connection,
-        [
-            *(outgoing_events.drift_detected(run_id, drift, now=now) for drift in drifts),
-            *_opened_events(upserted, now=now, correlation_id=run_id),
-        ],
+    changes = await _see(
+        connection, findings, evidence=evidence, by=SERVICE, reason=FOUND_BY_RUN, run_id=run_id, now=now
     )
-    for booking_ids, resolution in ((evaluated, NOT_FOUND), (cancelled, CANCELLED)):
-        await resolve(connection, booking_ids, resolution, run_id=run_id, now=now)
+    # A drift is published when it is new or has changed, not every night.
+    drifts = [change.finding.drift for change in changes if _is_news(change) and change.finding]
+    await outbox.append(
+        connection, [outgoing_events.drift_detected(run_id, drift, now=now) for drift in drifts if drift]
+    )
+    await write(connection, changes, at=now, run_id=run_id)
+    for booking_ids, passing in ((evaluated, NOT_FOUND), (cancelled, CANCELLED)):
+        await resolve_unseen(connection, booking_ids, passing, run_id=run_id, evidence=evidence, now=now)
 
 
-async def resolve(
+async def resolve_unseen(
     connection: Connection,
     booking_ids: Sequence[str],
-    resolution: Resolution,
+    passing: Passing,
     *,
     run_id: str,
+    evidence: int,
     now: datetime,
     types: Sequence[RunType] = RUN_TYPES,
 ) -> None:
-    """Resolve the exceptions of these bookings and types that this run did not find."""
-    resolved = await exceptions.resolve_not_found(
-        connection, booking_ids, resolution, run_id=run_id, now=now, types=types
-    )
-    if not resolved:
+    """Resolve the exceptions of these bookings and types that only older evidence has seen."""
+    if not booking_ids:
         return
-    await exceptions.record(
-        connection,
-        [(entry.exception_id, "resolved") for entry in resolved],
-        actor=SERVICE,
-        reason=resolution.reason,
-        run_id=run_id,
-    )
-    await outbox.append(
-        connection,
-        [outgoing_events.exception_resolved(entry, resolution, run_id=run_id, now=now) for entry in resolved],
-    )
+    states = await exceptions.lock_older(connection, booking_ids, evidence, types=types)
+    await write(connection, _gone(states, passing, evidence, by=SERVICE, at=now), at=now, run_id=run_id)
 
 
 async def queue_reported(
     connection: Connection, finding: Finding, *, cause: MessageMetadata, now: datetime
 ) -> None:
     """Open, revise or count the exception that another service reported; no run resolves it."""
-    upserted = await exceptions.upsert(connection, [finding], now=now, run_id=None)
-    reason = f"reported by {cause.type}"
-    await _record_changes(connection, upserted, actor=cause.source, reason=reason, run_id=None)
-    opened = _opened_events(upserted, now=now, correlation_id=None)
-    await outbox.append(connection, [outbox.caused_by(event, cause) for event in opened])
+    changes = await _see(
+        connection,
+        [finding],
+        evidence=await exceptions.next_evidence(connection),
+        by=cause.source,
+        reason=f"reported by {cause.type}",
+        run_id=None,
+        now=now,
+    )
+    await write(connection, changes, at=now, cause=cause)
 
 
 async def resolve_reported(
     connection: Connection, fingerprint: str, explanation: str, *, cause: MessageMetadata, now: datetime
 ) -> None:
-    """Resolve the payment anomaly whose reason is gone, as its service reports."""
-    resolution = Resolution("fixed", explanation)
-    resolved = await exceptions.resolve_reported(
-        connection, "payment_anomaly", fingerprint, resolution, now=now
-    )
-    await exceptions.record(
-        connection,
-        [(entry.exception_id, "resolved") for entry in resolved],
-        actor=cause.source,
-        reason=explanation,
-        run_id=None,
-    )
-    events = [
-        outgoing_events.exception_resolved(entry, resolution, run_id=None, now=now) for entry in resolved
-    ]
-    await outbox.append(connection, [outbox.caused_by(event, cause) for event in events])
+    """Resolve the exception whose reason is gone, as its service reports."""
+    evidence = await exceptions.next_evidence(connection)
+    states = (await exceptions.lock_seen(connection, [fingerprint])).values()
+    passing = Passing("fixed", explanation)
+    changes = _gone(list(states), passing, evidence, by=cause.source, at=now)
+    await write(connection, changes, at=now, cause=cause)
 
 
-async def _record_changes(
+async def queue_observed(
+    connection: Connection, findings: Sequence[Finding], *, reason: str, evidence: int, now: datetime
+) -> None:
+    """Open, revise or count the exceptions of findings that this service made outside of runs."""
+    changes = await _see(
+        connection, findings, evidence=evidence, by=SERVICE, reason=reason, run_id=None, now=now
+    )
+    await write(connection, changes, at=now)
+
+
+async def resolve_observed(
     connection: Connection,
-    upserted: Sequence[UpsertedException],
+    fingerprints: Sequence[str],
+    passing: Passing,
     *,
-    actor: str,
+    evidence: int,
+    now: datetime,
+) -> None:
+    """Resolve the exceptions of these fingerprints, unless newer evidence saw them."""
+    states = (await exceptions.lock_seen(connection, fingerprints)).values()
+    await write(connection, _gone(list(states), passing, evidence, by=SERVICE, at=now), at=now)
+
+
+async def wake_sleepers(connection: Connection, *, now: datetime) -> int:
+    """Open suppressed exceptions whose time is up; return how many."""
+    states = await exceptions.lock_sleeping(connection, at=now, rows_max=WAKE_ROWS_MAX)
+    changes = [Change(state, step(state, Wake(SERVICE), at=now)) for state in states]
+    await write(connection, changes, at=now)
+    return len(changes)
+
+
+async def _see(
+    connection: Connection,
+    findings: Sequence[Finding],
+    *,
+    evidence: int,
+    by: str,
     reason: str,
     run_id: str | None,
-) -> None:
-    changes: list[tuple[str, Change]] = [
-        (entry.exception_id, entry.change) for entry in upserted if entry.change is not None
-    ]
-    await exceptions.record(connection, changes, actor=actor, reason=reason, run_id=run_id)
+    now: datetime,
+) -> list[Change]:
+    """Insert new exceptions and decide about known ones; fingerprints must be distinct."""
+    if not findings:
+        return []
+    changes: list[Change] = []
+    waiting = list(findings)
+    # Another session may insert the same exception between the look and the insert: look again then.
+    while waiting:
+        known = await exceptions.lock_seen(connection, [finding.fingerprint for finding in waiting])
+        fresh: list[Change] = []
+        for finding in waiting:
+            seen = Seen(finding, evidence, by, reason)
+            state = known.get(finding.fingerprint)
+            if state is not None:
+                changes.append(Change(state, step(state, seen, at=now), finding))
+            else:
+                fresh.append(Change(None, open_exception(clock.new_id(), seen, at=now), finding))
+        rows = [(change.decision.state, change.finding) for change in fresh if change.finding]
+        inserted: set[str] = set()
+        if rows:
+            inserted = await exceptions.insert(connection, rows, evidence=evidence, at=now, run_id=run_id)
+        changes += [change for change in fresh if change.decision.state.id in inserted]
+        waiting = [
+            change.finding for change in fresh if change.finding and change.decision.state.id not in inserted
+        ]
+    return changes
 
 
-def _opened_events(
-    upserted: Sequence[UpsertedException], *, now: datetime, correlation_id: str | None
-) -> list[OutgoingEvent]:
-    return [
-        outgoing_events.exception_opened(entry, now=now, correlation_id=correlation_id)
-        for entry in upserted
-        if entry.change == "opened"
-    ]
+def _gone(
+    states: Sequence[ExceptionState], passing: Passing, evidence: int, *, by: str, at: datetime
+) -> list[Change]:
+    command = Gone(passing.code, passing.reason, evidence, by)
+    return [Change(state, step(state, command, at=at)) for state in states]
+
+
+def _is_news(change: Change) -> bool:
+    """Return True if a person would see something else than before."""
+    if change.before is None:
+        return True
+    return any(each.kind in ("revised", "regressed") for each in change.decision.steps)

@@ -15,7 +15,7 @@ from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from contracts.text import sanitize_for_postgres
-from reconciler.adapters import runs
+from reconciler.adapters import exceptions, runs
 from reconciler.adapters.booking_view import read_page
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 from reconciler.domain.counts import Errored, PageCounts, count_page
@@ -36,9 +36,10 @@ ERROR_CHARACTERS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Results of a page that ends with `last_booking_id`."""
+    """Results of a page that ends with `last_booking_id`; `evidence` is a number from before it was read."""
 
     last_booking_id: str
+    evidence: int
     evaluations: Sequence[Evaluation]
     errored: Sequence[Errored]
     findings: Sequence[Finding]
@@ -70,18 +71,21 @@ async def process_page(
 
     Return None if no booking was left: the run is completed.
     """
+    evidence = await exceptions.next_evidence(connection)
     stored = await read_page(bookings, after_booking_id=run.after_booking_id, rows_max=rows_max)
     if not stored:
         await resolve_stale(connection, bookings, run.run_id)
         await _complete(connection, run)
         return None
     # In a thread: a page computes for a noticeable part of a second.
-    page = await asyncio.to_thread(evaluate_page, stored, rules, clock.now())
+    page = await asyncio.to_thread(evaluate_page, stored, rules, clock.now(), evidence)
     async with connection.transaction():
         return page.last_booking_id, await _commit_page(connection, run, page)
 
 
-def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Rules, as_of: datetime) -> Page:
+def evaluate_page(
+    stored: Sequence[StoredBooking | UnreadableBooking], rules: Rules, as_of: datetime, evidence: int
+) -> Page:
     """Evaluate each booking by itself; a booking that fails does not affect the others (REC-12)."""
     evaluations: list[Evaluation] = []
     errored: list[Errored] = []
@@ -101,7 +105,7 @@ def evaluate_page(stored: Sequence[StoredBooking | UnreadableBooking], rules: Ru
         except Exception as error:  # noqa: BLE001 - any error is recorded for this booking
             errored.append(Errored(booking.booking_id, error_line(error)))
     findings += [not_evaluable(each.booking_id, each.error) for each in errored]
-    return Page(stored[-1].booking_id, evaluations, errored, findings)
+    return Page(stored[-1].booking_id, evidence, evaluations, errored, findings)
 
 
 def _findings(evaluation: Evaluation) -> list[Finding]:
@@ -137,6 +141,7 @@ async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> Pa
         evaluated=[each.booking_id for each in page.evaluations if not each.is_cancelled],
         cancelled=[each.booking_id for each in page.evaluations if each.is_cancelled],
         run_id=run.run_id,
+        evidence=page.evidence,
         now=now,
     )
     await outbox.append(

@@ -7,14 +7,17 @@ from contracts.money import Money
 from contracts.reconciliation import (
     BookingErrored,
     DriftDetected,
+    ExceptionChanged,
     ExceptionOpened,
     ExceptionResolved,
     LineDifference,
     RunRequested,
 )
 from contracts.wire import WireModel
-from reconciler.adapters.exceptions import Resolution, ResolvedException, UpsertedException
 from reconciler.domain.counts import Errored
+from reconciler.domain.decisions import Step
+from reconciler.domain.exceptions import ExceptionState
+from reconciler.domain.findings import Finding
 from reconciler.domain.price_findings import PriceFinding
 from reconciler.domain.runs import RequestedRun
 from reconciler.settings import SERVICE
@@ -75,35 +78,49 @@ def drift_detected(run_id: str, finding: PriceFinding, *, now: datetime) -> Outg
     return _about_booking(payload, finding.booking_id, correlation_id=run_id)
 
 
-def exception_opened(
-    upserted: UpsertedException, *, now: datetime, correlation_id: str | None
-) -> OutgoingEvent:
-    finding = upserted.finding
-    payload = ExceptionOpened(
-        exception_id=upserted.exception_id,
-        exception_type=finding.type,
-        booking_id=finding.booking_id,
-        severity=finding.severity,
-        title=finding.title,
-        fingerprint=finding.fingerprint,
-        opened_at=now,
-    )
-    return _about_booking(payload, finding.booking_id or upserted.exception_id, correlation_id=correlation_id)
-
-
-def exception_resolved(
-    resolved: ResolvedException, resolution: Resolution, *, run_id: str | None, now: datetime
-) -> OutgoingEvent:
-    payload = ExceptionResolved(
-        exception_id=resolved.exception_id,
-        exception_type=resolved.type,
-        booking_id=resolved.booking_id,
-        resolution=resolution.code,
-        reason=resolution.reason,
-        actor=SERVICE,
-        resolved_at=now,
-    )
-    return _about_booking(payload, resolved.booking_id or resolved.exception_id, correlation_id=run_id)
+def exception_event(
+    state: ExceptionState, step: Step, finding: Finding | None, *, run_id: str | None, now: datetime
+) -> OutgoingEvent | None:
+    """Return the event of a step; None for a machine's step while the exception has only waited."""
+    if state.opened_at is None and step.by == SERVICE:
+        return None
+    payload: ExceptionOpened | ExceptionResolved | ExceptionChanged
+    if step.kind == "opened" and finding is not None:
+        payload = ExceptionOpened(
+            exception_id=state.id,
+            exception_type=state.type,
+            booking_id=state.booking_id,
+            severity=state.severity,
+            title=finding.title,
+            fingerprint=state.fingerprint,
+            opened_at=now,
+        )
+    elif step.kind == "resolved" and state.workflow.resolution is not None:
+        payload = ExceptionResolved(
+            exception_id=state.id,
+            exception_type=state.type,
+            booking_id=state.booking_id,
+            resolution=state.workflow.resolution.code,
+            reason=step.reason,
+            actor=step.by,
+            resolved_at=now,
+        )
+    else:
+        payload = ExceptionChanged(
+            exception_id=state.id,
+            exception_type=state.type,
+            booking_id=state.booking_id,
+            step=step.kind,
+            status=state.status,
+            severity=state.severity,
+            assignee=state.workflow.assignee,
+            revision=state.revision,
+            version=state.version,
+            actor=step.by,
+            reason=step.reason,
+            changed_at=now,
+        )
+    return _about_booking(payload, state.booking_id or state.id, correlation_id=run_id)
 
 
 def _about_booking(payload: WireModel, key: str, *, correlation_id: str | None) -> OutgoingEvent:
