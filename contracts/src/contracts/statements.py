@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import cast
 
 from contracts.ids import booking_id_of, id_or_digest
-from contracts.stripe_events import JsonObject, JsonObjectError, read_stripe_event, referenced_booking
+from contracts.stripe_events import (
+    JsonObject,
+    JsonObjectError,
+    StripeEvent,
+    read_stripe_event,
+    referenced_booking,
+)
 
 # Name of a fact → value. A fact that the message does not state is absent.
 Statement = Mapping[str, str | int | bool]
@@ -20,6 +26,8 @@ _OBJECT = (
 # Statuses of a payment intent until API version 2019-02-11.
 _RENAMED = {"requires_source": "requires_payment_method", "requires_source_action": "requires_action"}
 _BIGGEST_INTEGER = 2**63
+# One for all statements: `json.dumps` with an option makes an encoder for each call.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def stripe_statement(body: bytes) -> Statement | None:
@@ -29,14 +37,18 @@ def stripe_statement(body: bytes) -> Statement | None:
     References written by people are stored as a digest, unless they are a booking's id.
     """
     try:
-        event = read_stripe_event(body)
+        return statement_of(read_stripe_event(body))
     except JsonObjectError:
         return None
-    if event.type is None or not isinstance(event.members.get("id"), str):
+
+
+def statement_of(event: StripeEvent) -> Statement | None:
+    """Return the facts of an event that was read before (`stripe_statement`)."""
+    members, subject = event.members, event.subject or event.related
+    if event.type is None or not isinstance(members.get("id"), str):
         return None
-    subject = event.subject or event.related
-    facts = {name: event.members.get(name) for name in _ENVELOPE}
-    facts |= {f"object.{name}": _id_or_value(subject.get(name)) for name in _OBJECT}
+    facts = {name: members[name] for name in _ENVELOPE if name in members}
+    facts |= {f"object.{name}": _id_or_value(subject[name]) for name in _OBJECT if name in subject}
     facts |= _references(subject)
     return {name: value for name, fact in facts.items() if (value := _scalar(fact)) is not None}
 
@@ -48,7 +60,7 @@ def agree(first: Statement, second: Statement) -> bool:
 
 def pack_statement(statement: Statement | None) -> str | None:
     """Return the statement as ASCII text for a table."""
-    return None if statement is None else json.dumps(dict(statement), separators=(",", ":"))
+    return None if statement is None else _ENCODER.encode(dict(statement))
 
 
 def unpack_statement(packed: str | None) -> Statement | None:

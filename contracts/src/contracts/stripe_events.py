@@ -121,12 +121,20 @@ def read_stripe_event(body: bytes) -> StripeEvent:
         JsonObjectError: the body is not a JSON object.
     """
     try:
-        value = json.loads(body.removeprefix(_BYTE_ORDER_MARK).decode(), parse_constant=_refuse_constant)
+        value = _DECODER.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
     except (ValueError, RecursionError) as error:
         raise JsonObjectError(f"not a JSON object: {type(error).__name__}") from error
     if not isinstance(value, dict):
         raise JsonObjectError("not a JSON object")
     return StripeEvent(cast("JsonObject", value))
+
+
+def event_or_error(body: bytes) -> StripeEvent | JsonObjectError:
+    """Return the event in a body, or why the body has none (`read_stripe_event`)."""
+    try:
+        return read_stripe_event(body)
+    except JsonObjectError as error:
+        return error
 
 
 def member(parent: JsonObject, name: str) -> JsonObject:
@@ -148,3 +156,7 @@ def _text(parent: JsonObject, name: str) -> str | None:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+# One for all bodies: `json.loads` with an option makes a decoder for each call.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from booking.domain.anomalies import anomalies_of
 from booking.domain.booking import Booking
+from booking.domain.copies import can_be_copied
 from booking.domain.derivation import derive_payments
 from booking.domain.facts import STATES, Fact, Kind, Links, State
 from booking.domain.settlement import RecordedPayment, record, settle, sum_funds
@@ -335,6 +336,9 @@ OBJECTS: Sequence[tuple[Kind, str, Links]] = (
     (Kind.REFUND, "re_2", Links(intents=("pi_1",), charge="ch_1")),
     (Kind.DISPUTE, "dp_1", Links(charge="ch_1")),
 )
+COPIED = [
+    item for item in OBJECTS if item[0] in (Kind.INTENT, Kind.SESSION, Kind.CHARGE, Kind.INVOICE_PAYMENT)
+]
 AMOUNTS = {Kind.REFUND: 4000, Kind.DISPUTE: 5000}
 
 
@@ -377,3 +381,38 @@ def test_any_set_of_facts_has_one_outcome_and_conserves_money(facts: list[Fact],
     once, _ = step((PENDING, []), facts)
     booking = state[0]
     assert (booking.status, booking.funds, booking.transitions) == (once.status, once.funds, once.transitions)
+
+
+@given(facts=any_facts(), data=st.data())
+def test_later_copy_of_a_fact_that_can_be_copied_changes_no_payment(
+    facts: list[Fact], data: st.DataObject
+) -> None:
+    kind, name, links = data.draw(st.sampled_from(COPIED))
+    added = fact(kind, name, amount=TOTAL, at=data.draw(st.integers(0, 5)), of=ID)
+    facts = [
+        replace(item, position=position)
+        for position, item in enumerate([replace(added, links=links), *facts])
+    ]
+    first = data.draw(st.sampled_from([item for item in facts if can_be_copied(item)]))
+    copy = replace(
+        first,
+        event_id="evt_of_the_copy",
+        occurred_at=data.draw(st.integers(first.occurred_at, 6)),
+        position=len(facts),
+    )
+    assert derive_payments([*facts, copy]) == derive_payments(facts)
+
+
+def test_fact_that_may_be_overtaken_cannot_be_copied() -> None:
+    copied = [known_charge(), intent(), intent(of=None), session(State.SUCCEEDED)]
+    assert all(map(can_be_copied, copied))
+    told_anew = [
+        refunded(1000),
+        refund(State.SUCCEEDED, 1000),
+        dispute(State.WON),
+        fact(Kind.INTENT, "pi_1", State.FAILED, reason="card_declined"),
+        fact(Kind.INVOICE, "in_1", State.OUT_OF_BAND, TOTAL),
+        # The text of such a reference stands apart, where it can be erased.
+        intent(of="B-17"),
+    ]
+    assert not any(map(can_be_copied, told_anew))

@@ -41,6 +41,18 @@ def test_gross_money_confirms_though_part_of_it_went_back() -> None:
     assert (booking.status, booking.payment_status) == (Status.CONFIRMED, "partially_refunded")
 
 
+def test_booking_that_was_set_back_to_pending_is_confirmed_by_new_money_alone() -> None:
+    set_back = replace(PENDING, funds=sum_funds([PAID]))
+    part_back = replace(PAID, payment=replace(PAYMENT, refunded=2000))
+    back, events = settle(set_back, [(PAID, part_back)], sum_funds([part_back]))
+    assert (back.status, [type(event) for event in events]) == (Status.PENDING, [PaymentRecorded])
+    whole_again, _ = settle(back, [(part_back, PAID)], sum_funds([PAID]))
+    assert (whole_again.status, whole_again.payment_status) == (Status.PENDING, "paid")
+    second = replace(PAID, payment=replace(PAYMENT, payment_id="pi_2", captured=Money(100, "USD")))
+    more, _ = settle(whole_again, [(None, second)], sum_funds([PAID, second]))
+    assert more.status is Status.CONFIRMED
+
+
 @pytest.mark.parametrize("state", [PaymentState.FAILED, PaymentState.CANCELED])
 def test_failure_is_told_once_and_not_beside_paid_money(state: PaymentState) -> None:
     failed = attempt(state)

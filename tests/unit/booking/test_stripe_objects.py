@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,16 +16,32 @@ from booking.adapters.stripe_values import AMOUNT_MINOR_UNITS_MAX
 from booking.domain.facts import Fact, Kind, Links, State
 from chassis.messaging.failures import MalformedMessageError
 from contracts.money import Money
+from contracts.stripe_events import StripeEvent
 
 EXAMPLES = {
     path.stem: json.loads(path.read_text())
     for path in sorted(Path(__file__).with_name("stripe_examples").glob("*.json"))
 }
-ODD = (None, True, 7, -1, 1.5, 10**20, "", "x\0", "🐕" * 300, [], {}, [{}], {"id": 7}, {"data": 7})
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    -1,
+    1.5,
+    10**20,
+    "",
+    "x\0",
+    "🐕" * 300,
+    [],
+    {},
+    [{}],
+    {"id": 7},
+    {"data": 7},
+)
 
 
 def read(event: Mapping[str, Any]) -> tuple[Fact, ...]:
-    return read_facts(f"stripe.{event['type']}", json.dumps(event).encode(), event_id=event["id"])
+    return read_facts(f"stripe.{event['type']}", StripeEvent(event), event_id=event["id"])
 
 
 def expected(event: Mapping[str, Any], stated: Mapping[str, Any]) -> Fact:
@@ -68,15 +84,17 @@ def test_each_object_has_examples_of_two_api_versions() -> None:
 def damaged(value: Any) -> Iterator[Any]:
     """Yield copies of a JSON value, in each of which one member is missing or of another type."""
     if isinstance(value, dict):
-        for name in value:
-            without = deepcopy(value)
+        members = cast("dict[str, Any]", value)
+        for name in members:
+            without = deepcopy(members)
             del without[name]
             yield without
-            yield from ({**value, name: other} for other in ODD)
-            yield from ({**value, name: inner} for inner in damaged(value[name]))
+            yield from ({**members, name: other} for other in ODD)
+            yield from ({**members, name: inner} for inner in damaged(members[name]))
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from ([*value[:index], inner, *value[index + 1 :]] for inner in damaged(item))
+        items = cast("list[Any]", value)
+        for index, item in enumerate(items):
+            yield from ([*items[:index], inner, *items[index + 1 :]] for inner in damaged(item))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -98,10 +116,10 @@ def test_damaged_object_is_read_or_malformed_and_no_money_is_invented(name: str)
 
 def _integers(value: Any) -> Iterator[int]:
     if isinstance(value, dict):
-        for inner in value.values():
+        for inner in cast("dict[str, Any]", value).values():
             yield from _integers(inner)
     elif isinstance(value, list):
-        for inner in value:
+        for inner in cast("list[Any]", value):
             yield from _integers(inner)
     elif type(value) is int:
         yield value

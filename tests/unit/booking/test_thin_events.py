@@ -1,7 +1,6 @@
 """Thin events: which are fetched, how an answer of Stripe is classified, which keys are refused (BK-7b)."""
 
 import dataclasses
-import json
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ def test_object_is_read_as_that_of_a_snapshot_event() -> None:
         "pi_1",
         1_790_000_000,
     )
-    snapshot = json.dumps({"created": 1_790_000_000, "data": {"object": intent()}}).encode()
+    snapshot = StripeEvent({"created": 1_790_000_000, "data": {"object": intent()}})
     assert read_object(event, intent()) == read_facts(event.event_type, snapshot, event_id="evt_1")
 
 

@@ -1,6 +1,5 @@
 """A booking id is one id to gateway, booking and audit, however a provider's object spells it (GW-12a)."""
 
-import json
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from audit.domain.facts import facts_of
 from booking.adapters.stripe_events import read_facts
 from booking.domain.booking import parse_booking_id
 from contracts.ids import booking_id_of, booking_reference
+from contracts.stripe_events import StripeEvent
 from webhook_gateway.domain.identity import EventIdentity, SignedFacts, identify
 from webhook_gateway.domain.source import STRIPE_IDENTITY
 from webhook_gateway.domain.strict_json import Document
@@ -50,7 +50,7 @@ def at_the_gateway(body: dict[str, Any]) -> EventIdentity:
 
 def in_booking(body: dict[str, Any]) -> str | None:
     """The id of the booking that the payment is applied to."""
-    [fact] = read_facts("stripe.payment_intent.succeeded", json.dumps(body).encode(), event_id="evt_1")
+    [fact] = read_facts("stripe.payment_intent.succeeded", StripeEvent(body), event_id="evt_1")
     reference = fact.booking_reference
     return None if reference is None else parse_booking_id(reference)
 

@@ -16,7 +16,7 @@ from booking.adapters.stripe_values import required_object, seconds
 from booking.domain.facts import Fact
 from booking.domain.thin_events import ThinEvent
 from chassis.messaging.failures import MalformedMessageError
-from contracts.stripe_events import JsonObject, JsonObjectError, StripeEvent, read_stripe_event
+from contracts.stripe_events import JsonObject, JsonObjectError, StripeEvent
 from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
 
@@ -69,12 +69,12 @@ OBJECT_TYPES: Mapping[Reader, str] = {
 }
 
 
-def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ...]:
+def read_facts(event_type: str, event: StripeEvent | JsonObjectError, *, event_id: str) -> tuple[Fact, ...]:
     """Return the facts that an event tells of; none for a type that has no reader.
 
     Args:
         event_type: `ce_type` of the message.
-        body: the event as Stripe sent it.
+        event: the body as it was read; the error of a body that cannot be read.
         event_id: of the message.
 
     Raises:
@@ -83,10 +83,8 @@ def read_facts(event_type: str, body: bytes, *, event_id: str) -> tuple[Fact, ..
     reader = READERS.get(event_type)
     if reader is None:
         return ()
-    try:
-        event = read_stripe_event(body)
-    except JsonObjectError as error:
-        raise MalformedMessageError(str(error)) from error
+    if isinstance(event, JsonObjectError):
+        raise MalformedMessageError(str(event)) from event
     subject = required_object(required_object(event.members, "data"), "object")
     # If the event has no time, use the object's.
     occurred_at = seconds(event.members.get("created")) or seconds(subject.get("created")) or 0

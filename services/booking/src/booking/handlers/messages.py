@@ -16,8 +16,8 @@ from booking.handlers.unapplied_events import UnappliedEvent, find_unapplied, re
 from chassis.messaging.inbox import admit
 from chassis.messaging.message import Message
 from chassis.postgres import Connection
-from contracts.statements import Statement, stripe_statement
-from contracts.stripe_events import StripeWorld
+from contracts.statements import Statement, statement_of
+from contracts.stripe_events import StripeEvent, StripeWorld, event_or_error
 from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
 
 
@@ -43,8 +43,8 @@ async def apply(
     Raises:
         MalformedMessageError: a message cannot be read.
     """
-    ignored = set[Message]()
-    unapplied = [event for message in messages if (event := _unapplied(message, world))]
+    ignored, readings = set[Message](), _Readings(messages)
+    unapplied = readings.unapplied(world)
     if fetches_objects:
         thin = {event.message: entry for event in unapplied if (entry := thin_event_of(event))}
         await insert_thin_events(connection, list(thin.values()))
@@ -55,29 +55,43 @@ async def apply(
             count_unapplied(event.reason)
     ignored |= {event.message for event in unapplied}
     applicable = [message for message in messages if message not in ignored]
-    admission = await admit(connection, applicable, statement_of=_statement)
+    admission = await admit(connection, applicable, statement_of=readings.statement)
     await report_conflicts(connection, admission.conflicts)
     if count_conflicts:
         count_conflicts(len(admission.conflicts))
     fresh = admission.fresh
-    incoming = [facts for message in fresh if (facts := _incoming_facts(message))]
+    incoming = [facts for message in fresh if (facts := readings.facts(message))]
     with money_constraints():
         await apply_facts(connection, incoming)
     recorded = await apply_sms(connection, [m for m in fresh if m.topic == WEBHOOKS_SMS.name])
     return len(incoming) + recorded
 
 
-def _unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | None:
-    return find_unapplied(message, world) if message.topic == WEBHOOKS_STRIPE.name else None
+class _Readings:
+    """The Stripe events of a batch, each read once."""
 
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._events = {
+            message: event_or_error(message.value)
+            for message in messages
+            if message.topic == WEBHOOKS_STRIPE.name
+        }
 
-def _statement(message: Message) -> Statement | None:
-    """Return what the inbox compares: Stripe renders one event in several ways (BK-10a)."""
-    return stripe_statement(message.value) if message.topic == WEBHOOKS_STRIPE.name else None
+    def unapplied(self, world: StripeWorld) -> list[UnappliedEvent]:
+        return [
+            found
+            for message, event in self._events.items()
+            if isinstance(event, StripeEvent) and (found := find_unapplied(message, event, world))
+        ]
 
+    def statement(self, message: Message) -> Statement | None:
+        """Return what the inbox compares: Stripe renders one event in several ways (BK-10a)."""
+        event = self._events.get(message)
+        return statement_of(event) if isinstance(event, StripeEvent) else None
 
-def _incoming_facts(message: Message) -> IncomingFacts | None:
-    if message.topic != WEBHOOKS_STRIPE.name:
-        return None
-    facts = read_facts(message.metadata.type, message.value, event_id=message.metadata.id)
-    return IncomingFacts(facts, message) if facts else None
+    def facts(self, message: Message) -> IncomingFacts | None:
+        event = self._events.get(message)
+        if event is None:
+            return None
+        facts = read_facts(message.metadata.type, event, event_id=message.metadata.id)
+        return IncomingFacts(facts, message) if facts else None

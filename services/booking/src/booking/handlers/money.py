@@ -74,8 +74,9 @@ async def apply_facts(
     facts = [fact for item in incoming for fact in item.facts]
     if not facts:
         return
-    await insert_facts(connection, facts)
-    await _derive(connection, {identifier for fact in facts for identifier in fact.ids}, incoming, by)
+    telling = await insert_facts(connection, facts)
+    if telling:
+        await _derive(connection, {identifier for fact in telling for identifier in fact.ids}, incoming, by)
 
 
 async def apply_waiting_facts(connection: Connection, booking_ids: Sequence[BookingId]) -> None:

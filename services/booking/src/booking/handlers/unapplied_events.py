@@ -13,7 +13,7 @@ from chassis.messaging.outbox import OutgoingEvent, append, caused_by
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection
-from contracts.stripe_events import JsonObjectError, StripeEvent, StripeWorld, read_stripe_event
+from contracts.stripe_events import StripeEvent, StripeWorld
 
 _log = get_logger(__name__)
 
@@ -37,12 +37,8 @@ class UnappliedEvent:
         return *event_identity(self.message), self.reason.value
 
 
-def find_unapplied(message: Message, world: StripeWorld) -> UnappliedEvent | None:
+def find_unapplied(message: Message, event: StripeEvent, world: StripeWorld) -> UnappliedEvent | None:
     """Return the event with the reason why it changes nothing here; None for one that may be applied."""
-    try:
-        event = read_stripe_event(message.value)
-    except JsonObjectError:
-        return None
     reason = world.not_applied(event)
     return None if reason is None else UnappliedEvent(message, event, NotApplied(reason))
 
