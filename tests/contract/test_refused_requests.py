@@ -57,6 +57,13 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/dead-letters/discard": {"selection": {"topic": "t"}, "reason": "r", "dry_run": True},
     "POST /api/reconciliation/runs": {},
+    "POST /api/exceptions/{exception_id}/acknowledge": {},
+    "POST /api/exceptions/{exception_id}/assign": {"assignee": "ana"},
+    "POST /api/exceptions/{exception_id}/resolve": {"resolution": "fixed", "reason": "r"},
+    "POST /api/exceptions/{exception_id}/reopen": {"reason": "r"},
+    "POST /api/exceptions/{exception_id}/suppress": {"until": "2026-12-01T15:00:00Z", "reason": "r"},
+    "POST /api/exceptions/{exception_id}/comment": {"text": "t"},
+    "POST /api/exceptions/{exception_id}/revert": {"reason": "r"},
 }
 
 

@@ -242,8 +242,9 @@ class TestFourEyes:
         proposed = after(opened(), resolve("written_off", alone_up_to=self.LIMIT))
         assert proposed.status == "open"
         assert proposed.workflow.proposal is not None
-        again = resolve("written_off", alone_up_to=self.LIMIT)
-        assert kinds(proposed, again) == []
+        with pytest.raises(StepRefusedError, match="another person") as refused:
+            step(proposed, resolve("written_off", alone_up_to=self.LIMIT), at=T0)
+        assert refused.value.kind == "second-person-required"
         other = resolve("fixed", by="bo", alone_up_to=self.LIMIT)
         assert kinds(proposed, other) == ["proposed"]
         confirm = resolve("written_off", by="bo", alone_up_to=self.LIMIT)

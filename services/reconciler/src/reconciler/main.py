@@ -59,6 +59,9 @@ def build(settings: ReconcilerSettings) -> Service:
         dependencies={
             "database": Provide(lambda: database, sync_to_thread=False),
             "searches": Provide(lambda: searches, sync_to_thread=False),
+            "second_person_above": Provide(
+                lambda: settings.reconciler_second_person_above, sync_to_thread=False
+            ),
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,

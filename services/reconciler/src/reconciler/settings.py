@@ -32,6 +32,13 @@ class ReconcilerSettings(InboxSettings, ServiceSettings):
     )
     reconciler_grace_hours: int = Field(24, ge=0, le=24 * 365, description="time for a first charge (REC-5)")
 
+    reconciler_second_person_above: int | None = Field(
+        None,
+        ge=0,
+        le=100_000_000_000,
+        description="hundredths of the currency's unit; a larger difference needs a second person (REC-9)",
+    )
+
     @property
     def zone(self) -> ZoneInfo:
         """Time zone of the schedule."""

@@ -143,3 +143,20 @@ def test_any_list_of_tags_is_read_or_refused(header: str) -> None:
         parse_tags("If-Match", header)
     except Problem:
         return
+
+
+@pytest.mark.parametrize(
+    ("header", "allows"),
+    [
+        (None, True),
+        ("*", True),
+        ('"3"', True),
+        ('"3-00ff"', True),
+        ('"2", "3-00ff"', True),
+        ('"2"', False),
+        ('"33"', False),
+        ('W/"3"', False),
+    ],
+)
+def test_if_match_on_a_version_ignores_the_digest(header: str | None, *, allows: bool) -> None:
+    assert IfMatch(header).allows_version(3) is allows

@@ -49,6 +49,16 @@ class IfMatch:
             not is_weak and listed in {tag, f'"{version}"'} for is_weak, listed in self._tags
         )
 
+    def allows_version(self, version: int) -> bool:
+        """Return whether the header names this version, alone or before a digest.
+
+        For a resource whose representation also shows what others do: a step is meant for a version.
+        """
+        return self._tags is None or any(
+            not is_weak and listed.strip('"').partition("-")[0] == str(version)
+            for is_weak, listed in self._tags
+        )
+
 
 def parse_tags(name: str, header: str) -> list[tuple[bool, str]] | None:
     """Return the entity tags of a header, each with whether it is weak; None for `*`.

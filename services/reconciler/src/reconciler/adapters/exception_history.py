@@ -10,7 +10,7 @@ from uuid import UUID
 from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
 from contracts.times import parse_time
-from reconciler.domain.decisions import Step
+from reconciler.domain.decisions import LastStep, Step
 from reconciler.domain.exceptions import Baseline, Proposal, Resolution, Suppression, Workflow
 
 # Each step stores the explanation of its time.
@@ -52,17 +52,6 @@ class HistoryEntry:
     exception_id: str
     version: int
     step: Step
-    before: Workflow | None
-
-
-@dataclass(frozen=True, slots=True)
-class LastStep:
-    """The last step of an exception other than a comment; `before` is None if no person took it."""
-
-    kind: str
-    by: str
-    version: int
-    operation_id: str | None
     before: Workflow | None
 
 

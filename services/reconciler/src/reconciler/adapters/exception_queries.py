@@ -15,7 +15,7 @@ from reconciler.domain.filters import ExceptionFilter, Position
 
 _COLUMNS = """
     id, type, drift_class, severity, severity_rank, status, booking_id, title, explanation, occurrences,
-    revision, assignee, first_seen_at, last_seen_at, resolved_at, resolution
+    revision, version, assignee, first_seen_at, last_seen_at, resolved_at, resolution
 """
 
 # Exceptions that may pass by themselves are a list of their own.
@@ -65,6 +65,7 @@ class ExceptionRecord:
     explanation: dict[str, Any]
     occurrences: int
     revision: int
+    version: int
     assignee: str | None
     first_seen_at: datetime
     last_seen_at: datetime
@@ -91,6 +92,10 @@ class ExceptionEventRecord:
     recorded_at: datetime
 
 
+ExceptionWithHistory = tuple[ExceptionRecord, Sequence[ExceptionEventRecord | UnreadableRow]]
+"""An exception and its history, oldest first."""
+
+
 async def list_exceptions(
     connection: Connection, query: ExceptionFilter, *, after: Position | None, rows_max: int
 ) -> Sequence[ExceptionRecord | UnreadableRow]:
@@ -111,9 +116,7 @@ async def count(connection: Connection, query: ExceptionFilter) -> Sequence[tupl
     return [(row["type"], row["severity"], row["count"]) for row in rows]
 
 
-async def get(
-    connection: Connection, exception_id: str
-) -> tuple[ExceptionRecord, Sequence[ExceptionEventRecord | UnreadableRow]] | None:
+async def get(connection: Connection, exception_id: str) -> ExceptionWithHistory | None:
     """Return one exception with its history, oldest first; None for an unknown id.
 
     Raises:

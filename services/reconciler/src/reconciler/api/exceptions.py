@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from litestar import get
+from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from chassis.http.conditional_requests import tagged
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
 from chassis.postgres import Database
@@ -52,12 +53,14 @@ async def list_exceptions(
     summary="One exception and its history",
     opt=refuses({404: ["exception-not-found", "not-found"], **STORED_ROW}),
 )
-async def get_exception(database: NamedDependency[Database], exception_id: FromPath[UUID]) -> ExceptionDetail:
+async def get_exception(
+    database: NamedDependency[Database], exception_id: FromPath[UUID]
+) -> Response[ExceptionDetail]:
     """Return the exception as in the list, and its history, oldest first."""
     exception = await queries.get_exception(database, str(exception_id))
     if exception is None:
         raise unknown_exception(exception_id)
-    return exception_detail(*exception)
+    return tagged(exception_detail(*exception), exception[0].version)
 
 
 def _key(row: ExceptionRecord | UnreadableRow) -> tuple[KeyPart, ...] | None:

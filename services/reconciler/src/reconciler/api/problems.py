@@ -1,9 +1,18 @@
 """Errors as problem+json (ALL-6)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
+from litestar import Request, Response
+
 from chassis.http import Problem
+from chassis.http.problems import problem_response
+from reconciler.domain.decisions import StepRefusedError
+from reconciler.handlers.exception_workflow import StaleExceptionError
+
+AnyRequest = Request[Any, Any, Any]
+ProblemResponse = Response[dict[str, Any]]
 
 
 def unknown_exception(exception_id: UUID) -> Problem:
@@ -18,3 +27,19 @@ def unknown_value(name: str, value: str, allowed: Sequence[str]) -> Problem:
     """Return a 400 that lists the allowed values of a parameter."""
     detail = f"{name}: {value[:80]!a} is unknown, choose one of {', '.join(allowed)}"
     return Problem(400, "invalid-request", detail, allowed=list(allowed))
+
+
+def _on_refused_step(_request: AnyRequest, error: StepRefusedError) -> ProblemResponse:
+    if error.kind == "invalid-step":
+        return problem_response(400, "invalid-request", str(error))
+    return problem_response(409, error.kind, str(error))
+
+
+def _on_stale_exception(_request: AnyRequest, error: StaleExceptionError) -> ProblemResponse:
+    return problem_response(412, "stale-version", str(error), {"version": error.version})
+
+
+STEP_EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
+    StepRefusedError: _on_refused_step,
+    StaleExceptionError: _on_stale_exception,
+}

@@ -1,7 +1,112 @@
 """Request bodies."""
 
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt
+
 from chassis.http.json_bodies import RequestBody
+from contracts.ids import has_id_form
+from contracts.money import Money
+from contracts.text import sanitize_for_postgres
+from contracts.wire import UtcDatetime
+from reconciler.domain.exceptions import PersonsResolution
+
+REASON_CHARACTERS_MAX = 1000
+COMMENT_CHARACTERS_MAX = 4000
+ASSIGNEE_CHARACTERS_MAX = 200
+# Far below 2^53, up to which every JSON reader keeps integers exactly (RFC 8259 §6).
+AMOUNT_MINOR_UNITS_MAX = 10**12
+OCCURRENCES_MAX = 10_000
+
+
+def _assignee(text: str) -> str:
+    # The id stands in the history, which keeps no personal data.
+    if not has_id_form(text):
+        raise ValueError("expected an id such as ana or user-7: letters, digits and . _ : / | -")
+    return text
+
+
+Text = Annotated[str, AfterValidator(sanitize_for_postgres)]
+Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+MinorUnits = Annotated[StrictInt, Field(ge=0, le=AMOUNT_MINOR_UNITS_MAX)]
+
+
+class Body(RequestBody):
+    """Base of the bodies of steps. White space around texts is dropped."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+
+class SizeBody(Body):
+    """A size in minor units and its currency."""
+
+    amount: MinorUnits
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+
+
+Size = MinorUnits | SizeBody
+"""In minor units, bare or with the currency, which must then be the exception's."""
+
+
+def to_size(size: Size | None) -> int | Money | None:
+    """Return a size as the domain knows it."""
+    return Money(size.amount, size.currency) if isinstance(size, SizeBody) else size
 
 
 class RunRequest(RequestBody):
     """A run takes no options over HTTP: an empty object, or no body."""
+
+
+class AcknowledgeBody(Body):
+    """Acknowledging takes no options: an empty object, or no body."""
+
+
+class AssignBody(Body):
+    """Who shall work on the exception: the person's id."""
+
+    assignee: Annotated[
+        str, Field(min_length=1, max_length=ASSIGNEE_CHARACTERS_MAX), AfterValidator(_assignee)
+    ]
+
+
+class ResolveBody(Body):
+    """How the exception is resolved.
+
+    `up_to`: size of the difference, in minor units of the exception's currency, up to which the resolution
+    holds when the problem is seen again. Left out: the present size. `fixed` takes none: it never holds.
+    """
+
+    resolution: PersonsResolution
+    reason: Reason
+    up_to: Size | None = None
+
+
+class ReopenBody(Body):
+    """Why the exception is opened again."""
+
+    reason: Reason
+
+
+class SuppressBody(Body):
+    """Until when the exception rests: the first of those that are given, at least one.
+
+    `until`: a time in the future. `beyond`: size of the difference in minor units; a larger one wakes.
+    `occurrences`: how many times more it may be seen.
+    """
+
+    until: UtcDatetime | None = None
+    beyond: Size | None = None
+    occurrences: Annotated[StrictInt, Field(ge=1, le=OCCURRENCES_MAX)] | None = None
+    reason: Reason
+
+
+class CommentBody(Body):
+    """A text for the exception's history."""
+
+    text: Annotated[Text, Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)]
+
+
+class RevertBody(Body):
+    """Why the last step of a person is taken back."""
+
+    reason: Reason

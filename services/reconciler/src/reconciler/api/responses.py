@@ -22,6 +22,7 @@ ExceptionItem = TypedDict(
         "explanation": dict[str, Any],
         "occurrences": int,
         "revision": int,
+        "version": int,
         "assignee": str | None,
         "first_seen_at": datetime,
         "last_seen_at": datetime,

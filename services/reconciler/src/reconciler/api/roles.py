@@ -6,6 +6,13 @@ from chassis.dead_letters.operator.routes import DEAD_LETTER_ACCESS
 ACCESS: Access = {
     "GET /api/exceptions": READERS,
     "GET /api/exceptions/{exception_id}": READERS,
+    "POST /api/exceptions/{exception_id}/acknowledge": OPERATORS_AND_FINANCE,
+    "POST /api/exceptions/{exception_id}/assign": OPERATORS_AND_FINANCE,
+    "POST /api/exceptions/{exception_id}/resolve": OPERATORS_AND_FINANCE,
+    "POST /api/exceptions/{exception_id}/reopen": OPERATORS_AND_FINANCE,
+    "POST /api/exceptions/{exception_id}/suppress": OPERATORS_AND_FINANCE,
+    "POST /api/exceptions/{exception_id}/comment": OPERATORS_AND_FINANCE,
+    "POST /api/exceptions/{exception_id}/revert": OPERATORS_AND_FINANCE,
     "GET /api/reconciliation/runs": READERS,
     "POST /api/reconciliation/runs": OPERATORS_AND_FINANCE,
     "GET /api/reconciliation/runs/{run_id}": READERS,

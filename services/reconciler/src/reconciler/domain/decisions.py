@@ -27,7 +27,7 @@ StepKind = Literal[
 class StepRefusedError(ValueError):
     """The exception's state does not allow the step; the message says why and what to do.
 
-    `kind` is the problem's type: `illegal-step` or `second-person-required`.
+    `kind` is the problem's type: `illegal-step`, `second-person-required` or `invalid-step`.
     """
 
     def __init__(self, message: str, *, kind: str = "illegal-step") -> None:
@@ -59,6 +59,17 @@ class Decision:
 
     state: ExceptionState
     steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LastStep:
+    """The last step of an exception other than a comment; `before` is None if no person took it."""
+
+    kind: str
+    by: str
+    version: int
+    operation_id: str | None
+    before: Workflow | None
 
 
 def stepped(state: ExceptionState, workflow: Workflow, entry: Step) -> Decision:

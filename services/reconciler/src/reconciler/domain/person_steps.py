@@ -43,9 +43,12 @@ def resolve(state: ExceptionState, command: Resolve, at: datetime) -> Decision:
     up_to = _holds_up_to(state, command)
     details = {"resolution": command.code, **({} if up_to is None else {"up_to": up_to})}
     if _needs_second_person(state, command):
-        proposal = Proposal(command.code, command.by, up_to)
-        if state.workflow.proposal == proposal:
-            return Decision(state)
+        earlier, proposal = state.workflow.proposal, Proposal(command.code, command.by, up_to)
+        if earlier == proposal:
+            raise StepRefusedError(
+                f"resolve: {command.by} has proposed {command.code}; another person has to resolve it so too",
+                kind="second-person-required",
+            )
         after = replace(state.workflow, proposal=proposal)
         proposed = Step("proposed", command.by, command.reason, is_typed=True, details=details)
         return stepped(state, after, proposed)
