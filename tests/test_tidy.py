@@ -2,8 +2,8 @@
 
 import ast
 import re
-from collections import Counter
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
