@@ -56,7 +56,8 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
         "selection": {"topic": "t", "set_aside_before": "2026-12-01T15:00:00Z"}
     },
     "POST /api/dead-letters/discard": {"selection": {"topic": "t"}, "reason": "r", "dry_run": True},
-    "POST /api/reconciliation/runs": {},
+    "POST /api/reconciliation/runs": {"scope": "all", "dry_run": False},
+    "POST /api/reconciliation/runs/{run_id}/cancel": {},
     "POST /api/exceptions/{exception_id}/acknowledge": {},
     "POST /api/exceptions/{exception_id}/assign": {"assignee": "ana"},
     "POST /api/exceptions/{exception_id}/resolve": {"resolution": "fixed", "reason": "r"},

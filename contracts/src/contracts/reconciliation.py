@@ -30,6 +30,8 @@ class RunRequested(WireModel):
     """Command: reconcile. Sent by schedule, API and CLI alike; the run id makes it idempotent.
 
     `slot` is the scheduled moment, which any number of replicas request once; None for API and CLI.
+    `scope` is what the run reads: all, booking:<id>, since:<time> or month:<year>-<month>. A dry run writes
+    its findings to a list of its own, and nothing to the queue.
     """
 
     run_id: str
@@ -37,6 +39,8 @@ class RunRequested(WireModel):
     slot: UtcDatetime | None
     requested_by: str
     requested_at: UtcDatetime
+    scope: str = "all"
+    dry_run: bool = False
 
 
 class RunStarted(WireModel):
@@ -46,6 +50,8 @@ class RunStarted(WireModel):
     trigger: RunTrigger
     slot: UtcDatetime | None
     started_at: UtcDatetime
+    scope: str = "all"
+    dry_run: bool = False
 
 
 class RunCompleted(WireModel):
@@ -58,6 +64,8 @@ class RunCompleted(WireModel):
     skipped: int
     errored: int
     finished_at: UtcDatetime
+    scope: str = "all"
+    dry_run: bool = False
 
 
 class RunFailed(WireModel):
@@ -65,6 +73,19 @@ class RunFailed(WireModel):
 
     run_id: str
     error: str
+    finished_at: UtcDatetime
+
+
+class RunCancelled(WireModel):
+    """A run was cancelled before it had read everything; its findings until then stay."""
+
+    run_id: str
+    cancelled_by: str
+    scanned: int
+    clean: int
+    drifted: int
+    skipped: int
+    errored: int
     finished_at: UtcDatetime
 
 

@@ -152,9 +152,12 @@ async def delete_booking(stack: Stack, booking_id: str) -> None:
         await connection.execute("DELETE FROM booking.booking WHERE booking_id = $1", booking_id)
 
 
-async def request_run(stack: Stack, http: httpx.AsyncClient, **headers: str) -> dict[str, Any]:
+async def request_run(
+    stack: Stack, http: httpx.AsyncClient, body: dict[str, Any] | None = None, /, **headers: str
+) -> dict[str, Any]:
     """Request a run over HTTP."""
-    response = await http.post(f"{stack.url('reconciler')}/api/reconciliation/runs", headers=headers)
+    url = f"{stack.url('reconciler')}/api/reconciliation/runs"
+    response = await http.post(url, json=body or {}, headers=headers)
     assert response.status_code == 202, response.text
     return response.json()
 
@@ -165,7 +168,7 @@ async def ended_run(stack: Stack, http: httpx.AsyncClient, run_id: str) -> dict[
     async def ended() -> dict[str, Any] | None:
         response = await http.get(f"{stack.url('reconciler')}/api/reconciliation/runs/{run_id}")
         run = response.json()
-        return run if run["status"] in {"completed", "failed"} else None
+        return run if run["status"] in {"completed", "failed", "cancelled"} else None
 
     run = await eventually(ended, seconds=RUN_SECONDS_MAX, what=f"run {run_id} has ended")
     assert run is not None

@@ -1,8 +1,10 @@
 """Two replicas, and a process killed in the middle of a run (REC-1, REC-11, F6)."""
 
+import json
 from collections import Counter
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -89,6 +91,31 @@ async def test_run_whose_command_was_not_published_waits(own: Stack, http: httpx
     )
     await completed_run(own, http)
     assert await database.fetchval("SELECT status FROM run WHERE id = $1", run_id) == "requested"
+
+
+async def test_run_that_has_not_begun_is_cancelled_at_once(own: Stack, http: httpx.AsyncClient) -> None:
+    run_id, moment = new_id(), datetime.now(UTC)  # noqa: TID251 - a row as a service would write it
+    database = own.database("reconciler")
+    await database.execute(
+        "INSERT INTO run (id, trigger, requested_by, requested_at) VALUES ($1, 'api', 'x', $2)",
+        run_id,
+        moment,
+    )
+    done = await own.run("reconciler", "cancel", run_id, "--actor", "ana", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert (json.loads(done.stdout)["status"], json.loads(done.stdout)["cancelled_by"]) == (
+        "cancelled",
+        "ana",
+    )
+    # Its command, which comes later, starts nothing.
+    await database.execute("UPDATE run SET queued_at = $2 WHERE id = $1", run_id, moment)
+    await completed_run(own, http)
+    assert (await ended_run(own, http, run_id))["status"] == "cancelled"
+
+    async def announced() -> bool:
+        return types(await events_about(own, run_id)) == ["reconciliation.run-cancelled"]
+
+    assert await eventually(announced)
 
 
 async def test_run_taken_up_too_often_is_marked_failed(own: Stack, http: httpx.AsyncClient) -> None:
@@ -186,16 +213,21 @@ async def test_two_replicas_work_off_runs_one_after_another(own: Stack, http: ht
 async def test_page_is_refused_where_the_cursor_is_elsewhere(own: Stack, http: httpx.AsyncClient) -> None:
     run_id, here, elsewhere, moment = new_id(), new_id(), new_id(), datetime.now(UTC)  # noqa: TID251 - as above
     none = count_page([], [])
+    passed: dict[str, Any] = {"passed": 0, "now": moment}
     [executor] = own.services("reconciler")
     await executor.stop()
     async with own.database("reconciler").connect("reconciler") as connection:
         await runs.queue(connection, RequestedRun(run_id, "api", None, "x", moment), queued_at=moment)
         await runs.claim(connection, now=moment)
-        await runs.advance(connection, run_id, expected=None, reached=here, page=none)
+        # As a run that began before its pages were recorded: nothing is compared at its end.
+        await connection.execute("UPDATE run SET pages = NULL WHERE id = $1", run_id)
+        await runs.advance(connection, run_id, expected=None, reached=here, page=none, **passed)
         for expected in (None, elsewhere):
             with pytest.raises(runs.RunNotOursError):
-                await runs.advance(connection, run_id, expected=expected, reached=elsewhere, page=none)
-        await runs.advance(connection, run_id, expected=here, reached=elsewhere, page=none)
+                await runs.advance(
+                    connection, run_id, expected=expected, reached=elsewhere, page=none, **passed
+                )
+        await runs.advance(connection, run_id, expected=here, reached=elsewhere, page=none, **passed)
     await executor.start()
     assert (await ended_run(own, http, run_id))["status"] == "completed"
 

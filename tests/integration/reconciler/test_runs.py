@@ -226,6 +226,54 @@ async def test_command_line_runs_lists_and_fails_on_drift(own: Stack) -> None:
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (2, 1)
 
 
+async def test_dry_run_is_shown_over_http_and_by_the_command_line(
+    own: Stack, http: httpx.AsyncClient
+) -> None:
+    [booking] = await insert_bookings(own)
+    await corrupt(own, booking, "total = 15000")
+    scope = f"booking:{booking}"
+    requested = await request_run(own, http, {"scope": scope, "dry_run": True})
+    run = await ended_run(own, http, requested["id"])
+    assert (run["status"], run["scope"], run["dry_run"]) == ("completed", scope, True)
+    assert (run["scanned"], run["progress"]["estimated_percent"]) == (1, 100)
+    runs = f"{own.url('reconciler')}/api/reconciliation/runs"
+    answer = (await http.get(f"{runs}/{run['id']}/findings")).json()
+    [finding] = answer["items"]
+    assert (finding["booking_id"], finding["type"], finding["exception_id"]) == (
+        booking,
+        "pricing_drift",
+        None,
+    )
+    assert answer["summary"]["total"] == 1
+    assert await exceptions_of(own, http, [booking]) == {}
+
+    done = await own.run("reconciler", "run", "--dry-run", "--scope", scope, "--fail-on-drift", "--json")
+    shown = json.loads(done.stdout)
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert [item["booking_id"] for item in shown["findings"]["items"]] == [booking]
+    table = await own.run("reconciler", "findings", shown["id"])
+    assert booking in table.stdout
+    assert await exceptions_of(own, http, [booking]) == {}
+
+    real = await ended_run(own, http, (await request_run(own, http, {"scope": scope}))["id"])
+    assert [len(each) for each in (await exceptions_of(own, http, [booking])).values()] == [1]
+    refused = await http.get(f"{runs}/{real['id']}/findings")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:plumbline:problem:no-dry-run")
+    ended = await http.post(f"{runs}/{real['id']}/cancel")
+    assert (ended.status_code, ended.json()["type"]) == (409, "urn:plumbline:problem:run-ended")
+    assert f"has completed at {real['finished_at'][:19]}Z" in ended.json()["detail"]
+    cancelled = await own.run("reconciler", "cancel", real["id"])
+    assert (cancelled.exit_code, len(cancelled.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("scope", ["", "everything", "booking:7", "month:2026-13", "since:yesterday"])
+async def test_unknown_scope_is_refused(own: Stack, http: httpx.AsyncClient, scope: str) -> None:
+    url = f"{own.url('reconciler')}/api/reconciliation/runs"
+    response = await http.post(url, json={"scope": scope})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == "scope"
+
+
 def command(run_id: str, *, slot: datetime | None = None, source: str = "reconciler") -> Record:
     """Return a command without a row."""
     payload = {

@@ -1,5 +1,6 @@
 """Command line of the reconciler: a sender's text in a title does not steer the terminal."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,18 @@ from typer.testing import CliRunner
 from reconciler import __main__ as command_line
 from reconciler.adapters.exception_queries import ExceptionRecord
 from reconciler.adapters.run_queries import RunRecord
+from reconciler.commands import exceptions as exception_commands
+from reconciler.commands import runs as run_commands
+from reconciler.domain.filters import Position
 from reconciler.handlers.queries import ExceptionList
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def answering(*answers: object) -> Callable[..., object]:
+    """Return a stand-in for `query` that gives these answers in turn."""
+    rest = iter(answers)
+    return lambda *_args: next(rest)
 
 
 def exception(title: str) -> ExceptionRecord:
@@ -28,7 +38,7 @@ def exception(title: str) -> ExceptionRecord:
         revision=1,
         first_seen_at=NOW,
         last_seen_at=NOW,
-        position=(0, NOW, "7"),
+        position=Position(0, NOW, "7"),
         **members,
     )
 
@@ -37,7 +47,7 @@ def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) ->
     exceptions = ExceptionList(
         [exception("payment [red]pi_1\x1b[2J[/red]")], total=1, by_type={}, by_severity={}
     )
-    monkeypatch.setattr(command_line, "_query", lambda _: exceptions)
+    monkeypatch.setattr(exception_commands, "query", answering(exceptions))
     shown = CliRunner().invoke(command_line.cli, ["exceptions"])
     assert shown.exit_code == 0, shown.output
     assert "payment [red]pi_1\ufffd[2J[/red]" in shown.stdout
@@ -66,6 +76,11 @@ def test_run_fails_on_drift_and_on_what_could_not_be_checked(
         errored=errored,
         sums={},
         error=None,
+        scope="all",
+        is_dry_run=False,
+        cancelled_by=None,
+        cancel_requested_at=None,
+        progress=None,
     )
-    monkeypatch.setattr(command_line, "_query", lambda _: ended)
+    monkeypatch.setattr(run_commands, "query", answering(ended, (ended, None)))
     assert CliRunner().invoke(command_line.cli, ["run", "--fail-on-drift"]).exit_code == exit_code

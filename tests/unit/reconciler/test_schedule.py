@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from reconciler.domain.runs import run_id_of_slot
 from reconciler.domain.schedule import (
-    MISSED_SLOT_HOURS_MAX,
     InvalidScheduleError,
     check_cron,
     latest_due,
@@ -16,6 +15,7 @@ from reconciler.domain.schedule import (
 )
 
 CHICAGO = ZoneInfo("America/Chicago")
+DAY = timedelta(days=1)
 ZONES = [
     "America/Chicago", "America/New_York", "America/Havana", "America/Santiago", "America/Sao_Paulo",
     "Europe/Berlin", "Europe/London", "Africa/Cairo", "Asia/Beirut", "Asia/Kolkata", "Asia/Tokyo",
@@ -96,20 +96,23 @@ def test_windows_side_by_side_miss_nothing_and_fire_nothing_twice(
 
 def test_slots_missed_while_down_leave_only_the_latest() -> None:
     now = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
-    latest = latest_due("0 2 * * *", CHICAGO, since=now - timedelta(days=9), now=now)
+    latest = latest_due("0 2 * * *", CHICAGO, since=now - timedelta(days=9), now=now, lateness=DAY)
     assert latest == datetime(2026, 6, 10, 7, 0, tzinfo=UTC)
 
 
 def test_slot_missed_long_ago_is_not_made_up_for() -> None:
     now = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
-    missed = now - timedelta(hours=MISSED_SLOT_HOURS_MAX, minutes=1)
+    missed = now - timedelta(hours=5, minutes=1)
     cron = f"{missed.minute} {missed.hour} {missed.day} {missed.month} *"
-    assert latest_due(cron, ZoneInfo("UTC"), since=now - timedelta(days=9), now=now) is None
+    for hours, due_slot in ((5, None), (6, missed)):
+        lateness = timedelta(hours=hours)
+        found = latest_due(cron, ZoneInfo("UTC"), since=now - timedelta(days=9), now=now, lateness=lateness)
+        assert found == due_slot
 
 
 def test_slots_before_the_schedule_was_in_force_were_not_missed() -> None:
     now = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
-    assert latest_due("0 2 * * *", CHICAGO, since=now - timedelta(hours=1), now=now) is None
+    assert latest_due("0 2 * * *", CHICAGO, since=now - timedelta(hours=1), now=now, lateness=DAY) is None
 
 
 def test_slot_has_one_run_id_whatever_zone_it_is_written_in() -> None:

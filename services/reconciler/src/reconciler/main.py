@@ -94,6 +94,6 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
         DeadLetterGauges(database, SERVICE, metrics),
         AnswerRetention(database, metrics),
         InboxRetention(database, settings.inbox_retention, metrics),
-        RunExecutor(database, bookings, settings.rules, metrics),
-        Scheduler(database, settings.reconciler_cron, settings.zone),
+        RunExecutor(database, bookings, settings.rules, metrics, zone=settings.zone),
+        Scheduler(database, settings.reconciler_cron, settings.zone, lateness=settings.lateness),
     ]

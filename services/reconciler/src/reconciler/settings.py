@@ -24,6 +24,12 @@ class ReconcilerSettings(InboxSettings, ServiceSettings):
     reconciler_booking_view_dsn: Dsn
     business_time_zone: TimeZoneName = "America/Chicago"
     reconciler_cron: Annotated[str, AfterValidator(check_cron)] = "0 2 * * *"
+    reconciler_missed_slot_hours: int = Field(
+        24,
+        ge=1,
+        le=24 * 7,
+        description="a scheduled run that no process requested is made up for within this time (REC-1)",
+    )
     reconciler_drift_cents_min: int = Field(
         2,
         ge=1,
@@ -43,6 +49,10 @@ class ReconcilerSettings(InboxSettings, ServiceSettings):
     def zone(self) -> ZoneInfo:
         """Time zone of the schedule."""
         return ZoneInfo(self.business_time_zone)
+
+    @property
+    def lateness(self) -> timedelta:
+        return timedelta(hours=self.reconciler_missed_slot_hours)
 
     @property
     def rules(self) -> Rules:

@@ -82,13 +82,21 @@ RULES: dict[str, Rule] = {
     ),
     "booking.offer-ambiguous": Rule("failed", metadata=("person_id", "sms_event_id")),
     "reconciliation.run-requested": Rule(
-        "pending", actor="requested_by", metadata=("run_id", "trigger", "slot")
+        "pending", actor="requested_by", metadata=("run_id", "trigger", "slot", "scope", "dry_run")
     ),
-    "reconciliation.run-started": Rule("pending", metadata=("run_id", "trigger", "slot")),
+    "reconciliation.run-started": Rule(
+        "pending", metadata=("run_id", "trigger", "slot", "scope", "dry_run")
+    ),
     "reconciliation.run-completed": Rule(
-        "success", metadata=("run_id", "scanned", "clean", "drifted", "skipped", "errored")
+        "success",
+        metadata=("run_id", "scope", "dry_run", "scanned", "clean", "drifted", "skipped", "errored"),
     ),
     "reconciliation.run-failed": Rule("failed", error="error", metadata=("run_id",)),
+    "reconciliation.run-cancelled": Rule(
+        "skipped",
+        actor="cancelled_by",
+        metadata=("run_id", "scanned", "clean", "drifted", "skipped", "errored"),
+    ),
     "reconciliation.drift-detected": Rule(
         "failed",
         error="drift_class",

@@ -3,18 +3,25 @@
 A page is one statement in a read-only repeatable-read transaction. A run compares values within one booking,
 and a booking with its payments is one row, so each booking is evaluated as of one moment. One snapshot over
 all pages would hold back vacuum in booking's database for the whole run.
+
+A page of a run with a narrower scope passes as many bookings as any other, and returns those in the scope:
+its snapshot is as short, however few they are.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
+from reconciler.domain.scopes import Scope, month_bounds
 
 PAGE_ROWS_MAX = 5_000
 # Longest snapshot of booking's database.
@@ -27,47 +34,143 @@ _FIRST = UUID(int=0)
 IN_ORDER = "SET LOCAL enable_sort = off"
 
 # Times as text: for a time that Python cannot hold ('infinity', 4714 BC) the driver fails the whole page.
-PAGE = """
-SELECT
+_COLUMNS = """
     booking_id, status, currency, total, pricing::text AS pricing, captured, refunded, charge_count,
     payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
     cancelled_at::text AS cancelled_at, held, contradictory_payments
+"""
+
+# The service gives no booking the nil UUID; a row with it is read like others.
+_BEFORE_ALL = "booking_id >= $1"
+_AFTER = "booking_id > $1"
+
+_PAGE = f"""
+SELECT {_COLUMNS}
 FROM booking.reconciliation_v1
-WHERE booking_id > $1
+WHERE {{place}}
 ORDER BY booking_id
 LIMIT $2
-"""
-# The service gives no booking the nil UUID; a row with it is evaluated like others.
-_FIRST_PAGE = PAGE.replace("booking_id > $1", "booking_id >= $1")
+"""  # noqa: S608 - a constant
+
+_ONE = f"SELECT {_COLUMNS} FROM booking.reconciliation_v1 WHERE booking_id = $1"  # noqa: S608 - a constant
+
+# A row without a booking says how far the page went.
+_PAGE_OF_SCOPE = f"""
+WITH page AS MATERIALIZED (
+    SELECT *
+    FROM booking.reconciliation_v1
+    WHERE {{place}}
+    ORDER BY booking_id
+    LIMIT $2
+)
+SELECT {_COLUMNS}, passed.bookings AS passed_bookings, passed.last_booking_id
+FROM (
+    SELECT
+        count(*)::integer AS bookings,
+        (array_agg(booking_id ORDER BY booking_id DESC))[1] AS last_booking_id
+    FROM page
+) AS passed
+LEFT JOIN page ON {{column}} >= $3 AND ($4::timestamptz IS NULL OR {{column}} < $4)
+ORDER BY booking_id
+"""  # noqa: S608 - a constant
+
+_ESTIMATE = "EXPLAIN (FORMAT JSON) SELECT booking_id FROM booking.reconciliation_v1"
 
 _EVALUATED = "SELECT booking_id FROM booking.reconciliation_v1 WHERE booking_id = ANY($1::uuid[])"
 _STATUSES = """
 SELECT booking_id, status FROM booking.reconciliation_status_v1 WHERE booking_id = ANY($1::uuid[])
 """
 
+_FIELDS = tuple(field.name for field in fields(StoredBooking))
 _OPTIONAL = frozenset({"pricing", "cancelled_at"})
 
 
+@dataclass(frozen=True, slots=True)
+class BookingPage:
+    """One page of the view.
+
+    Attributes:
+        bookings: those in the scope.
+        passed: number of bookings passed, with those outside of the scope.
+        last_booking_id: last one passed; None if none was left.
+    """
+
+    bookings: Sequence[StoredBooking | UnreadableBooking]
+    passed: int
+    last_booking_id: str | None
+
+
 async def read_page(
-    database: Database, *, after_booking_id: str | None, rows_max: int = PAGE_ROWS_MAX
-) -> Sequence[StoredBooking | UnreadableBooking]:
-    """Return the next bookings by id; an empty page means that all were read.
+    database: Database,
+    scope: Scope,
+    zone: ZoneInfo,
+    *,
+    after_booking_id: str | None,
+    rows_max: int = PAGE_ROWS_MAX,
+) -> BookingPage:
+    """Return the next bookings by id; a page that passed none means that all were read.
 
     Args:
         database: as the SELECT-only role.
+        scope: which bookings are wanted.
+        zone: of the business; a month begins and ends in it.
         after_booking_id: last id of the previous page; None for the first page.
-        rows_max: of the page.
+        rows_max: bookings to pass.
     """
     async with (
         asyncio.timeout(READ_SECONDS_MAX),
         database.transaction(isolation="repeatable_read", readonly=True) as connection,
     ):
         await connection.execute(IN_ORDER)
-        if after_booking_id is None:
-            rows = await connection.fetch(_FIRST_PAGE, _FIRST, rows_max)
+        if scope.booking_id is not None:
+            rows = await _read_one(connection, scope.booking_id, after_booking_id)
+        elif scope.since is not None:
+            bounds = ("changed_at", scope.since, None)
+            return await _read_of_scope(connection, after_booking_id, rows_max, *bounds)
+        elif scope.month is not None:
+            bounds = ("starts_at", *month_bounds(scope.month, zone))
+            return await _read_of_scope(connection, after_booking_id, rows_max, *bounds)
         else:
-            rows = await connection.fetch(PAGE, UUID(after_booking_id), rows_max)
-    return [_booking(row) for row in rows]
+            query = _placed(_PAGE, after_booking_id)
+            rows = await connection.fetch(query, *_place(after_booking_id), rows_max)
+    bookings = [_booking(row) for row in rows]
+    return BookingPage(bookings, len(bookings), bookings[-1].booking_id if bookings else None)
+
+
+async def estimate_bookings(database: Database, scope: Scope) -> int:
+    """Return how many bookings a run of this scope passes, as the planner estimates."""
+    if scope.booking_id is not None:
+        return 1
+    async with database.connection() as connection:
+        [plan] = json.loads(await connection.fetchval(_ESTIMATE))
+    return int(plan["Plan"]["Plan Rows"])
+
+
+async def _read_one(connection: Connection, booking_id: str, after: str | None) -> list[asyncpg.Record]:
+    return [] if after is not None else await connection.fetch(_ONE, UUID(booking_id))
+
+
+async def _read_of_scope(
+    connection: Connection,
+    after: str | None,
+    rows_max: int,
+    column: str,
+    begins: datetime,
+    ends: datetime | None,
+) -> BookingPage:
+    query = _placed(_PAGE_OF_SCOPE, after).replace("{column}", column)
+    rows = await connection.fetch(query, *_place(after), rows_max, begins, ends)
+    last = rows[0]["last_booking_id"]
+    bookings = [_booking(row) for row in rows if row["booking_id"] is not None]
+    return BookingPage(bookings, rows[0]["passed_bookings"], None if last is None else str(last))
+
+
+def _placed(query: str, after: str | None) -> str:
+    return query.replace("{place}", _BEFORE_ALL if after is None else _AFTER)
+
+
+def _place(after: str | None) -> tuple[UUID]:
+    return (_FIRST if after is None else UUID(after),)
 
 
 async def statuses_of_unevaluated(database: Database, booking_ids: Sequence[str]) -> Mapping[str, str | None]:
@@ -98,7 +201,7 @@ def _uuid(text: str) -> UUID | None:
 
 def _booking(row: asyncpg.Record) -> StoredBooking | UnreadableBooking:
     """Return the row's booking, or the row's error: a damaged row affects no other booking (REC-12)."""
-    columns: dict[str, Any] = dict(row) | {"booking_id": str(row["booking_id"])}
+    columns: dict[str, Any] = {name: row[name] for name in _FIELDS} | {"booking_id": str(row["booking_id"])}
     try:
         _refuse_null(columns)
         exact: dict[str, Any] = {

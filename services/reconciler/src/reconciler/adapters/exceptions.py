@@ -130,7 +130,7 @@ WHERE exception.id = now.id
 _NOT_SEEN = """
 SELECT DISTINCT booking_id FROM exception
 WHERE status <> 'resolved' AND type = ANY($1::text[]) AND last_run_id IS DISTINCT FROM $2
-    AND booking_id > $3
+    AND booking_id > $3 AND ($5::text IS NULL OR booking_id = $5)
 ORDER BY booking_id
 LIMIT $4
 """
@@ -229,8 +229,11 @@ async def update(connection: Connection, states: Sequence[ExceptionState]) -> No
 
 
 async def bookings_not_seen(
-    connection: Connection, run_id: str, *, after: str, rows_max: int
+    connection: Connection, run_id: str, *, after: str, rows_max: int, only: str | None = None
 ) -> Sequence[str]:
-    """Return the next bookings by id with an unresolved exception of a run type that this run did not see."""
-    rows = await connection.fetch(_NOT_SEEN, RUN_TYPES, UUID(run_id), after, rows_max)
+    """Return the next bookings by id with an unresolved exception of a run type that this run did not see.
+
+    With `only`, no other booking is looked at.
+    """
+    rows = await connection.fetch(_NOT_SEEN, RUN_TYPES, UUID(run_id), after, rows_max, only)
     return [row["booking_id"] for row in rows]

@@ -9,10 +9,12 @@ import asyncpg
 
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
+from reconciler.domain.progress import Progress, progress_of
 
 _COLUMNS = """
     id, status, trigger, slot, requested_by, requested_at, queued_at, started_at, finished_at,
     scanned, clean, drifted, skipped, errored, error,
+    scope, is_dry_run, cancelled_by, cancel_requested_at, passed, estimated_bookings, page_committed_at,
     (SELECT coalesce(array_agg(s ORDER BY currency), '{}') FROM run_sum AS s WHERE run_id = run.id) AS sums
 """
 
@@ -56,6 +58,11 @@ class RunRecord:
     errored: int
     sums: Mapping[str, Sums]
     error: str | None
+    scope: str
+    is_dry_run: bool
+    cancelled_by: str | None
+    cancel_requested_at: datetime | None
+    progress: Progress | None
 
 
 async def get(connection: Connection, run_id: str) -> RunRecord | None:
@@ -81,8 +88,17 @@ async def newest(
 
 
 def _view(row: asyncpg.Record) -> RunRecord:
-    columns = {name: row[name] for name in RunRecord.__slots__ if name not in {"id", "sums"}}
-    return RunRecord(id=str(row["id"]), sums={s["currency"]: _sums(s) for s in row["sums"]}, **columns)
+    columns = {name: row[name] for name in RunRecord.__slots__ if name not in {"id", "sums", "progress"}}
+    progress = progress_of(
+        status=row["status"],
+        scanned=row["scanned"],
+        passed=row["passed"],
+        estimated=row["estimated_bookings"],
+        started_at=row["started_at"],
+        last_at=row["finished_at"] or row["page_committed_at"],
+    )
+    sums = {each["currency"]: _sums(each) for each in row["sums"]}
+    return RunRecord(id=str(row["id"]), sums=sums, progress=progress, **columns)
 
 
 def _sums(row: asyncpg.Record) -> Sums:

@@ -67,3 +67,13 @@ def _time_and_id(moment: str, identifier: str) -> tuple[datetime, str]:
         return parse_time(moment), str(UUID(identifier))
     except ValueError as error:
         raise bad_cursor() from error
+
+
+def parse_finding_cursor(cursor: str | None, query: object) -> tuple[int, int] | None:
+    """Return severity rank and number of the previous page's last finding; None for the first page.
+
+    Raises:
+        InvalidRequestError: the cursor is malformed, or belongs to another query.
+    """
+    key = decode_cursor(cursor, (int, int), query)
+    return None if key is None else (key[0], key[1])

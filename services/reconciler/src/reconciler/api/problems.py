@@ -23,6 +23,16 @@ def unknown_run(run_id: UUID) -> Problem:
     return Problem(404, "run-not-found", f"there is no run {run_id}")
 
 
+def run_ended(line: str) -> Problem:
+    """Return a 409 that says how and when the run ended."""
+    return Problem(409, "run-ended", line)
+
+
+def no_dry_run(run_id: UUID) -> Problem:
+    detail = f"run {run_id} was no dry run: its findings are exceptions, see GET /api/exceptions"
+    return Problem(409, "no-dry-run", detail)
+
+
 def unknown_value(name: str, value: str, allowed: Sequence[str]) -> Problem:
     """Return a 400 that lists the allowed values of a parameter."""
     detail = f"{name}: {value[:80]!a} is unknown, choose one of {', '.join(allowed)}"

@@ -53,10 +53,6 @@ def to_size(size: Size | None) -> int | Money | None:
     return Money(size.amount, size.currency) if isinstance(size, SizeBody) else size
 
 
-class RunRequest(RequestBody):
-    """A run takes no options over HTTP: an empty object, or no body."""
-
-
 class AcknowledgeBody(Body):
     """Acknowledging takes no options: an empty object, or no body."""
 

@@ -7,7 +7,6 @@ from typing import Any, TypedDict, cast
 
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_row, show_rows
 from reconciler.adapters.exception_queries import ExceptionEventRecord, ExceptionRecord
-from reconciler.adapters.run_queries import RunRecord
 
 ExceptionItem = TypedDict(
     "ExceptionItem",
@@ -75,48 +74,6 @@ class ExceptionPage(TypedDict):
     next_cursor: str | None
 
 
-class SumsItem(TypedDict):
-    """Amounts of all bookings evaluated in one currency, in minor units; drift = recomputed - snapshot."""
-
-    snapshot: int
-    recomputed: int
-    charged: int
-    drift: int
-
-
-class RunItem(TypedDict):
-    """A run. scanned = clean + drifted + skipped + errored; one that found drift has completed."""
-
-    id: str
-    status: str
-    trigger: str
-    slot: datetime | None
-    requested_by: str
-    requested_at: datetime
-    queued_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    scanned: int
-    clean: int
-    drifted: int
-    skipped: int
-    errored: int
-    sums: dict[str, SumsItem]
-    error: str | None
-
-
-class RunPage(TypedDict):
-    """Runs, newest request first."""
-
-    items: list[RunItem | UnreadableItem]
-    next_cursor: str | None
-
-
-def run_items(runs: Sequence[RunRecord | UnreadableRow]) -> list[RunItem | UnreadableItem]:
-    """Return runs as items; a damaged one is marked."""
-    return show_rows(runs, run_item, RunItem, key=lambda run: run.id)
-
-
 def exception_items(
     rows: Sequence[ExceptionRecord | UnreadableRow],
 ) -> list[ExceptionItem | UnreadableItem]:
@@ -134,10 +91,6 @@ def exception_detail(
     """
     history = show_rows(steps, step_item, ExceptionStepItem, key=lambda step: step.id)
     return {**show_row(row, exception_item, ExceptionItem, key=lambda row: row.id), "history": history}
-
-
-def run_item(run: RunRecord) -> RunItem:
-    return cast("RunItem", asdict(run))
 
 
 def exception_item(row: ExceptionRecord) -> ExceptionItem:

@@ -16,5 +16,7 @@ ACCESS: Access = {
     "GET /api/reconciliation/runs": READERS,
     "POST /api/reconciliation/runs": OPERATORS_AND_FINANCE,
     "GET /api/reconciliation/runs/{run_id}": READERS,
+    "GET /api/reconciliation/runs/{run_id}/findings": READERS,
+    "POST /api/reconciliation/runs/{run_id}/cancel": OPERATORS_AND_FINANCE,
     **DEAD_LETTER_ACCESS,
 }

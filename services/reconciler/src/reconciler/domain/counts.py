@@ -27,6 +27,22 @@ class PageCounts:
     sums: tuple[Amounts, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OutcomeSum:
+    """Sums of a page over the bookings of one outcome and currency, in minor units.
+
+    Attributes:
+        drift: added up from the drifts of single bookings, not from the other sums.
+    """
+
+    outcome: str
+    currency: str
+    snapshot: int
+    recomputed: int
+    charged: int
+    drift: int
+
+
 def count_page(evaluations: Sequence[Evaluation], errored: Sequence[Errored]) -> PageCounts:
     """Count a page and add up its amounts."""
     outcomes = Counter(evaluation.outcome for evaluation in evaluations)
@@ -42,6 +58,23 @@ def count_page(evaluations: Sequence[Evaluation], errored: Sequence[Errored]) ->
         errored=len(errored),
         sums=tuple(sums.values()),
     )
+
+
+def sum_by_outcome(evaluations: Sequence[Evaluation]) -> list[OutcomeSum]:
+    """Return the sums of a page by outcome and currency, apart from `count_page`: one checks the other."""
+    columns: dict[tuple[str, str], list[int]] = {}
+    for evaluation in evaluations:
+        if (amounts := evaluation.amounts) is None:
+            continue
+        column = columns.setdefault((evaluation.outcome, amounts.currency), [0, 0, 0, 0])
+        column[0] += amounts.snapshot
+        column[1] += amounts.recomputed
+        column[2] += amounts.charged
+        column[3] += amounts.recomputed - amounts.snapshot
+    return [
+        OutcomeSum(outcome, currency, snapshot, recomputed, charged, drift)
+        for (outcome, currency), (snapshot, recomputed, charged, drift) in columns.items()
+    ]
 
 
 def _plus(one: Amounts | None, other: Amounts) -> Amounts:

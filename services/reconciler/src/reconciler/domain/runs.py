@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid5
 
+from reconciler.domain.scopes import ALL, Scope
+
 Trigger = Literal["schedule", "api", "cli"]
+RunEnd = Literal["completed", "failed", "cancelled"]
+
+RUN_ENDS: tuple[RunEnd, ...] = ("completed", "failed", "cancelled")
 
 ATTEMPTS_MAX = 12
 """Failed attempts at one page before the run fails; with the loop's back-off most of a minute."""
@@ -23,6 +28,8 @@ class RequestedRun:
     slot: datetime | None
     requested_by: str
     requested_at: datetime
+    scope: Scope = ALL
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class ActiveRun:
     """A claimed run.
 
     Attributes:
+        scope: as stored; `parse_scope` reads it.
         after_booking_id: last booking of the last committed page; None before the first page.
         attempts: claims since that page, including this one.
         last_error: of the previous attempt; None after a crash.
@@ -41,11 +49,22 @@ class ActiveRun:
     after_booking_id: str | None
     attempts: int
     last_error: str | None
+    scope: str = "all"
+    is_dry_run: bool = False
 
 
 def run_id_of_slot(slot: datetime) -> str:
     """Return the run id of a slot, the same in every replica: a slot is run once (REC-1)."""
     return str(uuid5(_SLOTS, slot.astimezone(UTC).isoformat()))
+
+
+def request_problem(trigger: Trigger, slot: datetime | None, scope: Scope, *, is_dry_run: bool) -> str:
+    """Return why a request contradicts itself; "" if it does not."""
+    if (trigger == "schedule") != (slot is not None):
+        return "slot: a scheduled run has one, no other has"
+    if slot is not None and (scope != ALL or is_dry_run):
+        return "scope, dry_run: a scheduled run reads all bookings and writes its findings"
+    return ""
 
 
 def foreign_request_problem(run_id: str, trigger: Trigger, slot: datetime | None, *, now: datetime) -> str:

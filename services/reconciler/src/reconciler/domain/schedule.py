@@ -19,9 +19,6 @@ from cronsim import CronSim, CronSimError
 
 FIELDS = 5
 
-MISSED_SLOT_HOURS_MAX = 24
-"""A slot that no process requested is made up for within this time; of several, only the latest."""
-
 
 class InvalidScheduleError(ValueError):
     """Not a cron expression: write minute, hour, day of month, month and day of week, as in `0 2 * * *`."""
@@ -59,12 +56,15 @@ def slots(cron: str, zone: ZoneInfo, *, after: datetime, until: datetime) -> Ite
             yield slot
 
 
-def latest_due(cron: str, zone: ZoneInfo, *, since: datetime, now: datetime) -> datetime | None:
+def latest_due(
+    cron: str, zone: ZoneInfo, *, since: datetime, now: datetime, lateness: timedelta
+) -> datetime | None:
     """Return the latest slot that is due since `since`; None without one.
 
-    Older slots are not made up for: a run checks every booking, so one run is enough.
+    A slot that no process requested is made up for within `lateness`; of several, only the latest: a run
+    checks every booking, so one run is enough.
     """
-    after = max(since, now - timedelta(hours=MISSED_SLOT_HOURS_MAX))
+    after = max(since, now - lateness)
     latest = None
     for slot in slots(cron, zone, after=after, until=now):
         latest = slot

@@ -7,7 +7,8 @@ write.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from chassis import clock
 from chassis.messaging import outbox
@@ -15,10 +16,10 @@ from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from contracts.text import sanitize_for_postgres
-from reconciler.adapters import exceptions, runs
-from reconciler.adapters.booking_view import read_page
+from reconciler.adapters import exceptions, run_findings, run_pages, run_queries, runs
+from reconciler.adapters.booking_view import BookingPage, estimate_bookings, read_page
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
-from reconciler.domain.counts import Errored, PageCounts, count_page
+from reconciler.domain.counts import Errored, PageCounts, count_page, sum_by_outcome
 from reconciler.domain.evaluate import Evaluation, NotEvaluableError, Rules, evaluate
 from reconciler.domain.findings import (
     Finding,
@@ -26,61 +27,99 @@ from reconciler.domain.findings import (
     finding_of_price,
     not_evaluable,
 )
-from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
+from reconciler.domain.run_check import figures_problem
+from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun, RunEnd
+from reconciler.domain.scopes import Scope, ScopeError, parse_scope
 from reconciler.handlers.exception_queue import queue_findings
 from reconciler.handlers.outgoing_events import about_run, booking_errored
+from reconciler.handlers.run_cancellation import run_cancelled
 from reconciler.handlers.stale_exceptions import resolve_stale
 
 ERROR_CHARACTERS_MAX = 500
+# Findings of dry runs are deleted by the first dry run after this time.
+DRY_RUN_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Results of a page that ends with `last_booking_id`; `evidence` is a number from before it was read."""
+    """Results of a page of bookings; `evidence` is a number from before it was read."""
 
-    last_booking_id: str
     evidence: int
     evaluations: Sequence[Evaluation]
     errored: Sequence[Errored]
     findings: Sequence[Finding]
 
 
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What executing runs needs besides the executor's own connection.
+
+    Attributes:
+        bookings: booking's database as the SELECT-only role.
+        rules: what counts as a difference.
+        zone: of the business.
+        page_rows_max: bookings per transaction.
+        attempts_max: attempts at one page before the run fails.
+    """
+
+    bookings: Database
+    rules: Rules
+    zone: ZoneInfo
+    page_rows_max: int
+    attempts_max: int = ATTEMPTS_MAX
+
+
 async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
     """Claim the next run, new or resumed; None without a run.
 
-    A run that was claimed more than `attempts_max` times at one page is marked failed instead.
+    A run that was claimed more than `attempts_max` times at one page, or whose scope cannot be read, is
+    marked failed instead.
     """
     async with connection.transaction():
         claimed = await runs.claim(connection, now=clock.now())
         if claimed is None:
             return None
         run, is_new = claimed
-        if run.attempts > attempts_max:
-            reason = run.last_error or "the process that worked on it went away each time"
-            await _fail(connection, run, f"given up after {attempts_max} attempts: {reason}")
+        if problem := _claim_problem(run, attempts_max):
+            await _fail(connection, run, problem)
             return None
         if is_new:
             await outbox.append(connection, [about_run(run.run_id, _started(run))])
+            if run.is_dry_run:
+                await run_findings.delete_old(connection, before=clock.now() - timedelta(days=DRY_RUN_DAYS))
     return run
 
 
 async def process_page(
-    connection: Connection, bookings: Database, run: ActiveRun, rules: Rules, *, rows_max: int
-) -> tuple[str, PageCounts] | None:
+    connection: Connection, execution: Execution, run: ActiveRun
+) -> tuple[str, PageCounts] | RunEnd:
     """Evaluate and commit the page after the run's cursor. Return the page's last booking id and its counts.
 
-    Return None if no booking was left: the run is completed.
+    Return how the run ended if no booking was left, or if somebody cancelled the run.
     """
+    if await runs.cancel_requested(connection, run.run_id) is not None:
+        await _cancel(connection, run)
+        return "cancelled"
+    scope = parse_scope(run.scope)
+    if run.after_booking_id is None:
+        bookings = await estimate_bookings(execution.bookings, scope)
+        await runs.estimate(connection, run.run_id, bookings)
     evidence = await exceptions.next_evidence(connection)
-    stored = await read_page(bookings, after_booking_id=run.after_booking_id, rows_max=rows_max)
-    if not stored:
-        await resolve_stale(connection, bookings, run.run_id)
-        await _complete(connection, run)
-        return None
+    read = await read_page(
+        execution.bookings,
+        scope,
+        execution.zone,
+        after_booking_id=run.after_booking_id,
+        rows_max=execution.page_rows_max,
+    )
+    if read.last_booking_id is None:
+        if not run.is_dry_run:
+            await _resolve_stale(connection, execution.bookings, run, scope)
+        return await _complete(connection, run)
     # In a thread: a page computes for a noticeable part of a second.
-    page = await asyncio.to_thread(evaluate_page, stored, rules, clock.now(), evidence)
+    page = await asyncio.to_thread(evaluate_page, read.bookings, execution.rules, clock.now(), evidence)
     async with connection.transaction():
-        return page.last_booking_id, await _commit_page(connection, run, page)
+        return read.last_booking_id, await _commit_page(connection, run, read, read.last_booking_id, page)
 
 
 def evaluate_page(
@@ -105,7 +144,7 @@ def evaluate_page(
         except Exception as error:  # noqa: BLE001 - any error is recorded for this booking
             errored.append(Errored(booking.booking_id, error_line(error)))
     findings += [not_evaluable(each.booking_id, each.error) for each in errored]
-    return Page(stored[-1].booking_id, evidence, evaluations, errored, findings)
+    return Page(evidence, evaluations, errored, findings)
 
 
 def _findings(evaluation: Evaluation) -> list[Finding]:
@@ -128,13 +167,35 @@ def error_line(error: Exception) -> str:
     return sanitize_for_postgres(line[:ERROR_CHARACTERS_MAX])
 
 
-async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> PageCounts:
+async def _commit_page(
+    connection: Connection, run: ActiveRun, read: BookingPage, reached: str, page: Page
+) -> PageCounts:
     now = clock.now()
     counts = count_page(page.evaluations, page.errored)
     # The cursor first: its update locks the run, and refuses the page if another process has advanced it.
-    await runs.advance(
-        connection, run.run_id, expected=run.after_booking_id, reached=page.last_booking_id, page=counts
+    number = await runs.advance(
+        connection,
+        run.run_id,
+        expected=run.after_booking_id,
+        reached=reached,
+        page=counts,
+        passed=read.passed,
+        now=now,
     )
+    if number is not None:
+        await run_pages.record(
+            connection,
+            run.run_id,
+            number,
+            after=run.after_booking_id,
+            reached=reached,
+            rows=len(read.bookings),
+            counts=counts,
+            sums=sum_by_outcome(page.evaluations),
+        )
+    if run.is_dry_run:
+        await run_findings.insert(connection, run.run_id, page.findings)
+        return counts
     await queue_findings(
         connection,
         page.findings,
@@ -150,12 +211,48 @@ async def _commit_page(connection: Connection, run: ActiveRun, page: Page) -> Pa
     return counts
 
 
-async def _complete(connection: Connection, run: ActiveRun) -> None:
+def _claim_problem(run: ActiveRun, attempts_max: int) -> str:
+    if run.attempts > attempts_max:
+        reason = run.last_error or "the process that worked on it went away each time"
+        return f"given up after {attempts_max} attempts: {reason}"
+    try:
+        parse_scope(run.scope)
+    except ScopeError as error:
+        return str(error)
+    return ""
+
+
+async def _resolve_stale(connection: Connection, bookings: Database, run: ActiveRun, scope: Scope) -> None:
+    if scope.stale != "none":
+        await resolve_stale(connection, bookings, run.run_id, only=scope.booking_id)
+
+
+async def _complete(connection: Connection, run: ActiveRun) -> RunEnd:
+    """Complete the run if its totals agree with the records of its pages; otherwise fail it."""
     now = clock.now()
     async with connection.transaction():
+        figures = await run_pages.figures(connection, run.run_id)
+        if figures is not None:
+            kept, by_page, breaks = figures
+            if problem := figures_problem(kept, by_page, breaks=breaks):
+                await _fail(connection, run, problem)
+                return "failed"
+            await run_pages.delete(connection, run.run_id)
         counts = await runs.finish(connection, run.run_id, status="completed", error=None, finished_at=now)
-        completed = RunCompleted(run_id=run.run_id, finished_at=now, **dict(counts))
+        completed = RunCompleted(
+            run_id=run.run_id, finished_at=now, scope=run.scope, dry_run=run.is_dry_run, **dict(counts)
+        )
         await outbox.append(connection, [about_run(run.run_id, completed)])
+    return "completed"
+
+
+async def _cancel(connection: Connection, run: ActiveRun) -> None:
+    async with connection.transaction():
+        await runs.finish(connection, run.run_id, status="cancelled", error=None, finished_at=clock.now())
+        await run_pages.delete(connection, run.run_id)
+        record = await run_queries.get(connection, run.run_id)
+        assert record is not None, "runs are never deleted"
+        await outbox.append(connection, [about_run(run.run_id, run_cancelled(record))])
 
 
 async def _fail(connection: Connection, run: ActiveRun, error: str) -> None:
@@ -166,4 +263,11 @@ async def _fail(connection: Connection, run: ActiveRun, error: str) -> None:
 
 
 def _started(run: ActiveRun) -> RunStarted:
-    return RunStarted(run_id=run.run_id, trigger=run.trigger, slot=run.slot, started_at=clock.now())
+    return RunStarted(
+        run_id=run.run_id,
+        trigger=run.trigger,
+        slot=run.slot,
+        started_at=clock.now(),
+        scope=run.scope,
+        dry_run=run.is_dry_run,
+    )

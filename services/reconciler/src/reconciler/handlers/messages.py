@@ -22,7 +22,8 @@ from contracts.reconciliation import RunRequested
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
 from reconciler.domain.findings import identity_conflict, payment_anomaly, payment_anomaly_fingerprint
-from reconciler.domain.runs import RequestedRun
+from reconciler.domain.runs import RequestedRun, request_problem
+from reconciler.domain.scopes import Scope, ScopeError, parse_scope
 from reconciler.handlers.commands import misplaced_commands
 from reconciler.handlers.exception_queue import queue_reported, resolve_reported
 
@@ -62,7 +63,7 @@ async def apply(
 async def _queue_run(connection: Connection, message: Message, now: datetime) -> None:
     # Executing the run may take minutes and is done by `reconciler.jobs`.
     command = message.payload(RunRequested)
-    _check(command)
+    scope = _check(command)
     if problem := (await misplaced_commands(connection, [message])).get(message):
         raise MisplacedMessageError(problem)
     request = RequestedRun(
@@ -71,17 +72,23 @@ async def _queue_run(connection: Connection, message: Message, now: datetime) ->
         slot=command.slot,
         requested_by=sanitize_for_postgres(command.requested_by),
         requested_at=command.requested_at,
+        scope=scope,
+        is_dry_run=command.dry_run,
     )
     await runs.queue(connection, request, queued_at=now)
 
 
-def _check(command: RunRequested) -> None:
+def _check(command: RunRequested) -> Scope:
     try:
         UUID(command.run_id)
+        scope = parse_scope(command.scope)
+    except ScopeError as error:
+        raise MalformedMessageError(f"RunRequested: scope: {error}") from error
     except ValueError as error:
         raise MalformedMessageError("RunRequested: run_id: not a UUID") from error
-    if (command.trigger == "schedule") != (command.slot is not None):
-        raise MalformedMessageError("RunRequested: slot: a scheduled run has one, no other has")
+    if problem := request_problem(command.trigger, command.slot, scope, is_dry_run=command.dry_run):
+        raise MalformedMessageError(f"RunRequested: {problem}")
+    return scope
 
 
 async def _queue_payment_anomaly(connection: Connection, message: Message, now: datetime) -> None:

@@ -38,6 +38,8 @@ def run_requested(request: RequestedRun) -> OutgoingEvent:
             slot=request.slot,
             requested_by=request.requested_by,
             requested_at=request.requested_at,
+            scope=str(request.scope),
+            dry_run=request.is_dry_run,
         ),
     )
 

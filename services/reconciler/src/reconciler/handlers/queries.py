@@ -1,15 +1,13 @@
-"""Queries: runs and exceptions."""
+"""Queries of exceptions."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
-from reconciler.adapters import exception_queries, run_queries
+from reconciler.adapters import exception_queries
 from reconciler.adapters.exception_queries import ExceptionEventRecord, ExceptionRecord
-from reconciler.adapters.run_queries import RunRecord
 from reconciler.domain.filters import ExceptionFilter, Position
 
 
@@ -44,17 +42,3 @@ async def get_exception(
     """Return one exception with its history; None for an unknown id."""
     async with database.connection() as connection:
         return await exception_queries.get(connection, exception_id)
-
-
-async def get_run(database: Database, run_id: str) -> RunRecord | None:
-    """Return one run; None for an unknown id."""
-    async with database.connection() as connection:
-        return await run_queries.get(connection, run_id)
-
-
-async def list_runs(
-    database: Database, *, before: tuple[datetime, str] | None, rows_max: int
-) -> Sequence[RunRecord | UnreadableRow]:
-    """Return runs, newest first."""
-    async with database.connection() as connection:
-        return await run_queries.newest(connection, before=before, rows_max=rows_max)

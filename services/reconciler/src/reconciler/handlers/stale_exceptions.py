@@ -21,7 +21,9 @@ _BY_STATUS = {
 _PRICE_TYPES: tuple[RunType, ...] = tuple(kind for kind in RUN_TYPES if kind != "cancelled_but_paid")
 
 
-async def resolve_stale(connection: Connection, bookings: Database, run_id: str) -> None:
+async def resolve_stale(
+    connection: Connection, bookings: Database, run_id: str, *, only: str | None = None
+) -> None:
     """Resolve exceptions of bookings that the view no longer has, each with the reason.
 
     A booking that this run evaluated, or could not evaluate, keeps its exceptions.
@@ -30,10 +32,11 @@ async def resolve_stale(connection: Connection, bookings: Database, run_id: str)
         connection: of the reconciler; not in a transaction.
         bookings: booking's database as the SELECT-only role.
         run_id: a run that has read every page.
+        only: the run's only booking; None for a run of all bookings.
     """
     after = ""
     while booking_ids := await exceptions.bookings_not_seen(
-        connection, run_id, after=after, rows_max=BOOKINGS_PER_TRANSACTION_MAX
+        connection, run_id, after=after, rows_max=BOOKINGS_PER_TRANSACTION_MAX, only=only
     ):
         after = booking_ids[-1]
         evidence = await exceptions.next_evidence(connection)

@@ -7,6 +7,7 @@ ends the session of a silent process.
 
 import asyncio
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
@@ -19,6 +20,7 @@ from reconciler.domain.counts import PageCounts
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
 from reconciler.handlers import execution
+from reconciler.handlers.execution import Execution
 
 _log = get_logger(__name__)
 
@@ -38,6 +40,7 @@ class RunExecutor:
         bookings: booking's database as the SELECT-only role.
         rules: what counts as a difference.
         metrics: `bookings_checked_total` by outcome, `runs_completed_total`.
+        zone: of the business.
         page_rows_max: bookings per transaction.
         attempts_max: attempts at one page before the run fails.
     """
@@ -51,14 +54,12 @@ class RunExecutor:
         rules: Rules,
         metrics: Metrics,
         *,
+        zone: ZoneInfo,
         page_rows_max: int = PAGE_ROWS_MAX,
         attempts_max: int = ATTEMPTS_MAX,
     ) -> None:
         self._database = database
-        self._bookings = bookings
-        self._rules = rules
-        self._page_rows_max = page_rows_max
-        self._attempts_max = attempts_max
+        self._execution = Execution(bookings, rules, zone, page_rows_max, attempts_max)
         self._checked = metrics.counter("bookings_checked")
         self._completed = metrics.counter("runs_completed")
         self._loop = BackgroundLoop(self.name, self._run)
@@ -93,22 +94,21 @@ class RunExecutor:
             session.terminate()
 
     async def _claim(self, session: Connection) -> ActiveRun | None:
-        return await execution.claim_run(session, attempts_max=self._attempts_max)
+        return await execution.claim_run(session, attempts_max=self._execution.attempts_max)
 
     async def _execute(self, session: Connection, run: ActiveRun, stopping: asyncio.Event) -> None:
         _log.info("run claimed", run_id=run.run_id, after=run.after_booking_id, attempts=run.attempts)
         while not stopping.is_set():
             try:
-                page = await execution.process_page(
-                    session, self._bookings, run, self._rules, rows_max=self._page_rows_max
-                )
+                page = await execution.process_page(session, self._execution, run)
             except Exception as error:
                 await execution.note_failure(session, run, error)
                 raise
             self._loop.recovered()
-            if page is None:
-                self._completed.inc()
-                _log.info("run completed", run_id=run.run_id)
+            if isinstance(page, str):
+                if page == "completed":
+                    self._completed.inc()
+                _log.info("run ended", run_id=run.run_id, status=page)
                 return
             reached, counts = page
             run = replace(run, after_booking_id=reached)

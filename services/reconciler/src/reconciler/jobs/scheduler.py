@@ -1,7 +1,7 @@
 """Requests the runs of the schedule (REC-1). Every replica does; the database accepts one request a slot."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from chassis import clock
@@ -23,14 +23,16 @@ class Scheduler:
         database: of the reconciler.
         cron: in wall-clock time of `zone`.
         zone: of the business.
+        lateness: a slot missed longer ago is not made up for.
     """
 
     name = "scheduler"
 
-    def __init__(self, database: Database, cron: str, zone: ZoneInfo) -> None:
+    def __init__(self, database: Database, cron: str, zone: ZoneInfo, *, lateness: timedelta) -> None:
         self._database = database
         self._cron = cron
         self._zone = zone
+        self._lateness = lateness
         self._loop = BackgroundLoop(self.name, self._run)
         self._checked_until: datetime | None = None
 
@@ -47,7 +49,12 @@ class Scheduler:
         while not stopping.is_set():
             now = clock.now()
             slot = await request_due_run(
-                self._database, self._cron, self._zone, checked_until=self._checked_until, now=now
+                self._database,
+                self._cron,
+                self._zone,
+                checked_until=self._checked_until,
+                now=now,
+                lateness=self._lateness,
             )
             if slot is not None:
                 _log.info("slot due", slot=slot.isoformat())

@@ -1,0 +1,1 @@
+"""Commands of the reconciler's command line: parse options, call a handler, print."""

@@ -1,0 +1,68 @@
+"""What the commands share: options, a query against the database, tables."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chassis.http.paging import PAGE_ROWS_MAX
+from chassis.postgres import DATABASE_ERRORS, Database
+from chassis.process.command_line import CommandError, database_failure
+from chassis.process.terminal import print_json
+
+ACTOR = "cli"
+# Width of a table that is not written to a terminal.
+PIPED_CHARACTERS = 200
+
+OpenDatabase = Callable[[], Database]
+ResultT = TypeVar("ResultT")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
+Limit = Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX, help="How many at most.")]
+Actor = Annotated[str, typer.Option(help="Your name, for the record.")]
+
+
+def query(
+    open_database: OpenDatabase,
+    ask: Callable[[Database], Awaitable[ResultT]],
+    *failures: type[Exception],
+) -> ResultT:
+    """Run a query against the reconciler's database.
+
+    Args:
+        open_database: builds the database from the command's settings.
+        ask: the query.
+        failures: errors of the query whose text is meant for a person.
+
+    Raises:
+        CommandError: the database does not answer, or one of `failures`.
+    """
+    database = open_database()
+
+    async def run_query() -> ResultT:
+        try:
+            await database.start()
+            return await ask(database)
+        finally:
+            await database.stop()
+
+    try:
+        return asyncio.run(run_query())
+    except failures as error:
+        raise CommandError(str(error)) from error
+    except DATABASE_ERRORS as error:
+        raise database_failure("RECONCILER_POSTGRES_DSN", error) from error
+
+
+def print_result(data: Any, *tables: Table | str, as_json: bool) -> None:
+    """Print data as JSON, or the tables and lines that show it."""
+    if as_json:
+        print_json(data)
+        return
+    console = Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS, highlight=False)
+    for each in tables:
+        console.print(each, markup=False, soft_wrap=isinstance(each, str))
