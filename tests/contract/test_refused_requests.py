@@ -26,7 +26,7 @@ NO_TIMES = (
 )  # fmt: skip
 GOOD_VALUES = (
     "7", "2026-01-01T00:00:00Z", "json", "waiting", "pending", "unpaid", "success", "open", "bug", "high",
-    "pricing_drift", "2026-12-01",
+    "pricing_drift", "2026-12-01", "engine_drift", "USD", "true", "machine", "fixed", "f" * 32,
 )  # fmt: skip
 GOOD_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/bookings": {

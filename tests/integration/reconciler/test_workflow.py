@@ -169,7 +169,7 @@ async def take(database: Database, exception: str, request: StepRequest) -> str:
     async with database.transaction() as connection:
         taken = await take_step(connection, exception, request, expects=lambda _: True, now=now())
     assert taken is not None
-    return taken[0].status
+    return taken[0].state.status
 
 
 async def test_of_two_people_at_once_one_acts_and_the_other_is_told(

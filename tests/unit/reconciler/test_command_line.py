@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +11,7 @@ from reconciler.adapters.exception_queries import ExceptionRecord
 from reconciler.adapters.run_queries import RunRecord
 from reconciler.commands import exceptions as exception_commands
 from reconciler.commands import runs as run_commands
+from reconciler.domain.exceptions import ExceptionState
 from reconciler.domain.filters import Position
 from reconciler.handlers.queries import ExceptionList
 
@@ -25,21 +25,24 @@ def answering(*answers: object) -> Callable[..., object]:
 
 
 def exception(title: str) -> ExceptionRecord:
-    members: dict[str, Any] = dict.fromkeys(("drift_class", "assignee", "resolved_at", "resolution"))
-    return ExceptionRecord(
+    state = ExceptionState(
         id="7",
         type="payment_anomaly",
-        severity="high",
-        status="open",
         booking_id="b-1\x9b2J",
+        fingerprint="f",
+        severity="high",
+        difference="d",
+    )
+    return ExceptionRecord(
+        state=state,
+        drift_class=None,
         title=title,
         explanation={},
-        occurrences=1,
-        revision=1,
+        amount=None,
+        cause="c",
         first_seen_at=NOW,
         last_seen_at=NOW,
         position=Position(0, NOW, "7"),
-        **members,
     )
 
 
@@ -47,6 +50,7 @@ def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) ->
     exceptions = ExceptionList(
         [exception("payment [red]pi_1\x1b[2J[/red]")], total=1, by_type={}, by_severity={}
     )
+    monkeypatch.setenv("RECONCILER_POSTGRES_DSN", "postgresql://nowhere")
     monkeypatch.setattr(exception_commands, "query", answering(exceptions))
     shown = CliRunner().invoke(command_line.cli, ["exceptions"])
     assert shown.exit_code == 0, shown.output

@@ -25,6 +25,7 @@ from chassis.service import Service
 from contracts.topics import topics_of
 from pricing import published_cards
 from reconciler.api import ACCESS, ROUTES
+from reconciler.api.filters import provide_exception_filter
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
 from reconciler.jobs import RunExecutor, Scheduler
@@ -62,6 +63,8 @@ def build(settings: ReconcilerSettings) -> Service:
             "second_person_above": Provide(
                 lambda: settings.reconciler_second_person_above, sync_to_thread=False
             ),
+            "targets": Provide(lambda: settings.targets, sync_to_thread=False),
+            "selected": Provide(provide_exception_filter),
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,

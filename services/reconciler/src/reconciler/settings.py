@@ -9,13 +9,43 @@ from pydantic import AfterValidator, Field
 from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings, TimeZoneName
+from reconciler.domain.classify import Severity
+from reconciler.domain.clocks import Targets
 from reconciler.domain.evaluate import Rules
 from reconciler.domain.schedule import check_cron
 
 SERVICE = "reconciler"
 
+_Hours = Annotated[int, Field(ge=1, le=24 * 365)]
 
-class ReconcilerSettings(InboxSettings, ServiceSettings):
+
+class ClockSettings(ServiceSettings):
+    """Hours within which people acknowledge and resolve an exception, by severity (REC-9c)."""
+
+    reconciler_acknowledge_hours_high: _Hours = 4
+    reconciler_acknowledge_hours_medium: _Hours = 24
+    reconciler_acknowledge_hours_low: _Hours = 72
+    reconciler_resolve_hours_high: _Hours = 24
+    reconciler_resolve_hours_medium: _Hours = 72
+    reconciler_resolve_hours_low: _Hours = 240
+
+    @property
+    def targets(self) -> Targets:
+        return Targets(
+            acknowledge=_by_severity(
+                self.reconciler_acknowledge_hours_high,
+                self.reconciler_acknowledge_hours_medium,
+                self.reconciler_acknowledge_hours_low,
+            ),
+            resolve=_by_severity(
+                self.reconciler_resolve_hours_high,
+                self.reconciler_resolve_hours_medium,
+                self.reconciler_resolve_hours_low,
+            ),
+        )
+
+
+class ReconcilerSettings(InboxSettings, ClockSettings):
     """Settings that `reconciler serve` reads."""
 
     reconciler_host: str = "127.0.0.1"
@@ -59,8 +89,12 @@ class ReconcilerSettings(InboxSettings, ServiceSettings):
         return Rules(self.reconciler_drift_cents_min, timedelta(hours=self.reconciler_grace_hours))
 
 
-class OfflineSettings(ServiceSettings):
+class OfflineSettings(ClockSettings):
     """Settings of the commands that need the reconciler's database and no broker."""
 
     kafka_bootstrap: str = ""
     reconciler_postgres_dsn: Dsn
+
+
+def _by_severity(high: int, medium: int, low: int) -> dict[Severity, timedelta]:
+    return {"high": timedelta(hours=high), "medium": timedelta(hours=medium), "low": timedelta(hours=low)}

@@ -11,31 +11,28 @@ import asyncpg
 
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
+from reconciler.adapters.exception_conditions import condition_of
+from reconciler.adapters.exception_rows import STATE_COLUMNS, read_state
+from reconciler.domain.clocks import Reading
+from reconciler.domain.exceptions import ExceptionState
 from reconciler.domain.filters import ExceptionFilter, Position
 
-_COLUMNS = """
-    id, type, drift_class, severity, severity_rank, status, booking_id, title, explanation, occurrences,
-    revision, version, assignee, first_seen_at, last_seen_at, resolved_at, resolution
+_COLUMNS = (
+    f"{STATE_COLUMNS}, drift_class, severity_rank, title, explanation, cause, first_seen_at, last_seen_at"
+)
+_ORDER = "ORDER BY severity_rank, first_seen_at, id"
+
+# The page's ids come from an index alone; only the rows of the page are read.
+_LIST = """
+SELECT {columns} FROM (
+    SELECT id FROM exception WHERE {condition} AND {after} {order} LIMIT {rows_max}
+) AS page JOIN exception USING (id) {order}
 """
 
-# Exceptions that may pass by themselves are a list of their own.
-_FILTER = """
-    waiting IS NULL AND NOT superseded
-    AND ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR status = $2)
-    AND ($3::text IS NULL OR severity = $3)
-"""
-
-_LIST = f"""
-SELECT {_COLUMNS} FROM exception
-WHERE {_FILTER} AND ($4::bigint IS NULL OR (severity_rank, first_seen_at, id) > ($4, $5, $6))
-ORDER BY severity_rank, first_seen_at, id
-LIMIT $7
-"""  # noqa: S608 - a constant
-
-_COUNT = f"""
+_COUNT = """
 SELECT coalesce(type, 'unknown') AS type, coalesce(severity, 'unknown') AS severity, count(*) FROM exception
-WHERE {_FILTER} GROUP BY 1, 2
-"""  # noqa: S608 - a constant
+WHERE {condition} GROUP BY 1, 2
+"""
 
 _GET = f"SELECT {_COLUMNS} FROM exception WHERE id = $1"  # noqa: S608 - a constant
 
@@ -53,25 +50,26 @@ WHERE event.exception_id = $1 ORDER BY event.id
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRecord:
-    """One exception. `reconciler.domain.findings` describes `explanation`."""
+    """One exception. `reconciler.domain.findings` describes `explanation`.
 
-    id: str
-    type: str
+    Attributes:
+        amount: what is at stake, signed, in minor units of the state's currency; None if unknown.
+        cause: key of the group of exceptions with the same cause (REC-9a).
+    """
+
+    state: ExceptionState
     drift_class: str | None
-    severity: str
-    status: str
-    booking_id: str | None
     title: str
     explanation: dict[str, Any]
-    occurrences: int
-    revision: int
-    version: int
-    assignee: str | None
+    amount: int | None
+    cause: str
     first_seen_at: datetime
     last_seen_at: datetime
-    resolved_at: datetime | None
-    resolution: str | None
     position: Position
+
+    @property
+    def id(self) -> str:
+        return self.state.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +95,30 @@ ExceptionWithHistory = tuple[ExceptionRecord, Sequence[ExceptionEventRecord | Un
 
 
 async def list_exceptions(
-    connection: Connection, query: ExceptionFilter, *, after: Position | None, rows_max: int
+    connection: Connection, query: ExceptionFilter, reading: Reading, *, after: Position | None, rows_max: int
 ) -> Sequence[ExceptionRecord | UnreadableRow]:
     """Return exceptions after a position."""
-    position = (
-        (None, None, None)
-        if after is None
-        else (after.severity_rank, after.first_seen_at, UUID(after.exception_id))
+    condition = condition_of(query, reading)
+    arguments: list[Any] = [*condition.arguments, rows_max]
+    rows_max_at = len(arguments)
+    place = "true"
+    if after is not None:
+        arguments += [after.severity_rank, after.first_seen_at, UUID(after.exception_id)]
+        first = rows_max_at + 1
+        place = f"(severity_rank, first_seen_at, id) > (${first}, ${first + 1}, ${first + 2})"
+    statement = _LIST.format(
+        columns=_COLUMNS, condition=condition.sql, after=place, order=_ORDER, rows_max=f"${rows_max_at}"
     )
-    arguments = (query.type, query.status, query.severity, *position, rows_max)
-    rows = await stored_rows.fetch(connection, _LIST, *arguments, key="id")
+    rows = await stored_rows.fetch(connection, statement, *arguments, key="id")
     return stored_rows.read_rows(rows, _row, key="id", position=lambda row: _position(row).to_key())
 
 
-async def count(connection: Connection, query: ExceptionFilter) -> Sequence[tuple[str, str, int]]:
+async def count(
+    connection: Connection, query: ExceptionFilter, reading: Reading
+) -> Sequence[tuple[str, str, int]]:
     """Return counts by type and severity over all pages."""
-    rows = await connection.fetch(_COUNT, query.type, query.status, query.severity)
+    condition = condition_of(query, reading)
+    rows = await connection.fetch(_COUNT.format(condition=condition.sql), *condition.arguments)
     return [(row["type"], row["severity"], row["count"]) for row in rows]
 
 
@@ -131,13 +137,16 @@ async def get(connection: Connection, exception_id: str) -> ExceptionWithHistory
 
 
 def _row(row: asyncpg.Record) -> ExceptionRecord:
-    exact = {"id", "explanation", "position"}
-    columns = {name: row[name] for name in ExceptionRecord.__slots__ if name not in exact}
     return ExceptionRecord(
-        id=str(row["id"]),
+        state=read_state(row),
+        drift_class=row["drift_class"],
+        title=row["title"],
         explanation=json.loads(row["explanation"]),
+        amount=None if row["amount"] is None else int(row["amount"]),
+        cause=row["cause"],
+        first_seen_at=row["first_seen_at"],
+        last_seen_at=row["last_seen_at"],
         position=_position(row),
-        **columns,
     )
 
 

@@ -26,6 +26,7 @@ from reconciler.api.requests import (
 )
 from reconciler.api.responses import ExceptionDetail, exception_detail
 from reconciler.domain import step_requests
+from reconciler.domain.clocks import Reading, Targets
 from reconciler.domain.step_requests import StepRequest
 from reconciler.handlers.exception_workflow import take_step
 
@@ -50,10 +51,12 @@ class StepTaker:
         database: NamedDependency[Database],
         idempotency: NamedDependency[Idempotency],
         if_match: NamedDependency[IfMatch],
+        targets: NamedDependency[Targets],
     ) -> None:
         self._database = database
         self._idempotency = idempotency
         self._if_match = if_match
+        self._targets = targets
 
     async def take(self, exception_id: UUID, request: StepRequest) -> Answer:
         """Take a step and return the exception after it.
@@ -63,16 +66,14 @@ class StepTaker:
         """
 
         async def effect(connection: Connection) -> Answer:
+            now = clock.now()
             taken = await take_step(
-                connection,
-                str(exception_id),
-                request,
-                expects=self._if_match.allows_version,
-                now=clock.now(),
+                connection, str(exception_id), request, expects=self._if_match.allows_version, now=now
             )
             if taken is None:
                 raise unknown_exception(exception_id)
-            return tagged(exception_detail(*taken), taken[0].version)
+            detail = exception_detail(*taken, Reading(now, self._targets))
+            return tagged(detail, taken[0].state.version)
 
         return await self._idempotency.run(self._database, effect)
 
@@ -81,9 +82,10 @@ def provide_step_taker(
     database: NamedDependency[Database],
     idempotency: NamedDependency[Idempotency],
     if_match: NamedDependency[IfMatch],
+    targets: NamedDependency[Targets],
 ) -> StepTaker:
     """Provide the dependency `steps`."""
-    return StepTaker(database, idempotency, if_match)
+    return StepTaker(database, idempotency, if_match, targets)
 
 
 @post(PATH + "/acknowledge", status_code=200, summary="Take an open exception on", opt=_OPT)

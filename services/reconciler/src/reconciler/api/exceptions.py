@@ -3,9 +3,11 @@
 from uuid import UUID
 
 from litestar import Response, get
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
+from chassis import clock
 from chassis.http.conditional_requests import tagged
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
@@ -13,10 +15,24 @@ from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from reconciler.adapters.exception_queries import ExceptionRecord
-from reconciler.api.filters import Cursor, Limit, Type, parse_exception_cursor, parse_exception_filter
+from reconciler.api.filters import Cursor, Limit, parse_exception_cursor
 from reconciler.api.problems import unknown_exception
-from reconciler.api.responses import ExceptionDetail, ExceptionPage, exception_detail, exception_items
+from reconciler.api.responses import (
+    ExceptionDetail,
+    ExceptionPage,
+    exception_detail,
+    exception_items,
+)
+from reconciler.domain.clocks import Reading, Targets
+from reconciler.domain.filters import ExceptionFilter
 from reconciler.handlers import queries
+
+ETAG = ResponseHeader(
+    "ETag",
+    documentation_only=True,
+    required=True,
+    description="of the exception: version and digest of the representation, to be sent back in If-Match",
+)
 
 
 @get(
@@ -26,19 +42,18 @@ from reconciler.handlers import queries
 )
 async def list_exceptions(
     searches: NamedDependency[Database],
-    kind: Type = None,
-    status: FromQuery[str | None] = None,
-    severity: FromQuery[str | None] = None,
+    targets: NamedDependency[Targets],
+    selected: NamedDependency[ExceptionFilter],
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: Cursor = None,
 ) -> ExceptionPage:
     """List exceptions; without a `status`, resolved ones too. The summary counts all pages."""
-    query = parse_exception_filter(kind, status, severity)
-    after = parse_exception_cursor(cursor, ("exceptions", query))
-    exceptions = await queries.list_exceptions(searches, query, after=after, rows_max=limit + 1)
-    rows = page(exceptions.rows, limit=limit, key=_key, of=("exceptions", query))
+    reading = Reading(clock.now(), targets)
+    after = parse_exception_cursor(cursor, ("exceptions", selected))
+    exceptions = await queries.list_exceptions(searches, selected, reading, after=after, rows_max=limit + 1)
+    rows = page(exceptions.rows, limit=limit, key=_key, of=("exceptions", selected))
     return {
-        "exceptions": exception_items(rows["items"]),
+        "exceptions": exception_items(rows["items"], reading),
         "summary": {
             "total": exceptions.total,
             "by_type": exceptions.by_type,
@@ -51,16 +66,19 @@ async def list_exceptions(
 @get(
     "/api/exceptions/{exception_id:uuid}",
     summary="One exception and its history",
+    response_headers=[ETAG],
     opt=refuses({404: ["exception-not-found", "not-found"], **STORED_ROW}),
 )
 async def get_exception(
-    database: NamedDependency[Database], exception_id: FromPath[UUID]
+    database: NamedDependency[Database], targets: NamedDependency[Targets], exception_id: FromPath[UUID]
 ) -> Response[ExceptionDetail]:
-    """Return the exception as in the list, and its history, oldest first."""
-    exception = await queries.get_exception(database, str(exception_id))
-    if exception is None:
+    """Return the exception as in the list, and its history. The ETag begins with the version."""
+    found = await queries.get_exception(database, str(exception_id))
+    if found is None:
         raise unknown_exception(exception_id)
-    return tagged(exception_detail(*exception), exception[0].version)
+    exception, steps = found
+    detail = exception_detail(exception, steps, Reading(clock.now(), targets))
+    return tagged(detail, exception.state.version)
 
 
 def _key(row: ExceptionRecord | UnreadableRow) -> tuple[KeyPart, ...] | None:

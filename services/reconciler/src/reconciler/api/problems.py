@@ -33,10 +33,9 @@ def no_dry_run(run_id: UUID) -> Problem:
     return Problem(409, "no-dry-run", detail)
 
 
-def unknown_value(name: str, value: str, allowed: Sequence[str]) -> Problem:
-    """Return a 400 that lists the allowed values of a parameter."""
-    detail = f"{name}: {value[:80]!a} is unknown, choose one of {', '.join(allowed)}"
-    return Problem(400, "invalid-request", detail, allowed=list(allowed))
+def unknown_value(name: str, message: str, allowed: Sequence[str]) -> Problem:
+    """Return a 400 that lists the allowed values of a parameter or member."""
+    return Problem(400, "invalid-request", f"{name}: {message}", allowed=list(allowed))
 
 
 def _on_refused_step(_request: AnyRequest, error: StepRefusedError) -> ProblemResponse:

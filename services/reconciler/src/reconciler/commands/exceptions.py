@@ -8,17 +8,21 @@ from rich.box import SIMPLE
 from rich.table import Column, Table
 from rich.text import Text
 
+from chassis import clock
 from chassis.http.paging import PAGE_ROWS_DEFAULT
 from chassis.postgres.stored_rows import UnreadableItem
 from chassis.process.command_line import CommandError
+from chassis.process.environment import load_settings
 from chassis.process.terminal import printable
 from reconciler.api.responses import ExceptionItem, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
 from reconciler.domain.classify import SEVERITIES
+from reconciler.domain.clocks import Reading
 from reconciler.domain.exceptions import EXCEPTION_STATUSES
 from reconciler.domain.filters import ExceptionFilter
 from reconciler.domain.findings import EXCEPTION_TYPES
 from reconciler.handlers import queries
+from reconciler.settings import OfflineSettings
 
 
 def add_exceptions(cli: typer.Typer, open_database: OpenDatabase) -> None:
@@ -42,12 +46,13 @@ def add_exceptions(cli: typer.Typer, open_database: OpenDatabase) -> None:
             status=_parse("--status", status, EXCEPTION_STATUSES),
             severity=_parse("--severity", severity, SEVERITIES),
         )
+        reading = Reading(clock.now(), load_settings(OfflineSettings).targets)
         listed = query(
             open_database,
-            lambda database: queries.list_exceptions(database, wanted, after=None, rows_max=limit),
+            lambda database: queries.list_exceptions(database, wanted, reading, after=None, rows_max=limit),
         )
         summary = {"total": listed.total, "by_type": listed.by_type, "by_severity": listed.by_severity}
-        items = exception_items(listed.rows)
+        items = exception_items(listed.rows, reading)
         print_result({"exceptions": items, "summary": summary}, _table(items, listed.total), as_json=as_json)
 
 

@@ -25,6 +25,7 @@ PERSONS_RESOLUTIONS: tuple[PersonsResolution, ...] = (
 """Resolutions that a person chooses."""
 
 ResolutionCode = PersonsResolution | Literal["not_evaluated"]
+RESOLUTIONS: tuple[ResolutionCode, ...] = (*PERSONS_RESOLUTIONS, "not_evaluated")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
 from reconciler.adapters import exception_queries
 from reconciler.adapters.exception_queries import ExceptionEventRecord, ExceptionRecord
+from reconciler.domain.clocks import Reading
 from reconciler.domain.filters import ExceptionFilter, Position
 
 
@@ -22,12 +23,14 @@ class ExceptionList:
 
 
 async def list_exceptions(
-    database: Database, query: ExceptionFilter, *, after: Position | None, rows_max: int
+    database: Database, query: ExceptionFilter, reading: Reading, *, after: Position | None, rows_max: int
 ) -> ExceptionList:
     """Return exceptions, high first, then oldest first (REC-10)."""
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
-        rows = await exception_queries.list_exceptions(connection, query, after=after, rows_max=rows_max)
-        counts = await exception_queries.count(connection, query)
+        rows = await exception_queries.list_exceptions(
+            connection, query, reading, after=after, rows_max=rows_max
+        )
+        counts = await exception_queries.count(connection, query, reading)
     by_type: Counter[str] = Counter()
     by_severity: Counter[str] = Counter()
     for kind, severity, count in counts:
