@@ -65,6 +65,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/exceptions/{exception_id}/suppress": {"until": "2026-12-01T15:00:00Z", "reason": "r"},
     "POST /api/exceptions/{exception_id}/comment": {"text": "t"},
     "POST /api/exceptions/{exception_id}/revert": {"reason": "r"},
+    "POST /api/sweeps": {"since": "2026-11-24T15:00:00Z", "dry_run": True},
 }
 
 

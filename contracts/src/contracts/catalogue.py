@@ -58,6 +58,7 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard(
         "reconciliation.exception-changed", reconciliation.ExceptionChanged, topics.RECONCILIATION_EVENTS
     ),
+    MessageCard("webhook.missed", reconciliation.WebhookMissed, topics.RECONCILIATION_EVENTS),
     MessageCard("dead-letter.set-aside", dead_letters.MessageSetAside, topics.DEAD_LETTERS),
     MessageCard("dead-letter.replayed", dead_letters.MessageReplayed, topics.DEAD_LETTERS),
     MessageCard("dead-letter.discarded", dead_letters.MessageDiscarded, topics.DEAD_LETTERS),

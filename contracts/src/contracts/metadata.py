@@ -20,6 +20,9 @@ _SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
 # A record without the header is not from a permitted publisher. A publisher of deliveries beside the gateway,
 # such as the Stripe sweep (`plumbline-origin: sweep`, REC-13), writes the result of its own check.
 VERIFICATION_HEADER = "plumbline-verification"
+# On records that another publisher than the gateway wrote: how it came to the event.
+ORIGIN_HEADER = "plumbline-origin"
+SWEEP_ORIGIN = b"sweep"
 
 
 class MetadataError(ValueError):

@@ -180,6 +180,17 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
     "reconciler": (
         Metric("counter", "bookings_checked", ("outcome",), "bookings evaluated by runs"),
         Metric("counter", "runs_completed", (), "runs that read every booking"),
+        Metric("counter", "sweeps_completed", (), "Stripe sweeps that read every list"),
+        Metric("counter", "sweeps_failed", (), "Stripe sweeps that were given up"),
+        Metric("counter", "swept_events", ("outcome",), "events of Stripe's list: known, pending or missed"),
+        Metric("counter", "sweep_mismatches", (), "payments that Stripe and booking count differently"),
+        Metric(
+            "gauge",
+            "sweep_covered_timestamp_seconds",
+            (),
+            "Unix time up to which finished sweeps have read Stripe's events; before the first one, the time"
+            " since when it is due; 0: no sweep, because there is no key",
+        ),
     ),
 }
 """Service → its own metrics."""

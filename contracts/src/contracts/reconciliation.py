@@ -194,3 +194,19 @@ class ExceptionChanged(WireModel):
     actor: str
     reason: str
     changed_at: UtcDatetime
+
+
+class WebhookMissed(WireModel):
+    """An event of a provider was never delivered; the sweep of its event list found it (REC-13).
+
+    The sweep publishes the event itself to `webhooks.stripe.v1`. `event_id`, `event_type` and `occurred_at`
+    are the provider's; `booking_id` is the booking that the event names.
+    """
+
+    provider: str
+    event_id: str
+    event_type: str
+    booking_id: str | None
+    occurred_at: UtcDatetime
+    sweep_id: str
+    found_at: UtcDatetime

@@ -19,18 +19,20 @@ _V1_PREFIX = "v1."
 # Members of an object's metadata that name its booking; older links have the second.
 _BOOKING_MEMBERS = ("booking_id", "bookingId")
 
-_MONEY_TYPES = frozenset(
-    {
-        "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
-        "checkout.session.completed", "checkout.session.async_payment_succeeded",
-        "checkout.session.async_payment_failed", "checkout.session.expired",
-        "invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed", "invoice_payment.paid",
-        "charge.succeeded", "charge.captured", "charge.failed", "charge.refunded", "charge.refund.updated",
-        "refund.created", "refund.updated", "refund.failed",
-        "charge.dispute.created", "charge.dispute.updated", "charge.dispute.funds_withdrawn",
-        "charge.dispute.funds_reinstated", "charge.dispute.closed",
-    }
+APPLIED_TYPES = (
+    "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
+    "payment_intent.processing",
+    "checkout.session.completed", "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed", "checkout.session.expired",
+    "invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed", "invoice_payment.paid",
+    "charge.succeeded", "charge.captured", "charge.failed", "charge.refunded", "charge.refund.updated",
+    "refund.created", "refund.updated", "refund.failed",
+    "charge.dispute.created", "charge.dispute.updated", "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated", "charge.dispute.closed",
 )  # fmt: skip
+"""Types that booking applies (BK-7) and that the Stripe sweep looks for (REC-13)."""
+
+_MONEY_TYPES = frozenset(APPLIED_TYPES) - {"payment_intent.processing"}
 _MONEY_PREFIXES_V2 = ("v2.payments.", "v2.money_management.")
 
 # Reasons not to apply an event.

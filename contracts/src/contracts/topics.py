@@ -58,6 +58,9 @@ class TopicCard:
 # Booking acts on deliveries of these sources. Deliveries of other sources are only recorded.
 _APPLIED = frozenset({"stripe", "sms"})
 
+# The reconciler publishes events of these sources that were never delivered (REC-13).
+_SWEPT = frozenset({"stripe"})
+
 # The gateway verifies these sources even if validation is off (GW-8): an unverified record is no delivery.
 ALWAYS_VERIFIED = frozenset({"stripe"})
 
@@ -71,7 +74,7 @@ def webhook_topic(source: str) -> TopicCard:
         key="booking id, else the provider's object id, else the event id",
         partitions=6,
         retention_hours=30 * 24,
-        producers=("webhook-gateway",),
+        producers=("webhook-gateway", "reconciler") if source in _SWEPT else ("webhook-gateway",),
         consumers=("booking", "audit") if source in _APPLIED else ("audit",),
         sources=(f"/webhooks/{source}",),
         type_prefixes=(f"{source}.",),

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.adapters.stripe_events import read_facts
+from booking.adapters.stripe_events import PREFIX, READERS, read_facts
 from booking.adapters.stripe_values import AMOUNT_MINOR_UNITS_MAX
 from booking.domain.facts import Fact, Kind, State
 from chassis.messaging.failures import MalformedMessageError
 from contracts.money import Money
-from contracts.stripe_events import event_or_error
+from contracts.stripe_events import APPLIED_TYPES, event_or_error
 
 BOOKING = "0198c5a0-0000-7000-8000-000000000001"
 
@@ -42,6 +42,10 @@ def paid(value: bytes) -> Money:
     amount = parse(value).amount
     assert amount is not None
     return amount
+
+
+def test_types_with_a_reader_are_those_that_the_sweep_looks_for() -> None:
+    assert {PREFIX + name for name in APPLIED_TYPES} == set(READERS)
 
 
 def test_payment_is_read() -> None:

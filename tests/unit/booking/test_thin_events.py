@@ -8,8 +8,8 @@ import pytest
 from booking.adapters.stripe_client import PATHS, StripeObjects
 from booking.adapters.stripe_events import OBJECT_TYPES, READERS, read_facts, read_object, read_thin_event
 from booking.domain.thin_events import ATTEMPTS_MAX, FetchError, FetchLaterError, FetchRefusedError, ThinEvent
-from booking.settings import check_key
 from contracts.stripe_events import StripeEvent
+from contracts.stripe_keys import check_key
 from harness.stripe_api import API_KEY, stripe_api
 from unit.booking.test_stripe_events import intent
 

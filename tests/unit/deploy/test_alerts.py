@@ -12,6 +12,7 @@ import yaml
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
 from contracts.reasons import RefusalReason
+from reconciler.jobs.sweeper import SweepMeters
 from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.metrics import SecretsCollector, register_metrics
 
@@ -30,6 +31,9 @@ def exposed() -> set[str]:
         consuming = Metrics(service)
         ConsumerMetrics(consuming).expect_losses(["webhooks.stripe.v1"])
         families += consuming.registry.collect()
+    sweeping = Metrics("reconciler")
+    SweepMeters(sweeping)
+    families += sweeping.registry.collect()
     return {family.name + ("_total" if family.type == "counter" else "") for family in families}
 
 

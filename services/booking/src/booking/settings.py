@@ -1,6 +1,5 @@
 """Settings of booking."""
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -11,10 +10,9 @@ from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings, TimeZoneName
 from contracts.stripe_events import StripeWorld, stripe_world
+from contracts.stripe_keys import check_key
 
 SERVICE = "booking"
-
-_API_KEY = re.compile("(sk|rk)_[A-Za-z0-9_]+")
 
 
 def _known_country(code: str) -> str:
@@ -25,22 +23,6 @@ def _known_country(code: str) -> str:
 
 CountryCode = Annotated[str, AfterValidator(_known_country)]
 """ISO 3166 alpha-2 code of a country with a telephone numbering plan."""
-
-
-def check_key(key: str, *, is_live: bool) -> None:
-    """Check that a key of Stripe's API belongs to the mode that counts.
-
-    Raises:
-        ValueError: it is of the other mode, or no key that can read objects.
-    """
-    mode, other = ("live", "test") if is_live else ("test", "live")
-    if key.startswith((f"sk_{other}_", f"rk_{other}_")):
-        raise ValueError(
-            f"STRIPE_API_KEY is a key of {other} mode, and STRIPE_MODE is {mode}; set a key of {mode} mode"
-            f" (sk_{mode}_…, rk_{mode}_…), or STRIPE_MODE={other}"
-        )
-    if _API_KEY.fullmatch(key) is None:
-        raise ValueError(f"STRIPE_API_KEY is no secret key; set one such as sk_{mode}_… or rk_{mode}_…")
 
 
 class StripeSettings(ServiceSettings):

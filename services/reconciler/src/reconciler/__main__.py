@@ -8,6 +8,7 @@ from chassis.relay.cli import add_outbox
 from pricing import InvalidRateCardError
 from reconciler.commands.exceptions import add_exceptions
 from reconciler.commands.runs import add_runs
+from reconciler.commands.sweeping import add_sweep
 from reconciler.handlers import messages
 from reconciler.main import build, open_database
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
@@ -22,6 +23,7 @@ add_serve(cli, SERVICE, ReconcilerSettings, build)
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_runs(cli, _open_database)
 add_exceptions(cli, _open_database)
+add_sweep(cli, _open_database)
 add_dead_letters(cli, SERVICE, _open_database, messages.apply)
 add_outbox(cli, _open_database)
 

@@ -24,11 +24,12 @@ from chassis.relay import Relay
 from chassis.service import Service
 from contracts.topics import topics_of
 from pricing import published_cards
+from reconciler.adapters.stripe_client import StripeLists
 from reconciler.api import ACCESS, ROUTES
 from reconciler.api.filters import provide_exception_filter
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
-from reconciler.jobs import RunExecutor, Scheduler
+from reconciler.jobs import RunExecutor, Scheduler, Sweeper
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
@@ -65,6 +66,7 @@ def build(settings: ReconcilerSettings) -> Service:
             ),
             "targets": Provide(lambda: settings.targets, sync_to_thread=False),
             "selected": Provide(provide_exception_filter),
+            "sweeps_are_on": Provide(lambda: settings.stripe_api_key is not None, sync_to_thread=False),
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
@@ -99,4 +101,18 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
         InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics, zone=settings.zone),
         Scheduler(database, settings.reconciler_cron, settings.zone, lateness=settings.lateness),
+        Sweeper(
+            database,
+            bookings,
+            _stripe(settings),
+            settings.reconciler_sweep_cron,
+            settings.zone,
+            settings.rules.grace,
+            metrics,
+        ),
     ]
+
+
+def _stripe(settings: ReconcilerSettings) -> StripeLists | None:
+    key = settings.stripe_api_key
+    return None if key is None else StripeLists(key.get_secret_value(), settings.stripe_api_base)

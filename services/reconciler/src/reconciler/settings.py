@@ -1,14 +1,16 @@
 """Settings of the reconciler."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from chassis.messaging.inbox_retention import InboxSettings
 from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings, TimeZoneName
+from contracts.stripe_events import stripe_world
+from contracts.stripe_keys import check_key
 from reconciler.domain.classify import Severity
 from reconciler.domain.clocks import Targets
 from reconciler.domain.evaluate import Rules
@@ -45,7 +47,31 @@ class ClockSettings(ServiceSettings):
         )
 
 
-class ReconcilerSettings(InboxSettings, ClockSettings):
+class SweepSettings(ServiceSettings):
+    """Settings of the Stripe sweep (REC-13); it is off without a key."""
+
+    stripe_mode: Literal["live", "test"] | None = Field(
+        None, description="mode of the key; unset: live in production, else test"
+    )
+    stripe_api_key: SecretStr | None = Field(
+        None,
+        description="secret or restricted key that may read events, payment intents, charges and refunds;"
+        " unset: no sweep",
+    )
+    stripe_api_base: str = Field(
+        "https://api.stripe.com", pattern="^https?://", description="address of Stripe's API"
+    )
+    reconciler_sweep_cron: Annotated[str, AfterValidator(check_cron)] = "0 4 * * *"
+
+    @model_validator(mode="after")
+    def _key_fits_mode(self) -> Self:
+        if self.stripe_api_key is not None:
+            is_live = stripe_world(self.stripe_mode, None, self.environment).is_live
+            check_key(self.stripe_api_key.get_secret_value(), is_live=is_live)
+        return self
+
+
+class ReconcilerSettings(InboxSettings, ClockSettings, SweepSettings):
     """Settings that `reconciler serve` reads."""
 
     reconciler_host: str = "127.0.0.1"

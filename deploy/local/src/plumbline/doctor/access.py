@@ -33,7 +33,7 @@ FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = $2
 CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p (privilege)
 WHERE c.relkind IN ('r', 'p', 'v', 'm') AND has_table_privilege($1, c.oid, p.privilege)
-  AND NOT (c.relname IN ('reconciliation_v1', 'reconciliation_status_v1') AND p.privilege = 'SELECT')
+  AND NOT (c.relname = ANY($3::text[]) AND p.privilege = 'SELECT')
 """
 
 _VIEWS_READABLE = """
@@ -42,7 +42,13 @@ SELECT coalesce(bool_and(has_table_privilege($1, to_regclass(view), 'SELECT')), 
 FROM unnest($2::text[]) AS view
 """
 
-VIEWS = ("reconciliation_v1", "reconciliation_status_v1")
+VIEWS = (
+    "reconciliation_v1",
+    "reconciliation_status_v1",
+    "stripe_event_v1",
+    "stripe_payment_v1",
+    "stripe_object_v1",
+)
 """The views that booking publishes for the reconciler."""
 
 
@@ -90,7 +96,7 @@ async def viewer(target: Target) -> list[Finding]:
             return [
                 Finding(subject, "cannot read the views, or one is missing: run `python -m booking migrate`")
             ]
-        excess = await connection.fetch(_VIEWER_EXCESS, dsn.VIEWER, databases.VIEWED_SERVICE)
+        excess = await connection.fetch(_VIEWER_EXCESS, dsn.VIEWER, databases.VIEWED_SERVICE, list(VIEWS))
         rights = ", ".join(row[0] for row in excess)
         return [Finding(subject, f"has additional rights, revoke them: {rights}" if rights else "")]
     except asyncpg.PostgresError as error:

@@ -97,9 +97,17 @@ async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> Non
     Raises:
         LostWriteError: not all rows were written.
     """
-    if not events:
+    await append_records(connection, [to_record(event) for event in events])
+
+
+async def append_records(connection: Connection, records: Sequence[OutgoingRecord]) -> None:
+    """Write records as they are to the outbox, as `append` does with events.
+
+    Raises:
+        LostWriteError: not all rows were written.
+    """
+    if not records:
         return
-    records = [to_record(event) for event in events]
     status = await connection.execute(
         _APPEND,
         [shard_of(record.key) for record in records],

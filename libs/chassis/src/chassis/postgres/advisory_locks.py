@@ -20,6 +20,9 @@ ANSWER_RETENTION = 7_310_579_041
 RECONCILER_RUNS = 7_310_579_012
 """The process that executes reconciliation runs."""
 
+RECONCILER_SWEEPS = 7_310_579_013
+"""The process that executes sweeps."""
+
 AUDIT_HISTORY_GAPS = 7_310_579_104
 """The replica that reports gaps of the status history."""
 

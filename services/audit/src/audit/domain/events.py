@@ -30,6 +30,7 @@ class Event:
 
     Attributes:
         verification: the gateway's result for a webhook's signature; None for other events.
+        found_by: publisher of a webhook that the provider did not deliver: `sweep`; None for a delivery.
         not_applied: reason why no service applies a webhook; None for one that may be applied.
         trace_id: trace in which the event was handled, 32 hexadecimal digits; None without one.
     """
@@ -46,6 +47,7 @@ class Event:
     body: bytes
     trace_id: str | None = None
     not_applied: str | None = None
+    found_by: str | None = None
 
     @property
     def is_webhook(self) -> bool:

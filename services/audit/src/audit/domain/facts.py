@@ -116,6 +116,9 @@ RULES: dict[str, Rule] = {
         actor="actor",
         metadata=("exception_id", "exception_type", "step", "status", "severity", "revision", "version"),
     ),
+    "webhook.missed": Rule(
+        "failed", metadata=("provider", "event_id", "event_type", "occurred_at", "sweep_id")
+    ),
     "dead-letter.set-aside": Rule(
         "failed",
         error="reason",
@@ -183,7 +186,11 @@ def facts_of(event: Event) -> Facts:
 def _facts_of_webhook(event: Event) -> Facts:
     # The subject of a delivery is a booking's id, or the provider's object, which is no UUID (GW-10).
     subject = event.subject
-    metadata = {"verification": event.verification, "not_applied": event.not_applied}
+    metadata = {
+        "verification": event.verification,
+        "not_applied": event.not_applied,
+        "origin": event.found_by,
+    }
     return Facts(
         "skipped" if event.not_applied else "success",
         booking_id=booking_id_of(subject) if subject else None,

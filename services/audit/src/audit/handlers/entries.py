@@ -6,12 +6,13 @@ from chassis.messaging.failures import MalformedMessageError
 from chassis.messaging.message import Message
 from chassis.observability.trace_context import trace_id
 from contracts.dead_letters import MessagesLost
-from contracts.metadata import VERIFICATION_HEADER
+from contracts.metadata import ORIGIN_HEADER, SWEEP_ORIGIN, VERIFICATION_HEADER
 from contracts.provenance import misplacement
 from contracts.stripe_events import JsonObjectError, NotApplied, StripeWorld, read_stripe_event
 from contracts.topics import WEBHOOKS_STRIPE
 
 _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
+_ORIGINS = {SWEEP_ORIGIN: SWEEP_ORIGIN.decode()}
 
 
 def read_entry(message: Message, world: StripeWorld) -> Entry:
@@ -37,6 +38,7 @@ def read_entry(message: Message, world: StripeWorld) -> Entry:
         body=message.value,
         not_applied=_not_applied(message, world),
         trace_id=trace_id(message.traceparent) if message.traceparent else None,
+        found_by=_ORIGINS.get(dict(message.headers).get(ORIGIN_HEADER, b"")),
     )
     return entry_of(event, _origin(message))
 

@@ -1,10 +1,10 @@
 """Anomalies of Stripe events that are not applied. The reader is lenient and refuses no event."""
 
-from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from booking.domain.payments import NotApplied, PaymentAnomaly
 from contracts.currencies import NO_CURRENCY
 from contracts.ids import id_or_digest
 from contracts.money import Money
+from contracts.stripe_amounts import AmountError, currency_code, from_stripe
 from contracts.stripe_events import JsonObject, StripeEvent, referenced_booking
 from contracts.text import sanitize_for_postgres
 

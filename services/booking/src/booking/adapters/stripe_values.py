@@ -3,10 +3,10 @@
 import re
 from typing import Any, cast
 
-from booking.adapters.stripe_amounts import AmountError, currency_code, from_stripe
 from chassis.messaging.failures import MalformedMessageError
 from contracts.ids import id_or_digest
 from contracts.money import Money
+from contracts.stripe_amounts import AmountError, currency_code, from_stripe
 from contracts.stripe_events import JsonObject
 from contracts.text import sanitize_for_postgres
 

@@ -1,6 +1,6 @@
-"""HTTP edge of the reconciler (REC-10): exceptions and runs."""
+"""HTTP edge of the reconciler (REC-10): exceptions, runs and sweeps."""
 
-from reconciler.api import exception_steps, runs
+from reconciler.api import exception_steps, runs, sweeps
 from reconciler.api.exceptions import get_exception, list_exceptions
 from reconciler.api.roles import ACCESS
 
@@ -9,6 +9,7 @@ ROUTES = (
     get_exception,
     *exception_steps.ROUTES,
     *runs.ROUTES,
+    *sweeps.ROUTES,
 )
 
 __all__ = ["ACCESS", "ROUTES"]

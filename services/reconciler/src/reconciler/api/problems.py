@@ -33,6 +33,14 @@ def no_dry_run(run_id: UUID) -> Problem:
     return Problem(409, "no-dry-run", detail)
 
 
+def unknown_sweep(sweep_id: UUID) -> Problem:
+    return Problem(404, "sweep-not-found", f"there is no sweep {sweep_id}")
+
+
+def sweeps_are_off() -> Problem:
+    return Problem(409, "sweep-off", "there is no STRIPE_API_KEY: set one, and restart the reconciler")
+
+
 def unknown_value(name: str, message: str, allowed: Sequence[str]) -> Problem:
     """Return a 400 that lists the allowed values of a parameter or member."""
     return Problem(400, "invalid-request", f"{name}: {message}", allowed=list(allowed))

@@ -106,3 +106,10 @@ class RevertBody(Body):
     """Why the last step of a person is taken back."""
 
     reason: Reason
+
+
+class SweepRequest(RequestBody):
+    """A sweep: from a time on, or from where the last finished one ended; `dry_run` only counts."""
+
+    since: UtcDatetime | None = None
+    dry_run: bool = False

@@ -18,5 +18,8 @@ ACCESS: Access = {
     "GET /api/reconciliation/runs/{run_id}": READERS,
     "GET /api/reconciliation/runs/{run_id}/findings": READERS,
     "POST /api/reconciliation/runs/{run_id}/cancel": OPERATORS_AND_FINANCE,
+    "GET /api/sweeps": READERS,
+    "POST /api/sweeps": OPERATORS_AND_FINANCE,
+    "GET /api/sweeps/{sweep_id}": READERS,
     **DEAD_LETTER_ACCESS,
 }

@@ -1,6 +1,7 @@
-"""Background jobs of the reconciler: the schedule, and the execution of queued runs."""
+"""Background jobs of the reconciler: the schedule, the execution of queued runs, and the Stripe sweep."""
 
 from reconciler.jobs.executor import RunExecutor
 from reconciler.jobs.scheduler import Scheduler
+from reconciler.jobs.sweeper import Sweeper
 
-__all__ = ["RunExecutor", "Scheduler"]
+__all__ = ["RunExecutor", "Scheduler", "Sweeper"]

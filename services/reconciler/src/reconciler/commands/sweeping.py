@@ -1,0 +1,92 @@
+"""`reconciler sweep`: requests a sweep of Stripe's lists, shows its progress and what it has found."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from chassis.postgres import Database
+from chassis.process.command_line import CommandError
+from chassis.process.terminal import printable
+from contracts.times import TimeError, parse_time
+from reconciler.adapters.sweep_queries import SweepFound, SweepRecord
+from reconciler.commands.console import ACTOR, AsJson, OpenDatabase, print_result, query
+from reconciler.handlers.sweep_queries import NotBegunError, wait_for_sweep
+from reconciler.handlers.sweep_requests import request_sweep
+
+COUNTS = ("seen", "known", "pending", "missed", "compared", "mismatches", "requests")
+
+
+def add_sweep(cli: typer.Typer, open_database: OpenDatabase) -> None:
+    """Add the command `sweep`."""
+
+    @cli.command()
+    def sweep(
+        *,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Count only: publish nothing, open no exception.")
+        ] = False,
+        since: Annotated[
+            str | None,
+            typer.Option(metavar="TIME", help="RFC 3339; default: where the last finished sweep ended."),
+        ] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Sweep Stripe's lists for missed events and wrong payments.
+
+        A running service with STRIPE_API_KEY does it. Reads RECONCILER_POSTGRES_DSN.
+        """
+        moment = _parse(since)
+
+        async def request_and_wait(database: Database) -> tuple[SweepRecord, Sequence[SweepFound]]:
+            async with database.transaction() as connection:
+                requested = await request_sweep(
+                    connection, trigger="cli", requested_by=ACTOR, since=moment, is_dry_run=dry_run
+                )
+            with Console(stderr=True).status("sweep requested") as status:
+                return await wait_for_sweep(
+                    database, requested.id, lambda record: status.update(_progress(record))
+                )
+
+        done, found = query(open_database, request_and_wait, NotBegunError)
+        data = {**asdict(done), "found": [asdict(each) for each in found]}
+        print_result(data, _counts(done), _found(found) if found else "found nothing", as_json=as_json)
+        if done.status == "failed":
+            raise CommandError(f"sweep {done.id} failed: {done.error}")
+
+
+def _parse(since: str | None) -> datetime | None:
+    try:
+        return None if since is None else parse_time(since)
+    except TimeError as error:
+        raise CommandError(f"--since {since}: {error}; write it as 2026-11-30T00:00:00Z") from error
+
+
+def _progress(sweep: SweepRecord) -> str:
+    counts = ", ".join(f"{getattr(sweep, name)} {name}" for name in COUNTS)
+    waits = f"; waits: {sweep.error}" if sweep.error and sweep.status == "running" else ""
+    return printable(f"{sweep.status} ({sweep.step or 'events'}): {counts}{waits}")
+
+
+def _counts(sweep: SweepRecord) -> Table:
+    table = Table(Column("sweep", no_wrap=True), "status", "dry run", box=SIMPLE)
+    for name in COUNTS:
+        table.add_column(name, justify="right")
+    dry_run = "yes" if sweep.dry_run else "no"
+    table.add_row(sweep.id, sweep.status, dry_run, *(str(getattr(sweep, name)) for name in COUNTS))
+    return table
+
+
+def _found(found: Sequence[SweepFound]) -> Table:
+    table = Table("severity", "type", Column("booking", no_wrap=True), "title", box=SIMPLE)
+    for each in found:
+        # Text and printable: a sender's text is no markup and does not steer the terminal.
+        cells = (each.severity, each.type, each.booking_id or "", each.title)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table

@@ -1,0 +1,114 @@
+"""Findings of the Stripe sweep (REC-13), and of ambiguous offers (BK-9)."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from contracts.ids import booking_id_of, recorded_id
+from contracts.money import Money
+from contracts.text import sanitize_for_postgres
+from reconciler.domain.findings import Finding, payment_anomaly, payment_anomaly_fingerprint
+from reconciler.domain.stripe_comparison import NOTHING, Mismatch
+from reconciler.domain.swept_events import SweptEvent
+
+PROVIDER = "stripe"
+_NO_TOTALS = {"snapshot": None, "recomputed": None, "charged": None}
+
+
+def delivery_missed_fingerprint(event_id: str) -> str:
+    return _digest(["delivery_missed", PROVIDER, event_id])
+
+
+def delivery_missed(event: SweptEvent) -> Finding:
+    """Return the finding of an event that was never delivered. What is at stake is unknown: medium."""
+    return Finding(
+        type="delivery_missed",
+        booking_id=_booking(event.booking),
+        drift_class=None,
+        severity="medium",
+        title=f"Stripe's event {event.id} ({event.type}) was never delivered",
+        fingerprint=delivery_missed_fingerprint(event.id),
+        explanation={
+            "totals": _NO_TOTALS,
+            "lines": [],
+            "provider": PROVIDER,
+            "event_id": event.id,
+            "event_type": event.type,
+            "occurred_at": event.created_at.isoformat(),
+            "remarks": ["the sweep has published the event; the exception closes when booking has it"],
+        },
+    )
+
+
+def mismatch_fingerprint(kind: str, payment_id: str, object_id: str) -> str:
+    return payment_anomaly_fingerprint(kind, PROVIDER, payment_id, object_id)
+
+
+def mismatch(found: Mismatch) -> Finding:
+    """Return the finding of money that Stripe and booking count differently."""
+    at_stake = found.here if found.kind == "missing_at_stripe" else found.at_stripe
+    if at_stake == NOTHING:
+        at_stake = found.here
+    return payment_anomaly(
+        booking_id=_booking(found.booking),
+        kind=found.kind,
+        provider=PROVIDER,
+        payment_id=found.payment_id,
+        subject=found.object_id,
+        captured=at_stake,
+        explanation=_sentence(found),
+    )
+
+
+def _sentence(found: Mismatch) -> str:
+    name = f"{found.object_type.replace('_', ' ')} {found.object_id}"
+    match found.kind:
+        case "missing_here":
+            return f"Stripe has the {name} over {found.at_stripe}; booking does not count it"
+        case "missing_at_stripe":
+            return f"booking counts the {name} over {found.here}; Stripe does not have it"
+        case "amount_differs":
+            return f"{name}: {_amount(found.at_stripe)} at Stripe, {_amount(found.here)} here"
+
+
+def _amount(money: Money) -> str:
+    return "nothing" if money == NOTHING else str(money)
+
+
+def offer_ambiguous(
+    *, booking_id: str, person_id: str, offer_ids: Sequence[str], sms_event_id: str | None, at: datetime
+) -> Finding:
+    """Return the finding of a yes that fits several offers. A person must ask which one is meant."""
+    return Finding(
+        type="offer_ambiguous",
+        booking_id=_booking(booking_id),
+        drift_class=None,
+        severity="medium",
+        title=sanitize_for_postgres(
+            f"A yes by SMS fits {len(offer_ids)} open offers to {recorded_id(person_id)}"
+        ),
+        fingerprint=offer_ambiguous_fingerprint(person_id),
+        explanation={
+            "totals": _NO_TOTALS,
+            "lines": [],
+            "person_id": recorded_id(person_id),
+            "offer_ids": sorted(recorded_id(offer_id) for offer_id in offer_ids),
+            "sms_event_id": None if sms_event_id is None else recorded_id(sms_event_id),
+            "occurred_at": at.isoformat(),
+            "remarks": ["no offer was accepted: ask the person which booking is meant"],
+        },
+    )
+
+
+def offer_ambiguous_fingerprint(person_id: str) -> str:
+    return _digest(["offer_ambiguous", recorded_id(person_id)])
+
+
+def _booking(text: str | None) -> str | None:
+    # The queue is kept for ever: a text that is no id stands there as its digest.
+    return None if text is None else booking_id_of(text) or recorded_id(text)
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,245 @@
+"""The Stripe sweep with real booking, audit and gateway (REC-13, F36)."""
+
+import json
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+import httpx
+import pytest
+
+from harness import Infra, Stack, eventually, start_services
+from harness.stripe_api import API_KEY, Failure, StripeApi, stripe_api
+from integration.booking.booking_calls import STRIPE, BookingApi
+from integration.reconciler.stripe_days import (
+    EVENTS,
+    INTENTS,
+    REFUNDS,
+    ago,
+    empty_lists,
+    ended_sweep,
+    event_of,
+    exceptions,
+    intent,
+    rendered_anew,
+    status_of,
+    sweep,
+)
+
+LONG_AGO = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def stripe() -> Generator[StripeApi]:
+    with stripe_api() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+async def swept_stack(infra: Infra, stripe: StripeApi) -> AsyncGenerator[Stack]:
+    env = {"STRIPE_API_KEY": API_KEY, "STRIPE_API_BASE": stripe.url}
+    services = ("webhook-gateway", "booking", "audit", "reconciler")
+    async with start_services(infra, *services, env=env) as stack:
+        yield stack
+
+
+@pytest.fixture
+def own(swept_stack: Stack, stripe: StripeApi) -> Stack:
+    empty_lists(stripe)
+    return swept_stack
+
+
+@pytest.fixture
+def api(own: Stack, http: httpx.AsyncClient) -> BookingApi:
+    return BookingApi(own, http)
+
+
+async def entries(own: Stack, http: httpx.AsyncClient, **filters: str) -> list[dict[str, Any]]:
+    answer = await http.get(f"{own.url('audit')}/api/event-log", params=filters)
+    return answer.json()["items"]
+
+
+async def test_missed_event_pays_its_booking_and_its_exception_closes_itself(
+    own: Stack, api: BookingApi, stripe: StripeApi, http: httpx.AsyncClient
+) -> None:
+    booking = await api.create()
+    missed = event_of(intent(booking["id"], created=ago(days=4)))
+    young = event_of(intent(booking["id"], created=ago(days=2)))
+    stripe.lists[EVENTS] = [missed, young]
+    stripe.lists[INTENTS] = [missed["data"]["object"]]
+    dry = await sweep(own, http, since=LONG_AGO, dry_run=True)
+    assert (dry["missed"], dry["pending"], len(dry["found"])) == (1, 1, 2), dry
+    assert await exceptions(own, http, missed["id"]) == []
+    done = await sweep(own, http, since=LONG_AGO)
+    assert (done["status"], done["seen"], done["missed"], done["pending"]) == ("completed", 2, 1, 1), done
+    assert done["mismatches"] == 0, done["found"]
+    await api.when_paid(booking["id"])
+    await eventually(lambda: _is(own, http, missed["id"], "resolved"))
+    [exception] = await exceptions(own, http, missed["id"])
+    assert (exception["type"], exception["booking_id"]) == ("delivery_missed", booking["id"])
+
+    async def logged() -> list[str]:
+        found = await entries(own, http, event_type="webhook.missed", booking_id=booking["id"])
+        return [entry["metadata"]["event_id"] for entry in found]
+
+    assert await eventually(logged) == [missed["id"]]
+    [delivery] = await entries(own, http, event_id=missed["id"])
+    assert (delivery["source"], delivery["metadata"]["origin"]) == ("stripe", "sweep")
+    again = await sweep(own, http, since=LONG_AGO)
+    assert (again["known"], again["missed"]) == (1, 0)
+    assert len(await logged()) == 1
+
+
+@pytest.mark.parametrize("first", ["sweep", "delivery"])
+async def test_swept_and_delivered_event_have_one_effect(
+    own: Stack, api: BookingApi, stripe: StripeApi, http: httpx.AsyncClient, first: str
+) -> None:
+    booking = await api.create()
+    listed = event_of(intent(booking["id"], created=ago(days=5)))
+    delivered = rendered_anew(listed)
+    stripe.lists[EVENTS] = [listed]
+    if first == "sweep":
+        await sweep(own, http, since=LONG_AGO)
+        await api.when_paid(booking["id"])
+        assert (await own.deliver.stripe(delivered)).status_code == 200
+    else:
+        # Booking is away: the delivery waits on its topic, and the sweep cannot know it.
+        [process] = own.services("booking")
+        await process.stop()
+        assert (await own.deliver.stripe(delivered)).status_code == 200
+        swept = await own.run("reconciler", "sweep", "--since", LONG_AGO, "--json")
+        assert json.loads(swept.stdout)["missed"] == 1, swept.stderr
+        await process.start()
+        await api.when_paid(booking["id"])
+    database = own.database("audit")
+
+    async def renderings() -> int:
+        return await database.fetchval(
+            "SELECT count(*) FROM event_rendering JOIN event_log USING (entry_id) WHERE event_id = $1",
+            listed["id"],
+        )
+
+    assert await eventually(renderings) == 1
+    await api.settled(booking["id"])
+    assert len(await api.payments(booking["id"])) == 1
+    conflicts = await entries(own, http, event_type="booking.identity-conflict")
+    assert [entry for entry in conflicts if listed["id"] in str(entry)] == []
+    records = [r for r in await own.topic(STRIPE).records() if r.header("ce_id") == listed["id"]]
+    keys = {(r.key, r.header("ce_type"), r.header("ce_subject"), r.header("ce_time")) for r in records}
+    assert len(keys) == 1
+    assert sorted(str(r.header("plumbline-origin")) for r in records) == ["None", "sweep"]
+
+
+async def _is(own: Stack, http: httpx.AsyncClient, object_id: str, status: str) -> bool:
+    return await status_of(own, http, object_id) == status
+
+
+async def test_payments_that_differ_are_exceptions_until_both_sides_agree(
+    own: Stack, api: BookingApi, stripe: StripeApi, http: httpx.AsyncClient
+) -> None:
+    ours, theirs = await api.create(), await api.create()
+    paid = intent(ours["id"], created=ago(days=4))
+    stripe.lists[EVENTS] = [event_of(paid)]
+    stripe.lists[INTENTS] = [paid]
+    await sweep(own, http, since=LONG_AGO)
+    await api.when_paid(ours["id"])
+    # Stripe: another amount, a payment and a refund that we do not have, and none of a payment that we have.
+    unknown = intent(theirs["id"], created=ago(days=4))
+    refund = {
+        "id": "re_unknown",
+        "object": "refund",
+        "created": ago(days=2),
+        "amount": 500,
+        "currency": "usd",
+        "status": "succeeded",
+        "payment_intent": paid["id"],
+    }
+    stripe.lists[INTENTS] = [{**paid, "amount_received": 13300}, unknown]
+    stripe.lists[REFUNDS] = [refund]
+    invented = f"pi_{ours['id'].replace('-', '')}"
+    await own.database("booking").execute(
+        "INSERT INTO payment"
+        " (payment_id, booking_id, provider, provider_payment_id, event_id, captured, currency)"
+        " VALUES (uuidv7(interval '-4 days'), $1, 'stripe', $2, 'evt_0', 100, 'USD')",
+        ours["id"],
+        invented,
+    )
+    first = await sweep(own, http, since=LONG_AGO)
+    kinds = {item["object_id"]: item["title"].partition("stripe: ")[2] for item in first["found"]}
+    assert kinds == {
+        paid["id"]: "amount differs",
+        unknown["id"]: "missing here",
+        "re_unknown": "missing here",
+        invented: "missing at stripe",
+    }
+    # The next sweep reads only what is new, and looks again at what is open.
+    await own.database("booking").execute("DELETE FROM payment WHERE provider_payment_id = $1", invented)
+    stripe.lists[INTENTS] = [paid]
+    stripe.lists[REFUNDS] = []
+    second = await sweep(own, http)
+    assert second["status"] == "completed", second
+    for object_id in kinds:
+        anomalies = await exceptions(own, http, object_id, type="payment_anomaly")
+        assert {item["status"] for item in anomalies} == {"resolved"}, object_id
+
+
+async def test_sweep_outlives_what_stripe_answers(
+    own: Stack, api: BookingApi, stripe: StripeApi, http: httpx.AsyncClient
+) -> None:
+    bookings = [await api.create() for _ in range(2)]
+    missed = [event_of(intent(booking["id"], created=ago(days=4))) for booking in bookings]
+    noise = [event_of(intent(None, created=ago(days=1, minutes=n))) for n in range(250)]
+    stripe.lists[EVENTS] = [*missed, *noise]
+    stripe.failures[EVENTS] = [
+        Failure(429, {"Retry-After": "1"}),
+        Failure(),
+        Failure(500),
+        Failure(repeats=True),
+        Failure(seconds=2.0),
+    ]
+    done = await sweep(own, http, since=LONG_AGO)
+    assert (done["status"], done["seen"], done["missed"]) == ("completed", 252, 2), done
+    for booking in bookings:
+        await api.when_paid(booking["id"])
+    assert len([r for r in await own.topic(STRIPE).records() if r.header("ce_id") == missed[0]["id"]]) == 1
+
+
+async def test_refused_key_fails_the_sweep_with_one_line(
+    own: Stack, stripe: StripeApi, http: httpx.AsyncClient
+) -> None:
+    stripe.failures[EVENTS] = [403]
+    done = await own.run("reconciler", "sweep")
+    assert done.exit_code == 2
+    assert "STRIPE_API_KEY may not read events (403)" in done.stderr.splitlines()[-1]
+    newest = (await http.get(f"{own.url('reconciler')}/api/sweeps", params={"limit": 1})).json()["items"][0]
+    assert (newest["status"], newest["trigger"]) == ("failed", "cli")
+
+
+async def test_killed_sweep_goes_on_where_it_was(
+    own: Stack, stripe: StripeApi, http: httpx.AsyncClient
+) -> None:
+    stripe.lists[EVENTS] = [event_of(intent(None, created=ago(days=1, minutes=n))) for n in range(150)]
+    stripe.failures[EVENTS] = [Failure(), Failure(500)]
+    asked = await http.post(f"{own.url('reconciler')}/api/sweeps", json={"since": LONG_AGO})
+    sweep_id = asked.json()["id"]
+
+    async def has_read_a_page() -> bool:
+        answer = await http.get(f"{own.url('reconciler')}/api/sweeps/{sweep_id}")
+        return answer.json()["seen"] == 100
+
+    await eventually(has_read_a_page)
+    [process] = own.services("reconciler")
+    await process.kill()
+    await process.start()
+    done = await ended_sweep(own, http, sweep_id)
+    assert (done["status"], done["seen"], done["error"]) == ("completed", 150, None), done
+
+
+async def test_without_a_key_there_is_no_sweep(own: Stack, http: httpx.AsyncClient) -> None:
+    keyless = await own.start("reconciler", env={"STRIPE_API_KEY": ""})
+    try:
+        report = (await http.get(keyless.ready_url)).json()
+        assert report["checks"]["stripe sweep"] == {"ok": True, "detail": "off"}
+        refused = await http.post(f"{keyless.url}/api/sweeps")
+        assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "sweep-off")
+    finally:
+        await keyless.stop()
