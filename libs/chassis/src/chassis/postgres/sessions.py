@@ -61,6 +61,15 @@ class WatchedSession(_Connection):
         age_seconds = time.monotonic() - self._opened_at
         return not self._has_failed and not self.is_closed() and age_seconds < SESSION_SECONDS_MAX
 
+    def get_reset_query(self) -> str:
+        """Return no statement: it would be one round trip more of each use of a pooled session.
+
+        Pooled sessions keep no state that it would remove: settings and advisory locks end with a
+        transaction (`tests/unit/chassis/postgres/test_session_state.py`). A transaction that is still open is
+        rolled back all the same.
+        """
+        return ""
+
     def notice(self, error: BaseException) -> None:
         """Record an error that was raised while this session was in use."""
         self._has_failed = self._has_failed or ends_session(error)

@@ -1,6 +1,7 @@
 """Changes of a booking by a person: status, details, price (BK-1, BK-2, BK-3, BK-6, BK-16)."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from booking.adapters.bookings import (
     update_details,
     update_price,
 )
+from booking.adapters.status_changes import RowChangedError, read_version, write_status
 from booking.domain.booking import change_status
 from booking.domain.changes import (
     Change,
@@ -22,9 +24,11 @@ from booking.domain.changes import (
 )
 from booking.domain.details import BookingRecord, Details
 from booking.domain.statuses import Actor, Status
+from booking.handlers.outgoing_events import outgoing_event
 from booking.handlers.persistence import CausedEvent, save
 from booking.handlers.preconditions import Precondition, require
 from chassis import clock
+from chassis.messaging.outbox_templates import UNKNOWN_TIME, to_template
 from chassis.postgres import Connection, Database
 from contracts.ids import BookingId
 from contracts.money import Money
@@ -76,6 +80,10 @@ async def change_booking(
         NotChangeableError, PriceFrozenError: the status does not allow the change of details.
         PricingError: the new details cannot be priced.
     """
+    if request.status is not None and not request.details:
+        # After the first lost race the row is locked: no change is overtaken twice.
+        with suppress(RowChangedError):
+            return await _change_status_alone(database, booking_id, request, request.status)
     async with database.transaction() as connection:
         record = await _lock(connection, booking_id, request)
         if record is None:
@@ -94,6 +102,27 @@ async def change_booking(
         if request.status is not Status.PENDING:
             record = _change_status(record, request, events)
         return await _save(connection, record, events)
+
+
+async def _change_status_alone(
+    database: Database, booking_id: BookingId, request: ChangeRequest, status: Status
+) -> ChangedBooking | None:
+    """Change the status without a lock: one statement reads, one writes if the row is still as it was read.
+
+    Raises:
+        RowChangedError: it is not; nothing was written.
+    """
+    async with database.connection() as connection:
+        before = await read_version(connection, booking_id)
+        if before is None:
+            return None
+        record, _ = before
+        require(record, request.precondition)
+        booking, transitions = change_status(record.booking, status, by=request.actor, reason=request.reason)
+        for transition in transitions:
+            event = to_template(outgoing_event(transition, UNKNOWN_TIME))
+            record = await write_status(connection, before, booking, transition, event)
+        return ChangedBooking(record, None)
 
 
 async def reprice_booking(
