@@ -3,7 +3,6 @@
 import ast
 import re
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -319,14 +318,6 @@ def test_append_only_tables_take_nothing_that_the_database_sets(service: str) ->
         assert columns, f"{table}: {service} may not append"
         assert "" not in columns, f"{table}: INSERT is granted on all columns: grant it column by column"
         assert not columns & own, f"{table}: INSERT is granted on what the database sets: {columns & own}"
-
-
-def test_migrations_of_a_package_have_numbers_of_their_own() -> None:
-    """Two files of one number have no order that a reader could see."""
-    numbers = Counter((path.parent, path.name[:4]) for path in ROOT.glob("*/*/src/*/migrations/*.sql"))
-    twice = {f"{folder.parent.name} {number}" for (folder, number), times in numbers.items() if times > 1}
-    # Both are applied, in the order of their names.
-    assert twice == {"audit 0005"}
 
 
 def test_published_views_are_barriers_in_the_order_of_their_pages() -> None:

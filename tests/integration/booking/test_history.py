@@ -12,7 +12,7 @@ import pytest
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from integration.booking.booking_calls import WORKED_TOTAL, BookingApi, payment_record, request
-from reconciler.adapters.booking_view import IN_ORDER, PAGE
+from reconciler.adapters.booking_view import IN_ORDER, PAGE_AFTER
 
 FORBIDDEN = [
     "UPDATE status_transition SET reason = 'other'",
@@ -217,7 +217,7 @@ async def test_a_page_of_the_view_walks_the_primary_key(infra: Infra) -> None:
         await connection.execute(IN_ORDER)
         plans = [
             await connection.fetch(f"EXPLAIN {statement}", "00000000-0000-0000-0000-000000000000", 5000)
-            for statement in (PAGE, "SELECT * FROM reconciliation_v1 WHERE booking_id > $1 LIMIT $2")
+            for statement in (PAGE_AFTER, "SELECT * FROM reconciliation_v1 WHERE booking_id > $1 LIMIT $2")
         ]
     for plan in plans:
         text = "\n".join(row[0] for row in plan)

@@ -11,7 +11,7 @@ from chassis.postgres import Connection, Database
 from harness import Stack
 from reconciler.adapters import run_queries, runs
 from reconciler.adapters.run_queries import RunRecord
-from reconciler.domain.evaluate import Rules
+from reconciler.domain.rules import Rules
 from reconciler.domain.runs import ActiveRun, RequestedRun
 from reconciler.domain.scopes import parse_scope
 from reconciler.handlers.execution import Execution, claim_run, process_page

@@ -155,6 +155,18 @@ async def test_view_out_of_reach_for_a_while_delays_the_run(own: Stack, http: ht
     assert list(await exceptions_of(own, http, [booking])) == [booking]
 
 
+async def test_view_without_a_column_fails_the_run_at_once(own: Stack, http: httpx.AsyncClient) -> None:
+    await insert_bookings(own)
+    database = own.database("booking")
+    await database.execute("ALTER VIEW booking.reconciliation_v1 RENAME COLUMN kept_captured TO gone")
+    run = await ended_run(own, http, (await request_run(own, http))["id"])
+    assert run["status"] == "failed"
+    assert 'column "kept_captured" does not exist' in run["error"]
+    assert "run `booking migrate`" in run["error"]
+    await database.execute("ALTER VIEW booking.reconciliation_v1 RENAME COLUMN gone TO kept_captured")
+    await completed_run(own, http)
+
+
 async def test_two_replicas_fire_a_slot_once(infra: Infra, http: httpx.AsyncClient) -> None:
     async with start_services(infra, "reconciler", env={"RECONCILER_CRON": HOURLY}) as own:
         database = own.database("reconciler")

@@ -13,7 +13,7 @@ from contracts.stripe_events import stripe_world
 from contracts.stripe_keys import check_key
 from reconciler.domain.classify import Severity
 from reconciler.domain.clocks import Targets
-from reconciler.domain.evaluate import Rules
+from reconciler.domain.rules import Rules
 from reconciler.domain.schedule import check_cron
 
 SERVICE = "reconciler"

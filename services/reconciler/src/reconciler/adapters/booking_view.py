@@ -10,7 +10,8 @@ its snapshot is as short, however few they are.
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -35,9 +36,11 @@ IN_ORDER = "SET LOCAL enable_sort = off"
 
 # Times as text: for a time that Python cannot hold ('infinity', 4714 BC) the driver fails the whole page.
 _COLUMNS = """
-    booking_id, status, currency, total, pricing::text AS pricing, captured, refunded, charge_count,
-    payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
-    cancelled_at::text AS cancelled_at, held, contradictory_payments
+    booking_id, status, history_status, currency, total, pricing::text AS pricing, captured, refunded,
+    charge_count, payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
+    cancelled_at::text AS cancelled_at, held, contradictory_payments, refund_pending, disputed, lost,
+    pending_payments, money_changed_at::text AS money_changed_at, open_anomalies,
+    kept_captured, kept_refunded, counted_captured, counted_refunded
 """
 
 # The service gives no booking the nil UUID; a row with it is read like others.
@@ -51,6 +54,9 @@ WHERE {{place}}
 ORDER BY booking_id
 LIMIT $2
 """  # noqa: S608 - a constant
+
+PAGE_AFTER = _PAGE.replace("{place}", _AFTER)
+"""The statement of a page that is not the first: $1 is the id before it, $2 its number of bookings."""
 
 _ONE = f"SELECT {_COLUMNS} FROM booking.reconciliation_v1 WHERE booking_id = $1"  # noqa: S608 - a constant
 
@@ -82,7 +88,12 @@ SELECT booking_id, status FROM booking.reconciliation_status_v1 WHERE booking_id
 """
 
 _FIELDS = tuple(field.name for field in fields(StoredBooking))
-_OPTIONAL = frozenset({"pricing", "cancelled_at"})
+_OPTIONAL = frozenset({"pricing", "cancelled_at", "history_status", "money_changed_at"})
+_NUMERIC = ("held", "refund_pending", "disputed", "lost")
+
+
+class ViewMismatchError(Exception):
+    """The view lacks a column, or is another one than the reconciler reads: no later attempt can succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +127,12 @@ async def read_page(
         zone: of the business; a month begins and ends in it.
         after_booking_id: last id of the previous page; None for the first page.
         rows_max: bookings to pass.
+
+    Raises:
+        ViewMismatchError: the view is not the one that this release reads.
     """
     async with (
+        _refuse_another_view(),
         asyncio.timeout(READ_SECONDS_MAX),
         database.transaction(isolation="repeatable_read", readonly=True) as connection,
     ):
@@ -135,6 +150,17 @@ async def read_page(
             rows = await connection.fetch(query, *_place(after_booking_id), rows_max)
     bookings = [_booking(row) for row in rows]
     return BookingPage(bookings, len(bookings), bookings[-1].booking_id if bookings else None)
+
+
+@asynccontextmanager
+async def _refuse_another_view() -> AsyncGenerator[None]:
+    try:
+        yield
+    except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError) as error:
+        raise ViewMismatchError(
+            f"booking's view does not fit this release: {error.message}; run `booking migrate` of this"
+            " release on booking's database, then request the run again"
+        ) from error
 
 
 async def estimate_bookings(database: Database, scope: Scope) -> int:
@@ -208,7 +234,8 @@ def _booking(row: asyncpg.Record) -> StoredBooking | UnreadableBooking:
             "payment_currencies": tuple(columns["payment_currencies"]),
             "due_at": _moment("confirmed_at", columns["due_at"]),
             "cancelled_at": _moment("cancelled_at", columns["cancelled_at"]),
-            "held": int(columns["held"]),
+            "money_changed_at": _moment("money_changed_at", columns["money_changed_at"]),
+            **{name: int(columns[name]) for name in _NUMERIC},
         }
         return StoredBooking(**columns | exact)
     except ValueError as error:

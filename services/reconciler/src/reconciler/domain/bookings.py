@@ -9,19 +9,30 @@ class StoredBooking:
     """One row of `reconciliation_v1`. Amounts are minor units.
 
     Attributes:
+        history_status: the last status of the booking's history; None if its history is empty.
         total: the booking's own total, in `currency`; the snapshot has another copy.
         pricing: the snapshot as JSON text; None if it is missing.
-        captured, refunded: sums over the booking's payments in `currency`.
+        captured, refunded: sums over the booking's payments in `currency`; `refunded` has all money that went
+            back, by refunds (also those on their way) and by lost disputes.
         charge_count: number of captured payments.
         payment_currencies: of those payments.
         due_at: time from which payment is due: the confirmation, else the creation.
         cancelled_at: time of the cancellation; None for other statuses.
         held: captured minus refunded over the payments without an anomaly.
-        contradictory_payments: number of payments that are negative, or refunded beyond the captured amount.
+        contradictory_payments: number of payments that are negative, or whose parts are more than the whole.
+        refund_pending: part of `refunded` that is on its way and may still fail.
+        disputed: captured money that an open dispute holds back.
+        lost: part of `refunded` that lost disputes took.
+        pending_payments: number of payments that are known and have no money yet.
+        money_changed_at: last change of a payment; None without a payment.
+        open_anomalies: number of payment anomalies that booking has reported and not resolved.
+        kept_captured, kept_refunded: the sums in the booking's own row.
+        counted_captured, counted_refunded: the same sums over its payments.
     """
 
     booking_id: str
     status: str
+    history_status: str | None
     currency: str
     total: int
     pricing: str | None
@@ -33,6 +44,16 @@ class StoredBooking:
     cancelled_at: datetime | None
     held: int
     contradictory_payments: int
+    refund_pending: int
+    disputed: int
+    lost: int
+    pending_payments: int
+    money_changed_at: datetime | None
+    open_anomalies: int
+    kept_captured: int
+    kept_refunded: int
+    counted_captured: int
+    counted_refunded: int
 
     @property
     def charged(self) -> int | None:

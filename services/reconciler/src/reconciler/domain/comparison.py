@@ -23,44 +23,49 @@ class PriceComparison:
         stored: A.
         recomputed: B.
         coherent: True if the stored amounts agree with each other.
-        lines: their differences add up to recomputed - stored.
         damage: largest difference in any amount of a line; the totals may still be right.
         remarks: facts that the differences do not show, one sentence each.
+        snapshot, quote: both prices, for the lines.
     """
 
     stored: int
     recomputed: int
     coherent: bool
-    lines: tuple[LineDifference, ...]
     damage: int
     remarks: tuple[str, ...]
+    snapshot: Snapshot
+    quote: Quote
+
+    @property
+    def lines(self) -> tuple[LineDifference, ...]:
+        """Return the lines of either price; their differences add up to recomputed - stored."""
+        # `compare` explains the snapshot's total. The difference between A and that total is one more line.
+        lines = compare(self.snapshot, self.quote)
+        beyond = self.stored - self.snapshot.total
+        return (*lines, LineDifference(STORED_TOTAL_CODE, beyond, 0, -beyond)) if beyond else lines
 
 
 def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> PriceComparison:
     """Compare the stored with the recomputed price. Both must be in the same currency."""
+    price = quote.total
+    if booking_total == price == snapshot.total and snapshot.lines == quote.lines:
+        return PriceComparison(price, price, True, 0, (), snapshot, quote)  # noqa: FBT003 - fastest form
     sum_of_lines = sum(line.amount for line in snapshot.lines)
     totals = (booking_total, snapshot.total, sum_of_lines)
-    stored = max(totals, key=lambda total: abs(quote.total - total))
     currency = snapshot.currency
     deviations = list(_deviations(snapshot.lines, quote.lines, currency))
     return PriceComparison(
-        stored=stored,
-        recomputed=quote.total,
+        stored=max(totals, key=lambda total: abs(price - total)),
+        recomputed=price,
         coherent=len(set(totals)) == 1 and all(_adds_up(line) for line in snapshot.lines),
-        lines=_lines_adding_up(stored, snapshot, quote),
         damage=max((size for size, _ in deviations), default=0),
         remarks=(
             *_remarks_on_totals(*(Money(total, currency) for total in totals)),
             *(remark for _, remark in deviations),
         ),
+        snapshot=snapshot,
+        quote=quote,
     )
-
-
-def _lines_adding_up(stored: int, snapshot: Snapshot, quote: Quote) -> tuple[LineDifference, ...]:
-    # `compare` explains the snapshot's total. The difference between A and that total is one more line.
-    lines = compare(snapshot, quote)
-    beyond = stored - snapshot.total
-    return (*lines, LineDifference(STORED_TOTAL_CODE, beyond, 0, -beyond)) if beyond else lines
 
 
 def _remarks_on_totals(booking_total: Money, snapshot_total: Money, sum_of_lines: Money) -> Iterator[str]:

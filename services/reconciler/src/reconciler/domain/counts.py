@@ -5,14 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.evaluate import Amounts, Evaluation
-
-
-@dataclass(frozen=True, slots=True)
-class Errored:
-    """A booking that could not be evaluated; `error` is one line (REC-12)."""
-
-    booking_id: str
-    error: str
+from reconciler.domain.obstacles import Errored
 
 
 @dataclass(frozen=True, slots=True)

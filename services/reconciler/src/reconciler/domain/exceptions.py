@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from reconciler.domain.causes import Waiting
 from reconciler.domain.classify import Severity
-from reconciler.domain.findings import ExceptionType, Waiting
+from reconciler.domain.findings import ExceptionType
 
 ExceptionStatus = Literal["open", "acknowledged", "suppressed", "resolved"]
 EXCEPTION_STATUSES: tuple[ExceptionStatus, ...] = ("open", "acknowledged", "suppressed", "resolved")

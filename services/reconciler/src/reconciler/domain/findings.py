@@ -10,7 +10,10 @@ from contracts.currencies import NO_CURRENCY
 from contracts.money import Money
 from contracts.text import sanitize_for_postgres
 from reconciler.domain.cancelled import HeldMoney
+from reconciler.domain.causes import NO_CAUSE, Cause, Waiting
 from reconciler.domain.classify import DriftClass, Severity, severity_of
+from reconciler.domain.explanations import explain_held, explain_obstacle, explain_price, explain_reported
+from reconciler.domain.obstacles import Errored
 from reconciler.domain.price_findings import PRICE_FINDING_TYPES, PriceFinding, PriceFindingType
 
 RunType = PriceFindingType | Literal["cancelled_but_paid", "not_evaluable"]
@@ -29,31 +32,7 @@ EXCEPTION_TYPES: tuple[ExceptionType, ...] = (
 )
 """Types of runs, and types that the booking service and the Stripe sweep report."""
 
-Waiting = Literal["first_charge", "refund", "money"]
-"""What a finding waits for: it may pass by itself, so nobody needs to act yet (REC-8).
-
-first_charge: the time for a first charge has not passed. refund: a refund is on its way, or has its grace
-time. money: a payment is not settled, or has changed within minutes.
-"""
-
 TITLE_CHARACTERS_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What findings of one root cause share, besides type, class and sign of the difference (REC-9a).
-
-    Attributes:
-        line: code of the line with the largest difference.
-        rate_card, engine: versions that the snapshot names.
-    """
-
-    line: str | None = None
-    rate_card: str | None = None
-    engine: str | None = None
-
-
-NO_CAUSE = Cause()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +82,13 @@ def finding_of_price(price: PriceFinding) -> Finding:
         severity=price.severity,
         title=price.title,
         fingerprint=_digest([price.type, price.booking_id]),
-        explanation={
-            "currency": price.currency,
-            "totals": _totals(price.snapshot, price.recomputed, price.charged),
-            "drift": price.drift,
-            "charge_difference": price.charge_difference,
-            "lines": [
-                {
-                    "code": line.code,
-                    "snapshot": line.snapshot_amount,
-                    "recomputed": line.recomputed_amount,
-                    "difference": line.difference,
-                }
-                for line in price.lines
-            ],
-            "remarks": list(price.remarks),
-        },
+        explanation=explain_price(price),
         drift=price if price.type == "pricing_drift" else None,
         currency=price.currency,
-        amount=_amount(price),
+        amount=price.amount,
+        cause=price.cause,
+        waiting=price.waiting,
     )
-
-
-def _amount(price: PriceFinding) -> int | None:
-    if price.type == "currency_mismatch":
-        return None  # amounts of different currencies have no difference
-    if price.type == "not_charged":
-        return -price.recomputed
-    return price.drift or price.charge_difference
 
 
 def cancelled_but_paid(money: HeldMoney) -> Finding:
@@ -144,29 +102,24 @@ def cancelled_but_paid(money: HeldMoney) -> Finding:
         amount=money.held,
         title=sanitize_for_postgres(money.title),
         fingerprint=_digest(["cancelled_but_paid", money.booking_id]),
-        explanation={
-            "currency": sanitize_for_postgres(money.currency),
-            "totals": _totals(None, None, money.captured - money.refunded),
-            "lines": [],
-            "held": money.held,
-            "captured": money.captured,
-            "refunded": money.refunded,
-            "cancelled_at": money.cancelled_at.isoformat(),
-            "remarks": [sanitize_for_postgres(remark) for remark in money.remarks],
-        },
+        explanation=explain_held(money),
+        waiting=money.waiting,
     )
 
 
-def not_evaluable(booking_id: str, error: str) -> Finding:
+def not_evaluable(errored: Errored) -> Finding:
     """Return the finding of a booking that a run could not evaluate. What is at stake is unknown: high."""
     return Finding(
         type="not_evaluable",
-        booking_id=booking_id,
+        booking_id=errored.booking_id,
         drift_class=None,
         severity="high",
-        title=f"Cannot be evaluated: {error}"[:TITLE_CHARACTERS_MAX],
-        fingerprint=_digest(["not_evaluable", booking_id]),
-        explanation={"totals": _totals(None, None, None), "lines": [], "remarks": [error]},
+        title=f"Cannot be evaluated: {errored.error}"[:TITLE_CHARACTERS_MAX],
+        fingerprint=_digest(["not_evaluable", errored.booking_id]),
+        explanation=explain_obstacle(errored.error, errored.obstacle),
+        currency=errored.currency,
+        amount=errored.amount,
+        cause=errored.cause,
     )
 
 
@@ -198,15 +151,18 @@ def payment_anomaly(
         amount=captured.amount if is_known else None,
         title=sanitize_for_postgres(f"{money} from {provider}: {kind.replace('_', ' ')}"),
         fingerprint=payment_anomaly_fingerprint(kind, provider, payment_id, subject),
-        explanation={
-            "currency": sanitize_for_postgres(captured.currency),
-            "totals": _totals(None, None, captured.amount if is_known else None),
-            "lines": [],
-            "kind": kind,
-            "provider": sanitize_for_postgres(provider),
-            "provider_payment_id": sanitize_for_postgres(payment_id),
-            "remarks": [sanitize_for_postgres(explanation)],
-        },
+        explanation=explain_reported(
+            "payment_anomaly",
+            sanitize_for_postgres(f"{money} from {provider}: {explanation}."),
+            {
+                "currency": sanitize_for_postgres(captured.currency),
+                "kind": kind,
+                "provider": sanitize_for_postgres(provider),
+                "provider_payment_id": sanitize_for_postgres(payment_id),
+            },
+            charged=captured.amount if is_known else None,
+            remark=sanitize_for_postgres(explanation),
+        ),
     )
 
 
@@ -219,20 +175,21 @@ def identity_conflict(*, source: str, event_id: str, first_sha256: str, second_s
         severity="high",
         title=sanitize_for_postgres(f"Event {event_id} of {source} came again with another body"),
         fingerprint=_digest(["identity_conflict", source, event_id, second_sha256]),
-        explanation={
-            "totals": _totals(None, None, None),
-            "lines": [],
-            "source": sanitize_for_postgres(source),
-            "event_id": sanitize_for_postgres(event_id),
-            "first_body_sha256": sanitize_for_postgres(first_sha256),
-            "second_body_sha256": sanitize_for_postgres(second_sha256),
-            "remarks": ["nothing of the second body was applied"],
-        },
+        explanation=explain_reported(
+            "identity_conflict",
+            sanitize_for_postgres(
+                f"Event {event_id} of {source} came twice with different contents; the first one was applied."
+            ),
+            {
+                "source": sanitize_for_postgres(source),
+                "event_id": sanitize_for_postgres(event_id),
+                "first_body_sha256": sanitize_for_postgres(first_sha256),
+                "second_body_sha256": sanitize_for_postgres(second_sha256),
+            },
+            charged=None,
+            remark="nothing of the second body was applied",
+        ),
     )
-
-
-def _totals(snapshot: int | None, recomputed: int | None, charged: int | None) -> dict[str, int | None]:
-    return {"snapshot": snapshot, "recomputed": recomputed, "charged": charged}
 
 
 def _digest(parts: object) -> str:

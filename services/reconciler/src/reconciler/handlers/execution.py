@@ -15,18 +15,19 @@ from chassis.messaging import outbox
 from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
-from contracts.text import sanitize_for_postgres
 from reconciler.adapters import exceptions, run_findings, run_pages, run_queries, runs
-from reconciler.adapters.booking_view import BookingPage, estimate_bookings, read_page
+from reconciler.adapters.booking_view import BookingPage, ViewMismatchError, estimate_bookings, read_page
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
-from reconciler.domain.counts import Errored, PageCounts, count_page, sum_by_outcome
-from reconciler.domain.evaluate import Evaluation, NotEvaluableError, Rules, evaluate
+from reconciler.domain.counts import PageCounts, count_page, sum_by_outcome
+from reconciler.domain.evaluate import Evaluation, evaluate
 from reconciler.domain.findings import (
     Finding,
     cancelled_but_paid,
     finding_of_price,
     not_evaluable,
 )
+from reconciler.domain.obstacles import Errored, error_line, record_error
+from reconciler.domain.rules import Rules
 from reconciler.domain.run_check import figures_problem
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun, RunEnd
 from reconciler.domain.scopes import Scope, ScopeError, parse_scope
@@ -35,7 +36,6 @@ from reconciler.handlers.outgoing_events import about_run, booking_errored
 from reconciler.handlers.run_cancellation import run_cancelled
 from reconciler.handlers.stale_exceptions import resolve_stale
 
-ERROR_CHARACTERS_MAX = 500
 # Findings of dry runs are deleted by the first dry run after this time.
 DRY_RUN_DAYS = 30
 
@@ -127,24 +127,20 @@ def evaluate_page(
 ) -> Page:
     """Evaluate each booking by itself; a booking that fails does not affect the others (REC-12)."""
     evaluations: list[Evaluation] = []
-    errored: list[Errored] = []
+    errors: list[Errored] = []
     findings: list[Finding] = []
     for booking in stored:
         if isinstance(booking, UnreadableBooking):
-            errored.append(
-                Errored(booking.booking_id, sanitize_for_postgres(booking.error[:ERROR_CHARACTERS_MAX]))
-            )
+            errors.append(Errored(booking.booking_id, error_line(booking.error), "row_unreadable"))
             continue
         try:
             evaluation = evaluate(booking, rules, as_of=as_of)
             findings += _findings(evaluation)
             evaluations.append(evaluation)
-        except NotEvaluableError as error:
-            errored.append(Errored(booking.booking_id, str(error)))
         except Exception as error:  # noqa: BLE001 - any error is recorded for this booking
-            errored.append(Errored(booking.booking_id, error_line(error)))
-    findings += [not_evaluable(each.booking_id, each.error) for each in errored]
-    return Page(evidence, evaluations, errored, findings)
+            errors.append(record_error(booking.booking_id, error))
+    findings += [not_evaluable(error) for error in errors]
+    return Page(evidence, evaluations, errors, findings)
 
 
 def _findings(evaluation: Evaluation) -> list[Finding]:
@@ -155,16 +151,17 @@ def _findings(evaluation: Evaluation) -> list[Finding]:
 async def note_failure(connection: Connection, run: ActiveRun, error: Exception) -> None:
     """Store why an attempt failed; the run's final error names it.
 
-    A failure of the whole database is not the run's fault and does not count as an attempt.
+    A failure of the whole database is not the run's fault and does not count as an attempt. A view that does
+    not fit ends the run: every later attempt would fail too.
     """
+    if isinstance(error, ViewMismatchError):
+        async with connection.transaction():
+            await _fail(connection, run, error_line(str(error)))
+        return
     counts = classify(error).may_set_aside
-    await runs.note_error(connection, run.run_id, error_line(error), counts=counts)
-
-
-def error_line(error: Exception) -> str:
-    """Return the error as one line that a text column stores."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return sanitize_for_postgres(line[:ERROR_CHARACTERS_MAX])
+    await runs.note_error(
+        connection, run.run_id, error_line(f"{type(error).__name__}: {error}"), counts=counts
+    )
 
 
 async def _commit_page(

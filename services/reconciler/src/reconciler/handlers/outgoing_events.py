@@ -14,10 +14,10 @@ from contracts.reconciliation import (
     RunRequested,
 )
 from contracts.wire import WireModel
-from reconciler.domain.counts import Errored
 from reconciler.domain.decisions import Step
 from reconciler.domain.exceptions import ExceptionState
 from reconciler.domain.findings import Finding
+from reconciler.domain.obstacles import Errored
 from reconciler.domain.price_findings import PriceFinding
 from reconciler.domain.runs import RequestedRun
 from reconciler.settings import SERVICE

@@ -17,7 +17,7 @@ from chassis.process.component import BackgroundLoop, pause
 from chassis.process.health import Check
 from reconciler.adapters.booking_view import PAGE_ROWS_MAX
 from reconciler.domain.counts import PageCounts
-from reconciler.domain.evaluate import Rules
+from reconciler.domain.rules import Rules
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
 from reconciler.handlers import execution
 from reconciler.handlers.execution import Execution
