@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
+from chassis.process.command_line import CommandError
 from reconciler import __main__ as command_line
 from reconciler.adapters.exception_queries import ExceptionRecord
 from reconciler.adapters.run_queries import RunRecord
@@ -57,6 +58,25 @@ def test_list_shows_what_was_written_as_text(monkeypatch: pytest.MonkeyPatch) ->
     assert "payment [red]pi_1\ufffd[2J[/red]" in shown.stdout
     assert "b-1\ufffd2J" in shown.stdout
     assert not {character for character in shown.stdout if not character.isprintable()} - {"\n"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["resolve", "0000", "--as", "done", "--reason", "r"], "--as done: choose one of fixed, accepted"),
+        (["resolve", "0000", "--as", "fixed", "--reason", " "], "--reason is empty"),
+        (["suppress", "0000", "--until", "soon", "--reason", "r"], "--until: "),
+        (["assign", "0000", "--to", "+1 312 555 0100"], "--to +1 312 555 0100: expected an id"),
+        (["comment", "0000", "--text", "t", "--by", "a b"], "--by a b: expected an id"),
+    ],
+)
+def test_wrong_argument_of_a_step_is_named_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], problem: str
+) -> None:
+    monkeypatch.setenv("RECONCILER_POSTGRES_DSN", "postgresql://nowhere/x")
+    done = CliRunner().invoke(command_line.cli, ["exceptions", *arguments])
+    assert isinstance(done.exception, CommandError), done.output
+    assert str(done.exception).startswith(problem)
 
 
 @pytest.mark.parametrize(("drifted", "errored", "exit_code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1)])

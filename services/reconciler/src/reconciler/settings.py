@@ -21,8 +21,8 @@ SERVICE = "reconciler"
 _Hours = Annotated[int, Field(ge=1, le=24 * 365)]
 
 
-class ClockSettings(ServiceSettings):
-    """Hours within which people acknowledge and resolve an exception, by severity (REC-9c)."""
+class QueueSettings(ServiceSettings):
+    """Hours within which people acknowledge and resolve an exception, by severity; when two resolve it."""
 
     reconciler_acknowledge_hours_high: _Hours = 4
     reconciler_acknowledge_hours_medium: _Hours = 24
@@ -30,6 +30,12 @@ class ClockSettings(ServiceSettings):
     reconciler_resolve_hours_high: _Hours = 24
     reconciler_resolve_hours_medium: _Hours = 72
     reconciler_resolve_hours_low: _Hours = 240
+    reconciler_second_person_above: int | None = Field(
+        None,
+        ge=0,
+        le=100_000_000_000,
+        description="hundredths of the currency's unit; a larger difference needs a second person (REC-9)",
+    )
 
     @property
     def targets(self) -> Targets:
@@ -71,7 +77,7 @@ class SweepSettings(ServiceSettings):
         return self
 
 
-class ReconcilerSettings(InboxSettings, ClockSettings, SweepSettings):
+class ReconcilerSettings(InboxSettings, QueueSettings, SweepSettings):
     """Settings that `reconciler serve` reads."""
 
     reconciler_host: str = "127.0.0.1"
@@ -94,13 +100,6 @@ class ReconcilerSettings(InboxSettings, ClockSettings, SweepSettings):
     )
     reconciler_grace_hours: int = Field(24, ge=0, le=24 * 365, description="time for a first charge (REC-5)")
 
-    reconciler_second_person_above: int | None = Field(
-        None,
-        ge=0,
-        le=100_000_000_000,
-        description="hundredths of the currency's unit; a larger difference needs a second person (REC-9)",
-    )
-
     @property
     def zone(self) -> ZoneInfo:
         """Time zone of the schedule."""
@@ -115,7 +114,7 @@ class ReconcilerSettings(InboxSettings, ClockSettings, SweepSettings):
         return Rules(self.reconciler_drift_cents_min, timedelta(hours=self.reconciler_grace_hours))
 
 
-class OfflineSettings(ClockSettings):
+class OfflineSettings(QueueSettings):
     """Settings of the commands that need the reconciler's database and no broker."""
 
     kafka_bootstrap: str = ""

@@ -36,6 +36,9 @@ WHERE {condition} GROUP BY 1, 2
 
 _GET = f"SELECT {_COLUMNS} FROM exception WHERE id = $1"  # noqa: S608 - a constant
 
+# A sequential read: only a person's command looks so.
+_IDS_ENDING = "SELECT id FROM exception WHERE NOT superseded AND right(id::text, length($1)) = $1 LIMIT 3"
+
 _EVENTS = """
 SELECT
     event.id, event.kind, event.revision, event.version, event.actor,
@@ -134,6 +137,11 @@ async def get(connection: Connection, exception_id: str) -> ExceptionWithHistory
     steps = await stored_rows.fetch(connection, _EVENTS, UUID(exception_id), key="id")
     exception = stored_rows.read_row(row, _row, key="id")
     return exception, stored_rows.read_rows(steps, _step, key="id")
+
+
+async def ids_ending(connection: Connection, end: str) -> Sequence[str]:
+    """Return up to three ids that end so."""
+    return [str(row["id"]) for row in await connection.fetch(_IDS_ENDING, end)]
 
 
 def _row(row: asyncpg.Record) -> ExceptionRecord:

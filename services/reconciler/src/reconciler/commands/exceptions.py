@@ -1,80 +1,126 @@
-"""The command `exceptions`: what a person must look at."""
+"""The commands `exceptions …`: the queue as a table, one exception in full, and its steps."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Column, Table
-from rich.text import Text
 
 from chassis import clock
 from chassis.http.paging import PAGE_ROWS_DEFAULT
-from chassis.postgres.stored_rows import UnreadableItem
+from chassis.postgres import Database
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
-from chassis.process.terminal import printable
-from reconciler.api.responses import ExceptionItem, exception_items
+from reconciler.adapters.exception_queries import ExceptionWithHistory
+from reconciler.api.responses import exception_detail, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
-from reconciler.domain.classify import SEVERITIES
+from reconciler.commands.exception_steps import add_steps
+from reconciler.commands.exception_tables import detail_tables, exception_table
 from reconciler.domain.clocks import Reading
 from reconciler.domain.exceptions import EXCEPTION_STATUSES
+from reconciler.domain.filter_members import FilterError, members_of_query, parse_members
 from reconciler.domain.filters import ExceptionFilter
-from reconciler.domain.findings import EXCEPTION_TYPES
 from reconciler.handlers import queries
+from reconciler.handlers.exception_lookup import AmbiguousIdError, UnknownExceptionError, find_exception
 from reconciler.settings import OfflineSettings
+
+HELP = """The exception queue: what a person must look at, high first, then oldest.
+
+\b
+A working day:
+  reconciler exceptions --status open                what nobody has yet
+  reconciler exceptions show 5bc1f2a0                one in full: amounts, lines, history
+  reconciler exceptions acknowledge 5bc1f2a0         it is mine
+  reconciler exceptions resolve 5bc1f2a0 --as accepted --up-to 200 --reason "rounding"
+
+An ID is an exception's id, or the end of it as the table shows it. Reads RECONCILER_POSTGRES_DSN.
+"""
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an exception, or its end.")]
+Text = str | None
+Type = Annotated[Text, typer.Option("--type", help="E.g. pricing_drift.")]
+Class = Annotated[Text, typer.Option("--class", help="Of a pricing drift, e.g. charge_mismatch.")]
+Status = Annotated[Text, typer.Option(help=f"{', '.join(EXCEPTION_STATUSES)}.")]
+Severity = Annotated[Text, typer.Option(help="high, medium or low.")]
+Assignee = Annotated[Text, typer.Option(help="Who has it; `nobody`: not assigned.")]
+Booking = Annotated[Text, typer.Option(metavar="ID", help="Of one booking.")]
+Cause = Annotated[Text, typer.Option(help="Of one group of the same cause.")]
+Part = Annotated[Text, typer.Option("--q", metavar="TEXT", help="Part of the title.")]
+Waiting = Annotated[bool, typer.Option("--waiting", help="Those that may pass by themselves.")]
+Overdue = Annotated[bool, typer.Option("--overdue", help="Those whose time is over.")]
 
 
 def add_exceptions(cli: typer.Typer, open_database: OpenDatabase) -> None:
-    """Add the command to the reconciler's command line."""
+    """Add the commands to the reconciler's command line."""
+    group = typer.Typer(help=HELP, invoke_without_command=True, no_args_is_help=False)
+    _add_list(group, open_database)
+    _add_show(group, open_database)
+    add_steps(group, open_database)
+    cli.add_typer(group, name="exceptions")
 
-    @cli.command()
-    def exceptions(
+
+def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
+    @group.callback()
+    @group.command("list", help="List exceptions, as without a command.")
+    def list_exceptions(
+        context: typer.Context,
         *,
-        kind: Annotated[str | None, typer.Option("--type", help="E.g. pricing_drift.")] = None,
-        status: Annotated[str | None, typer.Option(help="open, acknowledged or resolved.")] = None,
-        severity: Annotated[str | None, typer.Option(help="high, medium or low.")] = None,
+        kind: Type = None,
+        class_: Class = None,
+        status: Status = None,
+        severity: Severity = None,
+        assignee: Assignee = None,
+        booking: Booking = None,
+        cause: Cause = None,
+        part: Part = None,
+        waiting: Waiting = False,
+        overdue: Overdue = False,
         limit: Limit = PAGE_ROWS_DEFAULT,
         as_json: AsJson = False,
     ) -> None:
-        """List exceptions: what a person must look at, high first, then oldest.
-
-        Reads RECONCILER_POSTGRES_DSN.
-        """
-        wanted = ExceptionFilter(
-            type=_parse("--type", kind, EXCEPTION_TYPES),
-            status=_parse("--status", status, EXCEPTION_STATUSES),
-            severity=_parse("--severity", severity, SEVERITIES),
+        if context.invoked_subcommand is not None:
+            return
+        chosen = _parse(
+            type=kind,
+            status=status,
+            severity=severity,
+            assignee=assignee,
+            booking_id=booking,
+            cause=cause,
+            q=part,
+            waiting="true" if waiting else None,
+            overdue="true" if overdue else None,
+            **{"class": class_},
         )
-        reading = Reading(clock.now(), load_settings(OfflineSettings).targets)
+        reading = _reading()
         listed = query(
             open_database,
-            lambda database: queries.list_exceptions(database, wanted, reading, after=None, rows_max=limit),
+            lambda database: queries.list_exceptions(database, chosen, reading, after=None, rows_max=limit),
         )
         summary = {"total": listed.total, "by_type": listed.by_type, "by_severity": listed.by_severity}
         items = exception_items(listed.rows, reading)
-        print_result({"exceptions": items, "summary": summary}, _table(items, listed.total), as_json=as_json)
+        table = exception_table(items, listed.total)
+        print_result({"exceptions": items, "summary": summary}, table, as_json=as_json)
 
 
-def _parse(option: str, value: str | None, allowed: Sequence[str]) -> str | None:
-    if value is not None and value not in allowed:
-        raise CommandError(f"{option} {value}: choose one of {', '.join(allowed)}")
-    return value
+def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
+    @group.command(help="Show one exception in full: amounts, lines, what happened, what to do.")
+    def show(exception_id: Id, *, as_json: AsJson = False) -> None:
+        async def read(database: Database) -> ExceptionWithHistory:
+            async with database.connection() as connection:
+                return await find_exception(connection, exception_id)
+
+        exception, steps = query(open_database, read, UnknownExceptionError, AmbiguousIdError)
+        detail = exception_detail(exception, steps, _reading())
+        print_result(detail, *detail_tables(detail), as_json=as_json)
 
 
-def _table(items: Sequence[ExceptionItem | UnreadableItem], total: int) -> Table:
-    booking = Column("booking", no_wrap=True)
-    table = Table("severity", "type", "status", booking, "seen", "title", box=SIMPLE)
-    for item in items:
-        # Text and printable: a sender's text is no markup and does not steer the terminal.
-        table.add_row(*(Text(printable(cell)) for cell in _cells(item)))
-    table.caption = f"{total} in all"
-    return table
+def _reading() -> Reading:
+    return Reading(clock.now(), load_settings(OfflineSettings).targets)
 
 
-def _cells(item: ExceptionItem | UnreadableItem) -> Sequence[str]:
-    if "unreadable" in item:
-        return "", "", "", item["id"], "", f"(exception's id) unreadable: {item['unreadable']}"
-    kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
-    seen = str(item["occurrences"])
-    return item["severity"], kind, item["status"], item["booking_id"] or "", seen, item["title"]
+def _parse(**members: str | None) -> ExceptionFilter:
+    given = {name: text for name, text in members.items() if text is not None}
+    try:
+        return parse_members(members_of_query(given))
+    except FilterError as error:
+        option = {"booking_id": "booking"}.get(error.member, error.member)
+        raise CommandError(f"--{option}: {error.message}") from error
