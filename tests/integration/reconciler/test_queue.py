@@ -135,6 +135,29 @@ async def test_payment_anomaly_becomes_one_exception(own: Stack, http: httpx.Asy
     assert item["status"] == "open"
 
 
+async def test_yes_that_fits_several_offers_is_open_until_the_person_accepts_one(
+    own: Stack, http: httpx.AsyncClient
+) -> None:
+    person, booking = f"sitter-{new_id()}", new_id()
+    offers = [{"offer_id": new_id(), "booking_id": each, "person_id": person} for each in (booking, new_id())]
+    ambiguous = {
+        "booking_id": booking,
+        "person_id": person,
+        "offers": offers,
+        "sms_event_id": "EV1",
+        "recorded_at": "2026-11-23T08:00:00Z",
+    }
+    await publish(own, "booking.offer-ambiguous", ambiguous, new_id())
+    await everything_is_applied(own, http)
+    [item] = (await exceptions_of(own, http, [booking]))[booking]
+    assert (item["type"], item["status"]) == ("offer_ambiguous", "open")
+    accepted = {**offers[1], "sms_event_id": "EV2", "recorded_at": "2026-11-23T08:01:00Z"}
+    await publish(own, "booking.offer-accepted", accepted, new_id())
+    await everything_is_applied(own, http)
+    [item] = (await exceptions_of(own, http, [booking]))[booking]
+    assert item["status"] == "resolved"
+
+
 async def test_identity_conflict_becomes_an_exception(own: Stack, http: httpx.AsyncClient) -> None:
     provider_event = new_id()
     payload = {

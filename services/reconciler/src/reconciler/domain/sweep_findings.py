@@ -1,13 +1,10 @@
-"""Findings of the Stripe sweep (REC-13), and of ambiguous offers (BK-9)."""
+"""Findings of the Stripe sweep (REC-13)."""
 
 import hashlib
 import json
-from collections.abc import Sequence
-from datetime import datetime
 
 from contracts.ids import booking_id_of, recorded_id
 from contracts.money import Money
-from contracts.text import sanitize_for_postgres
 from reconciler.domain.findings import Finding, payment_anomaly, payment_anomaly_fingerprint
 from reconciler.domain.stripe_comparison import NOTHING, Mismatch
 from reconciler.domain.swept_events import SweptEvent
@@ -74,35 +71,6 @@ def _sentence(found: Mismatch) -> str:
 
 def _amount(money: Money) -> str:
     return "nothing" if money == NOTHING else str(money)
-
-
-def offer_ambiguous(
-    *, booking_id: str, person_id: str, offer_ids: Sequence[str], sms_event_id: str | None, at: datetime
-) -> Finding:
-    """Return the finding of a yes that fits several offers. A person must ask which one is meant."""
-    return Finding(
-        type="offer_ambiguous",
-        booking_id=_booking(booking_id),
-        drift_class=None,
-        severity="medium",
-        title=sanitize_for_postgres(
-            f"A yes by SMS fits {len(offer_ids)} open offers to {recorded_id(person_id)}"
-        ),
-        fingerprint=offer_ambiguous_fingerprint(person_id),
-        explanation={
-            "totals": _NO_TOTALS,
-            "lines": [],
-            "person_id": recorded_id(person_id),
-            "offer_ids": sorted(recorded_id(offer_id) for offer_id in offer_ids),
-            "sms_event_id": None if sms_event_id is None else recorded_id(sms_event_id),
-            "occurred_at": at.isoformat(),
-            "remarks": ["no offer was accepted: ask the person which booking is meant"],
-        },
-    )
-
-
-def offer_ambiguous_fingerprint(person_id: str) -> str:
-    return _digest(["offer_ambiguous", recorded_id(person_id)])
 
 
 def _booking(text: str | None) -> str | None:

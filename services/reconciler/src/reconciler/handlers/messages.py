@@ -13,6 +13,8 @@ from chassis.messaging.message import Message, waiting_for_locks
 from chassis.postgres import Connection
 from contracts.bookings import (
     BookingIdentityConflict,
+    BookingOfferAccepted,
+    BookingOfferAmbiguous,
     BookingPaymentAnomaly,
     BookingPaymentAnomalyResolved,
 )
@@ -22,6 +24,7 @@ from contracts.reconciliation import RunRequested
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters import runs
 from reconciler.domain.findings import identity_conflict, payment_anomaly, payment_anomaly_fingerprint
+from reconciler.domain.offer_findings import offer_ambiguous, offer_ambiguous_fingerprint
 from reconciler.domain.runs import RequestedRun, request_problem
 from reconciler.domain.scopes import Scope, ScopeError, parse_scope
 from reconciler.handlers.commands import misplaced_commands
@@ -136,9 +139,30 @@ async def _queue_inbox_conflict(connection: Connection, conflict: Conflict, now:
     await queue_reported(connection, finding, cause=conflict.message.metadata, now=now)
 
 
+async def _queue_ambiguous_offer(connection: Connection, message: Message, now: datetime) -> None:
+    event = message.payload(BookingOfferAmbiguous)
+    finding = offer_ambiguous(
+        booking_id=event.booking_id,
+        person_id=event.person_id,
+        offer_ids=[offer.offer_id for offer in event.offers],
+        sms_event_id=event.sms_event_id,
+        at=event.recorded_at,
+    )
+    await queue_reported(connection, finding, cause=message.metadata, now=now)
+
+
+async def _resolve_ambiguous_offer(connection: Connection, message: Message, now: datetime) -> None:
+    event = message.payload(BookingOfferAccepted)
+    fingerprint = offer_ambiguous_fingerprint(event.person_id)
+    explanation = "the person has accepted an offer"
+    await resolve_reported(connection, fingerprint, explanation, cause=message.metadata, now=now)
+
+
 _HANDLERS: Mapping[str, Callable[[Connection, Message, datetime], Awaitable[None]]] = {
     CARD_BY_MODEL[RunRequested].event_type: _queue_run,
     CARD_BY_MODEL[BookingPaymentAnomaly].event_type: _queue_payment_anomaly,
     CARD_BY_MODEL[BookingPaymentAnomalyResolved].event_type: _resolve_payment_anomaly,
     CARD_BY_MODEL[BookingIdentityConflict].event_type: _queue_identity_conflict,
+    CARD_BY_MODEL[BookingOfferAmbiguous].event_type: _queue_ambiguous_offer,
+    CARD_BY_MODEL[BookingOfferAccepted].event_type: _resolve_ambiguous_offer,
 }

@@ -36,7 +36,7 @@ OPEN_PER_PAGE = 50
 UNKNOWN_PER_PAGE_MAX = 50
 """More of our payments in one page that Stripe does not have mean a key of another account."""
 
-_GROUPS = [APPLIED_TYPES[at : at + TYPES_MAX] for at in range(0, len(APPLIED_TYPES), TYPES_MAX)]
+GROUPS = [APPLIED_TYPES[at : at + TYPES_MAX] for at in range(0, len(APPLIED_TYPES), TYPES_MAX)]
 
 Compare = Callable[[JsonObject, Own], Mismatch | None]
 _COMPARISONS: Mapping[ObjectType, Compare] = {
@@ -70,13 +70,13 @@ Write = Callable[[], Awaitable[SweepCounts]]
 
 async def _events(read: Reading) -> tuple[Cursor, Write]:
     sweep, cursor = read.sweep, read.sweep.cursor
-    types = _GROUPS[cursor.part]
+    types = GROUPS[cursor.part]
     page, following = await _page(read, "event", sweep.window.events_since, sweep.window.until, types)
     events = [event for item in page.objects if (event := read_event(item)) is not None]
     known = await known_events(read.bookings, [event.id for event in events])
     reached = Cursor("events", cursor.part, following)
     if following is None:
-        is_last = cursor.part + 1 == len(_GROUPS)
+        is_last = cursor.part + 1 == len(GROUPS)
         reached = _after("events") if is_last else Cursor("events", cursor.part + 1)
     return reached, partial(_write_events, read, events, known)
 
