@@ -205,28 +205,6 @@ async def test_same_event_id_with_another_body_is_not_applied_but_reported(
     assert second not in sources
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE booking.booking SET total = 1",
-        "DELETE FROM booking.booking",
-        "TRUNCATE booking.booking CASCADE",
-        "INSERT INTO booking.status_transition (booking_id) VALUES (gen_random_uuid())",
-        "UPDATE booking.reconciliation_v1 SET total = 1",
-        "DELETE FROM booking.reconciliation_v1",
-        "SELECT client_phone FROM booking.booking",
-        "CREATE TABLE booking.mine (id integer)",
-    ],
-)
-async def test_view_role_cannot_touch_booking_even_if_it_tries(own: Stack, statement: str) -> None:
-    await insert_bookings(own)
-    async with own.database("booking").connect("reconciler_booking_view") as connection:
-        assert await connection.fetchval("SELECT count(*) FROM booking.reconciliation_v1") > 0
-        await connection.execute("SET default_transaction_read_only = off")
-        with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.ObjectNotInPrerequisiteStateError)):
-            await connection.execute(statement)
-
-
 @pytest.mark.parametrize("statement", APPEND_ONLY)
 @pytest.mark.parametrize("role", ["reconciler", None])
 async def test_history_of_exceptions_cannot_be_changed(

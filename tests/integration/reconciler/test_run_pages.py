@@ -9,7 +9,8 @@ from chassis import clock
 from harness import Infra, start_services
 from integration.reconciler.reconciler_bookings import PRICE, corrupt, insert_bookings
 from integration.reconciler.stepped_runs import PAGE_ROWS, Steps, stepping
-from reconciler.domain.runs import ActiveRun
+from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
+from reconciler.handlers.execution import claim_run, note_failure
 from reconciler.handlers.run_cancellation import RunEndedError, cancel_run
 
 WRONG = "total = 15000"
@@ -18,6 +19,7 @@ RIGHT = f"total = {PRICE}"
 MARCH = datetime(2031, 3, 1, 6, 0, tzinfo=UTC)
 APRIL = datetime(2031, 4, 1, 5, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ROLE = "reconciler_booking_view"
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +168,56 @@ async def test_completed_run_leaves_no_records_of_pages(steps: Steps) -> None:
     assert run.progress is not None
     assert (run.progress.checked, run.progress.estimated_percent) == (PAGE_ROWS + 1, 100)
     assert await steps.session.fetchval("SELECT count(*) FROM run_page WHERE run_id = $1", run.id) == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "repair", "attempts", "line"),
+    [
+        (
+            "ALTER VIEW booking.reconciliation_v1 RENAME COLUMN held TO kept",
+            "ALTER VIEW booking.reconciliation_v1 RENAME COLUMN kept TO held",
+            1,
+            '"held" does not exist',
+        ),
+        (
+            f"REVOKE SELECT ON booking.reconciliation_v1 FROM {ROLE}",
+            f"GRANT SELECT ON booking.reconciliation_v1 TO {ROLE}",
+            ATTEMPTS_MAX,
+            f"given up after {ATTEMPTS_MAX} attempts: ViewRefusedError: permission denied",
+        ),
+    ],
+    ids=["no column", "no right"],
+)
+async def test_view_that_cannot_be_read_fails_the_run(
+    steps: Steps, damage: str, repair: str, attempts: int, line: str
+) -> None:
+    await insert_bookings(steps.stack)
+    run = await steps.begin()
+    booking = steps.stack.database("booking")
+    await booking.execute(damage)
+    try:
+        tried = 0
+        claimed: ActiveRun | None = run
+        while claimed is not None:
+            tried += 1
+            try:
+                await steps.page(claimed)
+            except Exception as error:  # noqa: BLE001 - as the executor does
+                await note_failure(steps.session, claimed, error)
+            claimed = await claim_run(steps.session)
+    finally:
+        await booking.execute(repair)
+    ended = await steps.record(run)
+    assert (ended.status, tried) == ("failed", attempts)
+    assert line in (ended.error or "")
+
+
+async def test_run_without_progress_for_a_day_fails(steps: Steps) -> None:
+    run = await steps.begin()
+    await steps.session.execute(
+        "UPDATE run SET started_at = now() - interval '25 hours' WHERE id = $1::uuid", run.run_id
+    )
+    assert await claim_run(steps.session) is None
+    ended = await steps.record(run)
+    assert ended.status == "failed"
+    assert "24 hours without a page" in (ended.error or "")

@@ -76,6 +76,28 @@ def test_daily_schedule_has_one_slot_on_every_local_day(name: str, hour: int, mi
     assert (last - first).days >= 365 * 3 - 3
 
 
+@pytest.mark.parametrize(
+    "name", ["America/Chicago", "America/Havana", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe"]
+)
+def test_ten_years_of_slots_are_those_of_a_walk_through_time(name: str) -> None:
+    zone, crons = ZoneInfo(name), {"0 2 * * *": (2, 0), "30 1 * * *": (1, 30), "0 0 * * *": (0, 0)}
+    begins, quarters = datetime(2020, 1, 1, tzinfo=UTC), 10 * 366 * 24 * 4
+    # Clocks change at quarters of an hour. A day's slot is its first moment that is not before the time.
+    first: dict[tuple[str, date], datetime] = {}
+    for quarter in range(quarters):
+        moment = begins + quarter * timedelta(minutes=15)
+        local = moment.astimezone(zone)
+        for cron, time in crons.items():
+            if (local.hour, local.minute) >= time:
+                first.setdefault((cron, local.date()), moment)
+    ends = begins + quarters * timedelta(minutes=15)
+    for cron in crons:
+        # The first and the last day of the walk may have begun before it, or end after it.
+        walked = [moment for (of, _), moment in first.items() if of == cron][1:-1]
+        assert list(slots(cron, zone, after=walked[0] - timedelta(seconds=1), until=walked[-1])) == walked
+        assert walked[-1] < ends
+
+
 @settings(deadline=None)
 @given(
     moment=st.integers(0, 3 * 365 * 24 * 60).map(lambda count: YEAR_BEGINS + timedelta(minutes=count)),

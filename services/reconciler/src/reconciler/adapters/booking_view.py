@@ -96,6 +96,10 @@ class ViewMismatchError(Exception):
     """The view lacks a column, or is another one than the reconciler reads: no later attempt can succeed."""
 
 
+class ViewRefusedError(Exception):
+    """The role may not read the view. Waiting does not give it the right: attempts count."""
+
+
 @dataclass(frozen=True, slots=True)
 class BookingPage:
     """One page of the view.
@@ -161,13 +165,17 @@ async def _refuse_another_view() -> AsyncGenerator[None]:
             f"booking's view does not fit this release: {error.message}; run `booking migrate` of this"
             " release on booking's database, then request the run again"
         ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ViewRefusedError(
+            f"{error.message}; run `plumbline databases apply` and `booking migrate`"
+        ) from error
 
 
 async def estimate_bookings(database: Database, scope: Scope) -> int:
     """Return how many bookings a run of this scope passes, as the planner estimates."""
     if scope.booking_id is not None:
         return 1
-    async with database.connection() as connection:
+    async with _refuse_another_view(), database.connection() as connection:
         [plan] = json.loads(await connection.fetchval(_ESTIMATE))
     return int(plan["Plan"]["Plan Rows"])
 

@@ -39,6 +39,7 @@ WHERE id = (
 )
 RETURNING
     id, trigger, slot, after_booking_id, attempts, error, scope, is_dry_run,
+    coalesce(page_committed_at, started_at) AS progressed_at,
     old.status = 'requested' AS is_new
 """
 
@@ -215,6 +216,7 @@ def _active(row: asyncpg.Record) -> ActiveRun:
         after_booking_id=None if after is None else str(after),
         attempts=row["attempts"],
         last_error=row["error"],
+        progressed_at=row["progressed_at"],
         scope=row["scope"],
         is_dry_run=row["is_dry_run"],
     )

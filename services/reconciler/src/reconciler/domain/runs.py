@@ -15,6 +15,9 @@ RUN_ENDS: tuple[RunEnd, ...] = ("completed", "failed", "cancelled")
 ATTEMPTS_MAX = 12
 """Failed attempts at one page before the run fails; with the loop's back-off most of a minute."""
 
+STALLED_HOURS_MAX = 24
+"""A run that has committed no page for this time fails: the next slot starts a new one."""
+
 _DERIVED_VERSION = 5
 _SLOTS = UUID("6f1f2f0c-3c39-5d0e-9a44-0d3b8f1c52a7")
 
@@ -41,6 +44,7 @@ class ActiveRun:
         after_booking_id: last booking of the last committed page; None before the first page.
         attempts: claims since that page, including this one.
         last_error: of the previous attempt; None after a crash.
+        progressed_at: time of that page; the beginning before the first one.
     """
 
     run_id: str
@@ -49,6 +53,7 @@ class ActiveRun:
     after_booking_id: str | None
     attempts: int
     last_error: str | None
+    progressed_at: datetime
     scope: str = "all"
     is_dry_run: bool = False
 

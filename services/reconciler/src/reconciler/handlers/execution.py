@@ -29,7 +29,7 @@ from reconciler.domain.findings import (
 from reconciler.domain.obstacles import Errored, error_line, record_error
 from reconciler.domain.rules import Rules
 from reconciler.domain.run_check import figures_problem
-from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun, RunEnd
+from reconciler.domain.runs import ATTEMPTS_MAX, STALLED_HOURS_MAX, ActiveRun, RunEnd
 from reconciler.domain.scopes import Scope, ScopeError, parse_scope
 from reconciler.handlers.exception_queue import queue_findings
 from reconciler.handlers.outgoing_events import about_run, booking_errored
@@ -80,7 +80,7 @@ async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX)
         if claimed is None:
             return None
         run, is_new = claimed
-        if problem := _claim_problem(run, attempts_max):
+        if problem := _claim_problem(run, attempts_max, now=clock.now()):
             await _fail(connection, run, problem)
             return None
         if is_new:
@@ -208,10 +208,12 @@ async def _commit_page(
     return counts
 
 
-def _claim_problem(run: ActiveRun, attempts_max: int) -> str:
+def _claim_problem(run: ActiveRun, attempts_max: int, *, now: datetime) -> str:
+    reason = run.last_error or "the process that worked on it went away each time"
     if run.attempts > attempts_max:
-        reason = run.last_error or "the process that worked on it went away each time"
         return f"given up after {attempts_max} attempts: {reason}"
+    if now - run.progressed_at > timedelta(hours=STALLED_HOURS_MAX):
+        return f"given up after {STALLED_HOURS_MAX} hours without a page: {reason}"
     try:
         parse_scope(run.scope)
     except ScopeError as error:
