@@ -11,16 +11,21 @@ from plumbline.demo.play import PlayedBooking
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """A way to falsify a price: its name in the table, and its statement ($1 is the booking's id)."""
+    """A way to falsify a price: its name in the table, its statement and the one that mends it.
+
+    $1 is the booking's id.
+    """
 
     name: str
     sql: str
+    mend_sql: str = ""
 
 
 CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "12.00 added to the stored total",
         "UPDATE booking SET total = total + 1200 WHERE booking_id = $1",
+        mend_sql="UPDATE booking SET total = total - 1200 WHERE booking_id = $1",
     ),
     Corruption(
         "snapshot's total raised by 3.50",
@@ -56,6 +61,16 @@ async def corrupt(admin_dsn: str, bookings: Sequence[PlayedBooking]) -> dict[str
     finally:
         await connection.close()
     return corrupted
+
+
+async def mend(admin_dsn: str, booking_id: str, corruption: Corruption) -> None:
+    """Put a falsified price right, as the owner."""
+    connection = await asyncpg.connect(admin_dsn, timeout=10)
+    try:
+        await connection.execute("SET ROLE booking_owner")
+        await connection.execute(corruption.mend_sql, booking_id)
+    finally:
+        await connection.close()
 
 
 async def history_can_be_changed(admin_dsn: str, booking_id: str) -> bool:

@@ -121,12 +121,23 @@ class Observer:
         await until(complete, seconds_max=SETTLE_SECONDS_MAX)
         return await self._get("reconciler", path, query)
 
-    async def entries_with(self, event_type: str) -> list[Json]:
-        """Return the EventLog when it has an entry of the type, or after `SETTLE_SECONDS_MAX`."""
+    async def take_step(self, exception_id: str, name: str, body: Json) -> None:
+        """Take a person's step on an exception."""
+        path = f"/api/exceptions/{exception_id}/{name}"
+        response = await self._http.post(self._urls["reconciler"] + path, json=body)
+        if not response.is_success:
+            raise StackError(f"demo: {path} answered {response.status_code}: {response.text[:300]}")
+
+    async def exception(self, exception_id: str) -> Json:
+        """Return one exception with its history."""
+        return await self._get("reconciler", f"/api/exceptions/{exception_id}")
+
+    async def entries_with(self, event_type: str, *, at_least: int) -> list[Json]:
+        """Return the EventLog when it has so many entries of a type, or after `SETTLE_SECONDS_MAX`."""
 
         async def recorded() -> bool:
             page = await self._get("audit", "/api/event-log", {"event_type": event_type})
-            return bool(page["items"])
+            return len(page["items"]) >= at_least
 
         await until(recorded, seconds_max=SETTLE_SECONDS_MAX)
         return await self.entries()

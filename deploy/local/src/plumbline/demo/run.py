@@ -13,6 +13,7 @@ from plumbline.demo.corrupt import Corruption, corrupt, history_can_be_changed
 from plumbline.demo.day import MONEY_FATES, BookingState, Fate, plan
 from plumbline.demo.outcome import Observer, Outcome, problems
 from plumbline.demo.play import Office, PlayedBooking, play_attacks, play_booking, play_messages
+from plumbline.demo.queue_work import WorkedException, work_off, work_problems
 from plumbline.demo.senders import Senders, Sent
 
 REQUEST_SECONDS_MAX = 15.0
@@ -45,9 +46,9 @@ async def run_day(stack: DemoStack, console: Console) -> list[str]:
             # A falsified total changes the payment status that booking derives.
             states = await observer.states(bookings)
             progress.advance(task)
-            corrupted, outcome = await _reconcile(stack, observer, bookings, states, progress)
-    tables.show(console, senders.sent, bookings, corrupted, outcome)
-    problem_lines = problems(senders.sent, bookings, corrupted, outcome)
+            corrupted, outcome, worked = await _reconcile(stack, observer, bookings, states, progress)
+    tables.show(console, senders.sent, bookings, corrupted, outcome, worked)
+    problem_lines = [*problems(senders.sent, bookings, corrupted, outcome), *work_problems(worked)]
     _print_result(console, senders.sent, corrupted, problem_lines)
     return problem_lines
 
@@ -88,18 +89,20 @@ async def _reconcile(
     bookings: Sequence[PlayedBooking],
     states: dict[str, BookingState],
     progress: Progress,
-) -> tuple[Mapping[str, Corruption], Outcome]:
-    task = progress.add_task("falsifying prices, reconciling", total=3)
+) -> tuple[Mapping[str, Corruption], Outcome, list[WorkedException]]:
+    task = progress.add_task("falsifying prices, reconciling, repairing", total=4)
     corrupted = await corrupt(stack.booking_admin_dsn, bookings)
     progress.advance(task)
     run = await observer.reconcile()
     anomalies = sum(b.plan.fate is Fate.PAID_AFTER_CANCELLATION for b in bookings)
     exceptions = await observer.exceptions(at_least=len(corrupted) + anomalies)
     progress.advance(task)
+    worked = await work_off(observer, stack.booking_admin_dsn, corrupted, exceptions)
+    progress.advance(task)
     completed = next(b.booking_id for b in bookings if b.plan.fate is Fate.COMPLETED)
     history_safe = not await history_can_be_changed(stack.booking_admin_dsn, completed)
     outcome = Outcome(
-        entries=await observer.entries_with("reconciliation.run-completed"),
+        entries=await observer.entries_with("reconciliation.run-completed", at_least=2),
         states=states,
         payments=await observer.payments(
             b.booking_id for fate in MONEY_FATES for b in bookings if b.plan.fate is fate
@@ -110,7 +113,7 @@ async def _reconcile(
         history_safe=history_safe,
     )
     progress.advance(task)
-    return corrupted, outcome
+    return corrupted, outcome, worked
 
 
 def _print_result(
@@ -122,7 +125,7 @@ def _print_result(
         console.print(
             f"[bold green]All is well:[/] each of {genuine} genuine events is in the EventLog exactly once; "
             f"{refused} forged or stale ones were refused and are on record; all {len(corrupted)} falsified "
-            "prices were found, and no others."
+            "prices were found, and no others; one was mended, one accepted, and one came back."
         )
         return
     console.print(f"[bold red]{len(problem_lines)} checks failed:[/]")

@@ -11,6 +11,7 @@ from contracts.money import Money
 from plumbline.demo.corrupt import Corruption
 from plumbline.demo.outcome import Outcome, entries_by_event
 from plumbline.demo.play import PlayedBooking
+from plumbline.demo.queue_work import WorkedException
 from plumbline.demo.senders import Sent
 
 
@@ -20,8 +21,9 @@ def show(
     bookings: Sequence[PlayedBooking],
     corrupted: Mapping[str, Corruption],
     outcome: Outcome,
+    worked: Sequence[WorkedException],
 ) -> None:
-    """Print deliveries, bookings, payments, the history of one booking, the EventLog and the exceptions."""
+    """Print deliveries, bookings, payments, one booking's history, the EventLog and the exceptions."""
     for table in (
         _deliveries(sent, outcome),
         _bookings(bookings, outcome),
@@ -29,6 +31,7 @@ def show(
         _history(outcome),
         _event_log(outcome),
         _exceptions(corrupted, outcome),
+        _worked(worked),
     ):
         console.print(table)
         console.print()
@@ -124,6 +127,19 @@ def _exceptions(corrupted: Mapping[str, Corruption], outcome: Outcome) -> Table:
             item["title"],
             corruption.name if corruption else "payment after the cancellation",
         )
+    return table
+
+
+def _worked(worked: Sequence[WorkedException]) -> Table:
+    title = "Three exceptions worked off, and what the next run made of them"
+    table = _table(title, "booking", "falsified", "what the operator did", "after the next run", "history")
+    for each in worked:
+        item = each.after
+        status = f"{item['status']} ({item['resolution']})" if item["resolution"] else item["status"]
+        back = ", came back" if item["regressions"] else ""
+        history = " → ".join(step["kind"] for step in item["history"])
+        booking = item["booking_id"][-12:]
+        table.add_row(booking, each.task.corruption.name, each.task.did, status + back, history)
     return table
 
 
