@@ -13,6 +13,7 @@ from faults import (
     outages,
     pauses,
     poison,
+    reconciling,
     records,
     rotations,
 )
@@ -92,6 +93,13 @@ ROWS: tuple[Row, ...] = (
         rotations.secrets_rotated,
         in_make_test=True,
         services=_WITHOUT_GATEWAY,
+    ),
+    Row(
+        "F31",
+        "34 kinds of wrong money among clean bookings",
+        reconciling.wrong_money,
+        in_make_test=True,
+        services=(),
     ),
     Row("F33", "broken Kafka records", records.broken, in_make_test=True),
 )

@@ -6,6 +6,8 @@ from faults import clocks, rotations
 from faults.clocks import Jump
 from faults.history import Line, Outcome
 from faults.plan import Op
+from faults.reconciling import Planted, differences
+from reconciler.domain.findings import Finding
 
 ENDED = 10.0
 JUMPS = [Jump(0.0, 0.0, 0.0), Jump(600.0, 20.0, 20.1), Jump(-600.0, 40.0, 40.1)]
@@ -95,3 +97,31 @@ def test_first_try_counts_though_it_was_not_answered() -> None:
     lost = Line(0.9, 0.5, Op.PAID, "evt_2", "client-1", Outcome.INFO, None)
     first, second = line("0.0", 200, 1.0, id_="evt_1"), line("0.0", 200, 2.0, id_="evt_2")
     assert clocks.overtaken([lost, first, second], "the topic", {"evt_1": 8, "evt_2": 7}) == []
+
+
+def wrong_money(booking_id: str, *, drift_class: str = "snapshot_corrupt", line: int = 7) -> Finding:
+    explanation = {"totals": {"snapshot": 5, "recomputed": 12}, "lines": [{"difference": line}]}
+    return Finding("pricing_drift", booking_id, drift_class, "low", "", "", explanation)  # type: ignore[arg-type]
+
+
+PLANTED = {"b": Planted("total", ("snapshot_corrupt", "low"))}
+
+
+def test_wrong_money_that_is_found_right_is_silent() -> None:
+    assert list(differences(PLANTED, {"b": [wrong_money("b")]})) == []
+    assert list(differences({"b": Planted("one cent", None)}, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({}, "b (total): expected [('snapshot_corrupt', 'low')], found []"),
+        ({"b": [wrong_money("b", drift_class="engine_drift")]}, "found [('engine_drift', 'low')]"),
+        ({"b": [wrong_money("b")] * 2}, "found [('snapshot_corrupt', 'low'), ('snapshot_corrupt', 'low')]"),
+        ({"b": [wrong_money("b")], "c": [wrong_money("c")]}, "c (nothing): expected [], found"),
+        ({"b": [wrong_money("b", line=6)]}, "lines of snapshot_corrupt add up to 6, not to 7"),
+    ],
+)
+def test_wrong_money_missed_or_misjudged_is_told(found: dict[str, list[Finding]], told: str) -> None:
+    [problem] = differences(PLANTED, found)
+    assert told in problem
