@@ -6,7 +6,7 @@ from typing import Any
 
 from faults.plan import SMS, Op, Operation, booking_name
 
-_CREATED = 1_773_000_000
+CREATED = 1_773_000_000
 """Stripe's `created`, one and the same: order must not come from clocks."""
 
 
@@ -34,20 +34,20 @@ def booking_request(number: int) -> dict[str, Any]:
     }
 
 
-def delivery_body(operation: Operation, made: Made) -> bytes:
-    """The body of a delivery about `made`."""
-    content = _sms(operation) if operation.op in SMS else _stripe(operation, made)
+def delivery_body(operation: Operation, made: Made, *, created: int = CREATED) -> bytes:
+    """The body of a delivery about `made`; `created` is Stripe's."""
+    content = _sms(operation) if operation.op in SMS else _stripe(operation, made, created)
     return json.dumps(content).encode()
 
 
-def _stripe(operation: Operation, made: Made) -> dict[str, Any]:
+def _stripe(operation: Operation, made: Made, created: int) -> dict[str, Any]:
     failed = operation.op is Op.FAILED
     amount: Any = _amount(operation, made.total)
     return {
         "id": operation.id,
         "object": "event",
         "api_version": "2026-09-30",
-        "created": _CREATED,
+        "created": created,
         "type": f"payment_intent.{'payment_failed' if failed else 'succeeded'}",
         "data": {
             "object": {

@@ -12,7 +12,7 @@ import httpx
 
 from chassis import clock
 from chassis.http.problems import PROBLEM_JSON
-from faults.bodies import NOBODY, Made, booking_request, delivery_body
+from faults.bodies import CREATED, NOBODY, Made, booking_request, delivery_body
 from faults.history import History, Line, Outcome
 from faults.plan import API, CHANGES, Op, Operation
 from plumbline import signing as providers
@@ -56,6 +56,7 @@ class Load:
 
     Attributes:
         signing: how each attempt of a delivery is signed; at first with `secrets`, now.
+        created: `created` of Stripe's events.
         per_second_max: how many operations may begin in a second; None: as many as the workers manage.
     """
 
@@ -72,6 +73,7 @@ class Load:
         self._gateway = gateway
         self._booking = booking
         self.signing: Callable[[Operation], Signing] = lambda _operation: Signing(secrets, clock.now())
+        self.created = CREATED
         self.per_second_max: float | None = None
         self._next_at = 0.0
         self._workers = workers
@@ -224,7 +226,7 @@ class Load:
             )
         if operation.op in API:
             return await self._change(operation, made)
-        body = delivery_body(operation, made)
+        body = delivery_body(operation, made, created=self.created)
         source, headers = _signed(operation, body, signing)
         url = f"{self._gateway}/webhooks/{source}"
         return await post(url, body, {"content-type": "application/json", **headers})

@@ -16,6 +16,7 @@ from faults import (
     reconciling,
     records,
     rotations,
+    sweeps,
 )
 from faults.scene import Scene
 
@@ -102,4 +103,5 @@ ROWS: tuple[Row, ...] = (
         services=(),
     ),
     Row("F33", "broken Kafka records", records.broken, in_make_test=True),
+    Row("F36", "Stripe's lists answer 429, 500, slowly, a page twice", sweeps.lists_break, in_make_test=True),
 )
