@@ -14,7 +14,8 @@ from chassis.consuming.polling import Poller, PollListener, Positions
 __all__ = ["Positions", "exactly", "subscribe"]
 
 POLL_MESSAGES_MAX = 500
-POLL_WAIT_MILLISECONDS = 20
+# A poll ends as soon as a record is there.
+POLL_WAIT_MILLISECONDS = 100
 FETCH_BYTES_MAX = 16 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 2 * 1024 * 1024
 POLL_INTERVAL_MILLISECONDS_MAX = 300_000

@@ -3,8 +3,10 @@
 `append` neither begins nor commits a transaction. `chassis.relay` publishes the rows.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakSet
 from zlib import crc32
 
 from chassis import clock
@@ -27,6 +29,20 @@ FROM unnest($1::smallint[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[])
     WITH ORDINALITY AS row (shard, topic, key, value, headers, position)
 ORDER BY position
 """
+
+
+_relays: WeakSet[asyncio.Event] = WeakSet()
+
+
+def wake_on_write(event: asyncio.Event) -> None:
+    """Set the event whenever this process writes to its outbox, shortly before the row is committed."""
+    _relays.add(event)
+
+
+def note_write() -> None:
+    """Wake the relays of this process: a row will be committed in a moment. Others find it by polling."""
+    for event in _relays:
+        event.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,8 @@ def to_record(event: OutgoingEvent) -> OutgoingRecord:
 async def append(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
     """Write events to the outbox inside the caller's transaction, in one statement, in order.
 
+    Relays of this process are woken (`note_write`).
+
     The caller must have locked the row that the key stands for: rows of one key must get their ids in the
     order in which their transactions commit.
 
@@ -117,6 +135,7 @@ async def append_records(connection: Connection, records: Sequence[OutgoingRecor
         [pack_headers(record.headers) for record in records],
     )
     require_written("outbox", int(status.removeprefix("INSERT 0 ")), len(records))
+    note_write()
 
 
 def shard_of(key: bytes) -> int:

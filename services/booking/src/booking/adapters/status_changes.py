@@ -6,6 +6,7 @@ from booking.adapters.booking_rows import to_record
 from booking.domain.booking import Booking, Transition
 from booking.domain.details import BookingRecord
 from chassis.messaging.failures import require_written
+from chassis.messaging.outbox import note_write
 from chassis.messaging.outbox_templates import RecordTemplate, insert_stamped
 from chassis.postgres import Connection, stored_rows
 from contracts.ids import BookingId
@@ -98,4 +99,5 @@ async def write_status(
         raise RowChangedError
     require_written("status_transition", row["appended"], 1)
     require_written("outbox", row["sent"], 1)
+    note_write()
     return replace(record, booking=changed, updated_at=row["updated_at"], confirmed_at=row["confirmed_at"])
