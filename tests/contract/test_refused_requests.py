@@ -26,7 +26,8 @@ NO_TIMES = (
 )  # fmt: skip
 GOOD_VALUES = (
     "7", "2026-01-01T00:00:00Z", "json", "waiting", "pending", "unpaid", "success", "open", "bug", "high",
-    "pricing_drift", "2026-12-01", "engine_drift", "USD", "true", "machine", "fixed", "f" * 32,
+    "pricing_drift", "planned", "refused", "2026-12-01", "engine_drift", "USD", "true", "machine", "fixed",
+    "f" * 32,
 )  # fmt: skip
 GOOD_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/bookings": {
@@ -58,6 +59,15 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/dead-letters/discard": {"selection": {"topic": "t"}, "reason": "r", "dry_run": True},
     "POST /api/reconciliation/runs": {"scope": "all", "dry_run": False},
     "POST /api/reconciliation/runs/{run_id}/cancel": {},
+    "POST /api/exception-operations": {
+        "ids": [ID],
+        "action": "resolve",
+        "arguments": {"resolution": "fixed"},
+        "reason": "r",
+        "dry_run": True,
+    },
+    "POST /api/exception-operations/{operation_id}/apply": {"expected_count": 1, "selection_token": "t"},
+    "POST /api/exception-operations/{operation_id}/revert": {"reason": "r"},
     "POST /api/exceptions/{exception_id}/acknowledge": {},
     "POST /api/exceptions/{exception_id}/assign": {"assignee": "ana"},
     "POST /api/exceptions/{exception_id}/resolve": {"resolution": "fixed", "reason": "r"},

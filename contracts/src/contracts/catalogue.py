@@ -59,6 +59,9 @@ MESSAGES: tuple[MessageCard, ...] = (
         "reconciliation.exception-changed", reconciliation.ExceptionChanged, topics.RECONCILIATION_EVENTS
     ),
     MessageCard("webhook.missed", reconciliation.WebhookMissed, topics.RECONCILIATION_EVENTS),
+    MessageCard(
+        "reconciliation.operation-finished", reconciliation.OperationFinished, topics.RECONCILIATION_EVENTS
+    ),
     MessageCard("dead-letter.set-aside", dead_letters.MessageSetAside, topics.DEAD_LETTERS),
     MessageCard("dead-letter.replayed", dead_letters.MessageReplayed, topics.DEAD_LETTERS),
     MessageCard("dead-letter.discarded", dead_letters.MessageDiscarded, topics.DEAD_LETTERS),

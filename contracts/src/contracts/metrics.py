@@ -191,6 +191,18 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
             "Unix time up to which finished sweeps have read Stripe's events; before the first one, the time"
             " since when it is due; 0: no sweep, because there is no key",
         ),
+        Metric(
+            "counter",
+            "operation_items",
+            ("outcome",),
+            "exceptions that bulk operations have worked on, by outcome",
+        ),
+        Metric(
+            "counter",
+            "operations_ended",
+            ("status",),
+            "bulk operations that ended, as `applied`, `reverted` or `failed`",
+        ),
     ),
 }
 """Service → its own metrics."""

@@ -210,3 +210,31 @@ class WebhookMissed(WireModel):
     occurred_at: UtcDatetime
     sweep_id: str
     found_at: UtcDatetime
+
+
+OPERATION_ACTIONS = ("acknowledge", "assign", "resolve", "reopen", "suppress", "comment")
+OperationAction = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(OPERATION_ACTIONS)})]
+OPERATION_ENDS = ("applied", "reverted", "failed")
+OperationEnd = Annotated[str, Field(json_schema_extra={"x-extensible-enum": list(OPERATION_ENDS)})]
+
+
+class OperationFinished(WireModel):
+    """A bulk operation on exceptions was applied, was taken back, or failed (REC-9b).
+
+    selected = pending + stepped + unchanged + refused + reverted + not_reverted. `pending` is 0 unless the
+    operation failed. Each step is published on its own, as the exception's.
+    """
+
+    operation_id: str
+    action: OperationAction
+    status: OperationEnd
+    actor: str
+    selected: int
+    pending: int
+    stepped: int
+    unchanged: int
+    refused: int
+    reverted: int
+    not_reverted: int
+    started_at: UtcDatetime
+    finished_at: UtcDatetime

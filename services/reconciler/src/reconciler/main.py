@@ -29,7 +29,7 @@ from reconciler.api import ACCESS, ROUTES
 from reconciler.api.filters import provide_exception_filter
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
-from reconciler.jobs import RunExecutor, Scheduler, Sweeper
+from reconciler.jobs import OperationWorker, RunExecutor, Scheduler, Sweeper
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
@@ -100,6 +100,7 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
         AnswerRetention(database, metrics),
         InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics, zone=settings.zone),
+        OperationWorker(database, settings.reconciler_second_person_above, metrics),
         Scheduler(database, settings.reconciler_cron, settings.zone, lateness=settings.lateness),
         Sweeper(
             database,

@@ -119,6 +119,14 @@ RULES: dict[str, Rule] = {
     "webhook.missed": Rule(
         "failed", metadata=("provider", "event_id", "event_type", "occurred_at", "sweep_id")
     ),
+    "reconciliation.operation-finished": Rule(
+        "success",
+        actor="actor",
+        metadata=(
+            "operation_id", "action", "status", "selected", "stepped", "unchanged", "refused", "reverted",
+            "not_reverted",
+        ),
+    ),
     "dead-letter.set-aside": Rule(
         "failed",
         error="reason",

@@ -111,6 +111,19 @@ def parse_run_cursor(cursor: str | None, query: object) -> RunPosition | None:
     return None if key is None else _time_and_id(*key)
 
 
+def parse_exception_id_cursor(cursor: str | None, query: object) -> str | None:
+    """Return the id of the exception with which the previous page ended; None for the first page.
+
+    Raises:
+        InvalidRequestError: the cursor is malformed, or belongs to another query.
+    """
+    key = decode_cursor(cursor, (str,), query)
+    try:
+        return None if key is None else str(UUID(key[0]))
+    except ValueError as error:
+        raise bad_cursor() from error
+
+
 def _time_and_id(moment: str, identifier: str) -> tuple[datetime, str]:
     try:
         return parse_time(moment), str(UUID(identifier))

@@ -28,6 +28,8 @@ def _assignee(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(sanitize_for_postgres)]
 Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+CommentText = Annotated[Text, Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)]
+Assignee = Annotated[str, Field(min_length=1, max_length=ASSIGNEE_CHARACTERS_MAX), AfterValidator(_assignee)]
 MinorUnits = Annotated[StrictInt, Field(ge=0, le=AMOUNT_MINOR_UNITS_MAX)]
 
 
@@ -60,9 +62,7 @@ class AcknowledgeBody(Body):
 class AssignBody(Body):
     """Who shall work on the exception: the person's id."""
 
-    assignee: Annotated[
-        str, Field(min_length=1, max_length=ASSIGNEE_CHARACTERS_MAX), AfterValidator(_assignee)
-    ]
+    assignee: Assignee
 
 
 class ResolveBody(Body):
@@ -99,7 +99,7 @@ class SuppressBody(Body):
 class CommentBody(Body):
     """A text for the exception's history."""
 
-    text: Annotated[Text, Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)]
+    text: CommentText
 
 
 class RevertBody(Body):

@@ -11,13 +11,16 @@ from contracts.reconciliation import (
     ExceptionOpened,
     ExceptionResolved,
     LineDifference,
+    OperationFinished,
     RunRequested,
 )
 from contracts.wire import WireModel
+from reconciler.adapters.operations import OperationEnd
 from reconciler.domain.decisions import Step
 from reconciler.domain.exceptions import ExceptionState
 from reconciler.domain.findings import Finding
 from reconciler.domain.obstacles import Errored
+from reconciler.domain.operations import Action, OperationStatus
 from reconciler.domain.price_findings import PriceFinding
 from reconciler.domain.runs import RequestedRun
 from reconciler.settings import SERVICE
@@ -123,6 +126,23 @@ def exception_event(
             changed_at=now,
         )
     return _about_booking(payload, state.booking_id or state.id, correlation_id=run_id)
+
+
+def operation_finished(
+    operation_id: str, action: Action, status: OperationStatus, end: OperationEnd, *, at: datetime
+) -> OutgoingEvent:
+    """Return the event of a bulk operation that was applied, was taken back, or failed (REC-9b)."""
+    payload = OperationFinished(
+        operation_id=operation_id,
+        action=action,
+        status=status,
+        actor=end.actor,
+        selected=sum(end.counts.values()),
+        **end.counts,
+        started_at=end.started_at,
+        finished_at=at,
+    )
+    return about_run(operation_id, payload)
 
 
 def _about_booking(payload: WireModel, key: str, *, correlation_id: str | None) -> OutgoingEvent:
