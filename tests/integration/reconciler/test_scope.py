@@ -1,5 +1,6 @@
 """Scope of a run: bookings that cannot be evaluated, are no longer evaluated, or are cancelled."""
 
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -32,6 +33,8 @@ FALSIFIED = {
     "unknown status": "status = 'paid'",
     "time without a calendar": "confirmed_at = 'infinity'",
     "year 20000": "confirmed_at = '20000-01-01'",
+    "status of another history": "status = 'pending'",
+    "sum of other payments": "captured = captured + 1",
 }
 
 
@@ -91,6 +94,26 @@ async def test_what_could_not_be_checked_is_an_exception_until_it_can(
     assert (item["status"], item["resolution"], item["occurrences"]) == ("resolved", "fixed", 2)
     await falsify(own, "DELETE FROM booking.payment WHERE booking_id = ANY($1::uuid[])", list(ids.values()))
     await falsify(own, "DELETE FROM booking.booking WHERE booking_id = ANY($1::uuid[])", list(ids.values()))
+
+
+async def test_report_of_todays_prices_reads_and_writes_nothing(own: Stack) -> None:
+    async def reported() -> dict[str, Any]:
+        done = await own.run("reconciler", "card-report", "--json", "--since", "2026-11-10T15:00:00Z")
+        assert done.exit_code == 0, done.stderr
+        [row] = json.loads(done.stdout)["rows"]
+        assert (row["service"], row["rate_card"]) == ("drop-in", "default/2025-01")
+        return row
+
+    [booking] = await insert_bookings(own)
+    exceptions = "SELECT count(*) FROM exception"
+    before = await reported(), await own.database("reconciler").fetchval(exceptions)
+    await corrupt(own, booking, "total = total - 300")
+    after = await reported(), await own.database("reconciler").fetchval(exceptions)
+    assert after[0]["dearer"] == before[0]["dearer"] + 1
+    assert after[0]["difference"]["amount"] == before[0]["difference"]["amount"] + 300
+    assert after[1] == before[1]
+    shown = await own.run("reconciler", "card-report")
+    assert "no exception was opened" in shown.stdout
 
 
 async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(

@@ -6,6 +6,7 @@ from chassis.postgres import Database
 from chassis.process.environment import load_settings
 from chassis.relay.cli import add_outbox
 from pricing import InvalidRateCardError
+from reconciler.commands.card_report import add_card_report
 from reconciler.commands.exceptions import add_exceptions
 from reconciler.commands.operations import add_operations
 from reconciler.commands.runs import add_runs
@@ -25,6 +26,7 @@ add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_runs(cli, _open_database)
 add_exceptions(cli, _open_database)
 add_sweep(cli, _open_database)
+add_card_report(cli)
 add_operations(cli, _open_database)
 add_dead_letters(cli, SERVICE, _open_database, messages.apply)
 add_outbox(cli, _open_database)

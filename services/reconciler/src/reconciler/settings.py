@@ -114,6 +114,19 @@ class ReconcilerSettings(InboxSettings, QueueSettings, SweepSettings):
         return Rules(self.reconciler_drift_cents_min, timedelta(hours=self.reconciler_grace_hours))
 
 
+class ViewSettings(ServiceSettings):
+    """Settings of the command that only reads booking's view."""
+
+    kafka_bootstrap: str = ""
+    reconciler_booking_view_dsn: Dsn
+    business_time_zone: TimeZoneName = "America/Chicago"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Time zone of the business."""
+        return ZoneInfo(self.business_time_zone)
+
+
 class OfflineSettings(QueueSettings):
     """Settings of the commands that need the reconciler's database and no broker."""
 
