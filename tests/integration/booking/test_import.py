@@ -1,7 +1,10 @@
 """Bookings of another system come in with their past, once, and marked (BK-15)."""
 
+import asyncio
 import json
 import re
+import sys
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from booking.commands.importing import BATCH_LINES
 from chassis import clock
-from harness import Infra, Stack, start_services
+from harness import Infra, Stack, eventually, start_services
 from integration.booking.booking_calls import BookingApi, payload, payment_record
 
 PAGE = Path(__file__).parents[3] / "docs" / "import.md"
@@ -143,3 +147,36 @@ async def test_money_that_came_before_its_booking_counts_once_the_booking_is_the
     assert (await api.read(booking_id))["payment_status"] == "paid"
     types = [event.header("ce_type") for event in await api.events(booking_id, 6)]
     assert "booking.payment-anomaly-resolved" in types
+
+
+async def test_import_that_is_killed_half_way_makes_no_second_booking_when_it_is_run_again(
+    api: BookingApi, tmp_path: Path
+) -> None:
+    lines_in_all, file = 1_500, tmp_path / "killed.ndjson"
+    write(file, [example(f"k{number}") for number in range(lines_in_all)])
+    database = api.stack.database("booking")
+
+    async def imported_lines() -> int:
+        count = "SELECT count(*) FROM imported_booking WHERE external_id LIKE 'old-k%'"
+        return await database.fetchval(count)
+
+    command = [sys.executable, "-P", "-m", "booking", "import", str(file)]
+    process = await asyncio.create_subprocess_exec(*command, env=api.stack.environment(), stdout=DEVNULL)
+    await eventually(imported_lines, seconds=20)
+    process.kill()
+    await process.wait()
+    there = await imported_lines()
+    # A batch is in or it is not.
+    assert 0 < there < lines_in_all
+    assert there % BATCH_LINES == 0
+
+    finished = await api.stack.run("booking", "import", str(file), "--json")
+    report = json.loads(finished.stdout)
+    assert (report["imported"], report["already_there"]) == (lines_in_all - there, there)
+    doubled = "SELECT count(*) FROM payment WHERE provider_payment_id LIKE 'pi_k%'"
+    histories = """
+        SELECT count(*) FROM status_transition JOIN imported_booking USING (booking_id)
+        WHERE external_id LIKE 'old-k%'
+    """
+    assert await imported_lines() == await database.fetchval(doubled) == lines_in_all
+    assert await database.fetchval(histories) == 3 * lines_in_all

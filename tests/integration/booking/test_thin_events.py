@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import AsyncGenerator, Generator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from chassis import clock
 from harness import Infra, Record, Stack, eventually, start_services
-from harness.stripe_api import API_KEY, StripeApi, stripe_api
+from harness.stripe_api import API_KEY, Failure, StripeApi, stripe_api
 from integration.booking.booking_calls import (
     EVENTS,
     WORKED_TOTAL,
@@ -126,7 +126,7 @@ async def test_unknown_object_is_reported_once_and_applied_when_sent_again(
     for times in (1, 2):
         await api.publish(thin_record(intent_id, event_id))
         await eventually(lambda times=times: asked(stripe, intent_id, times))
-    [anomaly] = await eventually(anomalies)
+    [anomaly] = cast("list[dict[str, Any]]", await eventually(anomalies))
     assert "Stripe has no such payment_intent" in anomaly["explanation"]
     stripe.objects[path(intent_id)] = intent(intent_id, booking_id)
     await api.publish(thin_record(intent_id, event_id))
@@ -134,16 +134,27 @@ async def test_unknown_object_is_reported_once_and_applied_when_sent_again(
     assert len(await anomalies()) == 1
 
 
-async def test_killed_process_loses_no_thin_event(api: BookingApi, stripe: StripeApi) -> None:
+async def test_process_that_is_killed_while_it_fetches_loses_no_thin_event(
+    api: BookingApi, stripe: StripeApi
+) -> None:
     booking_id, intent_id = (await api.create())["id"], new_intent()
     stripe.objects[path(intent_id)] = intent(intent_id, booking_id)
-    stripe.failures[path(intent_id)] = [503]
+    stripe.failures[path(intent_id)] = [Failure(seconds=3.0)]
     await api.publish(thin_record(intent_id))
     await eventually(lambda: asked(stripe, intent_id, 1))
     (process,) = api.stack.services("booking")
     await process.kill()
+    database = api.stack.database("booking")
+    claim = "SELECT attempts FROM thin_event WHERE object_id = $1 AND due_at > now()"
+    assert await database.fetchval(claim, intent_id) == 1
+    assert (await database.fetchval("SELECT count(*) FROM money_fact WHERE object_id = $1", intent_id)) == 0
+    # What would come to pass at the end of the claim.
+    await database.execute("UPDATE thin_event SET due_at = now() WHERE object_id = $1", intent_id)
     await process.start()
     await api.when_paid(booking_id)
+    assert asked(stripe, intent_id, 2)
+    assert len(await api.payments(booking_id)) == 1
+    assert await waiting(api.stack) == 0
 
 
 def asked(stripe: StripeApi, intent_id: str, times: int) -> bool:
