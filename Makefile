@@ -16,7 +16,7 @@ ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py s
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-fast simulate simulate-faults mutants constant-time test-containers faults up down check clean lock contracts format setup sbom
+.PHONY: help demo test test-fast simulate simulate-faults mutants constant-time test-containers faults up down reset check clean lock contracts format setup sbom
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -33,8 +33,8 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=--editable %)
 	@touch $@
 
-demo: $(STAMP) ## a business day through the front doors, then the tables: the main job
-	@$(BIN)/plumbline demo
+demo: $(STAMP) ## a business day through the front doors, then the tables: the main job (KEEP=1 leaves it running)
+	@$(BIN)/plumbline demo $(if $(KEEP),--keep)
 
 test-fast: $(STAMP) ## all that needs no broker and no database, a few examples of what explores: the loop to work in
 	@EXPLORE=quick $(PYTEST) -q -n auto --dist worksteal -m "not slow" $(BROKERLESS) $(ARGS)
@@ -80,6 +80,9 @@ up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 down: $(STAMP) ## stop it; data is kept
 	@$(BIN)/plumbline down
 
+reset: $(STAMP) ## delete the data of a stopped stack, after saying what is lost (YES=1 does not ask)
+	@$(BIN)/plumbline reset $(if $(YES),--yes)
+
 check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no broker
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -104,6 +107,7 @@ lock: $(STAMP) ## resolve requirements.lock anew from the pyproject files
 sbom: $(STAMP) ## write var/sbom.cdx.json: everything that is pinned, as CycloneDX
 	@$(BIN)/python deploy/sbom.py var/sbom.cdx.json
 
-clean: ## remove var/ and caches
-	@rm -rf var .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove caches and benchmark results; data of a stack stay (`make reset` deletes them)
+	@test ! -e "$${PLUMBLINE_STATE:-var}/processes.json" || { echo "clean: a stack runs here: stop it with \`make down\` first" >&2; exit 2; }
+	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -14,16 +14,17 @@ import typer
 from rich.console import Console
 
 from chassis.auth.identity import Role
-from chassis.cli import run_cli
+from chassis.cli import add_help_and_version, run_cli
 from chassis.process.command_line import EXIT_NO
 from chassis.process.terminal import printable
-from plumbline import deployment, state_directory, status
+from plumbline import deployment, restart, state_directory, status
 from plumbline import token as tokens
 from plumbline import up as stack_command
 from plumbline.acls import acl_lines
 from plumbline.demo.command import demo, demo_console
 from plumbline.doctor import checks, target
 from plumbline.failure import StackError
+from plumbline.running import add_running
 
 _HELP = """Run all of Plumbline on one machine: Kafka, PostgreSQL and the four services.
 
@@ -45,6 +46,8 @@ topics = typer.Typer(help="Topics of a Kafka cluster, from the topic cards.", no
 databases = typer.Typer(help="Databases and roles of a PostgreSQL server.", no_args_is_help=True)
 cli.add_typer(topics, name="topics")
 cli.add_typer(databases, name="databases")
+add_help_and_version(cli)
+add_running(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -62,10 +65,23 @@ def up(
     except stack_command.AlreadyRunningError:
         if not (detach and status.is_ready(asyncio.run(status.component_statuses(directory)))):
             raise
+        asyncio.run(_take_over_settings(directory, console))
         success = True
     if detach:
         console.print(f"ready; addresses and secrets are in {directory.stack_file}", highlight=False)
+        for line in status.protection_lines(directory):
+            console.print(line, markup=False, highlight=False)
     raise typer.Exit(0 if success else EXIT_NO)
+
+
+async def _take_over_settings(directory: state_directory.StateDirectory, console: Console) -> None:
+    """Restart the services that this shell's variables would start otherwise, and name what differs."""
+    changed = restart.changed_settings(directory, os.environ)
+    for name, differences in changed.items():
+        text = "; ".join(difference.line for difference in differences)
+        console.print(f"restarting {name}: {text}", markup=False, highlight=False)
+    if changed:
+        await restart.restart(directory, list(changed), environ=os.environ)
 
 
 @cli.command()
@@ -78,13 +94,17 @@ def down() -> None:
 @cli.command(name="status")
 def show_status(as_json: AsJson = False) -> None:
     """Show state, address and memory of each component. Exit with 1 if a component is not ready."""
-    components = asyncio.run(status.component_statuses(state_directory.from_environment(os.environ)))
+    directory = state_directory.from_environment(os.environ)
+    components = asyncio.run(status.component_statuses(directory))
     if as_json:
         typer.echo(json.dumps([component.as_json() for component in components], indent=2))
     elif components:
-        Console().print(status.table(components))
+        console = Console()
+        console.print(status.table(components))
+        for line in status.protection_lines(directory):
+            console.print(line, markup=False, highlight=False)
     else:
-        typer.echo("nothing is running; start the stack with `plumbline up`")
+        typer.echo(f"nothing runs from {directory.path}; start the stack with `plumbline up`")
     raise typer.Exit(0 if status.is_ready(components) else EXIT_NO)
 
 
@@ -122,13 +142,15 @@ def token(
 
 
 @cli.command(name="demo")
-def play_demo() -> None:
+def play_demo(
+    *, keep: Annotated[bool, typer.Option("--keep", help="Leave the day's stack running.")] = False
+) -> None:
     """Play a business day on a fresh stack, show and check the result. Exit with 1 if the result is wrong.
 
     The day has about 40 bookings and signed Stripe events and messages; some are forged or stale. Then the
     demo falsifies a few stored prices and reconciles. A stack that is already running is not changed.
     """
-    raise typer.Exit(0 if asyncio.run(demo(os.environ, demo_console())) else EXIT_NO)
+    raise typer.Exit(0 if asyncio.run(demo(os.environ, demo_console(), keep=keep)) else EXIT_NO)
 
 
 @topics.command(name="apply")

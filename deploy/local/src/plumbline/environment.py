@@ -1,6 +1,6 @@
 """Environment variables of the stack's processes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from plumbline import databases, variables
@@ -41,6 +41,27 @@ def merge(
     passed_on = {name: value for name, value in caller.items() if name.removesuffix(_FILE) not in fixed}
     unset = {name: value for name, value in fallback.items() if not caller.get(_alternative_name(name))}
     return {**unset, **passed_on, **fixed}
+
+
+def of_stack(
+    directory: StateDirectory,
+    caller: Mapping[str, str],
+    admin_dsn: str,
+    secrets: Credentials,
+    members: Sequence[Service],
+) -> dict[str, str]:
+    """Return the variables of all services together, for these variables of the caller."""
+    strings = databases.connection_strings(admin_dsn, secrets.passwords)
+    return merge(
+        caller,
+        fixed=addresses(directory, tuple(members), strings),
+        fallback=defaults(directory, secrets),
+    )
+
+
+def of_services(members: Sequence[Service], environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the variables that each service receives of those of the stack."""
+    return {service.name: variables.for_service(service, environ) for service in members}
 
 
 def for_migration(service: Service, caller: Mapping[str, str], admin_dsn: str) -> dict[str, str]:

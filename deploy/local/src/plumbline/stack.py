@@ -14,6 +14,7 @@ from plumbline import (
     environment,
     ports,
     stack_file,
+    started_with,
     variables,
 )
 from plumbline.credentials import LOG_ORIGIN, Credentials
@@ -96,6 +97,7 @@ class Stack:
     async def stop(self) -> None:
         """Stop all components, services first; data are kept."""
         self._directory.stack_file.unlink(missing_ok=True)
+        self._directory.environments.unlink(missing_ok=True)
         await gather_to_end(*(service.stop() for service in self._services.values()))
         await gather_to_end(self._kafka.stop(), self._postgres.stop())
 
@@ -160,7 +162,7 @@ class Stack:
         process = self._services[service.name] = ServiceProcess(
             service.name,
             service.command("serve"),
-            variables.for_service(service, self._environment()),
+            variables.for_service(service, self._environment),
             self._directory.log(service.name),
             f"{service.url(self._directory)}/health/ready",
             ledger=self._ledger,
@@ -168,12 +170,11 @@ class Stack:
         await process.start()
         self._observer.phase(service.name, READY)
 
+    @cached_property
     def _environment(self) -> dict[str, str]:
-        strings = databases.connection_strings(self._postgres.admin_dsn, self._credentials.passwords)
-        return environment.merge(
-            self._caller,
-            fixed=environment.addresses(self._directory, self._members, strings),
-            fallback=environment.defaults(self._directory, self._credentials),
+        """Variables of all services together; PostgreSQL must run."""
+        return environment.of_stack(
+            self._directory, self._caller, self._postgres.admin_dsn, self._credentials, self._members
         )
 
     def _publish(self) -> None:
@@ -183,6 +184,9 @@ class Stack:
             self._members,
             pids={**processes, "kafka": self._kafka.pid, "postgres": self._postgres.pid},
             admin_dsn=self._postgres.admin_dsn,
-            environ=self._environment(),
+            environ=self._environment,
+        )
+        started_with.write(
+            self._directory.environments, environment.of_services(self._members, self._environment)
         )
         stack_file.write(self._directory.stack_file, content)

@@ -41,6 +41,11 @@ class StateDirectory:
         return self.path / "stack.json"
 
     @property
+    def environments(self) -> Path:
+        """Variables with which each service was started (`plumbline.started_with`)."""
+        return self.path / "environment.json"
+
+    @property
     def credentials(self) -> Path:
         return self.path / "credentials.json"
 

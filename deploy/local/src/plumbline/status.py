@@ -1,6 +1,7 @@
 """Status of a stack's components: alive, ready, address and memory."""
 
 import asyncio
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,9 +9,10 @@ from urllib.parse import urlsplit
 import psutil
 from rich.table import Table
 
-from plumbline import stack_file
+from plumbline import stack_file, started_with
 from plumbline.identity import Identity
 from plumbline.ledger import Ledger
+from plumbline.safety import protections, slips
 from plumbline.service_process import answers_ok, loopback_client
 from plumbline.state_directory import HOST, StateDirectory
 
@@ -62,6 +64,14 @@ def table(components: list[ComponentStatus]) -> Table:
             component.name, f"[{colour}]{component.state}", component.address, str(component.pid), memory
         )
     return rows
+
+
+def protection_lines(directory: StateDirectory) -> list[str]:
+    """Return what the running services check, one line each, and slips in the caller's variables."""
+    environment: dict[str, str] = {}
+    for own in started_with.read(directory.environments).values():
+        environment |= own
+    return [*(each.line for each in protections(environment)), *slips(os.environ)]
 
 
 async def _component_status(

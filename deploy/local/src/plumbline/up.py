@@ -99,6 +99,7 @@ def _already_running(directory: StateDirectory, how: str) -> str:
 
 def _forget(directory: StateDirectory, ledger: Ledger) -> None:
     directory.stack_file.unlink(missing_ok=True)
+    directory.environments.unlink(missing_ok=True)
     ledger.clear()
 
 

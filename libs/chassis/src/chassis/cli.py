@@ -5,10 +5,12 @@ Exit codes (interface.md): 0 good, 1 the answer is "no", 2 the command failed.
 
 import asyncio
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from importlib.metadata import version
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -32,13 +34,34 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 def build_cli(summary: str) -> typer.Typer:
     """Return a command line without commands; a service adds its own."""
-    return typer.Typer(
+    cli = typer.Typer(
         help=summary,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
+    add_help_and_version(cli)
+    return cli
+
+
+def add_help_and_version(cli: typer.Typer) -> None:
+    """Let every command take `-h` as well as `--help`, and the command line `--version`."""
+    cli.info.context_settings = {"help_option_names": ["-h", "--help"]}
+
+    def show_version(chosen: bool) -> None:
+        if chosen:
+            typer.echo(f"Plumbline {version('plumbline-chassis')}, Python {platform.python_version()}")
+            raise typer.Exit
+
+    @cli.callback()
+    def options(
+        *,
+        _version: Annotated[
+            bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+        ] = False,
+    ) -> None:
+        pass
 
 
 def add_serve(

@@ -17,7 +17,7 @@ from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.postgres import DATABASE_ERRORS
 from chassis.process.command_line import CommandError, database_failure
-from chassis.process.environment import load_settings
+from chassis.process.local_stack import load_command_settings
 from contracts.metadata import format_time
 from contracts.times import TimeError, parse_time
 
@@ -61,7 +61,7 @@ def export(
             recorded_to=_moment("--to", recorded_to),
             text=None,
         )
-        until = asyncio.run(_export(load_settings(OfflineSettings), query))
+        until = asyncio.run(_export(load_command_settings(OfflineSettings, SERVICE), query))
     except FilterError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:

@@ -13,9 +13,10 @@ from booking.settings import SERVICE, BookingSettings, OfflineSettings
 from chassis.cli import add_migrate, build_cli, run_cli, run_service
 from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.messaging.message import Message
-from chassis.postgres import Connection
+from chassis.postgres import Connection, Database
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
+from chassis.process.local_stack import load_command_settings
 from chassis.relay.cli import add_outbox
 from pricing import InvalidRateCardError
 
@@ -23,7 +24,7 @@ _ALL = ",".join(WorkerRole)
 
 
 async def _replay(connection: Connection, replayed: Sequence[Message]) -> int:
-    settings = load_settings(OfflineSettings)
+    settings = load_command_settings(OfflineSettings, SERVICE)
     return await messages.apply(
         connection,
         replayed,
@@ -32,12 +33,16 @@ async def _replay(connection: Connection, replayed: Sequence[Message]) -> int:
     )
 
 
+def _open_database() -> Database:
+    return open_database(load_command_settings(OfflineSettings, SERVICE))
+
+
 cli = build_cli("Keeps bookings: status history, payments, prices.")
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
-add_dead_letters(cli, SERVICE, lambda: open_database(load_settings(OfflineSettings)), _replay)
-add_outbox(cli, lambda: open_database(load_settings(OfflineSettings)))
+add_dead_letters(cli, SERVICE, _open_database, _replay)
+add_outbox(cli, _open_database)
 add_price(cli)
-add_import(cli, lambda: open_database(load_settings(OfflineSettings)))
+add_import(cli, _open_database)
 
 
 @cli.command()

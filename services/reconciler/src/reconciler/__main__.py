@@ -3,7 +3,7 @@
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.postgres import Database
-from chassis.process.environment import load_settings
+from chassis.process.local_stack import load_command_settings
 from chassis.relay.cli import add_outbox
 from pricing import InvalidRateCardError
 from reconciler.commands.card_report import add_card_report
@@ -17,7 +17,7 @@ from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 
 def _open_database() -> Database:
-    return open_database(load_settings(OfflineSettings))
+    return open_database(load_command_settings(OfflineSettings, SERVICE))
 
 
 cli = build_cli("Compares every stored price with a fresh computation and with what was charged.")

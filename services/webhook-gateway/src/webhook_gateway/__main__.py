@@ -18,6 +18,7 @@ from chassis.http.internal_port import listen
 from chassis.observability.logs import configure_logs
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
+from chassis.process.local_stack import load_command_settings
 from chassis.process.output import end_guard
 from contracts.topics import webhook_topic
 from webhook_gateway.adapters.worker import Worker
@@ -107,7 +108,7 @@ def show_sources(as_json: AsJson = False) -> None:
     Reads the same variables as the gateway, from this shell; what a running gateway has loaded is told by
     `plumbline doctor`. Secrets appear by fingerprint only: the first digits of the key's SHA-256.
     """
-    settings = load_settings(OfflineSettings)
+    settings = load_command_settings(OfflineSettings, SERVICE)
     sources, validated = configured_sources(settings).values(), settings.validation_enabled
     rows = [_row(source, accepted) for source in sources for accepted in source.accepted]
     if as_json:
@@ -184,7 +185,7 @@ def sign_delivery(
 
 
 def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[AcceptedScheme, Secret]:
-    sources = configured_sources(load_settings(OfflineSettings))
+    sources = configured_sources(load_command_settings(OfflineSettings, SERVICE))
     if source_name not in sources:
         raise CommandError(f"--source: {source_name} is not configured; there are {', '.join(sources)}")
     offered = sources[source_name].accepted

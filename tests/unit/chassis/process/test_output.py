@@ -18,10 +18,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from chassis.cli import CommandError, build_cli, run_cli
+from chassis.cli import CommandError, run_cli
 from chassis.process.terminal import print_json
 
-cli = build_cli("sample")
+# One command without a name, unlike those of `build_cli`.
+cli = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 @cli.command()
 def answer(

@@ -1,6 +1,7 @@
 """`plumbline demo`: start a fresh stack, play the day, print the tables and stop the stack."""
 
 import asyncio
+import shlex
 import shutil
 import signal
 from collections.abc import Coroutine, Mapping
@@ -37,8 +38,10 @@ def demo_console() -> Console:
     return console if console.is_terminal else Console(width=_COLUMNS_WITHOUT_TERMINAL)
 
 
-async def demo(environ: Mapping[str, str], console: Console) -> bool:
+async def demo(environ: Mapping[str, str], console: Console, *, keep: bool = False) -> bool:
     """Start a stack, play the day and stop the stack. Return whether all checks passed.
+
+    With `keep`, a stack whose day was played goes on running, and the next commands are printed.
 
     The demo has its own state directory and ports: another running stack is not touched.
 
@@ -47,11 +50,29 @@ async def demo(environ: Mapping[str, str], console: Console) -> bool:
     """
     directory = _state_directory(environ)
     await _wipe(directory)
+    is_kept = False
     try:
         await stack_command.up(directory, detach=True, environ={**environ, **_SETTINGS}, console=console)
-        return not await _interruptible(_play(directory, console))
+        problems = await _interruptible(_play(directory, console))
+        is_kept = keep
     finally:
-        await stack_command.down(directory)
+        if not is_kept:
+            await stack_command.down(directory)
+    if is_kept:
+        console.print(_next_steps(directory), markup=False, highlight=False)
+    return not problems
+
+
+def _next_steps(directory: StateDirectory) -> str:
+    state = shlex.quote(str(directory.path.absolute()))
+    return f"""
+The day's stack is running. In this shell:
+  export {STATE_VARIABLE}={state} {PORT_BASE_VARIABLE}={directory.port_base}
+  eval "$(plumbline env)"
+  reconciler exceptions        the exception that came back, and the payment of a cancelled booking
+  curl "$AUDIT_URL/api/event-log?limit=5"
+  curl "$BOOKING_URL/api/bookings?limit=3"
+  plumbline down               stops it; the next demo begins anew"""
 
 
 def _state_directory(environ: Mapping[str, str]) -> StateDirectory:

@@ -43,7 +43,7 @@ def _checked(command: Any, parse: Parse, context: Any, arguments: list[str]) -> 
     for parameter in order:
         parsed_value: Any = values.get(parameter.name)
         is_list = parameter.multiple or parameter.nargs != 1
-        for value in parsed_value if is_list else [parsed_value]:
+        for value in (parsed_value or ()) if is_list else [parsed_value]:
             if isinstance(value, str) and not value.strip():
                 raise OptionError(f"{_name(parameter)} is empty; omit it or give it a value")
     return parse(context, arguments)

@@ -9,7 +9,7 @@ import typer
 from chassis import clock
 from chassis.postgres import Database
 from chassis.process.command_line import EXIT_NO, CommandError
-from chassis.process.environment import load_settings
+from chassis.process.local_stack import load_command_settings
 from chassis.process.terminal import printable
 from contracts.ids import has_id_form
 from contracts.text import sanitize_for_postgres
@@ -25,7 +25,7 @@ from reconciler.domain.exceptions import PERSONS_RESOLUTIONS
 from reconciler.domain.step_requests import StepRequest
 from reconciler.handlers.exception_lookup import AmbiguousIdError, UnknownExceptionError, find_id
 from reconciler.handlers.exception_workflow import take_step
-from reconciler.settings import OfflineSettings
+from reconciler.settings import SERVICE, OfflineSettings
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of exceptions, or their ends.")]
 By = Annotated[str, typer.Option("--by", default_factory=getpass.getuser, help="Who takes the step; you.")]
@@ -91,7 +91,7 @@ def _add_resolve(group: typer.Typer, take: Callable[..., None]) -> None:
     ) -> None:
         if as_ not in PERSONS_RESOLUTIONS:
             raise CommandError(f"--as {as_}: choose one of {names}")
-        limit = load_settings(OfflineSettings).reconciler_second_person_above
+        limit = load_command_settings(OfflineSettings, SERVICE).reconciler_second_person_above
         text = _text("--reason", reason)
         request = step_requests.resolving(by, as_, text, up_to=up_to, second_person_above=limit)
         take(ids, by, request, as_json=as_json)
@@ -131,7 +131,7 @@ def _take(open_database: OpenDatabase, ids: Sequence[str], request: StepRequest,
         return [(text, await _take_one(database, text, request)) for text in ids]
 
     taken = query(open_database, take_all)
-    reading = Reading(clock.now(), load_settings(OfflineSettings).targets)
+    reading = Reading(clock.now(), load_command_settings(OfflineSettings, SERVICE).targets)
     items = [
         {"id": text, "refused": outcome} if isinstance(outcome, str) else exception_detail(*outcome, reading)
         for text, outcome in taken

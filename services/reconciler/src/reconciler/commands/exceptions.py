@@ -8,7 +8,7 @@ from chassis import clock
 from chassis.http.paging import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.process.command_line import CommandError
-from chassis.process.environment import load_settings
+from chassis.process.local_stack import load_command_settings
 from reconciler.adapters.exception_queries import ExceptionWithHistory
 from reconciler.api.responses import exception_detail, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
@@ -20,7 +20,7 @@ from reconciler.domain.filter_members import FilterError, members_of_query, pars
 from reconciler.domain.filters import ExceptionFilter
 from reconciler.handlers import queries
 from reconciler.handlers.exception_lookup import AmbiguousIdError, UnknownExceptionError, find_exception
-from reconciler.settings import OfflineSettings
+from reconciler.settings import SERVICE, OfflineSettings
 
 HELP = """The exception queue: what a person must look at, high first, then oldest.
 
@@ -114,7 +114,7 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
 
 
 def _reading() -> Reading:
-    return Reading(clock.now(), load_settings(OfflineSettings).targets)
+    return Reading(clock.now(), load_command_settings(OfflineSettings, SERVICE).targets)
 
 
 def _parse(**members: str | None) -> ExceptionFilter:
