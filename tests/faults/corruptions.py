@@ -133,6 +133,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("status set to cancelled", ("status = 'cancelled'",), "history_disagrees", high),
     Kind("sum of captured money", ("captured = captured + abs(d)",), "sums_disagree", high),
     Kind("sum of refunded money", ("refunded = refunded + abs(d)",), "sums_disagree", high),
+    Kind("payment status", ("payment_status = 'unpaid'",), "payment_status_disagrees", high),
     Kind(
         "payment refunded beyond what was captured",
         (_payment("refunded = captured + 1"),),

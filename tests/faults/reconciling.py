@@ -12,7 +12,7 @@ from chassis.postgres import Database
 from faults.corruptions import EDGES, KINDS, Grade
 from faults.plan import SHORT
 from faults.scene import Scene
-from faults.stored_money import damage, draw_differences, populate
+from faults.stored_money import as_owner, damage, draw_differences, populate
 from harness import start_services
 from harness.databases import TestDatabase
 from reconciler.adapters.booking_view import read_page
@@ -65,13 +65,14 @@ async def plant(
     population = await populate(database, bookings, of_each_card=len(kinds) * count)
     free = {card: rng.sample(ids, len(ids)) for card, ids in population.ids.items()}
     planted: dict[str, Planted] = {}
-    for kind in kinds:
-        ids = [free[kind.card].pop() for _ in range(count)]
-        drawn = draw_differences(rng, kind, count)
-        await damage(database, kind, ids, drawn)
-        for booking_id, difference in zip(ids, drawn, strict=True):
-            expected = (kind.finding, kind.severity(difference)) if kind.finding else None
-            planted[booking_id] = Planted(kind.name, expected)
+    async with as_owner(database) as connection:
+        for kind in kinds:
+            ids = [free[kind.card].pop() for _ in range(count)]
+            drawn = draw_differences(rng, kind, count)
+            await damage(connection, kind, ids, drawn)
+            for booking_id, difference in zip(ids, drawn, strict=True):
+                expected = (kind.finding, kind.severity(difference)) if kind.finding else None
+                planted[booking_id] = Planted(kind.name, expected)
     return planted
 
 

@@ -97,7 +97,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "F31",
-        "34 kinds of wrong money among clean bookings",
+        "35 kinds of wrong money among clean bookings",
         reconciling.wrong_money,
         in_make_test=True,
         services=(),

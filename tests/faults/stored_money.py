@@ -2,7 +2,8 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -42,7 +43,7 @@ SELECT
 FROM booking.booking WHERE booking_id = ANY($1::uuid[])
 """
 _DAMAGE = """
-CREATE TEMP TABLE damage ON COMMIT DROP AS
+CREATE TEMP TABLE damage AS
 SELECT id, d::integer FROM unnest($1::uuid[], $2::bigint[]) AS drawn (id, d)
 """
 
@@ -114,13 +115,20 @@ async def populate(database: TestDatabase, count: int, *, of_each_card: int) -> 
     return Population(ids, count)
 
 
-async def damage(database: TestDatabase, kind: Kind, ids: Sequence[str], differences: Sequence[int]) -> None:
-    """Corrupt bookings; nothing is in the way of whoever owns the tables."""
+@asynccontextmanager
+async def as_owner(database: TestDatabase) -> AsyncGenerator[Connection]:
+    """Open a transaction in which nothing is in the way of whoever owns booking's tables."""
     async with database.without_triggers(*_TABLES) as connection:
         await connection.execute("SET LOCAL search_path = booking, pg_temp")
-        await connection.execute(_DAMAGE, ids, differences)
-        for change in kind.changes:
-            await _change(connection, change)
+        yield connection
+
+
+async def damage(connection: Connection, kind: Kind, ids: Sequence[str], differences: Sequence[int]) -> None:
+    """Corrupt bookings by one kind, each by its difference."""
+    await connection.execute(_DAMAGE, ids, differences)
+    for change in kind.changes:
+        await _change(connection, change)
+    await connection.execute("DROP TABLE damage")
 
 
 async def _change(connection: Connection, change: str) -> None:

@@ -45,6 +45,7 @@ def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredB
         booking_id="01920000-0000-7000-8000-000000000001",
         status="confirmed",
         history_status="confirmed",
+        payment_status="paid",
         currency=priced.currency,
         total=priced.total,
         pricing=json.dumps(to_json_object(priced)),
@@ -70,6 +71,7 @@ def booking(price_request: PriceRequest | None = None, **fields: Any) -> StoredB
     changed = replace(paid, **fields)
     agreeing = {
         "history_status": changed.status,
+        "payment_status": "disputed" if changed.disputed else "paid",
         "counted_captured": changed.captured,
         "counted_refunded": changed.refunded,
         "kept_captured": fields.get("counted_captured", changed.captured),

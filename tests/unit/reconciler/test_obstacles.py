@@ -46,6 +46,16 @@ def obstacle_of(**fields: Any) -> NotEvaluableError:
             "sums_disagree",
             "sums: the booking says 132.00 USD captured and 5.00 USD refunded, its payments 132.00 USD",
         ),
+        (
+            {"payment_status": "unpaid"},
+            "payment_status_disagrees",
+            "payment_status: the booking says 'unpaid', its payments make it 'paid'",
+        ),
+        (
+            {"payment_status": "paid", "disputed": PRICE},
+            "payment_status_disagrees",
+            "payment_status: the booking says 'paid', its payments make it 'disputed'",
+        ),
         ({"contradictory_payments": 1}, "payments_impossible", "payments: "),
         ({"pricing": None}, "snapshot_missing", "pricing: a booking that is confirmed has no snapshot"),
         ({"pricing": "{]"}, "snapshot_unreadable", "snapshot: no JSON: "),

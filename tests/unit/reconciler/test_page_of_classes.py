@@ -42,6 +42,7 @@ OBSTACLES: dict[str, dict[str, Any]] = {
     "history_disagrees": {"status": "pending", "history_status": "confirmed"},
     "status_unknown": {"status": "paid"},
     "sums_disagree": {"kept_captured": PRICE + 700},
+    "payment_status_disagrees": {"payment_status": "unpaid"},
     "payments_impossible": {"contradictory_payments": 1},
     "snapshot_missing": {"pricing": None},
     "snapshot_unreadable": {"pricing": '{"total": 13200}'},

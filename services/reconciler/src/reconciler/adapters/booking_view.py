@@ -36,8 +36,8 @@ IN_ORDER = "SET LOCAL enable_sort = off"
 
 # Times as text: for a time that Python cannot hold ('infinity', 4714 BC) the driver fails the whole page.
 _COLUMNS = """
-    booking_id, status, history_status, currency, total, pricing::text AS pricing, captured, refunded,
-    charge_count, payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
+    booking_id, status, history_status, payment_status, currency, total, pricing::text AS pricing,
+    captured, refunded, charge_count, payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
     cancelled_at::text AS cancelled_at, held, contradictory_payments, refund_pending, disputed, lost,
     pending_payments, money_changed_at::text AS money_changed_at, open_anomalies,
     kept_captured, kept_refunded, counted_captured, counted_refunded

@@ -10,6 +10,7 @@ class StoredBooking:
 
     Attributes:
         history_status: the last status of the booking's history; None if its history is empty.
+        payment_status: as kept in the booking's own row.
         total: the booking's own total, in `currency`; the snapshot has another copy.
         pricing: the snapshot as JSON text; None if it is missing.
         captured, refunded: sums over the booking's payments in `currency`; `refunded` has all money that went
@@ -33,6 +34,7 @@ class StoredBooking:
     booking_id: str
     status: str
     history_status: str | None
+    payment_status: str
     currency: str
     total: int
     pricing: str | None

@@ -37,6 +37,17 @@ def refuse_contradictions(booking: StoredBooking, *, as_of: datetime) -> None:
         _refuse_future("confirmed_at", booking.due_at, as_of)
 
 
+def refuse_payment_status(booking: StoredBooking) -> None:
+    """Raise NotEvaluableError if the row of a booking that was charged exactly its price does not say so."""
+    expected = "disputed" if booking.disputed else "paid"
+    if booking.payment_status != expected:
+        raise NotEvaluableError(
+            f"payment_status: the booking says {booking.payment_status[:_EXCERPT_CHARACTERS_MAX]!a},"
+            f" its payments make it {expected!a}",
+            "payment_status_disagrees",
+        )
+
+
 def _refuse_status(booking: StoredBooking) -> None:
     status = ascii(booking.status[:_EXCERPT_CHARACTERS_MAX])
     if booking.status not in _STATUSES:

@@ -12,7 +12,7 @@ from reconciler.domain.causes import Waiting
 from reconciler.domain.charges import compared_charge, foreign_currencies, is_duplicate, waiting_of_charge
 from reconciler.domain.classify import DriftClass, drift_class
 from reconciler.domain.comparison import PriceComparison, compare_price
-from reconciler.domain.contradictions import refuse_contradictions
+from reconciler.domain.contradictions import refuse_contradictions, refuse_payment_status
 from reconciler.domain.price_findings import PriceFinding
 from reconciler.domain.prices import read_prices
 from reconciler.domain.rules import Rules
@@ -71,6 +71,8 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
     charged = booking.charged or 0
     amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, charged)
     findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
+    if not findings and booking.total == booking.charged == comparison.recomputed:
+        refuse_payment_status(booking)
     return Evaluation(booking.booking_id, _outcome(findings), findings, amounts=amounts)
 
 

@@ -43,7 +43,8 @@ class Finding:
         fingerprint: digest of what identifies the problem. It holds no amounts: a changed amount is a
             revision of the exception, not a second exception.
         explanation: JSON for a person: `lines`, `totals` (A, B, C in minor units) and details of the type.
-        drift: of a pricing drift, the amounts that `drift-detected` publishes; None for other types.
+        drift: of a pricing drift, the amounts that `drift-detected` publishes; None for other types, and
+            while the finding waits.
         amount: the difference in minor units of `currency`, signed: recomputed - stored, or charged -
             recomputed where the price is right, or the money at stake; None if unknown.
         waiting: None if a person has to act.
@@ -83,7 +84,7 @@ def finding_of_price(price: PriceFinding) -> Finding:
         title=price.title,
         fingerprint=_digest([price.type, price.booking_id]),
         explanation=explain_price(price),
-        drift=price if price.type == "pricing_drift" else None,
+        drift=price if price.type == "pricing_drift" and price.waiting is None else None,
         currency=price.currency,
         amount=price.amount,
         cause=price.cause,

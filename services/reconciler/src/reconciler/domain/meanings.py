@@ -118,6 +118,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "Compare the payments with the provider's, correct the wrong one of the two, and find out who"
         " changed it.",
     ),
+    "payment_status_disagrees": Meaning(
+        "The price was charged exactly, and the booking's row says something else.",
+        "restore_row",
+        "Restore the payment status that follows from the payments, and find out who changed it.",
+    ),
     "payments_impossible": Meaning(
         "A payment has amounts that cannot be.",
         "restore_row",

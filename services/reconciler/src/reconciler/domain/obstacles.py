@@ -13,6 +13,7 @@ Obstacle = Literal[
     "status_unknown",
     "history_disagrees",
     "sums_disagree",
+    "payment_status_disagrees",
     "payments_impossible",
     "time_impossible",
     "row_unreadable",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from contracts.ids import recorded_id
+from reconciler.domain.explanations import explain_reported
 from reconciler.domain.findings import Finding
 
 
@@ -20,15 +21,19 @@ def offer_ambiguous(
         severity="medium",
         title=f"A yes by SMS fits {len(offer_ids)} open offers to {recorded_id(person_id)}",
         fingerprint=offer_ambiguous_fingerprint(person_id),
-        explanation={
-            "totals": {"snapshot": None, "recomputed": None, "charged": None},
-            "lines": [],
-            "person_id": recorded_id(person_id),
-            "offer_ids": sorted(recorded_id(offer_id) for offer_id in offer_ids),
-            "sms_event_id": None if sms_event_id is None else recorded_id(sms_event_id),
-            "occurred_at": at.isoformat(),
-            "remarks": ["no offer was accepted: ask the person which booking is meant"],
-        },
+        explanation=explain_reported(
+            "offer_ambiguous",
+            f"{recorded_id(person_id)} has {len(offer_ids)} open offers and said yes by SMS, which fits each"
+            " of them; none was accepted.",
+            {
+                "person_id": recorded_id(person_id),
+                "offer_ids": sorted(recorded_id(offer_id) for offer_id in offer_ids),
+                "sms_event_id": None if sms_event_id is None else recorded_id(sms_event_id),
+                "occurred_at": at.isoformat(),
+            },
+            charged=None,
+            remark="no offer was accepted: ask the person which booking is meant",
+        ),
     )
 
 

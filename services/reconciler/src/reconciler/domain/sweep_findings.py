@@ -5,12 +5,12 @@ import json
 
 from contracts.ids import booking_id_of, recorded_id
 from contracts.money import Money
+from reconciler.domain.explanations import explain_reported
 from reconciler.domain.findings import Finding, payment_anomaly, payment_anomaly_fingerprint
 from reconciler.domain.stripe_comparison import NOTHING, Mismatch
 from reconciler.domain.swept_events import SweptEvent
 
 PROVIDER = "stripe"
-_NO_TOTALS = {"snapshot": None, "recomputed": None, "charged": None}
 
 
 def delivery_missed_fingerprint(event_id: str) -> str:
@@ -26,15 +26,19 @@ def delivery_missed(event: SweptEvent) -> Finding:
         severity="medium",
         title=f"Stripe's event {event.id} ({event.type}) was never delivered",
         fingerprint=delivery_missed_fingerprint(event.id),
-        explanation={
-            "totals": _NO_TOTALS,
-            "lines": [],
-            "provider": PROVIDER,
-            "event_id": event.id,
-            "event_type": event.type,
-            "occurred_at": event.created_at.isoformat(),
-            "remarks": ["the sweep has published the event; the exception closes when booking has it"],
-        },
+        explanation=explain_reported(
+            "delivery_missed",
+            f"Stripe made the event {event.id} ({event.type}) on {event.created_at:%Y-%m-%d %H:%M} UTC,"
+            " and it was never delivered.",
+            {
+                "provider": PROVIDER,
+                "event_id": event.id,
+                "event_type": event.type,
+                "occurred_at": event.created_at.isoformat(),
+            },
+            charged=None,
+            remark="the sweep has published the event; the exception closes when booking has it",
+        ),
     )
 
 
