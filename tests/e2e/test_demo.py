@@ -20,9 +20,9 @@ SECONDS_MAX = 170
 
 
 def run(
-    *arguments: str, state: Path, base: int | None = None, seconds: int = SECONDS_MAX
+    *arguments: str, state: Path, base: int | None = None, seconds: int = SECONDS_MAX, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PLUMBLINE_STATE": str(state)}
+    environment = {**os.environ, "PLUMBLINE_STATE": str(state), **variables}
     environment |= {"PLUMBLINE_PORT_BASE": str(base)} if base else {}
     return subprocess.run(
         [PLUMBLINE, *arguments], env=environment, capture_output=True, text=True, timeout=seconds, check=False
@@ -78,3 +78,22 @@ def test_stack_is_described_and_healthy(own_stack: tuple[Path, int]) -> None:
     assert doctor.returncode == 0, doctor.stdout
     assert "plumbline doctor" in README
     assert "plumbline status" in README
+
+    # Another value restarts the one service that reads it, and is said.
+    again = run("up", "--detach", state=state, base=base, ENABLE_WEBHOOK_VALIDATION="true")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "restarting webhook-gateway: ENABLE_WEBHOOK_VALIDATION: (not set) → true" in again.stdout
+    assert "webhook signatures: checked" in again.stdout
+    after = json.loads((state / "stack.json").read_text())["pids"]
+    assert [name for name, pid in described["pids"].items() if after[name] != pid] == ["webhook-gateway"]
+
+    restarted = run("restart", "webhook-gateway", state=state, base=base)
+    assert (restarted.returncode, restarted.stdout) == (0, "restarted: webhook-gateway\n")
+    assert "webhook signatures: checked" in run("status", state=state, base=base).stdout
+
+    exported = run("env", state=state, base=base).stdout
+    assert f"export BOOKING_URL=http://127.0.0.1:{base + 1}\n" in exported
+    assert "export RECONCILER_POSTGRES_DSN=postgresql://reconciler:" in exported
+    assert run("reset", "--yes", state=state, base=base).returncode == 2, "a running stack keeps its data"
+    logged = run("logs", "-n", "1", "booking", state=state, base=base)
+    assert (logged.returncode, len(logged.stdout.splitlines())) == (0, 1)

@@ -26,7 +26,7 @@ def changed_settings(
     return {
         name: changed
         for name in content["urls"]
-        if (changed := started_with.differences(before.get(name, {}), now[name]))
+        if name in now and (changed := started_with.differences(before.get(name, {}), now[name]))
     }
 
 

@@ -1,4 +1,4 @@
-"""Check that a service's role has exactly the table rights that the installed migrations grant."""
+"""Check that a service's role has exactly the rights that the installed migrations grant."""
 
 import importlib.util
 import re
@@ -19,12 +19,12 @@ Right = tuple[str, str]
 """Table and privilege, e.g. ("booking", "UPDATE (status)"); each column is a right of its own."""
 
 _STATEMENT = re.compile(
-    r"^\s*(GRANT|REVOKE)\s+([^;]+?)\s+ON\s+(?:TABLE\s+)?([\w\s,]+?)\s+(?:TO|FROM)\s+([\w\s,]+?)\s*;",
+    r"^\s*(GRANT|REVOKE)\s+([^;]+?)\s+ON\s+(?:TABLE\s+|SEQUENCE\s+)?([\w\s,]+?)\s+(?:TO|FROM)\s+([\w\s,]+?)\s*;",
     re.MULTILINE,
 )
 _PRIVILEGE = re.compile(r"(\w+)(?:\s*\(([^)]*)\))?")
 
-# Rights on tables and columns, granted to the role, to PUBLIC or to a role of which it is a member.
+# Rights on tables, columns and sequences: of the role, of PUBLIC, of roles of which it is a member.
 _HELD = """
 WITH held AS (
     SELECT 0::oid AS role
@@ -33,7 +33,7 @@ WITH held AS (
 SELECT c.relname, acl.privilege_type, NULL AS attname
 FROM pg_class AS c
 CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
-WHERE c.relnamespace = $2::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+WHERE c.relnamespace = $2::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
     AND acl.grantee IN (SELECT role FROM held)
 UNION ALL
 SELECT c.relname, acl.privilege_type, a.attname
