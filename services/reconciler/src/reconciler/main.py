@@ -26,7 +26,7 @@ from contracts.topics import topics_of
 from pricing import published_cards
 from reconciler.adapters.stripe_client import StripeLists
 from reconciler.api import ACCESS, ROUTES
-from reconciler.api.filters import provide_exception_filter
+from reconciler.api.exception_filter import provide_exception_filter
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
 from reconciler.jobs import OperationWorker, RunExecutor, Scheduler, Sweeper
@@ -34,6 +34,8 @@ from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
 VIEW_CONNECTIONS_MAX = 2
+EXPORTS_MAX = 2
+"""Exports at once. Each holds a connection as long as its client reads."""
 
 
 def open_database(settings: ReconcilerSettings | OfflineSettings) -> Database:
@@ -48,9 +50,10 @@ def build(settings: ReconcilerSettings) -> Service:
     database = open_database(settings)
     dsn = settings.reconciler_postgres_dsn.get_secret_value()
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
-    database.measure(metrics, searches)
+    exports = ReadPool(dsn, application_name=f"{SERVICE}-exports", reads_max=EXPORTS_MAX)
+    database.measure(metrics, searches, exports)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    components = [*auth.components, searches, *_components(settings, database, metrics)]
+    components = [*auth.components, searches, exports, *_components(settings, database, metrics)]
     lifecycle = Lifecycle(settings, components, health)
     app = build_app(
         title="Plumbline reconciler",
@@ -64,6 +67,7 @@ def build(settings: ReconcilerSettings) -> Service:
             "second_person_above": Provide(
                 lambda: settings.reconciler_second_person_above, sync_to_thread=False
             ),
+            "exports": Provide(lambda: exports, sync_to_thread=False),
             "targets": Provide(lambda: settings.targets, sync_to_thread=False),
             "selected": Provide(provide_exception_filter),
             "sweeps_are_on": Provide(lambda: settings.stripe_api_key is not None, sync_to_thread=False),

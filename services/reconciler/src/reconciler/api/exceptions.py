@@ -15,6 +15,7 @@ from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from reconciler.adapters.exception_queries import ExceptionRecord
+from reconciler.api.exception_filter import SELECTION_REFUSALS
 from reconciler.api.filters import Cursor, Limit, parse_exception_cursor
 from reconciler.api.problems import unknown_exception
 from reconciler.api.responses import (
@@ -38,7 +39,7 @@ ETAG = ResponseHeader(
 @get(
     "/api/exceptions",
     summary="Exceptions: what a person must look at, high first, then oldest first",
-    opt=refuses(READ_REFUSALS),
+    opt=refuses({**SELECTION_REFUSALS, **READ_REFUSALS}),
 )
 async def list_exceptions(
     searches: NamedDependency[Database],

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from chassis.http.problems import InvalidRequestError
 from contracts.wire import UtcDatetime
-from reconciler.api.filters import read_filter
+from reconciler.api.exception_filter import read_filter
 from reconciler.api.requests import (
     OCCURRENCES_MAX,
     Assignee,

@@ -41,9 +41,18 @@ def sweeps_are_off() -> Problem:
     return Problem(409, "sweep-off", "there is no STRIPE_API_KEY: set one, and restart the reconciler")
 
 
+def unknown_view(view_id: UUID) -> Problem:
+    return Problem(404, "view-not-found", f"there is no view {view_id} of yours, and no shared one")
+
+
+def outdated_view(view_id: UUID, reason: str) -> Problem:
+    return Problem(409, "view-outdated", f"view {view_id}: {reason}; delete it and make a new one")
+
+
 def unknown_value(name: str, message: str, allowed: Sequence[str]) -> Problem:
     """Return a 400 that lists the allowed values of a parameter or member."""
-    return Problem(400, "invalid-request", f"{name}: {message}", allowed=list(allowed))
+    errors = [{"field": name, "message": message}]
+    return Problem(400, "invalid-request", f"{name}: {message}", errors=errors, allowed=list(allowed))
 
 
 def _on_refused_step(_request: AnyRequest, error: StepRefusedError) -> ProblemResponse:

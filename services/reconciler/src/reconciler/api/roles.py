@@ -5,7 +5,13 @@ from chassis.dead_letters.operator.routes import DEAD_LETTER_ACCESS
 
 ACCESS: Access = {
     "GET /api/exceptions": READERS,
+    "GET /api/exceptions/export": READERS,
     "GET /api/exceptions/{exception_id}": READERS,
+    "GET /api/exception-groups": READERS,
+    "GET /api/exception-views": READERS,
+    "POST /api/exception-views": READERS,
+    "POST /api/exception-views/{view_id}/default": READERS,
+    "DELETE /api/exception-views/{view_id}": READERS,
     "POST /api/exceptions/{exception_id}/acknowledge": OPERATORS_AND_FINANCE,
     "POST /api/exceptions/{exception_id}/assign": OPERATORS_AND_FINANCE,
     "POST /api/exceptions/{exception_id}/resolve": OPERATORS_AND_FINANCE,

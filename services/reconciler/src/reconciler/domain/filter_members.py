@@ -31,7 +31,7 @@ class FilterError(ValueError):
     Attributes:
         member: its name as the client wrote it.
         message: what is wrong with it.
-        allowed: the names or values to choose from; empty where they are no list.
+        allowed: the values to choose from; empty where they are no list.
     """
 
     def __init__(self, member: str, message: str, allowed: Sequence[str] = ()) -> None:
@@ -150,7 +150,7 @@ def parse_members(members: Mapping[str, Any]) -> ExceptionFilter:
     for name, value in members.items():
         member = MEMBERS.get(name)
         if member is None:
-            raise FilterError(name, f"unknown member, known: {', '.join(MEMBERS)}", tuple(MEMBERS))
+            raise FilterError(name, f"unknown member, known: {', '.join(MEMBERS)}")
         try:
             values[member.field] = member.read(value)
         except _ValueError as error:

@@ -57,3 +57,16 @@ class Position:
     def to_key(self) -> tuple[int, str, str]:
         """Return the position as a cursor holds it."""
         return self.severity_rank, self.first_seen_at.isoformat(), self.exception_id
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPosition:
+    """Position of a group in the order of groups; `stake` is a number without limits, as text."""
+
+    stake: str
+    exceptions: int
+    cause: str
+
+    def to_key(self) -> tuple[str, int, str]:
+        """Return the position as a cursor holds it."""
+        return self.stake, self.exceptions, self.cause
