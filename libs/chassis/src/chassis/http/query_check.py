@@ -15,9 +15,9 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.typing import FieldDefinition
 
 from chassis.auth.access import is_public
+from chassis.http.arguments import arguments_of
 from chassis.http.problems import InvalidRequestError
 from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
@@ -131,7 +131,7 @@ def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
         if not isinstance(route, HTTPRoute) or is_public(route.path_format):
             continue
         for method, (handler, model) in route.route_handler_map.items():
-            fields = _fields(handler)
+            fields = arguments_of(handler)
             expected = sorted(model.expected_query_params, key=lambda each: each.field_alias)
             types = {each.field_alias: types_in(fields[each.field_name].annotation) for each in expected}
             yield (
@@ -144,19 +144,6 @@ def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
                     headers=tuple(each.field_alias for each in model.expected_header_params),
                 ),
             )
-
-
-def _fields(handler: BaseRouteHandler) -> Mapping[str, FieldDefinition]:
-    """Return the arguments of a handler and of the dependencies that it takes, by name."""
-    provided = handler.resolve_dependencies()
-    fields: dict[str, FieldDefinition] = {}
-    signatures = [handler.parsed_fn_signature]
-    while signatures:
-        for name, field in signatures.pop().parameters.items():
-            if name not in fields and name in provided:
-                signatures.append(provided[name].parsed_fn_signature)
-            fields.setdefault(name, field)
-    return fields
 
 
 def types_in(annotation: Any) -> Collection[Any]:

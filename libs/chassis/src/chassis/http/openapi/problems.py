@@ -20,6 +20,7 @@ from litestar.openapi.spec import (
 )
 from litestar.routes import HTTPRoute
 
+from chassis.http.arguments import arguments_of
 from chassis.http.entity_tags import TAGGED_PATHS
 from chassis.http.problems import PROBLEM_JSON, PROBLEM_TYPE_PREFIX
 
@@ -166,7 +167,7 @@ def _describe(operation: Operation, handler: HTTPRouteHandler, further: Sequence
     own: Kinds = handler.opt.get(_OPTION, {})
     kinds_by_status = {**_EVERYWHERE, **request, **own}
     writes: Kinds = {} if handler.http_methods <= _READING else _WRITES
-    arguments = handler.parsed_fn_signature.parameters
+    arguments = arguments_of(handler)
     added = [writes, *further, *(kinds for name, kinds in _DEPENDENCIES.items() if name in arguments)]
     for status in sorted({*kinds_by_status, *(status for kinds in added for status in kinds)}):
         kinds = [*kinds_by_status.get(status, ()), *(kind for each in added for kind in each.get(status, ()))]
