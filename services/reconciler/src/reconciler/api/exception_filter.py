@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar.di import NamedDependency
@@ -16,79 +16,91 @@ from reconciler.domain.filter_members import MEMBERS, FilterError, members_of_qu
 from reconciler.domain.filters import ExceptionFilter
 from reconciler.handlers import exception_views
 
+ValueT = TypeVar("ValueT")
+
 Type = Annotated[str | None, QueryParameter(name="type")]
 SELECTION_REFUSALS: Mapping[int, Sequence[str]] = {404: ["view-not-found"], 409: ["view-outdated"]}
 """Status → problem types of a route that takes the filter, besides its own."""
 
-_BOOLEAN = "`true` or `false`"
+
+def _parameter(description: str, *, name: str | None = None) -> QueryParameter:
+    return QueryParameter(name=name, description=description)
+
+
+_Class = Annotated[str | None, _parameter("of pricing drifts", name="class")]
+_Assignee = Annotated[str | None, _parameter("a person, or `nobody`")]
+_Cause = Annotated[str | None, _parameter("`cause` of an exception or a group")]
+_Waiting = Annotated[str | None, _parameter("`true`: those that may pass by themselves, else left out")]
+_Overdue = Annotated[str | None, _parameter("`true` or `false`: a time is over")]
+_Regressed = Annotated[str | None, _parameter("`true` or `false`: came back")]
+_Escalated = Annotated[str | None, _parameter("`true` or `false`: grew while acknowledged or suppressed")]
+_ResolvedBy = Annotated[str | None, _parameter("`machine` or `person`")]
+_AmountMin = Annotated[str | None, _parameter("size of the difference in minor units, without its sign")]
+_SeenBefore = Annotated[datetime | None, _parameter("seen first before this time")]
+_Text = Annotated[str | None, _parameter("part of the title")]
+_View = Annotated[UUID | None, _parameter("id of a view; other parameters may only narrow it")]
 
 
 async def provide_exception_filter(
     *,
-    kind: Type = None,
-    drift_class: Annotated[str | None, QueryParameter(name="class", description="of pricing drifts")] = None,
-    status: FromQuery[str | None] = None,
-    severity: FromQuery[str | None] = None,
-    assignee: Annotated[str | None, QueryParameter(description="a person, or `nobody`")] = None,
-    booking_id: FromQuery[str | None] = None,
-    cause: Annotated[str | None, QueryParameter(description="`cause` of an exception or a group")] = None,
-    currency: FromQuery[str | None] = None,
-    waiting: Annotated[
-        str | None,
-        QueryParameter(description="`true`: those that may pass by themselves, which are left out else"),
-    ] = None,
-    overdue: Annotated[str | None, QueryParameter(description=f"{_BOOLEAN}: a time is over")] = None,
-    regressed: Annotated[str | None, QueryParameter(description=f"{_BOOLEAN}: came back")] = None,
-    escalated: Annotated[
-        str | None, QueryParameter(description=f"{_BOOLEAN}: grew while acknowledged or suppressed")
-    ] = None,
-    resolved_by: Annotated[str | None, QueryParameter(description="`machine` or `person`")] = None,
-    resolution: FromQuery[str | None] = None,
-    amount_min: Annotated[
-        str | None, QueryParameter(description="size of the difference in minor units, without its sign")
-    ] = None,
-    first_seen_from: FromQuery[datetime | None] = None,
-    first_seen_to: Annotated[
-        datetime | None, QueryParameter(description="seen first before this time")
-    ] = None,
-    q: Annotated[str | None, QueryParameter(description="part of the title")] = None,
-    view: Annotated[
-        UUID | None, QueryParameter(description="id of a view; other parameters may only narrow it")
-    ] = None,
     database: NamedDependency[Database],
     actor: NamedDependency[str],
+    kind: Type = None,
+    drift_class: _Class = None,
+    status: FromQuery[str | None] = None,
+    severity: FromQuery[str | None] = None,
+    assignee: _Assignee = None,
+    booking_id: FromQuery[str | None] = None,
+    cause: _Cause = None,
+    currency: FromQuery[str | None] = None,
+    waiting: _Waiting = None,
+    overdue: _Overdue = None,
+    regressed: _Regressed = None,
+    escalated: _Escalated = None,
+    resolved_by: _ResolvedBy = None,
+    resolution: FromQuery[str | None] = None,
+    amount_min: _AmountMin = None,
+    first_seen_from: FromQuery[datetime | None] = None,
+    first_seen_to: _SeenBefore = None,
+    q: _Text = None,
+    view: _View = None,
 ) -> ExceptionFilter:
     """Return the filter that query parameters and a view describe.
 
     Raises:
         Problem: 400 that names the parameter, with the allowed values; 404 for an unknown view.
     """
-    given = {
+    texts = {
         "type": kind, "class": drift_class, "status": status, "severity": severity, "assignee": assignee,
         "booking_id": booking_id, "cause": cause, "currency": currency, "waiting": waiting,
         "overdue": overdue, "regressed": regressed, "escalated": escalated, "resolved_by": resolved_by,
         "resolution": resolution, "amount_min": amount_min, "q": q,
     }  # fmt: skip
-    texts = {name: text for name, text in given.items() if text is not None}
     times = {"first_seen_from": first_seen_from, "first_seen_to": first_seen_to}
-    members = {
-        **members_of_query(texts),
-        **{name: time for name, time in times.items() if time is not None},
-    }
+    members = {**members_of_query(_given(texts)), **_given(times)}
     own = read_filter(members)
-    if view is None:
-        return own
+    return own if view is None else await _within_view(database, view, actor, members)
+
+
+def _given(values: Mapping[str, ValueT | None]) -> dict[str, ValueT]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+async def _within_view(
+    database: Database, view_id: UUID, person: str, members: Mapping[str, Any]
+) -> ExceptionFilter:
+    """Return the filter of a view, narrowed by further members."""
     async with database.connection() as connection:
-        found = await exception_views.get_view(connection, view, actor)
-    if found is None:
-        raise unknown_view(view)
+        view = await exception_views.get_view(connection, view_id, person)
+    if view is None:
+        raise unknown_view(view_id)
     for name in members:
-        if name in found.filter:
+        if name in view.filter:
             raise InvalidRequestError(name, "the view sets it already; omit it, or omit `view`")
     try:
-        return parse_members({**found.filter, **members})
+        return parse_members({**view.filter, **members})
     except FilterError as error:
-        raise outdated_view(view, str(error)) from None
+        raise outdated_view(view_id, str(error)) from None
 
 
 def read_filter(members: Mapping[str, Any], *, inside: str = "") -> ExceptionFilter:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow, UnreadableRowError
+from contracts.times import parse_time
 from reconciler.adapters import exception_groups, exception_queries
 from reconciler.adapters.exception_groups import GroupRecord
 from reconciler.adapters.exception_queries import ExceptionEventRecord, ExceptionRecord
@@ -109,4 +109,4 @@ def _position(row: ExceptionRecord | UnreadableRow) -> Position | None:
     if row.position is None:
         return None
     rank, first_seen_at, exception_id = row.position
-    return Position(int(rank), datetime.fromisoformat(str(first_seen_at)), str(exception_id))
+    return Position(int(rank), parse_time(str(first_seen_at)), str(exception_id))
