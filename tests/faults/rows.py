@@ -16,6 +16,7 @@ from faults import (
     reconciling,
     records,
     rotations,
+    run_kills,
     sweeps,
 )
 from faults.scene import Scene
@@ -63,6 +64,7 @@ ROWS: tuple[Row, ...] = (
         services=_WITHOUT_BOOKING,
     ),
     Row("F4", "SIGSTOP the relay, another takes over, SIGCONT", pauses.relay, services=_WITHOUT_BOOKING),
+    Row("F6", "kill -9 reconciler mid-run", run_kills.killed_mid_run, in_make_test=True, services=()),
     Row("F7", "kill -9 PostgreSQL under load", outages.postgres_killed, in_make_test=True),
     Row("F9", "answer to COMMIT lost", networks.answer_to_commit_lost, services=_GATEWAY),
     Row("F10", "serialization failures and deadlocks, 10 %", networks.transactions_fail, services=_GATEWAY),
@@ -102,6 +104,7 @@ ROWS: tuple[Row, ...] = (
         in_make_test=True,
         services=(),
     ),
+    Row("F32", "ten reconciliation runs at once", run_kills.at_once, in_make_test=True, services=()),
     Row("F33", "broken Kafka records", records.broken, in_make_test=True),
     Row("F36", "Stripe's lists answer 429, 500, slowly, a page twice", sweeps.lists_break, in_make_test=True),
 )

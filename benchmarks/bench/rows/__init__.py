@@ -12,6 +12,7 @@ from bench.rows import (
     gateway_saturation,
     outbox_held_snapshot,
     outbox_relay,
+    reconcile,
 )
 
 ROWS: Mapping[str, Row] = {
@@ -29,5 +30,9 @@ ROWS: Mapping[str, Row] = {
         booking.TRANSITION_ROW,
         booking.DRAIN_ROW,
         booking.BATCH_ROW,
+        reconcile.RATE_ROW,
+        reconcile.MEMORY_ROW,
+        reconcile.IMPACT_ROW,
+        reconcile.RECALL_ROW,
     )
 }

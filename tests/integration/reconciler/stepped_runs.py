@@ -39,7 +39,11 @@ class Steps:
 
     async def page(self, run: ActiveRun) -> ActiveRun | str:
         """Commit the next page. Return the run after it, or how the run ended."""
-        done = await process_page(self.session, self.execution, run)
+        reader = self.execution.reader(run)
+        try:
+            done = await process_page(self.session, self.execution, run, reader)
+        finally:
+            await reader.close()
         return done if isinstance(done, str) else replace(run, after_booking_id=done[0])
 
     async def finish(self, run: ActiveRun) -> RunRecord:

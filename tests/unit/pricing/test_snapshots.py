@@ -23,6 +23,7 @@ from pricing import (
     agrees,
     compare,
     parse_snapshot,
+    parse_snapshot_text,
     price,
     recompute,
     snapshot,
@@ -55,7 +56,10 @@ STORED_BY_ENGINE_1 = """
 
 
 def stored_again(stored: Snapshot) -> Snapshot:
-    return parse_snapshot(json.loads(json.dumps(to_json_object(stored))))
+    text = json.dumps(to_json_object(stored))
+    again = parse_snapshot(json.loads(text))
+    assert parse_snapshot_text(text) == again
+    return again
 
 
 def test_snapshot_of_an_earlier_release_still_has_its_price() -> None:
@@ -206,6 +210,9 @@ def test_damaged_snapshot_is_refused_naming_the_place(damage: Callable[[Any], No
         parse_snapshot(stored)
     assert f"{caught.value}: ".startswith(f"snapshot: {place}: ")
     assert "\n" not in str(caught.value)
+    with pytest.raises(UnreadableSnapshotError) as of_text:
+        parse_snapshot_text(json.dumps(stored))
+    assert str(of_text.value) == str(caught.value)
 
 
 def test_key_that_a_newer_release_added_is_ignored() -> None:

@@ -22,7 +22,7 @@ from pricing.published_cards import current_rate_card, published_cards, rate_car
 from pricing.quotes import Line, Quote
 from pricing.rate_card import RateCard, Service
 from pricing.request_warnings import PriceWarning, warnings
-from pricing.snapshot_json import JsonObject, parse_snapshot, to_json_object
+from pricing.snapshot_json import JsonObject, parse_snapshot, parse_snapshot_text, to_json_object
 from pricing.snapshots import Override, Snapshot, recompute, snapshot, with_override
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "compare",
     "current_rate_card",
     "parse_snapshot",
+    "parse_snapshot_text",
     "price",
     "published_cards",
     "rate_card",

@@ -1,9 +1,11 @@
 """Snapshots as JSON objects, and back. The form is stored for years: keys are only ever added."""
 
+import json
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
 from pricing.errors import UnreadableSnapshotError
@@ -49,6 +51,9 @@ class _StoredSnapshot(Struct):
     override: Override | None
 
 
+_DECODER = msgspec.json.Decoder(_StoredSnapshot)
+
+
 def to_json_object(stored: Snapshot) -> JsonObject:
     """Return the form in which a booking stores its snapshot and shows it as `pricing`: JSON types only."""
     inputs = stored.inputs
@@ -78,28 +83,45 @@ def parse_snapshot(value: object) -> Snapshot:
     rule 11). UnreadableSnapshotError, and no other error, names the first entry that cannot be read.
     """
     try:
-        stored = read_strictly(value, _StoredSnapshot)
-        inputs = stored.inputs
-        return Snapshot(
-            engine_version=stored.engine_version,
-            card_id=stored.rate_card.id,
-            card_version=stored.rate_card.version,
-            currency=stored.currency,
-            inputs=Inputs(
-                service=inputs.service,
-                pets=inputs.pets,
-                time_zone=inputs.time_zone,
-                stay=_slot(inputs),
-                visits=tuple(_slot(visit) for visit in inputs.visits),
-                holiday=inputs.holiday,
-                holiday_dates=inputs.holiday_dates,
-            ),
-            lines=stored.line_items,
-            total=stored.total,
-            override=stored.override,
-        )
+        return _snapshot(read_strictly(value, _StoredSnapshot))
     except ValueError as error:
         raise UnreadableSnapshotError(f"snapshot: {error}") from error
+
+
+def _snapshot(stored: _StoredSnapshot) -> Snapshot:
+    inputs = stored.inputs
+    return Snapshot(
+        engine_version=stored.engine_version,
+        card_id=stored.rate_card.id,
+        card_version=stored.rate_card.version,
+        currency=stored.currency,
+        inputs=Inputs(
+            service=inputs.service,
+            pets=inputs.pets,
+            time_zone=inputs.time_zone,
+            stay=_slot(inputs),
+            visits=tuple([_slot(visit) for visit in inputs.visits]),
+            holiday=inputs.holiday,
+            holiday_dates=inputs.holiday_dates,
+        ),
+        lines=stored.line_items,
+        total=stored.total,
+        override=stored.override,
+    )
+
+
+def parse_snapshot_text(text: str) -> Snapshot:
+    """Return the snapshot in a JSON text, as `parse_snapshot` reads the decoded value.
+
+    Raises:
+        json.JSONDecodeError: the text is no JSON.
+        UnreadableSnapshotError: as of `parse_snapshot`.
+    """
+    try:
+        # In one pass. What it refuses is read again in two, for the error's text.
+        return _snapshot(_DECODER.decode(text))
+    except (ValueError, msgspec.MsgspecError):
+        return parse_snapshot(json.loads(text))
 
 
 def _slot_object(slot: Slot) -> JsonObject:

@@ -11,7 +11,7 @@ from pricing import (
     UnknownServiceError,
     UnreadableSnapshotError,
     UnsuitableEngineError,
-    parse_snapshot,
+    parse_snapshot_text,
     recompute,
 )
 from reconciler.domain.bookings import StoredBooking
@@ -34,7 +34,7 @@ def read_prices(booking: StoredBooking) -> tuple[Snapshot, Quote]:
             f"pricing: a booking that is {booking.status} has no snapshot", "snapshot_missing"
         )
     try:
-        snapshot = parse_snapshot(json.loads(booking.pricing))
+        snapshot = parse_snapshot_text(booking.pricing)
     except json.JSONDecodeError as error:
         raise NotEvaluableError(f"snapshot: no JSON: {error}", "snapshot_unreadable") from error
     except UnreadableSnapshotError as error:

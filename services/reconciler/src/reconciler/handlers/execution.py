@@ -15,8 +15,8 @@ from chassis.messaging import outbox
 from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
-from reconciler.adapters import exceptions, run_findings, run_pages, run_queries, runs
-from reconciler.adapters.booking_view import BookingPage, ViewMismatchError, estimate_bookings, read_page
+from reconciler.adapters import run_findings, run_pages, run_queries, runs
+from reconciler.adapters.booking_view import BookingPage, ViewMismatchError, estimate_bookings
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 from reconciler.domain.counts import PageCounts, count_page, sum_by_outcome
 from reconciler.domain.evaluate import Evaluation, evaluate
@@ -33,6 +33,7 @@ from reconciler.domain.runs import ATTEMPTS_MAX, STALLED_HOURS_MAX, ActiveRun, R
 from reconciler.domain.scopes import Scope, ScopeError, parse_scope
 from reconciler.handlers.exception_queue import queue_findings
 from reconciler.handlers.outgoing_events import about_run, booking_errored
+from reconciler.handlers.read_ahead import PageReader
 from reconciler.handlers.run_cancellation import run_cancelled
 from reconciler.handlers.stale_exceptions import resolve_stale
 
@@ -68,6 +69,10 @@ class Execution:
     page_rows_max: int
     attempts_max: int = ATTEMPTS_MAX
 
+    def reader(self, run: ActiveRun) -> PageReader:
+        """Return a reader of the run's pages."""
+        return PageReader(self.bookings, parse_scope(run.scope), self.zone, self.page_rows_max)
+
 
 async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
     """Claim the next run, new or resumed; None without a run.
@@ -91,30 +96,28 @@ async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX)
 
 
 async def process_page(
-    connection: Connection, execution: Execution, run: ActiveRun
+    connection: Connection, execution: Execution, run: ActiveRun, reader: PageReader
 ) -> tuple[str, PageCounts] | RunEnd:
     """Evaluate and commit the page after the run's cursor. Return the page's last booking id and its counts.
 
     Return how the run ended if no booking was left, or if somebody cancelled the run.
+
+    Args:
+        connection: of the executor; not in a transaction.
+        execution: what executing needs.
+        run: at its cursor.
+        reader: `execution.reader` of this run; it reads ahead, and the caller closes it.
     """
     if await runs.cancel_requested(connection, run.run_id) is not None:
         await _cancel(connection, run)
         return "cancelled"
-    scope = parse_scope(run.scope)
     if run.after_booking_id is None:
-        bookings = await estimate_bookings(execution.bookings, scope)
+        bookings = await estimate_bookings(execution.bookings, reader.scope)
         await runs.estimate(connection, run.run_id, bookings)
-    evidence = await exceptions.next_evidence(connection)
-    read = await read_page(
-        execution.bookings,
-        scope,
-        execution.zone,
-        after_booking_id=run.after_booking_id,
-        rows_max=execution.page_rows_max,
-    )
+    evidence, read = await reader.read(connection, run.after_booking_id)
     if read.last_booking_id is None:
         if not run.is_dry_run:
-            await _resolve_stale(connection, execution.bookings, run, scope)
+            await _resolve_stale(connection, execution.bookings, run, reader.scope)
         return await _complete(connection, run)
     # In a thread: a page computes for a noticeable part of a second.
     page = await asyncio.to_thread(evaluate_page, read.bookings, execution.rules, clock.now(), evidence)

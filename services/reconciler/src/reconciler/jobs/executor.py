@@ -21,6 +21,7 @@ from reconciler.domain.rules import Rules
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
 from reconciler.handlers import execution
 from reconciler.handlers.execution import Execution
+from reconciler.handlers.read_ahead import PageReader
 
 _log = get_logger(__name__)
 
@@ -98,9 +99,18 @@ class RunExecutor:
 
     async def _execute(self, session: Connection, run: ActiveRun, stopping: asyncio.Event) -> None:
         _log.info("run claimed", run_id=run.run_id, after=run.after_booking_id, attempts=run.attempts)
+        reader = self._execution.reader(run)
+        try:
+            await self._process_pages(session, run, reader, stopping)
+        finally:
+            await reader.close()
+
+    async def _process_pages(
+        self, session: Connection, run: ActiveRun, reader: PageReader, stopping: asyncio.Event
+    ) -> None:
         while not stopping.is_set():
             try:
-                page = await execution.process_page(session, self._execution, run)
+                page = await execution.process_page(session, self._execution, run, reader)
             except Exception as error:
                 await execution.note_failure(session, run, error)
                 raise
