@@ -1,7 +1,7 @@
 """The Stripe sweep with real booking, audit and gateway (REC-13, F36)."""
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Generator, Sequence
 from typing import Any
 
 import httpx
@@ -203,6 +203,51 @@ async def test_sweep_outlives_what_stripe_answers(
     assert len([r for r in await own.topic(STRIPE).records() if r.header("ce_id") == missed[0]["id"]]) == 1
 
 
+async def test_event_that_was_not_applied_is_not_missed(
+    own: Stack, api: BookingApi, stripe: StripeApi, http: httpx.AsyncClient
+) -> None:
+    # Of two bookings: a message waits behind one of its key that was set aside.
+    bookings = [await api.create() for _ in range(2)]
+    unreadable = event_of(intent(bookings[0]["id"], created=ago(days=4), amount_received="132.00"))
+    foreign = {**event_of(intent(bookings[1]["id"], created=ago(days=4))), "livemode": True}
+    received = {unreadable["id"], foreign["id"]}
+    for item in (unreadable, foreign):
+        assert (await own.deliver.stripe(item)).status_code == 200
+    view = "SELECT event_id, outcome FROM booking.stripe_event_v1 WHERE event_id = ANY($1::text[])"
+    database = own.database("booking")
+
+    async def outcomes() -> set[str]:
+        rows = await database.fetch(view, list(received), role="reconciler_booking_view")
+        return {row["outcome"] for row in rows}
+
+    await eventually(lambda: _equal(outcomes(), {"set_aside", "unapplied"}), seconds=30)
+    stripe.lists[EVENTS] = [unreadable, foreign]
+    done = await sweep(own, http, since=LONG_AGO)
+    assert (done["known"], done["missed"]) == (2, 0), done
+
+
+async def _equal(found: Awaitable[set[str]], expected: set[str]) -> bool:
+    assert await found == expected
+    return True
+
+
+@pytest.mark.parametrize(
+    ("view", "column", "tables"),
+    [
+        ("stripe_event_v1", "event_id", ("inbox", "money_fact", "unapplied_event", "thin_event")),
+        ("stripe_payment_v1", "payment_id", ("payment",)),
+        ("stripe_object_v1", "object_id", ("money_fact_object", "money_fact")),
+    ],
+)
+async def test_views_are_read_by_index(own: Stack, view: str, column: str, tables: Sequence[str]) -> None:
+    async with own.database("booking").connect("reconciler_booking_view") as connection:
+        await connection.execute("SET enable_seqscan = off")
+        query = f"EXPLAIN SELECT * FROM booking.{view} WHERE {column} = ANY($1::text[])"
+        plan = "\n".join(row[0] for row in await connection.fetch(query, ["evt_1", "evt_2"]))
+    for table in tables:
+        assert f"Seq Scan on {table}" not in plan, plan
+
+
 async def test_refused_key_fails_the_sweep_with_one_line(
     own: Stack, stripe: StripeApi, http: httpx.AsyncClient
 ) -> None:
@@ -232,6 +277,28 @@ async def test_killed_sweep_goes_on_where_it_was(
     await process.start()
     done = await ended_sweep(own, http, sweep_id)
     assert (done["status"], done["seen"], done["error"]) == ("completed", 150, None), done
+
+
+async def test_failed_sweep_is_tried_again_and_a_slot_is_swept_once(own: Stack) -> None:
+    database = own.database("reconciler")
+
+    async def completed(*triggers: str) -> bool:
+        rows = await database.fetch("SELECT trigger FROM sweep WHERE status = 'completed' ORDER BY trigger")
+        assert [row["trigger"] for row in rows if row["trigger"] in {"retry", "schedule"}] == list(triggers)
+        return True
+
+    await database.execute(
+        "INSERT INTO sweep (id, status, trigger, requested_by, requested_at, is_dry_run, finished_at)"
+        " VALUES (uuidv7(), 'failed', 'api', 'x', now(), false, now() - interval '2 hours')"
+    )
+    await eventually(lambda: completed("retry"), seconds=30)
+    # As if the schedule had been in force for long: a process that starts makes up for the latest slot.
+    await database.execute("UPDATE schedule SET in_force_since = now() - interval '2 days'")
+    [process] = own.services("reconciler")
+    for _ in range(2):
+        await process.stop()
+        await process.start()
+        await eventually(lambda: completed("retry", "schedule"), seconds=30)
 
 
 async def test_without_a_key_there_is_no_sweep(own: Stack, http: httpx.AsyncClient) -> None:

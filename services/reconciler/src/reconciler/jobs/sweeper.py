@@ -30,7 +30,7 @@ _log = get_logger(__name__)
 POLL_SECONDS = 1.0
 # Longer than a request, the reads of a page and its transaction.
 SILENT_SECONDS_MAX = 300
-DELIVERY_SECONDS_MAX = 10.0
+DELIVERY_SECONDS_MAX = 5.0
 """Longest wait for booking to apply published events, before payments are compared."""
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
