@@ -24,13 +24,18 @@ async def answer_to_commit_lost(scene: Scene) -> None:
     dice = random.Random(scene.seed)
     async with _behind_proxies(scene) as proxies:
         for proxy in proxies:
-            proxy.lose_answer_to = lambda chunk: b"COMMIT" in chunk and dice.random() < ANSWERS_LOST_SHARE
+            proxy.lose_answer_to = lambda chunk: _commits(chunk) and dice.random() < ANSWERS_LOST_SHARE
         async with scene.load():
             pass
         await scene.settled()
         lost = [proxy.lost for proxy in proxies]
         scene.notes["answers lost"] = dict(zip(SERVICES, lost, strict=True))
         assert all(lost), "no answer was lost: the fault did not strike"
+
+
+def _commits(chunk: bytes) -> bool:
+    """Return whether a chunk ends a transaction, also as a single statement (`outbox_templates`)."""
+    return b"COMMIT" in chunk or b'"recorded_at":"\x1a"' in chunk
 
 
 async def transactions_fail(scene: Scene) -> None:

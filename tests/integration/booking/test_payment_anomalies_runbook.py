@@ -126,7 +126,7 @@ def dispute(name: str, status: str, at: int) -> Event:
 
 
 def elsewhere(name: str, booking: str) -> Event:
-    subject = {
+    subject: dict[str, Any] = {
         "id": name,
         "object": "invoice",
         "amount_paid": WORKED_TOTAL,
@@ -139,7 +139,7 @@ def elsewhere(name: str, booking: str) -> Event:
 
 
 def session(name: str, booking: str) -> Event:
-    subject = {
+    subject: dict[str, Any] = {
         "id": f"cs_{name}",
         "object": "checkout.session",
         "amount_total": WORKED_TOTAL,
