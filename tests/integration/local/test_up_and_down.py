@@ -1,80 +1,20 @@
 """Nothing is left behind, whatever ends a stack. Services of a few lines, a real Kafka and PostgreSQL."""
 
-import asyncio
-import json
 import os
 import signal
 import socket
 import stat
-import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from harness import eventually
 from harness.folders import open_to_all
-from harness.ports import free_port
+from integration.local.machine import START_SECONDS_MAX, Machine, alive
 from plumbline.ledger import Ledger
-from plumbline.state_directory import StateDirectory
 
 COMMAND = Path(__file__).with_name("embedded_command.py")
-TINY = (Path(__file__).parents[2] / "unit/local/tiny_service.py").read_text()
-START_SECONDS_MAX = 60.0
-
-
-class Machine:
-    """A state directory, its ports, and the commands that are run on them."""
-
-    def __init__(self, directory: Path) -> None:
-        self.state_directory = StateDirectory(directory / "var", free_port(13))
-        self.packages = directory / "packages"
-        self.environment = {
-            **os.environ,
-            "PLUMBLINE_STATE": str(self.state_directory.path),
-            "PLUMBLINE_PORT_BASE": str(self.state_directory.port_base),
-            "TINY_PACKAGES": str(self.packages),
-        }
-        self._running: list[Process] = []
-
-    def add_service(self, name: str, source: str = TINY) -> None:
-        package = self.packages / name
-        package.mkdir(parents=True)
-        port = f'sys.argv[1] = __import__("os").environ["{name.upper()}_PORT"]'
-        (package / "__main__.py").write_text(
-            source.replace("if __name__", f"{port}\nif __name__").replace(
-                'if "ignore-sigterm"', f'{port}\nif "ignore-sigterm"'
-            )
-        )
-
-    async def spawn(self, *command: str | Path) -> Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *map(str, command), env=self.environment, stdout=PIPE, stderr=STDOUT
-        )
-        self._running.append(process)
-        return process
-
-    async def run(self, *command: str | Path) -> tuple[int | None, str]:
-        process = await self.spawn(*command)
-        output, _ = await process.communicate()
-        return process.returncode, output.decode()
-
-    async def plumbline(self, *arguments: str) -> tuple[int | None, str]:
-        return await self.run("-m", "plumbline", *arguments)
-
-    async def is_ready(self) -> dict[str, Any]:
-        await eventually(self.state_directory.stack_file.exists, seconds=START_SECONDS_MAX)
-        return json.loads(self.state_directory.stack_file.read_text())
-
-    async def clean_up(self) -> None:
-        for process in self._running:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        await self.plumbline("down")
 
 
 @pytest.fixture
@@ -83,18 +23,6 @@ async def machine(tmp_path: Path) -> AsyncGenerator[Machine]:
     here = Machine(tmp_path)
     yield here
     await here.clean_up()
-
-
-def alive(pids: dict[str, int]) -> list[str]:
-    return [name for name, pid in pids.items() if psutil.pid_exists(pid) and not _is_zombie(pid)]
-
-
-def _is_zombie(pid: int) -> bool:
-    # A process whose parent was killed is a zombie until its new parent reaps it.
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 # Slow: a real stack, and one start that waits in vain for a stopped service.
@@ -244,20 +172,3 @@ async def test_busy_port_is_named_before_anything_is_started(machine: Machine) -
     assert f"{machine.state_directory.kafka_port} (kafka) by" in output
     assert not machine.state_directory.kafka.exists()
     assert not machine.state_directory.ledger.exists()
-
-
-# Slow: the whole system, as `make up` starts it.
-async def test_whole_system_starts_is_healthy_and_stops(machine: Machine) -> None:
-    code, output = await machine.plumbline("up", "--detach")
-    assert code == 0, output
-    content = await machine.is_ready()
-
-    assert sorted(content["urls"]) == ["audit", "booking", "reconciler", "webhook-gateway"]
-    code, output = await machine.plumbline("doctor", "--json")
-    assert [finding for finding in json.loads(output) if not finding["good"]] == []
-    assert code == 0
-    code, output = await machine.plumbline("status", "--json")
-    assert {part["state"] for part in json.loads(output)} == {"ready"}
-
-    assert (await machine.plumbline("down"))[0] == 0
-    assert alive(content["pids"]) == []
