@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from faults import (
+    bulk,
     bursts,
     clocks,
     consuming,
@@ -65,6 +66,9 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("F4", "SIGSTOP the relay, another takes over, SIGCONT", pauses.relay, services=_WITHOUT_BOOKING),
     Row("F6", "kill -9 reconciler mid-run", run_kills.killed_mid_run, in_make_test=True, services=()),
+    Row(
+        "F6B", "kill -9 reconciler during bulk operations, again and again", bulk.killed_half_way, services=()
+    ),
     Row("F7", "kill -9 PostgreSQL under load", outages.postgres_killed, in_make_test=True),
     Row("F9", "answer to COMMIT lost", networks.answer_to_commit_lost, services=_GATEWAY),
     Row("F10", "serialization failures and deadlocks, 10 %", networks.transactions_fail, services=_GATEWAY),

@@ -1,8 +1,10 @@
 """What rows judge themselves: each judge finds what it is there for, and is silent about sound answers."""
 
+from typing import Any
+
 import pytest
 
-from faults import clocks, rotations
+from faults import bulk, clocks, rotations
 from faults.clocks import Jump
 from faults.history import Line, Outcome
 from faults.plan import Op
@@ -125,3 +127,40 @@ def test_wrong_money_that_is_found_right_is_silent() -> None:
 def test_wrong_money_missed_or_misjudged_is_told(found: dict[str, list[Finding]], told: str) -> None:
     [problem] = differences(PLANTED, found)
     assert told in problem
+
+
+SOUND_OPERATION = {
+    "planned_count": 1, "pending": 0, "stepped": 0, "refused": 0, "reverted": 1, "not_reverted": 0,
+}  # fmt: skip
+SOUND_STEPS = [{"exception": "e", "is_reverting": is_reverting} for is_reverting in (False, True)]
+
+
+def bulk_problems(**changes: Any) -> list[str]:
+    given: dict[str, Any] = {
+        "operations": {"o": SOUND_OPERATION},
+        "items": {("o", "reverted"): 1},
+        "steps": SOUND_STEPS,
+        "exceptions": 1,
+        "reopened": 1,
+        "events": 2,
+    }
+    return list(bulk.differences(**{**given, **changes}))
+
+
+def test_bulk_operation_that_holds_is_silent() -> None:
+    assert bulk_problems() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"operations": {"o": {**SOUND_OPERATION, "pending": 1}}}, "not every exception is accounted for"),
+        ({"items": {("o", "reverted"): 2}}, "its items say otherwise"),
+        ({"steps": [*SOUND_STEPS, SOUND_STEPS[0]]}, "2 steps"),
+        ({"steps": SOUND_STEPS[:1]}, "1 steps of 1 exceptions"),
+        ({"reopened": 0}, "0 exceptions open"),
+        ({"events": 1}, "1 events of 2 steps"),
+    ],
+)
+def test_bulk_operation_that_loses_or_doubles_is_told(changes: dict[str, Any], told: str) -> None:
+    assert any(told in problem for problem in bulk_problems(**changes))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bench.row import Row
 from bench.rows import (
     booking,
+    bulk,
     gateway_forged,
     gateway_hot_key,
     gateway_latency,
@@ -34,5 +35,6 @@ ROWS: Mapping[str, Row] = {
         reconcile.MEMORY_ROW,
         reconcile.IMPACT_ROW,
         reconcile.RECALL_ROW,
+        bulk.ROW,
     )
 }

@@ -103,6 +103,7 @@ async def test_operation_killed_half_way_goes_on_and_steps_nothing_twice(
     async def announced() -> bool:
         assert types(await events_about(own, operation_id)) == [FINISHED, FINISHED]
         about = {record.header("ce_id"): record for record in await events_about(own, booking)}
+        assert {record.header("ce_correlationid") for record in about.values()} <= {operation_id}
         return Counter(types(list(about.values()))) == {
             "reconciliation.exception-resolved": len(ids),
             "reconciliation.exception-changed": len(ids),

@@ -4,16 +4,20 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from random import Random
 
 import pytest
 
 from chassis import clock
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
+from contracts.money import Money
 from harness import Infra, Stack, start_services
 from integration.reconciler.open_exceptions import insert_open
-from integration.reconciler.stored_exceptions import TARGETS
+from integration.reconciler.stored_exceptions import TARGETS, insert, random_exception, random_members
 from reconciler.adapters.operation_queries import OperationItemRecord, OperationRecord
+from reconciler.domain.clocks import Reading
+from reconciler.domain.filter_members import parse_members
 from reconciler.domain.filters import ExceptionFilter
 from reconciler.domain.operations import (
     Action,
@@ -23,7 +27,7 @@ from reconciler.domain.operations import (
     StepArguments,
 )
 from reconciler.domain.step_requests import StepRequest, acknowledging, commenting, resolving
-from reconciler.handlers import operation_queries
+from reconciler.handlers import operation_queries, queries
 from reconciler.handlers.exception_workflow import take_step
 from reconciler.handlers.operation_batches import BatchFailedError, work_batch
 from reconciler.handlers.operations import (
@@ -36,6 +40,8 @@ from reconciler.handlers.operations import (
 )
 
 RULES = OperationRules(None, TARGETS)
+SEED = 9
+PLANS = 40
 FIXED = StepArguments(resolution="fixed")
 
 
@@ -313,3 +319,45 @@ async def test_list_is_newest_first(own: Stack, database: Database, booking: str
     before = (last.created_at, last.id)
     rest = await operation_queries.list_operations(database, before=before, status="planned", rows_max=2)
     assert rest[0].id == made[0]
+
+
+async def test_any_plan_comes_true_and_selects_what_the_list_shows(own: Stack, database: Database) -> None:
+    random = Random(SEED)
+    rows = [random_exception(random) for _ in range(300)]
+    await insert(own.database("reconciler"), rows)
+    choices: list[PlannedStep] = [
+        PlannedStep("acknowledge", StepArguments(), "", "ana"),
+        PlannedStep("assign", StepArguments(assignee="kim"), "", "kim"),
+        PlannedStep("resolve", StepArguments(resolution="accepted", up_to=Money(900, "USD")), "r", "ana"),
+        PlannedStep("resolve", StepArguments(resolution="fixed"), "r", "kim"),
+        PlannedStep("reopen", StepArguments(), "r", "ana"),
+        PlannedStep("suppress", StepArguments(occurrences=3, beyond=Money(5, "JPY")), "r", "kim"),
+        PlannedStep("comment", StepArguments(), "c", "ana"),
+    ]
+    changed: Counter[str] = Counter()
+    for _ in range(PLANS):
+        query = parse_members(random_members(random, rows))
+        planned = random.choice(choices)
+        dry_run = await plan(database, planned, Selection(query=query))
+        now = clock.now()
+        shown = await queries.list_exceptions(database, query, Reading(now, TARGETS), after=None, rows_max=1)
+        assert shown.total == dry_run.plan.selected.count
+        if shown.total == 0:
+            continue
+        await apply(database, dry_run, by=planned.by, count=shown.total)
+        await work(database)
+        operation = await read(database, dry_run.operation_id)
+        assert operation.counts == counted(**dry_run.plan.outcomes), (planned, query)
+        assert operation.sums == dry_run.plan.selected.sums
+        changed.update(dry_run.plan.outcomes)
+        if random.random() < 0.3:
+            await revert(database, operation.id)
+            await work(database)
+            taken_back = (await read(database, operation.id)).counts
+            reverted = "not_reverted" if planned.action == "comment" else "reverted"
+            assert taken_back == counted(
+                unchanged=operation.counts["unchanged"],
+                refused=operation.counts["refused"],
+                **{reverted: operation.counts["stepped"]},
+            )
+    assert all(changed[outcome] for outcome in ("stepped", "unchanged", "refused"))

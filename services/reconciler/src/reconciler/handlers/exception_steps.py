@@ -72,7 +72,7 @@ async def write(
         event
         for change in changes
         for step in change.decision.steps
-        if (event := exception_event(change.decision.state, step, change.finding, run_id=run_id, now=at))
+        if (event := exception_event(change.decision.state, step, change.finding, run_id or operation_id, at))
     ]
     if cause is not None:
         events = [outbox.caused_by(event, cause) for event in events]

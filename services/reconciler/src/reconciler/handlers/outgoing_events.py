@@ -84,7 +84,7 @@ def drift_detected(run_id: str, finding: PriceFinding, *, now: datetime) -> Outg
 
 
 def exception_event(
-    state: ExceptionState, step: Step, finding: Finding | None, *, run_id: str | None, now: datetime
+    state: ExceptionState, step: Step, finding: Finding | None, correlation_id: str | None, now: datetime
 ) -> OutgoingEvent | None:
     """Return the event of a step; None for a machine's step while the exception has only waited."""
     if state.opened_at is None and step.by == SERVICE:
@@ -125,7 +125,7 @@ def exception_event(
             reason=step.reason,
             changed_at=now,
         )
-    return _about_booking(payload, state.booking_id or state.id, correlation_id=run_id)
+    return _about_booking(payload, state.booking_id or state.id, correlation_id=correlation_id)
 
 
 def operation_finished(
