@@ -59,6 +59,7 @@ def obstacle_of(**fields: Any) -> NotEvaluableError:
         ({"contradictory_payments": 1}, "payments_impossible", "payments: "),
         ({"pricing": None}, "snapshot_missing", "pricing: a booking that is confirmed has no snapshot"),
         ({"pricing": "{]"}, "snapshot_unreadable", "snapshot: no JSON: "),
+        ({"pricing": "9" * 5000}, "snapshot_unreadable", "snapshot: no JSON: Exceeds the limit"),
         ({"pricing": "null"}, "snapshot_unreadable", "snapshot: "),
         ({"pricing": "[1]"}, "snapshot_unreadable", "snapshot: "),
         ({"pricing": "{}"}, "snapshot_unreadable", "snapshot: "),

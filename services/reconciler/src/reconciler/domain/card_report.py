@@ -1,6 +1,5 @@
 """What the rate cards in force would ask for stored bookings: a report, never an exception (REC-3)."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pricing import (
     UnknownRateCardError,
     UnknownServiceError,
     current_rate_card,
-    parse_snapshot,
+    parse_snapshot_text,
     price,
 )
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
@@ -113,7 +112,7 @@ class CardReport:
 
 def _read(booking: StoredBooking) -> Snapshot | None:
     try:
-        return parse_snapshot(json.loads(booking.pricing or "null"))
+        return parse_snapshot_text(booking.pricing or "null")
     except ValueError:
         return None
 

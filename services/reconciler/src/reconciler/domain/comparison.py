@@ -23,6 +23,7 @@ class PriceComparison:
         stored: A.
         recomputed: B.
         coherent: True if the stored amounts agree with each other.
+        is_exact: True if every stored amount is the recomputed one.
         damage: largest difference in any amount of a line; the totals may still be right.
         remarks: facts that the differences do not show, one sentence each.
         snapshot, quote: both prices, for the lines.
@@ -31,6 +32,7 @@ class PriceComparison:
     stored: int
     recomputed: int
     coherent: bool
+    is_exact: bool
     damage: int
     remarks: tuple[str, ...]
     snapshot: Snapshot
@@ -49,7 +51,7 @@ def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> Price
     """Compare the stored with the recomputed price. Both must be in the same currency."""
     price = quote.total
     if booking_total == price == snapshot.total and snapshot.lines == quote.lines:
-        return PriceComparison(price, price, True, 0, (), snapshot, quote)  # noqa: FBT003 - fastest form
+        return PriceComparison(price, price, True, True, 0, (), snapshot, quote)  # noqa: FBT003 - fastest form
     sum_of_lines = sum(line.amount for line in snapshot.lines)
     totals = (booking_total, snapshot.total, sum_of_lines)
     currency = snapshot.currency
@@ -58,6 +60,7 @@ def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> Price
         stored=max(totals, key=lambda total: abs(price - total)),
         recomputed=price,
         coherent=len(set(totals)) == 1 and all(_adds_up(line) for line in snapshot.lines),
+        is_exact=False,
         damage=max((size for size, _ in deviations), default=0),
         remarks=(
             *_remarks_on_totals(*(Money(total, currency) for total in totals)),

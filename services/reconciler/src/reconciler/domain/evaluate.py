@@ -8,7 +8,6 @@ from typing import Literal
 from reconciler.domain import price_problems
 from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.cancelled import HeldMoney, held_money
-from reconciler.domain.causes import Waiting
 from reconciler.domain.charges import compared_charge, foreign_currencies, is_duplicate, waiting_of_charge
 from reconciler.domain.classify import DriftClass, drift_class
 from reconciler.domain.comparison import PriceComparison, compare_price
@@ -70,15 +69,19 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
     comparison = compare_price(booking.total, snapshot, quote)
     charged = booking.charged or 0
     amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, charged)
-    findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
-    if not findings and booking.total == booking.charged == comparison.recomputed:
+    if comparison.is_exact and _is_charged_exactly(booking, comparison.recomputed):
         refuse_payment_status(booking)
+        return Evaluation(booking.booking_id, "clean", amounts=amounts)
+    findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
     return Evaluation(booking.booking_id, _outcome(findings), findings, amounts=amounts)
 
 
+def _is_charged_exactly(booking: StoredBooking, price: int) -> bool:
+    """Return True for most bookings: then no other rule can find anything."""
+    return booking.charged == price > 0 and booking.payment_currencies == (booking.currency,)
+
+
 def _outcome(findings: tuple[PriceFinding, ...]) -> Outcome:
-    if not findings:
-        return "clean"
     waiting = {finding.waiting for finding in findings}
     if None in waiting:
         return "drifted"
@@ -98,23 +101,24 @@ def _findings(
     booking: StoredBooking, comparison: PriceComparison, rules: Rules, as_of: datetime
 ) -> Iterator[PriceFinding]:
     price, charged = comparison.recomputed, compared_charge(booking)
-
-    def waiting() -> Waiting | None:
-        return waiting_of_charge(booking, price, charged, rules, as_of)
-
     if foreign := foreign_currencies(booking):
         charged = charged or None
         yield price_problems.payment_currencies(booking, comparison, foreign, charged)
     elif charged is None and price >= rules.drift_min:
-        yield price_problems.not_charged(booking, comparison, waiting())
+        yield price_problems.not_charged(
+            booking, comparison, waiting_of_charge(booking, price, charged, rules, as_of)
+        )
     if charged is not None and is_duplicate(booking, price, charged, rules.drift_min):
-        yield price_problems.duplicate_charge(booking, comparison, charged, waiting())
+        yield price_problems.duplicate_charge(
+            booking, comparison, charged, waiting_of_charge(booking, price, charged, rules, as_of)
+        )
         charged = None  # explained, no evidence about the price any more
     kind = _drift_class(comparison, charged, rules.drift_min)
     if kind is not None:
         # A wrong price does not wait for money.
-        waits_for = waiting() if kind == "charge_mismatch" else None
-        yield price_problems.pricing_drift(booking, comparison, kind, charged, waits_for)
+        waits_for_money = kind == "charge_mismatch"
+        waiting = waiting_of_charge(booking, price, charged, rules, as_of) if waits_for_money else None
+        yield price_problems.pricing_drift(booking, comparison, kind, charged, waiting)
 
 
 def _drift_class(comparison: PriceComparison, charged: int | None, drift_min: int) -> DriftClass | None:

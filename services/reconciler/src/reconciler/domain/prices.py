@@ -1,7 +1,5 @@
 """The stored price of a booking, and the one that its own rate card and engine compute (REC-3)."""
 
-import json
-
 from pricing import (
     PricingError,
     Quote,
@@ -35,10 +33,11 @@ def read_prices(booking: StoredBooking) -> tuple[Snapshot, Quote]:
         )
     try:
         snapshot = parse_snapshot_text(booking.pricing)
-    except json.JSONDecodeError as error:
-        raise NotEvaluableError(f"snapshot: no JSON: {error}", "snapshot_unreadable") from error
     except UnreadableSnapshotError as error:
         raise NotEvaluableError(str(error), "snapshot_unreadable") from error
+    except ValueError as error:
+        # Also a number of more digits than Python reads.
+        raise NotEvaluableError(f"snapshot: no JSON: {error}", "snapshot_unreadable") from error
     try:
         return snapshot, recompute(snapshot)
     except PricingError as error:
