@@ -196,8 +196,12 @@ async def test_sweep_outlives_what_stripe_answers(
         Failure(repeats=True),
         Failure(seconds=2.0),
     ]
-    done = await sweep(own, http, since=LONG_AGO)
+    url = f"{own.url('reconciler')}/api/sweeps"
+    asked = [await http.post(url, json={"since": LONG_AGO, "dry_run": dry}) for dry in (False, True)]
+    done, after_it = [await ended_sweep(own, http, answer.json()["id"]) for answer in asked]
     assert (done["status"], done["seen"], done["missed"]) == ("completed", 252, 2), done
+    assert (after_it["status"], after_it["missed"]) == ("completed", 0), after_it
+    assert "loop failed" not in own.services("reconciler")[0].log()
     for booking in bookings:
         await api.when_paid(booking["id"])
     assert len([r for r in await own.topic(STRIPE).records() if r.header("ce_id") == missed[0]["id"]]) == 1

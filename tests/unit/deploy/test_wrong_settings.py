@@ -80,6 +80,12 @@ WRONG: list[tuple[str, dict[str, str], dict[str, str], str]] = [
         {"RECONCILER_BOOKING_VIEW_DSN": PUBLISHED_DSN},
         "RECONCILER_BOOKING_VIEW_DSN",
     ),
+    (
+        "reconciler serve",
+        {**SERVE, "RECONCILER_POSTGRES_DSN": DSN, "RECONCILER_BOOKING_VIEW_DSN": DSN, "STRIPE_MODE": "test"},
+        {"STRIPE_API_KEY": "rk_live_4711"},
+        "STRIPE_API_KEY",
+    ),
     ("booking migrate", PRODUCTION, {"BOOKING_MIGRATIONS_DSN": PUBLISHED_DSN}, "BOOKING_MIGRATIONS_DSN"),
     (
         "plumbline databases apply",

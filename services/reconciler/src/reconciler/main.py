@@ -33,7 +33,8 @@ from reconciler.jobs import OperationWorker, RunExecutor, Scheduler, Sweeper
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
-VIEW_CONNECTIONS_MAX = 2
+# One for the executor's pages, one for what it looks up beside them, one for the sweeper.
+VIEW_CONNECTIONS_MAX = 3
 EXPORTS_MAX = 2
 """Exports at once. Each holds a connection as long as its client reads."""
 

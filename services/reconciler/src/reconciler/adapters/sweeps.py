@@ -22,12 +22,15 @@ RETURNING id
 """
 
 # A running sweep comes first: only the holder of the lock claims, so the process that worked on it is gone.
+# While it waits for Stripe, the others wait too.
 _NEXT = """
 SELECT id, status, since, is_dry_run, events_since, objects_since, objects_until, until, position, attempts
-FROM sweep
-WHERE status IN ('requested', 'running') AND (due_at IS NULL OR due_at <= $1)
-ORDER BY status = 'running' DESC, requested_at, id
-LIMIT 1
+FROM (
+    SELECT * FROM sweep WHERE status IN ('requested', 'running')
+    ORDER BY status = 'running' DESC, requested_at, id
+    LIMIT 1
+) AS following
+WHERE due_at IS NULL OR due_at <= $1
 """
 
 _BEGIN = """
