@@ -1,13 +1,17 @@
 """The first hour: the whole system as `make up` starts it, and the pages that a newcomer follows."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
+import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from harness.folders import open_to_all
@@ -17,6 +21,8 @@ from integration.local.machine import Machine, alive
 ROOT = Path(__file__).parents[3]
 FIRST_BOOKING = (ROOT / "README.md").read_text().split("\n## Your first booking\n")[1].split("\n## ")[0]
 COMMANDS = "\n".join(re.findall(r"```sh\n(.*?)```", FIRST_BOOKING, re.DOTALL))
+CONSUMING = (ROOT / "docs/consuming.md").read_text()
+LINE_SECONDS_MAX = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +69,55 @@ async def test_first_booking_of_the_readme_is_made_paid_and_checked(
     assert '"event_type": "stripe.payment_intent.succeeded",\n            "status": "success"' in done.stdout
     assert re.search(r"completed +cli +all .* (\d+) +\1 +0 +0 +0 ", done.stdout), done.stdout
     assert "0 in all" in done.stdout
+
+
+async def create_booking(whole: Machine, http: httpx.AsyncClient) -> str:
+    urls = (await whole.is_ready())["urls"]
+    (body,) = re.findall(r"-d '(\{.*?\n\})'", COMMANDS, re.DOTALL)
+    answer = await http.post(f"{urls['booking']}/api/bookings", json=json.loads(body))
+    return answer.raise_for_status().json()["id"]
+
+
+async def line_with(process: Process, *texts: str) -> str:
+    """Read what a command prints until a line has all these texts."""
+    assert process.stdout is not None
+    async with asyncio.timeout(LINE_SECONDS_MAX):
+        while line := (await process.stdout.readline()).decode():
+            if all(text in line for text in texts):
+                return line
+    raise AssertionError(f"the command has ended with {await process.wait()}")
+
+
+async def test_program_of_the_page_about_consuming_prints_events(
+    whole: Machine, http: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", CONSUMING, re.DOTALL)
+    (tmp_path / "consume.py").write_text(program)
+    bootstrap = (await whole.is_ready())["kafka_bootstrap"]
+    monkeypatch.setitem(whole.environment, "KAFKA_BOOTSTRAP", bootstrap)
+    process = await whole.spawn(tmp_path / "consume.py")
+    booking_id = await create_booking(whole, http)
+    line = await line_with(process, booking_id)
+    assert line.startswith("booking.created 1 ")
+    assert "status='pending'" in line
+
+
+# Slow: it starts a command for a history that the other test above may have made, and one that follows.
+async def test_events_prints_what_has_passed_and_what_passes_until_ctrl_c(
+    whole: Machine, http: httpx.AsyncClient
+) -> None:
+    follower = await whole.spawn("-m", "plumbline", "events", "--follow", "--topic", "bookings.events.v1")
+    booking_id = await create_booking(whole, http)
+    line = await line_with(follower, "booking.created", booking_id)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [0-9:]{8}Z bookings\.events\.v1 +booking\.created +\S+\n", line)
+    follower.send_signal(signal.SIGINT)
+    rest, _ = await follower.communicate()
+    assert (follower.returncode, rest.count(b"Traceback")) == (0, 0)
+
+    code, output = await whole.plumbline("events", "--lines", "1", "--json", "--topic", "bookings.events.v1")
+    assert (code, output.count("\n")) == (0, 1)
+    event = json.loads(output)
+    assert (event["type"], event["key"], event["sequence"]) == ("booking.created", booking_id, "1")
+    code, output = await whole.plumbline("events", "--topic", "bookings")
+    assert (code, output.count("\n")) == (2, 1)
+    assert "bookings.events.v1" in output

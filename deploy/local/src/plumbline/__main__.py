@@ -23,6 +23,7 @@ from plumbline import up as stack_command
 from plumbline.acls import acl_lines
 from plumbline.demo.command import demo, demo_console
 from plumbline.doctor import checks, target
+from plumbline.events import add_events
 from plumbline.failure import StackError
 from plumbline.running import add_running
 
@@ -48,6 +49,7 @@ cli.add_typer(topics, name="topics")
 cli.add_typer(databases, name="databases")
 add_help_and_version(cli)
 add_running(cli)
+add_events(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
