@@ -13,6 +13,7 @@ from bench.rows import (
     gateway_saturation,
     outbox_held_snapshot,
     outbox_relay,
+    queue,
     reconcile,
 )
 
@@ -36,5 +37,6 @@ ROWS: Mapping[str, Row] = {
         reconcile.IMPACT_ROW,
         reconcile.RECALL_ROW,
         bulk.ROW,
+        queue.ROW,
     )
 }

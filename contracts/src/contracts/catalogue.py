@@ -58,6 +58,9 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard(
         "reconciliation.exception-changed", reconciliation.ExceptionChanged, topics.RECONCILIATION_EVENTS
     ),
+    MessageCard(
+        "reconciliation.exception-overdue", reconciliation.ExceptionOverdue, topics.RECONCILIATION_EVENTS
+    ),
     MessageCard("webhook.missed", reconciliation.WebhookMissed, topics.RECONCILIATION_EVENTS),
     MessageCard(
         "reconciliation.operation-finished", reconciliation.OperationFinished, topics.RECONCILIATION_EVENTS

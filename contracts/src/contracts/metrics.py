@@ -180,6 +180,30 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
     "reconciler": (
         Metric("counter", "bookings_checked", ("outcome",), "bookings evaluated by runs"),
         Metric("counter", "runs_completed", (), "runs that read every booking"),
+        Metric(
+            "gauge",
+            "exceptions_open",
+            ("type", "severity"),
+            "exceptions that people have to work on; not waiting",
+        ),
+        Metric(
+            "gauge",
+            "exceptions_overdue",
+            ("clock", "severity"),
+            "exceptions whose time to `acknowledge` or to `resolve` is over",
+        ),
+        Metric(
+            "histogram",
+            "exception_acknowledge_seconds",
+            ("severity",),
+            "time that exceptions waited until their first acknowledgement, without pauses",
+        ),
+        Metric(
+            "histogram",
+            "exception_resolve_seconds",
+            ("severity",),
+            "time that exceptions waited until their resolution, without pauses",
+        ),
         Metric("counter", "sweeps_completed", (), "Stripe sweeps that read every list"),
         Metric("counter", "sweeps_failed", (), "Stripe sweeps that were given up"),
         Metric("counter", "swept_events", ("outcome",), "events of Stripe's list: known, pending or missed"),

@@ -196,6 +196,25 @@ class ExceptionChanged(WireModel):
     changed_at: UtcDatetime
 
 
+class ExceptionOverdue(WireModel):
+    """An exception waits for people longer than its severity allows (REC-9c).
+
+    Published once per round of work and clock.
+    `clock` is the time to acknowledge or to resolve. A round of work ends with a resolution. The clock stands
+    still while the exception is suppressed or waiting.
+    """
+
+    exception_id: str
+    exception_type: ExceptionType
+    booking_id: str | None
+    clock: Literal["acknowledge", "resolve"]
+    severity: Severity
+    status: ExceptionStatus
+    assignee: str | None
+    due_at: UtcDatetime
+    noticed_at: UtcDatetime
+
+
 class WebhookMissed(WireModel):
     """An event of a provider was never delivered; the sweep of its event list found it (REC-13).
 

@@ -12,6 +12,7 @@ import yaml
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
 from contracts.reasons import RefusalReason
+from reconciler.jobs.clocks import ClockMeters
 from reconciler.jobs.sweeper import SweepMeters
 from webhook_gateway.handlers.sources import Sources
 from webhook_gateway.metrics import SecretsCollector, register_metrics
@@ -33,6 +34,7 @@ def exposed() -> set[str]:
         families += consuming.registry.collect()
     sweeping = Metrics("reconciler")
     SweepMeters(sweeping)
+    ClockMeters(sweeping)
     families += sweeping.registry.collect()
     return {family.name + ("_total" if family.type == "counter" else "") for family in families}
 

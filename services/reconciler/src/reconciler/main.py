@@ -29,7 +29,7 @@ from reconciler.api import ACCESS, ROUTES
 from reconciler.api.exception_filter import provide_exception_filter
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
-from reconciler.jobs import OperationWorker, RunExecutor, Scheduler, Sweeper
+from reconciler.jobs import ExceptionClocks, OperationWorker, RunExecutor, Scheduler, Sweeper
 from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
 
 APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
@@ -105,6 +105,7 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
         AnswerRetention(database, metrics),
         InboxRetention(database, settings.inbox_retention, metrics),
         RunExecutor(database, bookings, settings.rules, metrics, zone=settings.zone),
+        ExceptionClocks(database, settings.targets, metrics),
         OperationWorker(database, settings.reconciler_second_person_above, metrics),
         Scheduler(database, settings.reconciler_cron, settings.zone, lateness=settings.lateness),
         Sweeper(

@@ -1,5 +1,7 @@
 """Prometheus metrics. Names begin with the service's, label sets are bounded (ALL-5)."""
 
+from collections.abc import Sequence
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -52,10 +54,10 @@ class Metrics:
         full_name, meaning, labels = self._definition("gauge", name)
         return GaugeMetricFamily(full_name, meaning, labels=labels)
 
-    def seconds(self, name: str) -> Histogram:
+    def seconds(self, name: str, *, buckets: Sequence[float] = SECONDS_BUCKETS) -> Histogram:
         """Return a new histogram of seconds."""
         definition = self._definition("histogram", name)
-        return Histogram(*definition, buckets=SECONDS_BUCKETS, registry=self.registry)
+        return Histogram(*definition, buckets=buckets, registry=self.registry)
 
     def register(self, collector: Collector) -> None:
         """Add a collector that computes its values at each scrape."""

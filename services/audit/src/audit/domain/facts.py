@@ -116,6 +116,9 @@ RULES: dict[str, Rule] = {
         actor="actor",
         metadata=("exception_id", "exception_type", "step", "status", "severity", "revision", "version"),
     ),
+    "reconciliation.exception-overdue": Rule(
+        "pending", metadata=("exception_id", "exception_type", "clock", "severity", "status", "due_at")
+    ),
     "webhook.missed": Rule(
         "failed", metadata=("provider", "event_id", "event_type", "occurred_at", "sweep_id")
     ),

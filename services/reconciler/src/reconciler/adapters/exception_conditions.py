@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from reconciler.domain.classify import SEVERITIES, Severity
 from reconciler.domain.clocks import Reading
@@ -22,7 +22,7 @@ _WITH_VALUE = {
     "amount_min": "abs(amount) >= {}::bigint",
     "first_seen_from": "first_seen_at >= {}",
     "first_seen_to": "first_seen_at < {}",
-    "q": "strpos(lower(title), lower({})) > 0",
+    "q": "strpos(title_search, lower({} COLLATE pg_c_utf8)) > 0",
 }
 _FACTS = {"regressed": "regressions > 0", "escalated": "escalated_at IS NOT NULL"}
 
@@ -55,6 +55,9 @@ def condition_of(query: ExceptionFilter, reading: Reading) -> Condition:
     parts = ["NOT superseded", f"waiting IS {'NOT ' if query.waiting else ''}NULL"]
     if query.status not in (None, "resolved") or query.overdue:
         parts.append("status <> 'resolved'")  # an index's own condition: lets a cached plan use it
+    if query.severity is not None:
+        rank = SEVERITIES.index(cast("Severity", query.severity)) + 1
+        parts.append(f"severity_rank = {rank}")  # first column of the list's index
     parts += [
         condition.format(place(value))
         for field, condition in _WITH_VALUE.items()

@@ -20,13 +20,15 @@ _GROUPS = """
 WITH of_currency AS (
     SELECT
         cause, currency, count(*) AS exceptions, sum(amount) AS amount, sum(abs(amount)) AS stake,
-        min(severity_rank) AS severity_rank, min(first_seen_at) AS first_seen_at
+        min(severity_rank) AS severity_rank, min(first_seen_at) AS first_seen_at,
+        max(last_seen_at) AS last_seen_at
     FROM exception WHERE {condition} GROUP BY cause, currency
 ),
 by_cause AS (
     SELECT
         cause, sum(exceptions)::bigint AS exceptions, coalesce(sum(stake), -1) AS stake,
         min(severity_rank) AS severity_rank, min(first_seen_at) AS first_seen_at,
+        max(last_seen_at) AS last_seen_at,
         coalesce(
             jsonb_object_agg(currency, amount) FILTER (WHERE currency <> '' AND amount IS NOT NULL), '{{}}'
         ) AS sums
@@ -41,16 +43,13 @@ _PAGE = """
 SELECT
     page.cause, page.exceptions, page.stake, page.sums, page.severity_rank, page.first_seen_at,
     oldest.type, oldest.drift_class, oldest.line, oldest.rate_card, oldest.engine,
-    sign(oldest.amount)::bigint AS sign, newest.last_seen_at,
+    sign(oldest.amount)::bigint AS sign, page.last_seen_at,
     first_bad.id AS first_bad_id, first_bad.started_at AS first_bad_started_at,
     last_good.id AS last_good_id, last_good.started_at AS last_good_started_at
 FROM page
 CROSS JOIN LATERAL (
     SELECT * FROM exception WHERE cause = page.cause AND {condition} ORDER BY first_seen_at, id LIMIT 1
 ) AS oldest
-CROSS JOIN LATERAL (
-    SELECT max(last_seen_at) AS last_seen_at FROM exception WHERE cause = page.cause AND {condition}
-) AS newest
 LEFT JOIN LATERAL (
     SELECT run_id FROM exception_event WHERE exception_id = oldest.id ORDER BY id LIMIT 1
 ) AS first_event ON true

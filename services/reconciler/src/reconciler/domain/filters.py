@@ -23,7 +23,7 @@ class ExceptionFilter:
         escalated: grew while acknowledged or suppressed.
         amount_min: size of the difference in minor units, without its sign.
         first_seen_from, first_seen_to: `first_seen_to` is excluded.
-        q: part of the title, in any case of letters.
+        q: part of the title's first 200 characters, in any case of letters.
     """
 
     type: str | None = None

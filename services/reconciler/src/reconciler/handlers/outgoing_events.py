@@ -9,12 +9,14 @@ from contracts.reconciliation import (
     DriftDetected,
     ExceptionChanged,
     ExceptionOpened,
+    ExceptionOverdue,
     ExceptionResolved,
     LineDifference,
     OperationFinished,
     RunRequested,
 )
 from contracts.wire import WireModel
+from reconciler.adapters.exception_clocks import ClockName, OverdueException
 from reconciler.adapters.operations import OperationEnd
 from reconciler.domain.decisions import Step
 from reconciler.domain.exceptions import ExceptionState
@@ -143,6 +145,22 @@ def operation_finished(
         finished_at=at,
     )
     return about_run(operation_id, payload)
+
+
+def exception_overdue(overdue: OverdueException, clock: ClockName, *, now: datetime) -> OutgoingEvent:
+    """Return the event of an exception whose time to acknowledge or to resolve is over (REC-9c)."""
+    payload = ExceptionOverdue(
+        exception_id=overdue.id,
+        exception_type=overdue.type,
+        booking_id=overdue.booking_id,
+        clock=clock,
+        severity=overdue.severity,
+        status=overdue.status,
+        assignee=overdue.assignee,
+        due_at=overdue.due_at,
+        noticed_at=now,
+    )
+    return _about_booking(payload, overdue.booking_id or overdue.id, correlation_id=None)
 
 
 def _about_booking(payload: WireModel, key: str, *, correlation_id: str | None) -> OutgoingEvent:

@@ -1,0 +1,41 @@
+"""The queue's clocks: wake sleepers, and publish once what became overdue (REC-9c)."""
+
+from chassis import clock
+from chassis.messaging import outbox
+from chassis.postgres import Database
+from reconciler.adapters import exception_clocks
+from reconciler.adapters.exception_clocks import CLOCKS
+from reconciler.domain.clocks import Reading, Targets
+from reconciler.handlers.exception_queue import WAKE_ROWS_MAX, wake_sleepers
+from reconciler.handlers.outgoing_events import exception_overdue
+
+NOTICE_ROWS_MAX = 500
+
+
+async def wake_all(database: Database) -> int:
+    """Open all suppressed exceptions whose time is up; return how many."""
+    total = 0
+    while True:
+        async with database.transaction() as connection:
+            woken = await wake_sleepers(connection, now=clock.now())
+        total += woken
+        if woken < WAKE_ROWS_MAX:
+            return total
+
+
+async def notice_overdue(database: Database, targets: Targets) -> int:
+    """Publish exceptions that became overdue, once per round of work and clock; return how many."""
+    total = 0
+    for name in CLOCKS:
+        full = True
+        while full:
+            now = clock.now()
+            async with database.transaction() as connection:
+                overdue = await exception_clocks.notice_overdue(
+                    connection, name, Reading(now, targets), rows_max=NOTICE_ROWS_MAX
+                )
+                events = [exception_overdue(each, name, now=now) for each in overdue if each.is_new]
+                await outbox.append(connection, events)
+            total += len(events)
+            full = len(overdue) == NOTICE_ROWS_MAX
+    return total
