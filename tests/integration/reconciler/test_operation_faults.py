@@ -139,6 +139,16 @@ async def test_refusals_name_the_member(own: Stack, http: httpx.AsyncClient) -> 
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:plumbline:problem:operation-not-found")
     changed = await post(own, http, "", {**assign, "dry_run": False, "expected_count": 2})
     assert (changed.json()["type"], changed.json()["count"]) == ("urn:plumbline:problem:count-changed", 1)
+    plan = (await post(own, http, "", assign)).json()
+    await own.database("reconciler").execute(
+        "UPDATE exception_operation SET token_expires_at = now() WHERE id = $1", plan["id"]
+    )
+    confirmation = {"expected_count": 1, "selection_token": plan["plan"]["selection_token"]}
+    late = await post(own, http, f"/{plan['id']}/apply", confirmation)
+    assert (late.status_code, late.json()["type"]) == (410, "urn:plumbline:problem:selection-token-expired")
+    metrics = (await http.get(f"{own.url('reconciler')}/metrics")).text
+    assert 'reconciler_operations_ended_total{status="failed"} 0.0' in metrics
+    assert 'reconciler_operation_items_total{outcome="not_reverted"} 0.0' in metrics
     key = {"Idempotency-Key": new_id()}
     once = {**assign, "dry_run": False, "expected_count": 1}
     first, again = [await post(own, http, "", once, **key) for _ in range(2)]
