@@ -131,3 +131,10 @@ def test_error_that_nobody_thought_of_is_recorded_as_one_line() -> None:
     assert error.error.startswith("RuntimeError: two lines")
     assert "\x00" not in error.error
     assert len(error.error) <= 500
+
+
+def test_wrong_sums_are_a_remark_of_what_else_is_wrong_and_nothing_waits_for_them() -> None:
+    short = booking(kept_captured=PRICE + 700, captured=PRICE - 500, pending_payments=1, money_changed_at=NOW)
+    [finding] = evaluated(short).findings
+    assert (finding.type, finding.drift_class, finding.waiting) == ("pricing_drift", "charge_mismatch", None)
+    assert any(remark.startswith("sums: the booking says 139.00 USD captured") for remark in finding.remarks)

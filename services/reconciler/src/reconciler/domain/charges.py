@@ -42,16 +42,14 @@ def waiting_of_charge(
     """Return what a difference between price and charge waits for; None if the money is settled.
 
     first_charge: nothing was charged, within the grace time. refund: without the refund that is on its way
-    there would be no difference. money: a payment changed within minutes, or some of the price is missing and
-    a payment is pending.
+    there would be no difference. money: some of the price is missing and a payment is pending.
     """
     if charged is None and as_of - booking.due_at <= rules.grace:
         return "first_charge"
     difference = (charged or 0) - price
     if booking.refund_pending and abs(difference + booking.refund_pending) < rules.drift_min:
         return "refund"
-    since_change = None if booking.money_changed_at is None else as_of - booking.money_changed_at
-    if since_change is None:
+    changed_at = booking.money_changed_at
+    if changed_at is None or booking.pending_payments == 0 or difference >= 0:
         return None
-    is_expected = booking.pending_payments > 0 and difference < 0 and since_change <= MONEY_PENDING_MAX
-    return "money" if is_expected or since_change < rules.money_settles else None
+    return "money" if as_of - changed_at <= MONEY_PENDING_MAX else None

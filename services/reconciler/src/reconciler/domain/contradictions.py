@@ -16,7 +16,7 @@ _EXCERPT_CHARACTERS_MAX = 80
 
 
 def refuse_contradictions(booking: StoredBooking, *, as_of: datetime) -> None:
-    """Raise NotEvaluableError if the booking's row contradicts its history, its payments or the clock."""
+    """Raise NotEvaluableError for impossible payments, and for a row that contradicts history or clock."""
     if booking.contradictory_payments:
         raise NotEvaluableError(
             f"payments: {booking.contradictory_payments} with a negative amount, or with more given back"
@@ -25,8 +25,6 @@ def refuse_contradictions(booking: StoredBooking, *, as_of: datetime) -> None:
         )
     if booking.status != booking.history_status or booking.status not in EVALUATED_STATUSES:
         _refuse_status(booking)
-    if (booking.kept_captured, booking.kept_refunded) != (booking.counted_captured, booking.counted_refunded):
-        _refuse_sums(booking)
     if booking.status == "cancelled":
         if booking.cancelled_at is None:
             raise NotEvaluableError(
@@ -58,7 +56,13 @@ def _refuse_status(booking: StoredBooking) -> None:
     raise NotEvaluableError(f"status: the booking says {status}, its history {history}", "history_disagrees")
 
 
-def _refuse_sums(booking: StoredBooking) -> None:
+def disagreement_of_sums(booking: StoredBooking) -> NotEvaluableError | None:
+    """Return how the sums in the booking's row differ from its payments; None if they agree.
+
+    The payments are the evidence: prices are compared with them all the same.
+    """
+    if (booking.kept_captured, booking.kept_refunded) == (booking.counted_captured, booking.counted_refunded):
+        return None
     kept = booking.kept_captured - booking.kept_refunded
     counted = booking.counted_captured - booking.counted_refunded
 
@@ -67,7 +71,7 @@ def _refuse_sums(booking: StoredBooking) -> None:
             f"{Money(captured, booking.currency)} captured and {Money(refunded, booking.currency)} refunded"
         )
 
-    raise NotEvaluableError(
+    return NotEvaluableError(
         f"sums: the booking says {shown(booking.kept_captured, booking.kept_refunded)},"
         f" its payments {shown(booking.counted_captured, booking.counted_refunded)}",
         "sums_disagree",

@@ -1,7 +1,7 @@
 """Evaluation of one booking's price and payments: clean, or findings (REC-3 to REC-6)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -11,7 +11,12 @@ from reconciler.domain.cancelled import HeldMoney, held_money
 from reconciler.domain.charges import compared_charge, foreign_currencies, is_duplicate, waiting_of_charge
 from reconciler.domain.classify import DriftClass, drift_class
 from reconciler.domain.comparison import PriceComparison, compare_price
-from reconciler.domain.contradictions import refuse_contradictions, refuse_payment_status
+from reconciler.domain.contradictions import (
+    disagreement_of_sums,
+    refuse_contradictions,
+    refuse_payment_status,
+)
+from reconciler.domain.obstacles import NotEvaluableError
 from reconciler.domain.price_findings import PriceFinding
 from reconciler.domain.prices import read_prices
 from reconciler.domain.rules import Rules
@@ -60,7 +65,10 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
             recomputed (REC-12).
     """
     refuse_contradictions(booking, as_of=as_of)
+    disagreement = disagreement_of_sums(booking)
     if booking.status == "cancelled":
+        if disagreement is not None:
+            raise disagreement
         return _evaluate_cancelled(booking, rules, as_of)
     snapshot, quote = read_prices(booking)
     if not booking.currency == snapshot.currency == quote.currency:
@@ -70,10 +78,29 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
     charged = booking.charged or 0
     amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, charged)
     if comparison.is_exact and _is_charged_exactly(booking, comparison.recomputed):
+        if disagreement is not None:
+            raise disagreement
         refuse_payment_status(booking)
         return Evaluation(booking.booking_id, "clean", amounts=amounts)
     findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
+    if disagreement is not None:
+        findings = _with_disagreement(findings, disagreement)
     return Evaluation(booking.booking_id, _outcome(findings), findings, amounts=amounts)
+
+
+def _with_disagreement(
+    findings: tuple[PriceFinding, ...], disagreement: NotEvaluableError
+) -> tuple[PriceFinding, ...]:
+    """Return findings that also say that the booking's sums are wrong. Such money is not waited for.
+
+    Raises:
+        NotEvaluableError: nothing else is wrong.
+    """
+    if not findings:
+        raise disagreement
+    return tuple(
+        replace(finding, waiting=None, remarks=(*finding.remarks, str(disagreement))) for finding in findings
+    )
 
 
 def _is_charged_exactly(booking: StoredBooking, price: int) -> bool:

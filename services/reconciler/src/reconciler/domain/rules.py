@@ -13,12 +13,10 @@ class Rules:
     Attributes:
         drift_min: hundredths of the currency's unit; smaller differences do not count (REC-4).
         grace: time from confirmation to the first charge (REC-5), and from cancellation to the refund.
-        money_settles: a difference is waited for while a payment has changed within this time.
     """
 
     drift_min: int
     grace: timedelta
-    money_settles: timedelta = timedelta(minutes=10)
 
     def in_minor_units(self, currency: str) -> "Rules":
         """Return the rules with `drift_min` in minor units of a currency."""
