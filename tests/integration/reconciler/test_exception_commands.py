@@ -1,5 +1,6 @@
 """The commands `reconciler exceptions …`: the queue on a terminal."""
 
+import csv
 import json
 from collections.abc import AsyncGenerator
 
@@ -33,6 +34,9 @@ async def test_person_works_two_exceptions_off(own: Stack, http: httpx.AsyncClie
     assert (table.exit_code, table.stderr) == (0, "")
     assert first in table.stdout
     assert second in table.stdout
+    exported = await own.run("reconciler", "exceptions", "--booking", bookings[0], "--csv")
+    [row] = csv.DictReader(exported.stdout.splitlines())
+    assert (row["booking_id"], row["amount"], row["currency"]) == (bookings[0], "-700", "USD")
     shown = await own.run("reconciler", "exceptions", "show", first)
     assert bookings[0] in shown.stdout
     for text in ("139.00 USD", "132.00 USD", "opened"):

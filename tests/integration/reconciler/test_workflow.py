@@ -133,6 +133,7 @@ async def test_step_on_another_version_is_refused(own: Stack, http: httpx.AsyncC
         ("suppress", {"reason": "x", "until": "tomorrow"}, "until"),
         ("suppress", {"reason": "x", "occurrences": 0}, "occurrences"),
         ("assign", {"assignee": "+1 312 555 0100"}, "assignee"),
+        ("assign", {"assignee": "nobody"}, "assignee"),
         ("comment", {"text": "x" * 4001}, "text"),
         ("acknowledge", {"force": True}, "force"),
     ],

@@ -60,7 +60,7 @@ async def export_exceptions(
     """
     now = clock.now()
     reading = Reading(now, targets)
-    chunks = _chunks(queries.export_exceptions(exports, selected, reading), reading, form)
+    chunks = export_chunks(queries.export_exceptions(exports, selected, reading), reading, form)
     first = await anext(chunks, b"")  # an error before the first chunk is still answered as a problem
     name = f"exceptions-{now:%Y-%m-%dT%H-%M-%SZ}.{form}"
     return Stream(
@@ -70,9 +70,10 @@ async def export_exceptions(
     )
 
 
-async def _chunks(
+async def export_chunks(
     pages: AsyncGenerator[Sequence[ExceptionRecord | UnreadableRow]], reading: Reading, form: str
 ) -> AsyncGenerator[bytes]:
+    """Yield an export, `csv` or `ndjson`, page by page."""
     async with aclosing(pages):
         if form == "csv":
             first = await anext(pages, ())

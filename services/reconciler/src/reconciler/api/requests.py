@@ -10,6 +10,7 @@ from contracts.money import Money
 from contracts.text import sanitize_for_postgres
 from contracts.wire import UtcDatetime
 from reconciler.domain.exceptions import PersonsResolution
+from reconciler.domain.filters import NOBODY
 
 REASON_CHARACTERS_MAX = 1000
 COMMENT_CHARACTERS_MAX = 4000
@@ -23,6 +24,8 @@ def _assignee(text: str) -> str:
     # The id stands in the history, which keeps no personal data.
     if not has_id_form(text):
         raise ValueError("expected an id such as ana or user-7: letters, digits and . _ : / | -")
+    if text == NOBODY:
+        raise ValueError(f"{NOBODY} stands for exceptions without an assignee: choose a person's id")
     return text
 
 

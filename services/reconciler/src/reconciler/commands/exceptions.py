@@ -1,5 +1,6 @@
 """The commands `exceptions …`: the queue as a table, one exception in full, and its steps."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from chassis.postgres import Database
 from chassis.process.command_line import CommandError
 from chassis.process.local_stack import load_command_settings
 from reconciler.adapters.exception_queries import ExceptionWithHistory
+from reconciler.api.exception_export import export_chunks
 from reconciler.api.responses import exception_detail, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
 from reconciler.commands.exception_steps import add_steps
@@ -45,6 +47,7 @@ Booking = Annotated[Text, typer.Option(metavar="ID", help="Of one booking.")]
 Cause = Annotated[Text, typer.Option(help="Of one group of the same cause.")]
 Part = Annotated[Text, typer.Option("--q", metavar="TEXT", help="Part of the title.")]
 Waiting = Annotated[bool, typer.Option("--waiting", help="Those that may pass by themselves.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print all of them as CSV, for a spreadsheet.")]
 Overdue = Annotated[bool, typer.Option("--overdue", help="Those whose time is over.")]
 
 
@@ -75,6 +78,7 @@ def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
         overdue: Overdue = False,
         limit: Limit = PAGE_ROWS_DEFAULT,
         as_json: AsJson = False,
+        as_csv: AsCsv = False,
     ) -> None:
         if context.invoked_subcommand is not None:
             return
@@ -91,6 +95,9 @@ def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
             **{"class": class_},
         )
         reading = _reading()
+        if as_csv:
+            query(open_database, lambda database: _write_csv(database, chosen, reading))
+            return
         listed = query(
             open_database,
             lambda database: queries.list_exceptions(database, chosen, reading, after=None, rows_max=limit),
@@ -99,6 +106,13 @@ def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
         items = exception_items(listed.rows, reading)
         table = exception_table(items, listed.total)
         print_result({"exceptions": items, "summary": summary}, table, as_json=as_json)
+
+
+async def _write_csv(database: Database, chosen: ExceptionFilter, reading: Reading) -> None:
+    pages = queries.export_exceptions(database, chosen, reading)
+    async for chunk in export_chunks(pages, reading, "csv"):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.flush()
 
 
 def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
