@@ -13,6 +13,9 @@ ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py s
 	system/test_replicas.py webhook_gateway/test_ack.py booking/test_payments.py audit/test_delivery.py \
 	reconciler/test_runs.py chassis/relay/test_relay.py chassis/postgres/test_migrations.py)
 
+# The certificates of the system, or of SSL_CERT_FILE, which uv prefers: a company's authority is known there.
+SYSTEM_CERTS := --system-certs
+
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
 
@@ -28,8 +31,9 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $$($(PYTHON) --version) is too old; Python >= 3.11 is needed (set PYTHON=...)" >&2; exit 2; }
 	@echo "setup: installing the packages of requirements.lock into .venv"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(SSL_CERT_FILE),--cert "$(SSL_CERT_FILE)") "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	@$(BIN)/uv pip install $(SYSTEM_CERTS) --python $(BIN)/python --require-hashes --requirement requirements.lock \
+	  || { echo "setup: the packages were not installed; behind a company's certificate authority set SSL_CERT_FILE to its certificates (PEM)" >&2; exit 2; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=--editable %)
 	@touch $@
 
@@ -83,16 +87,11 @@ down: $(STAMP) ## stop it; data is kept
 reset: $(STAMP) ## delete the data of a stopped stack, after saying what is lost (YES=1 does not ask)
 	@$(BIN)/plumbline reset $(if $(YES),--yes)
 
-check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no broker
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports
-	@$(BIN)/pyright
-	@$(BIN)/squawk libs/chassis/src/chassis/migrations/*.sql services/*/src/*/migrations/*.sql
-	@$(BIN)/python -m contract_tools --check
-	@$(PYTEST) -q tests/test_tidy.py tests/contract
+check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no broker; every step runs
+	@$(BIN)/python -m contract_tools.check
 
 contracts: $(STAMP) ## write JSON Schemas, AsyncAPI and OpenAPI documents; refuses what breaks a consumer
+	@$(BIN)/python -m contract_tools.migration_digests
 	@$(BIN)/python -m contract_tools
 
 format: $(STAMP) ## rewrite the code in the house format

@@ -158,8 +158,8 @@ def test_secret_is_read_from_the_file_that_its_variable_names(
         ),
         ("[sources.acme]\nverified = true", "acme.verified: is no key of this table; there are accept,"),
         ('[sources.acme.identity]\nevent_id = "/id"', 'identity.event_id: is an array: write ["…"]'),
-        ('[sources.acme]\nalways_verified = "yes"', "acme.always_verified: Input should be a valid boolean"),
-        ('[sources.acme]\nanswer = "xml"', "acme.answer: Input should be 'json', 'empty' or 'twiml'"),
+        ('[sources.acme]\nalways_verified = "yes"', "acme.always_verified: expected true or false"),
+        ('[sources.acme]\nanswer = "xml"', "acme.answer: expected one of json, empty, twiml"),
         (
             acme('scheme = "gitlab"', 'secret_variable = "ACME_SECRET"'),
             "sources.acme.accept.0.scheme: is not known",

@@ -16,13 +16,12 @@ from rich.console import Console
 from chassis.auth.identity import Role
 from chassis.cli import add_help_and_version, run_cli
 from chassis.process.command_line import EXIT_NO
-from chassis.process.terminal import printable
 from plumbline import deployment, restart, state_directory, status
 from plumbline import token as tokens
 from plumbline import up as stack_command
 from plumbline.acls import acl_lines
 from plumbline.demo.command import demo, demo_console
-from plumbline.doctor import checks, target
+from plumbline.doctor import checks, report, target
 from plumbline.events import add_events
 from plumbline.failure import StackError
 from plumbline.running import add_running
@@ -71,7 +70,7 @@ def up(
         success = True
     if detach:
         console.print(f"ready; addresses and secrets are in {directory.stack_file}", highlight=False)
-        for line in status.protection_lines(directory):
+        for line in status.protection_lines(directory, {}):
             console.print(line, markup=False, highlight=False)
     raise typer.Exit(0 if success else EXIT_NO)
 
@@ -103,10 +102,13 @@ def show_status(as_json: AsJson = False) -> None:
     elif components:
         console = Console()
         console.print(status.table(components))
-        for line in status.protection_lines(directory):
-            console.print(line, markup=False, highlight=False)
+        console.print(f"state directory: {directory.path}", markup=False, highlight=False, soft_wrap=True)
+        for line in [*status.lines_of_the_gone(components), *status.protection_lines(directory, {})]:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     else:
-        typer.echo(f"nothing runs from {directory.path}; start the stack with `plumbline up`")
+        typer.echo(
+            f"nothing runs from the state directory {directory.path}; start the stack with `plumbline up`"
+        )
     raise typer.Exit(0 if status.is_ready(components) else EXIT_NO)
 
 
@@ -118,13 +120,14 @@ def doctor(as_json: AsJson = False) -> None:
     deployment named by KAFKA_BOOTSTRAP, POSTGRES_ADMIN_DSN and the services' connection strings.
     Exit with 1 if a check fails.
     """
-    findings = asyncio.run(
-        checks.run_checks(target.find(state_directory.from_environment(os.environ), os.environ))
-    )
+    directory = state_directory.from_environment(os.environ)
+    findings = asyncio.run(checks.run_checks(target.find(directory, os.environ)))
     if as_json:
         typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in findings], indent=2))
     else:
-        typer.echo("\n".join(printable(finding.line) for finding in findings))
+        console = Console(highlight=False)
+        for line in report.report_lines(findings, status.protection_lines(directory, os.environ)):
+            console.print(line, soft_wrap=True)
     raise typer.Exit(0 if all(finding.good for finding in findings) else EXIT_NO)
 
 

@@ -22,7 +22,7 @@ import asyncpg
 
 from chassis.postgres import DATABASE_ERRORS
 from chassis.postgres.advisory_locks import DATABASE_SET_UP
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from plumbline import dsn, server_rights, waiting
 from plumbline.failure import StackError
 
@@ -124,9 +124,9 @@ async def provision(
             await _provision_database(admin, service, database)
             await _provision_schema(dsn.at_database(admin_dsn, database), service)
     except asyncpg.InsufficientPrivilegeError as error:
-        raise StackError(f"{in_one_line(error)}: let {dsn.ADMIN_VARIABLE} name a superuser") from error
+        raise StackError(f"{plain_reason(error)}: let {dsn.ADMIN_VARIABLE} name a superuser") from error
     except DATABASE_ERRORS as error:
-        raise StackError(f"databases: {in_one_line(error)}") from error
+        raise StackError(f"databases: {plain_reason(error)}") from error
     finally:
         await admin.close()
 
@@ -158,7 +158,7 @@ async def connect(address: str) -> Connection:
     except DATABASE_ERRORS as error:
         parts = urlsplit(address)  # asyncpg raises another error for a malformed address
         where = f"{parts.netloc.rpartition('@')[2]}{parts.path} as {parts.username}"
-        raise StackError(f"PostgreSQL at {where} cannot be reached: {in_one_line(error)}") from error
+        raise StackError(f"PostgreSQL at {where} cannot be reached: {plain_reason(error)}") from error
 
 
 async def _lock(admin: Connection) -> None:

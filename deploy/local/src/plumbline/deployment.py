@@ -10,7 +10,7 @@ from chassis.kafka import KafkaConnection
 from chassis.kafka.topics import apply_topics as create_topics
 from chassis.process.environment import SettingsError, load_settings
 from chassis.process.published_secrets import find_published
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from chassis.settings import ServiceSettings
 from contracts.topics import TOPICS, TopicCard, webhook_topic
 from plumbline import databases, dsn
@@ -41,7 +41,7 @@ def topics(environ: Mapping[str, str]) -> tuple[TopicCard, ...]:
     try:
         sources: object = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")).get("sources")
     except (OSError, ValueError, RecursionError) as error:  # RecursionError: deeply nested arrays
-        raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {in_one_line(error)}") from error
+        raise StackError(f"{_SOURCES_FILE}: cannot read {path}: {plain_reason(error)}") from error
     if not isinstance(sources, dict):
         raise StackError(f"{_SOURCES_FILE}: {path} has no tables [sources.<name>]")
     return (*TOPICS, *map(webhook_topic, cast("dict[str, object]", sources)))

@@ -1,6 +1,7 @@
 """Kafka's jars: downloaded once from a Maven repository, cached, digests checked at every use."""
 
 import asyncio
+import ssl
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -65,6 +66,12 @@ def _is_present(artifact: Artifact, path: Path) -> bool:
     return path.is_file() and artifact.is_content(path.read_bytes())
 
 
+def _advice(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "set SSL_CERT_FILE to the certificates (PEM) of your company's authority"
+    return f"check the network, or set {MIRROR_VARIABLE} to a repository that can be reached"
+
+
 class _Download:
     def __init__(self, artifacts: list[Artifact], cache: Path, address: str, report: Report) -> None:
         self._artifacts = artifacts
@@ -77,7 +84,9 @@ class _Download:
 
     async def run(self) -> None:
         timeout = httpx.Timeout(_SILENCE_SECONDS_MAX, connect=_CONNECT_SECONDS_MAX)
-        async with httpx.AsyncClient(timeout=timeout, follow_redirects=True) as client:
+        # The system's certificates hold those of a company's own authority. SSL_CERT_FILE names others.
+        trusted = ssl.create_default_context()
+        async with httpx.AsyncClient(timeout=timeout, follow_redirects=True, verify=trusted) as client:
             await waiting.gather_or_cancel(*(self._fetch(client, artifact) for artifact in self._artifacts))
 
     async def _fetch(self, client: httpx.AsyncClient, artifact: Artifact) -> None:
@@ -105,7 +114,7 @@ class _Download:
                 if not attempts_left:
                     raise StackError(
                         f"Kafka cannot be downloaded from {self._host} ({error or type(error).__name__}):"
-                        f" check the network, or set {MIRROR_VARIABLE} to a repository that can be reached"
+                        f" {_advice(error)}"
                     ) from error
         raise AssertionError("the last attempt returns or raises")
 

@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import psutil
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 from rich.table import Table
 
 from plumbline import stack_file, started_with
@@ -14,11 +18,13 @@ from plumbline.identity import Identity
 from plumbline.ledger import Ledger
 from plumbline.safety import protections, slips
 from plumbline.service_process import answers_ok, loopback_client
-from plumbline.state_directory import HOST, StateDirectory
+from plumbline.state_directory import StateDirectory
 
 READY = "ready"
 NOT_READY = "not ready"
 GONE = "gone"
+
+_ANSWER_SECONDS_MAX = 3.0
 
 _COLOURS = {READY: "green", NOT_READY: "yellow", GONE: "red"}
 
@@ -66,9 +72,23 @@ def table(components: list[ComponentStatus]) -> Table:
     return rows
 
 
-def protection_lines(directory: StateDirectory) -> list[str]:
-    """Return what the running services check, one line each, and slips in the caller's variables."""
-    environment: dict[str, str] = {}
+def lines_of_the_gone(components: list[ComponentStatus]) -> list[str]:
+    """Return where the log of each component is that is gone or does not answer."""
+    return [
+        f"{component.name} is {component.state}: see {component.log}"
+        for component in components
+        if component.state != READY
+    ]
+
+
+def protection_lines(directory: StateDirectory, environ: Mapping[str, str]) -> list[str]:
+    """Return what the services check, one line each, and slips in the caller's variables.
+
+    Args:
+        directory: of the stack, whose variables count if it runs.
+        environ: variables that count where no stack runs.
+    """
+    environment: dict[str, str] = dict(environ)
     for own in started_with.read(directory.environments).values():
         environment |= own
     return [*(each.line for each in protections(environment)), *slips(os.environ)]
@@ -79,7 +99,7 @@ async def _component_status(
 ) -> ComponentStatus:
     address = _address(name, content)
     process = identity.find() if identity else None
-    state = GONE if process is None else READY if await _answers(address) else NOT_READY
+    state = GONE if process is None else READY if await _answers(name, address, content) else NOT_READY
     return ComponentStatus(
         name, state, content["pids"][name], address, content["logs"][name], _memory_bytes(process)
     )
@@ -94,16 +114,39 @@ def _address(name: str, content: stack_file.Content) -> str:
     return content["urls"][name]
 
 
-async def _answers(address: str) -> bool:
+async def _answers(name: str, address: str, content: stack_file.Content) -> bool:
+    if name == "postgres":
+        return await _postgres_answers(str(content["postgres"]["admin_dsn"]))
     if address.startswith("http"):
         async with loopback_client() as client:
             return await answers_ok(client, f"{address}/health/ready")
+    return await _kafka_answers(address)
+
+
+async def _kafka_answers(address: str) -> bool:
+    """Return whether the broker answers a request for its metadata. An open port alone says nothing."""
+    client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=int(_ANSWER_SECONDS_MAX * 1000))
     try:
-        _, writer = await asyncio.open_connection(HOST, int(address.rpartition(":")[2]))
-    except OSError:
+        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            await client.bootstrap()
+    except (KafkaError, OSError, TimeoutError):
         return False
-    writer.close()
+    finally:
+        await client.close()
     return True
+
+
+async def _postgres_answers(admin_dsn: str) -> bool:
+    """Return whether the server runs a statement."""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            connection = await asyncpg.connect(admin_dsn)
+            try:
+                return await connection.fetchval("SELECT 1") == 1
+            finally:
+                connection.terminate()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return False
 
 
 def _memory_bytes(process: psutil.Process | None) -> int:

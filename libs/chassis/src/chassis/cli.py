@@ -25,7 +25,7 @@ from chassis.process.command_options import OptionError, refuse_slips
 from chassis.process.environment import SettingsError, load_settings
 from chassis.process.output import OutputError, end_guard, guarded_output, write_error
 from chassis.process.published_secrets import find_published
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 
@@ -134,7 +134,7 @@ def run_cli(cli: typer.Typer, *, name: str = "error", failures: Sequence[type[Ex
     except (CommandError, SettingsError, OptionError, OutputError, UnreadableRowError, *failures) as error:
         write_error(f"{name}: {error}")
     except OSError as error:
-        write_error(f"{name}: {in_one_line(error)}")
+        write_error(f"{name}: {plain_reason(error)}")
     except Exception as error:  # noqa: BLE001 - a process ends here, and Python's exit code would be 1
         traceback.print_exception(error)
     else:

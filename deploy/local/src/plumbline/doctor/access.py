@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding
@@ -100,7 +100,7 @@ async def viewer(target: Target) -> list[Finding]:
         rights = ", ".join(row[0] for row in excess)
         return [Finding(subject, f"has additional rights, revoke them: {rights}" if rights else "")]
     except asyncpg.PostgresError as error:
-        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
+        return [Finding(subject, f"could not be checked: {plain_reason(error)}; {APPLY}")]
     finally:
         await connection.close()
 

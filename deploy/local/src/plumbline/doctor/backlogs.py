@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from chassis.dead_letters.limits import KEYS_MAX, ROWS_PER_KEY_MAX
 from chassis.postgres import Session
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from chassis.relay.foreign_locks import ForeignLock, describe_foreign_locks, read_foreign_locks
 from chassis.relay.status import read_backlog
 from plumbline import databases
@@ -17,8 +18,10 @@ OUTBOX_SECONDS_MAX = 60.0
 """Normal are milliseconds, or seconds while another replica takes over the shards of a dead one."""
 
 _WAITING = """
-SELECT count(*) AS messages, count(DISTINCT (consumer, topic, key)) AS keys
-FROM {service}.dead_letter WHERE status = 'waiting'
+SELECT coalesce(sum(rows), 0)::bigint AS messages, count(*) AS keys, coalesce(max(rows), 0) AS most
+FROM (
+    SELECT count(*) AS rows FROM {service}.dead_letter WHERE status = 'waiting' GROUP BY consumer, topic, key
+) AS ordering_key
 """
 
 
@@ -36,15 +39,15 @@ async def backlogs(target: Target, service: str) -> list[Finding]:
         foreign_locks = await read_foreign_locks(connection)
         row = await connection.fetchrow(_WAITING.format(service=service))
     except asyncpg.PostgresError as error:
-        problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
+        problem = f"could not be checked: {plain_reason(error)}; run `python -m {service} migrate`"
         return [Finding(subject, problem) for subject in subjects]
     finally:
         await connection.close()
-    waiting, keys = (row["messages"], row["keys"]) if row else (0, 0)
+    waiting, keys, most = (row["messages"], row["keys"], row["most"]) if row else (0, 0, 0)
     return [
         Finding(subjects[0], _outbox_problem(service, age)),
         Finding(subjects[1], _shards_problem(foreign_locks)),
-        Finding(subjects[2], _dead_letters_problem(service, waiting, keys)),
+        Finding(subjects[2], _dead_letters_problem(service, waiting, keys, most)),
     ]
 
 
@@ -77,9 +80,14 @@ def _shards_problem(locks: Sequence[ForeignLock]) -> str:
     )
 
 
-def _dead_letters_problem(service: str, messages: int, keys: int) -> str:
+def _dead_letters_problem(service: str, messages: int, keys: int, most_of_a_key: int) -> str:
     if messages == 0:
         return ""
+    if keys >= KEYS_MAX or most_of_a_key >= ROWS_PER_KEY_MAX:
+        return (
+            f"full: {messages} messages wait behind {keys} blocked ordering keys, {most_of_a_key} behind one;"
+            " partitions are paused: follow deploy/runbooks/blocked-keys.md"
+        )
     return (
         f"{messages} messages wait behind {keys} blocked ordering keys:"
         f" run `python -m {service} dead-letters list`, then follow deploy/runbooks/dead-letters.md"

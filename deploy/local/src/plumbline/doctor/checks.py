@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from plumbline import databases, dsn
 from plumbline.doctor import (
     access,
@@ -77,6 +77,9 @@ async def _bounded(subject: str, variables: str, check: CheckFunction) -> list[F
         ]
     except StackError as error:
         return [Finding(subject, str(error))]
+    except ValueError:
+        problem = f"could not be checked: an address has a wrong form; check {variables} and the server there"
+        return [Finding(subject, problem)]
     except Exception as error:  # noqa: BLE001 - an error in one check must not stop the others
-        problem = f"could not be checked: {in_one_line(error)}; check {variables} and the server there"
+        problem = f"could not be checked: {plain_reason(error)}; check {variables} and the server there"
         return [Finding(subject, problem)]

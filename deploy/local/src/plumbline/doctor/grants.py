@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chassis.postgres.migrations import find_migrations
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from plumbline import databases, dsn
 from plumbline.doctor.access import APPLY
 from plumbline.doctor.finding import Finding
@@ -57,7 +57,7 @@ async def grants(target: Target, service: str) -> list[Finding]:
     try:
         rows = await admin.fetch(_HELD, service, service)
     except asyncpg.PostgresError as error:
-        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
+        return [Finding(subject, f"could not be checked: {plain_reason(error)}; {APPLY}")]
     finally:
         await admin.close()
     held = {(row["relname"], _right_name(row["privilege_type"], row["attname"])) for row in rows}

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from chassis.process.terminal import in_one_line, printable
+from chassis.process.terminal import plain_reason, printable
 from plumbline import databases
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.target import Target
@@ -33,7 +33,7 @@ async def losses(target: Target) -> list[Finding]:
     try:
         rows = await connection.fetch(_LOST, REPORTED_DAYS, _RANGES_MAX)
     except asyncpg.PostgresError as error:
-        problem = f"could not be checked: {in_one_line(error)}; run `python -m audit migrate`"
+        problem = f"could not be checked: {plain_reason(error)}; run `python -m audit migrate`"
         return [Finding(subject, problem)]
     finally:
         await connection.close()

@@ -21,7 +21,7 @@ async def broker(target: Target) -> list[Finding]:
     try:
         topics = await compare_topics(target.kafka, deployment.topics(os.environ))
     except BrokerUnavailableError as error:
-        return [Finding(subject, f"{error}: start it, or correct KAFKA_BOOTSTRAP")]
+        return [Finding(subject, f"{_plain(error)}: start it, or correct KAFKA_BOOTSTRAP")]
     return [Finding(subject), *(Finding(f"topic {topic.topic}", topic.problem) for topic in topics)]
 
 
@@ -41,7 +41,7 @@ async def _service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
     try:
         checks = _read_checks((await client.get(address)).json())
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        problem = f"does not answer at {address} ({type(error).__name__}): start it, or correct its address"
+        problem = f"does not answer at {address}{_why(error)}: start it, or correct its address"
         return Finding(subject, problem)
     except ValueError:
         return Finding(subject, f"the server at {address} is not a Plumbline service: correct the address")
@@ -50,6 +50,15 @@ async def _service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
         return Finding(subject, f"is not ready, {'; '.join(failing)}: see its log")
     validation = checks.get("webhook validation")
     return Finding(subject, note=f"webhook validation {validation.detail}" if validation else "")
+
+
+def _plain(error: BrokerUnavailableError) -> str:
+    # Kafka's client adds the address as a tuple.
+    return str(error).partition(": ")[0]
+
+
+def _why(error: Exception) -> str:
+    return " in time" if isinstance(error, httpx.TimeoutException) else ""
 
 
 def _read_checks(body: Any) -> dict[str, Check]:

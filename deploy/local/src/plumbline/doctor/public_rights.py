@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from plumbline import databases, dsn, server_rights
 from plumbline.doctor.access import APPLY
 from plumbline.doctor.finding import Finding
@@ -62,7 +62,7 @@ async def functions(target: Target, service: str) -> list[Finding]:
         callable_functions = await server_rights.open_functions(admin, databases.LOGIN_ROLES, service=service)
         lacks_locks = await server_rights.lacks_locks(admin, [service, databases.owner_role(service)])
     except asyncpg.PostgresError as error:
-        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
+        return [Finding(subject, f"could not be checked: {plain_reason(error)}; {APPLY}")]
     finally:
         await admin.close()
     if callable_functions:
@@ -85,7 +85,7 @@ async def barrier(target: Target) -> list[Finding]:
     try:
         is_barrier = await connection.fetchval(_BARRIER, view)
     except asyncpg.PostgresError as error:
-        return [Finding(subject, f"could not be checked: {in_one_line(error)}; {APPLY}")]
+        return [Finding(subject, f"could not be checked: {plain_reason(error)}; {APPLY}")]
     finally:
         await connection.close()
     remedy = "run `python -m booking migrate`, then ALTER VIEW … SET (security_barrier = true)"

@@ -13,7 +13,7 @@ from chassis.postgres.append_only import (
     forbidden_statements,
 )
 from chassis.postgres.migrations import find_migrations
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 from plumbline import databases, dsn
 from plumbline.databases import Connection
 from plumbline.doctor.finding import Finding
@@ -60,7 +60,7 @@ async def migrations(target: Target, service: str) -> list[Finding]:
     except asyncpg.UndefinedTableError:
         problem = f"none is applied; run `python -m {service} migrate`"
     except asyncpg.PostgresError as error:
-        problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
+        problem = f"could not be checked: {plain_reason(error)}; run `python -m {service} migrate`"
     finally:
         await connection.close()
     return [Finding(subject, problem)]
@@ -98,7 +98,7 @@ async def _table(target: Target, service: str, table: str) -> Finding:
     except StackError as error:
         return Finding(subject, str(error))
     except DATABASE_ERRORS as error:
-        problem = f"could not be checked: {in_one_line(error)}; run `python -m {service} migrate`"
+        problem = f"could not be checked: {plain_reason(error)}; run `python -m {service} migrate`"
         return Finding(subject, problem)
     finally:
         await own.stop()
@@ -149,5 +149,5 @@ async def _refusal(admin: Connection, statements: str) -> str:
     try:
         await admin.execute(statements)
     except asyncpg.InsufficientPrivilegeError as error:
-        return in_one_line(error)
+        return plain_reason(error)
     return ""

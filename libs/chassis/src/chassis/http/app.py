@@ -24,6 +24,7 @@ from chassis.http.openapi.conditional import describe_entity_tags
 from chassis.http.openapi.pages import SchemaPages
 from chassis.http.openapi.problems import describe_problems
 from chassis.http.query_check import QueryCheck
+from chassis.http.read_deadline import ReadDeadline
 from chassis.http.request_log import ObservedApp
 from chassis.http.request_rules import RequestRules
 from chassis.observability.metrics import CONTENT_TYPE, Metrics
@@ -121,7 +122,7 @@ def build_app(
     check.learn(app)
     _complete_document(app, guard)
     # Outermost, so that requests without a route are observed too.
-    own = EntityTags(CancelOnDisconnect(app.asgi_handler))
+    own = EntityTags(CancelOnDisconnect(ReadDeadline(app.asgi_handler)))
     if internal_port is not None:
         own = PublicPort(own, health, internal_port)
     routed = Mounts(RequestRules(own, hosts), mounts or {})

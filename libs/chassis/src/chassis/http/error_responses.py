@@ -4,15 +4,15 @@ The framework names a handler's arguments: `format_` for `format`, `idempotency_
 field has the name that its caller wrote.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from enum import Enum
-from http import HTTPStatus
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Annotated, Any, cast
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import ParameterKwarg
 
+from chassis.auth.access import PUBLIC_PREFIX
 from chassis.auth.guard import AccessRefusedError
 from chassis.http.json_bodies import body_errors
 from chassis.http.problems import (
@@ -22,7 +22,6 @@ from chassis.http.problems import (
     Problem,
     problem_response,
 )
-from chassis.http.query_check import types_in
 from chassis.http.request_log import route_of
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.observability.logs import get_logger
@@ -31,6 +30,7 @@ from chassis.postgres.database import is_transient
 from chassis.postgres.read_pool import READ_TOO_LONG, TOO_MANY_READS, ReadTooLongError, TooManyReadsError
 from chassis.postgres.stored_rows import UnreadableRowError
 from chassis.process.terminal import printable
+from chassis.process.wording import bounds, choices, expected_form, one_of, shown
 
 _log = get_logger(__name__)
 
@@ -50,7 +50,6 @@ _KIND_BY_STATUS = {
 
 _BODY = "body"
 _CHARACTERS_MAX = 500
-_MISSING_BODY = "missing; send a JSON object"
 _DATA = "data"
 
 AnyRequest = Request[Any, Any, Any]
@@ -66,11 +65,24 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Answer:
     errors = _invalid_fields(request, error)
     if errors is not None:
         detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else error.detail
+        if len(errors) > 1:
+            detail = f"{detail} (the first of {len(errors)} in `errors`)"
         return problem_response(400, _INVALID_REQUEST, detail, {"errors": errors} if errors else None)
     kind = _KIND_BY_STATUS.get(error.status_code, "error")
     members = {"errors": error.extra} if error.extra else None
-    detail = _TOO_LARGE if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else error.detail
+    detail = _own_details(request, error).get(error.status_code, error.detail)
     return problem_response(error.status_code, kind, detail, members, error.headers)
+
+
+def _own_details(request: AnyRequest, error: HTTPException) -> Mapping[int, str]:
+    """Return what to do, by status, in place of the framework's name of the status."""
+    allowed = ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
+    method = printable(request.scope["method"])
+    return {
+        404: f"there is no route for this path; {PUBLIC_PREFIX} lists them",
+        405: f"{method} is not possible here; expected one of {allowed}",
+        413: _TOO_LARGE,
+    }
 
 
 def _on_access_refused(_request: AnyRequest, error: AccessRefusedError) -> Answer:
@@ -116,7 +128,8 @@ EXCEPTION_HANDLERS: Any = {
 def _invalid_fields(request: AnyRequest, error: HTTPException) -> list[dict[str, str]] | None:
     """Return `field` and `message` of each invalid part of the request; None for another kind of error."""
     if isinstance(error, InvalidRequestError):
-        fields = [{"field": error.field, "message": error.message}]
+        wrong = [(error.field, error.message), *error.others]
+        fields = [{"field": field, "message": message} for field, message in wrong]
     elif isinstance(errors := getattr(error.__cause__, "errors", None), list):
         body = _arguments(request).get(_DATA)
         annotation = None if body is None else body.annotation
@@ -140,11 +153,12 @@ def _framework_fields(request: AnyRequest, errors: list[Any]) -> Iterator[dict[s
         key = str(error.get("key", _BODY))
         argument = arguments.get(key)
         is_missing_body = key == _DATA and error["message"] == repr(_DATA)
-        message = _MISSING_BODY if is_missing_body else str(error["message"])
-        choices = _choices(None if argument is None else argument.annotation)
-        if choices:
-            message = f"{message}; choose one of {', '.join(choices)}"
-        yield {"field": _name(key, argument), "message": message}
+        name = _name(key, argument)
+        if is_missing_body:
+            message = _missing_body(argument)
+        else:
+            message = _explained(str(error["message"]), argument, request.query_params.get(name))
+        yield {"field": name, "message": message}
 
 
 def _name(key: str, argument: Any) -> str:
@@ -154,15 +168,27 @@ def _name(key: str, argument: Any) -> str:
     return (isinstance(definition, ParameterKwarg) and definition.name) or key
 
 
-def _choices(annotation: Any) -> list[str]:
-    """Return the values of the enums and literals in a type."""
-    choices: list[str] = []
-    for each in types_in(annotation):
-        if isinstance(each, type) and issubclass(each, Enum):
-            choices += [str(member.value) for member in each]
-        elif get_origin(each) is Literal:
-            choices += [str(value) for value in get_args(each)]
-    return choices
+def _missing_body(argument: Any) -> str:
+    form = expected_form(None if argument is None else argument.annotation)
+    return f"missing; send {form} as JSON" if form else "missing; send a JSON object"
+
+
+def _explained(message: str, argument: Any, value: str | None) -> str:
+    """Return the framework's message about a parameter in words, with what came."""
+    annotation = None if argument is None else argument.annotation
+    declared: Any = getattr(argument, "kwarg_definition", None)
+    length = re.search(r"`str` of length (<=|>=) ([0-9]+)", message)
+    if allowed := choices(annotation):
+        text = one_of(allowed, value)
+    elif length:
+        text = f"{'at most' if length[1] == '<=' else 'at least'} {length[2]} characters"
+    elif "`int`" in message:
+        text = bounds(getattr(declared, "ge", None), getattr(declared, "le", None))
+    elif form := expected_form(Annotated[annotation, declared]):
+        text = form
+    else:
+        return message
+    return f"expected {text}" if value is None else f"expected {text}, got {shown(value)}"
 
 
 def _arguments(request: AnyRequest) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
-from typing import Any, NoReturn, Self, cast
+from typing import Annotated, Any, NoReturn, Self, cast, get_args, get_origin
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from chassis.http.host_and_origin import RawHeaders, header_values
 from chassis.http.problems import UNSUPPORTED_MEDIA_TYPE, InvalidRequestError, Problem
-from chassis.http.query_check import known_names, types_in
+from chassis.http.query_check import known_names
+from chassis.process.terminal import printable
+from chassis.process.wording import GOT_CHARACTERS_MAX, explain, shown, types_in
 
 _WHOLE = "body"  # the field's name of an error that no member has
 # The only way to write U+0000 in JSON.
@@ -52,7 +54,8 @@ async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _handler:
     if _is_compressed(headers):
         raise Problem(415, UNSUPPORTED_MEDIA_TYPE, "a body is not compressed here: omit Content-Encoding")
     if not is_json_if_any(headers):
-        raise Problem(415, UNSUPPORTED_MEDIA_TYPE, "a body is JSON here: send Content-Type: application/json")
+        expected = "a body is JSON here: send Content-Type: application/json"
+        raise Problem(415, UNSUPPORTED_MEDIA_TYPE, f"{expected}{_came(headers)}")
 
 
 def is_json_if_any(headers: RawHeaders) -> bool:
@@ -63,6 +66,11 @@ def is_json_if_any(headers: RawHeaders) -> bool:
         return True
     types = header_values(headers, b"content-type")
     return len(types) == 1 and types[0].partition(";")[0].strip().lower() == "application/json"
+
+
+def _came(headers: RawHeaders) -> str:
+    types = header_values(headers, b"content-type")
+    return f", got {printable(types[0][:GOT_CHARACTERS_MAX])}" if types else ""
 
 
 def _is_compressed(headers: RawHeaders) -> bool:
@@ -91,7 +99,7 @@ def read_json(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidRequestError("body", f"not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
-        raise InvalidRequestError("body", f"not JSON: {error.msg} (character {error.pos + 1})") from None
+        raise InvalidRequestError("body", _not_json(error)) from None
     except RecursionError:
         raise InvalidRequestError("body", "nested too deeply") from None
     except ValueError:  # of Python's int: thousands of digits
@@ -99,6 +107,14 @@ def read_json(body: bytes) -> Any:
     if _ESCAPED_ZERO in body:
         _refuse_zeros(value, _WHOLE)
     return value
+
+
+def _not_json(error: json.JSONDecodeError) -> str:
+    place = f"line {error.lineno}, character {error.colno}"
+    if error.pos >= len(error.doc):
+        return f"not JSON: it ends too early ({place})"
+    came = shown(error.doc[error.pos : error.pos + 10])
+    return f'not JSON at {place}, got {came}; expected a JSON object such as {{"name": "Ana"}}'
 
 
 def _refuse_zeros(value: Any, path: str) -> None:
@@ -147,20 +163,30 @@ def body_errors(body: Any, errors: Sequence[Mapping[str, Any]]) -> Iterator[dict
     for error in errors:
         path = error["loc"]
         field = ".".join(map(str, path)) or "body"
-        message = str(error["msg"]).removeprefix("Value error, ")
         if error["type"] == "extra_forbidden":
             message = f"unknown member, {known_names(str(path[-1]), _members(body, path[:-1]))}"
+        else:
+            message = explain(error, _annotation_at(body, path))
         yield {"field": field, "message": message}
 
 
 def _members(body: Any, path: Sequence[str | int]) -> list[str]:
     """Return the names of the members of the model at `path` in the body."""
+    model = _model_in(_annotation_at(body, path))
+    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _annotation_at(body: Any, path: Sequence[str | int]) -> Any:
+    """Return the type at `path` in the body. For an entry of a list, the type of the list."""
     for name in path:
         model = _model_in(body)
         if model is not None and isinstance(name, str) and name in model.model_fields:
-            body = model.model_fields[name].annotation
-    model = _model_in(body)
-    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+            field = model.model_fields[name]
+            # pydantic moves what `Annotated` holds beside the type.
+            body = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        elif isinstance(name, int):
+            body = next((get_args(each)[0] for each in types_in(body) if get_origin(each) is list), body)
+    return body
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

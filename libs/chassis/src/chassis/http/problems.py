@@ -1,6 +1,6 @@
 """Problems: the shape of every error over HTTP (RFC 9457), with a stable type (ALL-6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -44,12 +44,17 @@ class Problem(HTTPException):
 
 
 class InvalidRequestError(ValidationException):
-    """An invalid parameter, header or member of the body, under the name that its caller wrote (400)."""
+    """An invalid parameter, header or member of the body, under the name that its caller wrote (400).
 
-    def __init__(self, field: str, message: str) -> None:
+    Attributes:
+        others: further invalid parts of the request, as name and message.
+    """
+
+    def __init__(self, field: str, message: str, others: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+        self.others = tuple(others)
 
 
 def retry_after(status: int) -> dict[str, str]:

@@ -3,11 +3,12 @@
 A filter that is misspelt, empty or given twice would select more than the caller asked for, unnoticed.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Litestar, Request
@@ -15,15 +16,23 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
 
 from chassis.auth.access import is_public
 from chassis.http.arguments import arguments_of
 from chassis.http.problems import InvalidRequestError
+from chassis.process.wording import bounds, choices, one_of, shown, types_in
 from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 RouteKey = tuple[str, str]
+Range = tuple[int | None, int | None]
+
+ERRORS_MAX = 20
+"""Invalid parameters that one answer names."""
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Parameters:
         times: names whose values are RFC 3339 times.
         texts: names that take any text.
         headers: header parameters, which may be given once.
+        choices: the allowed values of names that take one of a list.
+        ranges: least and greatest value of names that take a whole number.
     """
 
     names: tuple[str, ...]
@@ -43,6 +54,8 @@ class Parameters:
     times: frozenset[str]
     texts: frozenset[str] = frozenset()
     headers: tuple[str, ...] = ()
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    ranges: Mapping[str, Range] = field(default_factory=dict[str, Range])
 
 
 class QueryCheck:
@@ -59,7 +72,7 @@ class QueryCheck:
         self._routes = dict(_declared(app))
 
     async def __call__(self, connection: AnyConnection, _handler: BaseRouteHandler) -> None:
-        """Raise `InvalidRequestError` (400) for the first invalid parameter."""
+        """Raise `InvalidRequestError` (400) that names all invalid parameters."""
         method, path = str(Request[Any, Any, Any](connection.scope).method), connection.scope["path_template"]
         declared = self._routes.get((method, path))
         if declared is not None:
@@ -90,21 +103,48 @@ def check_query(query: bytes, declared: Parameters) -> None:
     except UnicodeDecodeError:
         raise InvalidRequestError("query", "not UTF-8, percent-encoded") from None
     seen: set[str] = set()
+    wrong: list[tuple[str, str]] = []
     for name, value in pairs:
-        if name not in declared.names:
-            raise InvalidRequestError(name, f"unknown parameter, {known_names(name, declared.names)}")
-        if name in seen and name not in declared.lists:
-            raise InvalidRequestError(name, "given more than once; give it once")
-        if not value.strip():
-            raise InvalidRequestError(name, "empty; omit it or give it a value")
-        if sanitize_for_postgres(value) != value:
-            raise InvalidRequestError(name, "has a character that no text can hold (U+0000)")
-        if name not in declared.texts and value.strip().lower() == "null":
-            # The framework would take it for None, and a filter that is None lets everything through.
-            raise InvalidRequestError(name, "null is no value; omit the parameter or give it a value")
-        if name in declared.times:
-            _check_time(name, value)
+        problem = (
+            "given more than once; give it once"
+            if name in seen and name not in declared.lists
+            else _problem_of(name, value, declared)
+        )
+        if problem is not None:
+            wrong.append((name, problem))
         seen.add(name)
+    if wrong:
+        raise InvalidRequestError(*wrong[0], others=wrong[1:ERRORS_MAX])
+
+
+def _problem_of(name: str, value: str, declared: Parameters) -> str | None:
+    if name not in declared.names:
+        return f"unknown parameter, {known_names(name, declared.names)}"
+    if not value.strip():
+        return "empty; omit it or give it a value"
+    if sanitize_for_postgres(value) != value:
+        return "has a character that no text can hold (U+0000)"
+    if name not in declared.texts and value.strip().lower() == "null":
+        # The framework would take it for None, and a filter that is None lets everything through.
+        return "null is no value; omit the parameter or give it a value"
+    return _problem_of_form(name, value, declared)
+
+
+def _problem_of_form(name: str, value: str, declared: Parameters) -> str | None:
+    if name in declared.times:
+        return _problem_of_time(value)
+    if name in declared.choices and value not in declared.choices[name]:
+        return f"expected {one_of(declared.choices[name], value)}, got {shown(value)}"
+    if name in declared.ranges and not _is_within(value, declared.ranges[name]):
+        return f"expected {bounds(*declared.ranges[name])}, got {shown(value)}"
+    return None
+
+
+def _is_within(text: str, limits: Range) -> bool:
+    minimum, maximum = limits
+    if not _WHOLE_NUMBER.fullmatch(text):
+        return False
+    return (minimum is None or int(text) >= minimum) and (maximum is None or int(text) <= maximum)
 
 
 def known_names(name: str, known: Sequence[str]) -> str:
@@ -119,11 +159,12 @@ def _plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
 
 
-def _check_time(name: str, text: str) -> None:
+def _problem_of_time(text: str) -> str | None:
     try:
         parse_time(text)
     except TimeError as error:
-        raise InvalidRequestError(name, str(error)) from None
+        return f"{error}, got {shown(text)}"
+    return None
 
 
 def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
@@ -142,10 +183,20 @@ def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
                     times=frozenset(name for name, found in types.items() if datetime in found),
                     texts=frozenset(name for name, found in types.items() if str in found),
                     headers=tuple(each.field_alias for each in model.expected_header_params),
+                    choices={
+                        each.field_alias: allowed
+                        for each in expected
+                        if (allowed := choices(fields[each.field_name].annotation))
+                    },
+                    ranges={
+                        each.field_alias: _range(fields[each.field_name])
+                        for each in expected
+                        if int in types[each.field_alias]
+                    },
                 ),
             )
 
 
-def types_in(annotation: Any) -> Collection[Any]:
-    """Return the annotation and all types inside its unions, lists and `Annotated`."""
-    return [annotation, *(inner for argument in get_args(annotation) for inner in types_in(argument))]
+def _range(parameter: FieldDefinition) -> Range:
+    declared: Any = parameter.kwarg_definition
+    return getattr(declared, "ge", None), getattr(declared, "le", None)

@@ -1,8 +1,10 @@
 """Exit codes and one-line errors of command lines (interface.md)."""
 
+import socket
+
 import asyncpg
 
-from chassis.process.terminal import in_one_line
+from chassis.process.terminal import plain_reason
 
 EXIT_NO = 1
 EXIT_COULD_NOT = 2
@@ -13,6 +15,21 @@ class CommandError(Exception):
 
 
 def database_failure(where: str, error: BaseException) -> CommandError:
-    """Return an error with the first line of one of `DATABASE_ERRORS` and, where known, what to do."""
-    hint = "; run the service's `migrate` first" if isinstance(error, asyncpg.UndefinedTableError) else ""
-    return CommandError(f"{where}: {in_one_line(error)}{hint}")
+    """Return an error that says why the database did not serve a command and, where known, what to do."""
+    return CommandError(f"{where}: {plain_reason(error)}{_database_hint(error)}")
+
+
+def _database_hint(error: BaseException) -> str:
+    match error:
+        case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
+            return "; if this is the service's own database, run the service's `migrate` first"
+        case asyncpg.InvalidCatalogNameError():
+            return "; correct the database's name at the end of the DSN"
+        case asyncpg.InsufficientPrivilegeError():
+            return "; give the DSN of the service's own role and database"
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            return "; correct role and password in the DSN"
+        case ConnectionError() | socket.gaierror():
+            return "; correct host and port in the DSN, or start the server"
+        case _:
+            return ""

@@ -4,10 +4,14 @@
 win silently.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
+
+from chassis.process.wording import shown
 
 Parse = Callable[[Any, list[str]], list[str]]
 
@@ -29,9 +33,19 @@ def _commands(command: Any) -> Iterator[Any]:
 
 
 def _checked(command: Any, parse: Parse, context: Any, arguments: list[str]) -> list[str]:
-    parsed: tuple[dict[str, Any], list[str], list[Any]] = command.make_parser(context).parse_args(
-        list(arguments)
-    )
+    given = list(arguments)
+    try:
+        _refuse_empty_and_repeated(command.make_parser(context).parse_args(list(given)))
+        return parse(context, arguments)
+    except Exception as error:
+        message = getattr(error, "format_message", None)
+        # Help that was asked for by giving nothing stays help.
+        if message is None or not given:
+            raise
+        raise OptionError(_worded(message(), _value_of(error, given), context.command_path)) from error
+
+
+def _refuse_empty_and_repeated(parsed: tuple[dict[str, Any], list[str], list[Any]]) -> None:
     values, _, order = parsed
     for parameter, times in Counter(order).items():
         if (
@@ -46,7 +60,37 @@ def _checked(command: Any, parse: Parse, context: Any, arguments: list[str]) -> 
         for value in (parsed_value or ()) if is_list else [parsed_value]:
             if isinstance(value, str) and not value.strip():
                 raise OptionError(f"{_name(parameter)} is empty; omit it or give it a value")
-    return parse(context, arguments)
+
+
+def _value_of(error: Exception, arguments: Sequence[str]) -> str | None:
+    """Return what was given to the option that the parser refused."""
+    options = getattr(getattr(error, "param", None), "opts", ())
+    for option, value in pairwise(arguments):
+        if option in options:
+            return value
+    return next((each.partition("=")[2] for each in arguments if each.partition("=")[0] in options), None)
+
+
+def _worded(message: str, value: str | None, command: str) -> str:
+    """Return an error of the parser in words, with what came and the command that lists the options."""
+    for pattern, words in _WORDS:
+        message = pattern.sub(words, message)
+    got = f", got {shown(value)}" if "expected" in message and value is not None else ""
+    return f"{message.rstrip('.')}{got}; `{command} -h` lists the options"
+
+
+_WORDS = (
+    (re.compile(r"Invalid value for '?([^':]+)'?(?: / '[^']+')*: "), r"\1: "),
+    (re.compile(r"(?:Value error, )?'[^']*' is not one of "), "expected one of "),
+    (re.compile(r"Missing (?:option|argument) '?([^'.]+)'?\."), r"\1 is missing"),
+    (re.compile(r"No such option: (\S+)"), r"\1 is unknown"),
+    (re.compile(r"\(Possible options: ([^)]*)\)"), r"(did you mean \1?)"),
+    (re.compile(r"Input should be greater than or equal to (\S+)"), r"expected \1 or more"),
+    (re.compile(r"Input should be less than or equal to (\S+)"), r"expected \1 or less"),
+    (re.compile(r"Input should be a valid integer.*"), "expected a whole number such as 50"),
+    (re.compile(r"Input should be a valid number.*"), "expected a number such as 2.5"),
+    (re.compile(r"Input should be "), "expected one of "),
+)
 
 
 def _name(parameter: Any) -> str:

@@ -10,6 +10,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
+from chassis.process.terminal import plain_reason
+from chassis.process.wording import explain
+
 
 class SettingsError(Exception):
     """Variables are missing or wrong. The text names them."""
@@ -29,7 +32,8 @@ def read_variable_file(variable: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{variable}_FILE: cannot read {path}: {type(error).__name__}") from None
+        reason = plain_reason(error) if isinstance(error, OSError) else f"{path}: not text in UTF-8"
+        raise SettingsError(f"{variable}_FILE: cannot read {reason}") from None
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -79,5 +83,5 @@ def _explain(detail: Any) -> str:
     variable = str(detail["loc"][0]).upper() if detail["loc"] else ""
     if detail["type"] == "missing":
         return f"{variable} is not set (set it, or {variable}_FILE)"
-    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = explain(detail, shows_value=False)
     return f"{variable}: {message}" if variable else message

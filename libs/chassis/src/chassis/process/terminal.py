@@ -1,7 +1,9 @@
 """Text for a terminal. Text of others must not control the terminal."""
 
 import re
+import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -41,6 +43,37 @@ def print_json(data: Any) -> None:
 
 def _escape(character: re.Match[bytes]) -> bytes:
     return b"\\u%04x" % ord(character[0].decode())
+
+
+def plain_reason(error: BaseException) -> str:
+    """Return why something failed, for a person: without names of classes, numbers of errors and tuples.
+
+    `in_one_line` is for logs, which keep the class.
+    """
+    if isinstance(error, socket.gaierror):
+        return "its host is unknown"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    text = str(error)
+    if isinstance(error, ConnectionError) and (places := _ADDRESS.findall(text)):
+        return f"nothing listens at {' and '.join(f'{host}:{port}' for host, port in places)}"
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror.lower()
+        return printable(
+            reason if error.filename is None else f"{error.filename}: {_FILES.get(type(error), reason)}"
+        )
+    lines = text.strip().splitlines()
+    return printable(lines[0]) if lines else type(error).__name__
+
+
+_ADDRESS = re.compile(r"\('([^']+)', ([0-9]+)")
+_FILES: Mapping[type[BaseException], str] = {
+    FileExistsError: "a file stands where a folder belongs; name another place, or move the file away",
+    NotADirectoryError: "a file stands where a folder belongs; name another place, or move the file away",
+    IsADirectoryError: "a folder stands where a file belongs; name a file",
+    FileNotFoundError: "there is no such file or folder",
+    PermissionError: "this user may not read or write it",
+}
 
 
 def in_one_line(error: BaseException) -> str:

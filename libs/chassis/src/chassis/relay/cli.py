@@ -21,6 +21,10 @@ COUNTED_ROWS_MAX = 1_000
 OLDER_THAN_SECONDS_DEFAULT = 60.0
 """Rows exist for milliseconds, or for seconds while another replica takes over the shards of a dead one."""
 PIPED_CHARACTERS = 120
+NO_OWNER = (
+    "no relay owns a shard: either Kafka does not answer (a relay then owns none), or no relay runs;"
+    " /health/ready of the service says which"
+)
 
 
 def add_outbox(cli: typer.Typer, open_database: Callable[[], Database]) -> None:
@@ -116,6 +120,8 @@ def _print(report: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
     total = _count(report["unsent_rows"], full=any(map(_full, report["shards"])))
     oldest = _age(report["oldest_unsent_seconds"]) or "none"
+    if not report["owned_shards"]:
+        typer.echo(NO_OWNER)
     typer.echo(
         f"{total} unsent, oldest {oldest}, {report['owned_shards']} of {len(report['shards'])} shards owned"
     )

@@ -31,6 +31,7 @@ from booking.domain.imports import (
 )
 from booking.domain.statuses import Status
 from chassis import clock
+from chassis.process.wording import explain
 from contracts.currencies import MINOR_DIGITS
 from contracts.ids import BookingId, has_id_form
 from contracts.money import Money
@@ -192,7 +193,7 @@ def parse_line(line: FileLine) -> ImportedBooking:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "line"
-        raise ImportRefusedError(f"{field}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ImportRefusedError(f"{field}: {explain(first)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ImportRefusedError(f"line: no JSON object in UTF-8: {error}") from None
     if read.ends_at <= read.starts_at:

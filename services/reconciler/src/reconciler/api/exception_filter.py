@@ -116,10 +116,15 @@ def read_filter(members: Mapping[str, Any], *, inside: str = "") -> ExceptionFil
     try:
         return parse_members(members)
     except FilterError as error:
-        name = f"{inside}.{error.member}" if inside else error.member
-        if error.member not in MEMBERS:
-            hint = f"unknown member, {known_names(error.member, tuple(MEMBERS))}"
-            raise InvalidRequestError(name, hint) from None
+        wrong = [
+            (f"{inside}.{member}" if inside else member, _hint(member) or message)
+            for member, message in (error.first, *error.others)
+        ]
+        (name, message), *others = wrong
         if error.allowed:
-            raise unknown_value(name, error.message, error.allowed) from None
-        raise InvalidRequestError(name, error.message) from None
+            raise unknown_value(name, message, error.allowed, others) from None
+        raise InvalidRequestError(name, message, others) from None
+
+
+def _hint(member: str) -> str:
+    return "" if member in MEMBERS else f"unknown member, {known_names(member, tuple(MEMBERS))}"

@@ -49,10 +49,13 @@ def outdated_view(view_id: UUID, reason: str) -> Problem:
     return Problem(409, "view-outdated", f"view {view_id}: {reason}; delete it and make a new one")
 
 
-def unknown_value(name: str, message: str, allowed: Sequence[str]) -> Problem:
-    """Return a 400 that lists the allowed values of a parameter or member."""
-    errors = [{"field": name, "message": message}]
-    return Problem(400, "invalid-request", f"{name}: {message}", errors=errors, allowed=list(allowed))
+def unknown_value(
+    name: str, message: str, allowed: Sequence[str], others: Sequence[tuple[str, str]] = ()
+) -> Problem:
+    """Return a 400 that lists the allowed values of a parameter or member, and all that is wrong."""
+    errors = [{"field": field, "message": text} for field, text in ((name, message), *others)]
+    more = f" (the first of {len(errors)} in `errors`)" if others else ""
+    return Problem(400, "invalid-request", f"{name}: {message}{more}", allowed=list(allowed), errors=errors)
 
 
 def _on_refused_step(_request: AnyRequest, error: StepRefusedError) -> ProblemResponse:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from chassis.http.json_bodies import RequestBody
 from contracts.ids import has_id_form
@@ -115,4 +115,4 @@ class SweepRequest(RequestBody):
     """A sweep: from a time on, or from where the last finished one ended; `dry_run` only counts."""
 
     since: UtcDatetime | None = None
-    dry_run: bool = False
+    dry_run: StrictBool = False

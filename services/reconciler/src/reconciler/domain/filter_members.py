@@ -32,13 +32,25 @@ class FilterError(ValueError):
         member: its name as the client wrote it.
         message: what is wrong with it.
         allowed: the values to choose from; empty where they are no list.
+        others: further members that are wrong, as name and message.
     """
 
-    def __init__(self, member: str, message: str, allowed: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        member: str,
+        message: str,
+        allowed: Sequence[str] = (),
+        others: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(f"{member}: {message}")
         self.member = member
         self.message = message
         self.allowed = tuple(allowed)
+        self.others = tuple(others)
+
+    @property
+    def first(self) -> tuple[str, str]:
+        return self.member, self.message
 
 
 class _ValueError(ValueError):
@@ -144,17 +156,24 @@ def parse_members(members: Mapping[str, Any]) -> ExceptionFilter:
     """Return the filter of JSON members.
 
     Raises:
-        FilterError: a member is unknown or has an unknown value.
+        FilterError: members are unknown or have unknown values; it names all of them.
     """
     values: dict[str, Any] = {}
+    wrong: list[FilterError] = []
     for name, value in members.items():
         member = MEMBERS.get(name)
         if member is None:
-            raise FilterError(name, f"unknown member, known: {', '.join(MEMBERS)}")
+            wrong.append(FilterError(name, f"unknown member, known: {', '.join(MEMBERS)}"))
+            continue
         try:
             values[member.field] = member.read(value)
         except _ValueError as error:
-            raise FilterError(name, str(error), member.allowed) from None
+            wrong.append(FilterError(name, str(error), member.allowed))
+    if wrong:
+        first, *others = wrong
+        raise FilterError(
+            first.member, first.message, first.allowed, [(each.member, each.message) for each in others]
+        )
     return ExceptionFilter(**values)
 
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PlainValidator, StrictBool, Validati
 from pydantic_core import ErrorDetails
 
 from chassis.process.environment import SettingsError
+from chassis.process.wording import explain
 from webhook_gateway.domain.document import FormKind
 from webhook_gateway.domain.identity import HeaderLocation, IdentityRule, ValueLocation
 from webhook_gateway.domain.pointer import PointerError, parse_pointer
@@ -214,7 +215,7 @@ def _one_line(detail: ErrorDetails) -> str:
         case "list_type" | "tuple_type":
             said = 'is an array: write ["…"]'
         case _:
-            said = detail["msg"].removeprefix("Value error, ")
+            said = explain(detail, shows_value=False)
     return f"{'.'.join(place)}: {said}"
 
 
