@@ -16,6 +16,7 @@ from webhook_gateway.domain.identity import (
     SignedFacts,
     derived_event_id,
     identify,
+    identity_headers,
 )
 from webhook_gateway.domain.refused import Refused
 from webhook_gateway.domain.source import IDENTITIES, SMS_IDENTITY, STRIPE_IDENTITY
@@ -209,3 +210,21 @@ def test_number_is_the_same_id_whichever_way_its_body_is_read(number: str, creat
 def test_event_time_that_is_no_time_falls_back_to_the_signed_one(created: object) -> None:
     assert identity({"id": "evt_1", "created": created}).occurred_at == NOW
     assert identity({"id": "evt_1", "created": created}, signed=SignedFacts()).occurred_at is None
+
+
+@pytest.mark.parametrize("scheme", ["github", "shopify", "twilio"])
+def test_headers_of_a_sender_identify_the_event_where_its_body_does_not(scheme: str) -> None:
+    rule = IDENTITIES[scheme]
+    headers = identity_headers(rule, event_id="msg_1", event_type="ping", occurred_at="2026-11-30T09:00:00Z")
+    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+    found = identify(Document({}), b"{}", rule, scheme, SignedFacts(), sent)
+    assert isinstance(found, EventIdentity)
+    assert found.event_id == ("ping:msg_1" if rule.event_id_within else "msg_1")
+    if rule.event_type != IDENTITIES["twilio"].event_type:
+        assert found.type == "ping"
+    assert (found.occurred_at is not None) is bool(rule.occurred_at)
+
+
+def test_sender_whose_body_says_all_needs_no_headers() -> None:
+    for rule in (STRIPE_IDENTITY, SMS_IDENTITY, IDENTITIES["slack"]):
+        assert not identity_headers(rule, event_id="msg_1", event_type="ping", occurred_at="t")

@@ -20,8 +20,10 @@ from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from chassis.process.local_stack import load_command_settings
 from chassis.process.output import end_guard
+from contracts.metadata import format_time
 from contracts.topics import webhook_topic
 from webhook_gateway.adapters.worker import Worker
+from webhook_gateway.domain.identity import identity_headers
 from webhook_gateway.domain.source import Source
 from webhook_gateway.domain.verification import (
     FORM,
@@ -157,24 +159,32 @@ def sign_delivery(
     source: Annotated[str, typer.Option(help="A configured source, e.g. stripe.")],
     body: Annotated[Path, typer.Option(help="File with the exact bytes of the body.")],
     scheme: Annotated[str | None, typer.Option(help="Which of the source's schemes.")] = None,
+    event_type: Annotated[
+        str, typer.Option("--type", help="The event's type, where a header and not the body has it.")
+    ] = "ping",
     as_json: AsJson = False,
 ) -> None:
     """Print the headers of a correct delivery, signed now with the first of the source's secrets that counts.
 
-    Reads the same variables as the gateway. Send it with: curl -H @HEADERS --data-binary @BODY URL
+    They include those that identify the event where its sender has them beside the body, as GitHub does:
+    each call is another event. Reads the same variables as the gateway.
+
+    Send it with: curl -H @HEADERS --data-binary @BODY URL
     """
-    accepted, secret = _to_sign_with(source, scheme)
+    sender, accepted, secret = _to_sign_with(source, scheme)
     try:
         content = body.read_bytes()
     except OSError as error:
         raise CommandError(f"--body: cannot read {body}: {error.strerror}") from error
     form = "{form}" in accepted.scheme.signed
     media_type = FORM if form else "application/json"
-    sending = UnsignedDelivery(
-        content, clock.now(), f"msg_{clock.new_id()}", accepted.public_url, content_type=media_type
+    now, message_id = clock.now(), f"msg_{clock.new_id()}"
+    sending = UnsignedDelivery(content, now, message_id, accepted.public_url, content_type=media_type)
+    headers = identity_headers(
+        sender.identity, event_id=message_id, event_type=event_type, occurred_at=format_time(now)
     )
     try:
-        headers = sign(accepted.scheme, secret, sending)
+        headers |= sign(accepted.scheme, secret, sending)
     except CannotSignError as error:
         raise CommandError(f"--source: {error}") from None
     headers["content-type"] = media_type
@@ -184,7 +194,7 @@ def sign_delivery(
         typer.echo("\n".join(f"{name}: {value}" for name, value in headers.items()))
 
 
-def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[AcceptedScheme, Secret]:
+def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[Source, AcceptedScheme, Secret]:
     sources = configured_sources(load_command_settings(OfflineSettings, SERVICE))
     if source_name not in sources:
         raise CommandError(f"--source: {source_name} is not configured; there are {', '.join(sources)}")
@@ -196,12 +206,14 @@ def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[AcceptedSc
     for accepted in wanted:
         for secret in accepted.secrets:
             if secret.is_live(clock.now()):
-                return accepted, secret
+                return sources[source_name], accepted, secret
     variables = " or ".join(each.variable for each in wanted)
     state = (
         "only secrets that have ended" if any(each.secrets for each in wanted) else "no secret to sign with"
     )
-    raise CommandError(f"{source_name} has {state}: set {variables}")
+    raise CommandError(
+        f'{source_name} has {state}: set {variables}; of a stack of this machine: eval "$(plumbline env)"'
+    )
 
 
 def main() -> None:

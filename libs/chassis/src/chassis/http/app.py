@@ -21,6 +21,7 @@ from chassis.http.json_bodies import JsonRequest, require_json
 from chassis.http.mounts import Mounts
 from chassis.http.openapi.access import COMPONENTS, REFUSALS, describe_access
 from chassis.http.openapi.conditional import describe_entity_tags
+from chassis.http.openapi.examples import describe_examples
 from chassis.http.openapi.pages import SchemaPages
 from chassis.http.openapi.problems import describe_problems
 from chassis.http.query_check import QueryCheck
@@ -67,6 +68,7 @@ def _complete_document(app: Litestar, guard: Guard | None) -> None:
         describe_access(app, guard.access)
     describe_problems(app, guarded=REFUSALS)
     describe_entity_tags(app)
+    describe_examples(app)
 
 
 def build_app(

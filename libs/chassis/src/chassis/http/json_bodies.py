@@ -4,7 +4,7 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
-from typing import Annotated, Any, NoReturn, Self, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, NoReturn, Self, cast, get_args, get_origin
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -23,9 +23,15 @@ _ESCAPED_ZERO = b"\\u0000"
 
 
 class RequestBody(BaseModel):
-    """Immutable base of a body. Unknown members are refused: `dryRun` for `dry_run` would run for real."""
+    """Immutable base of a body. Unknown members are refused: `dryRun` for `dry_run` would run for real.
+
+    Attributes:
+        EXAMPLE: a body that its routes accept, for the OpenAPI document.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def model_validate(cls, obj: Any, *, strict: bool | None = None, **options: Any) -> Self:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from litestar import Response, Router, get, post
 from litestar.datastructures import ResponseHeader
@@ -42,6 +42,8 @@ def _person_id(text: str) -> str:
 
 class NewOffer(Body):
     """Body of `POST /api/bookings/{id}/offers`. `expires_at`: 24 hours from now if it is left out."""
+
+    EXAMPLE: ClassVar = {"person_id": "sitter-7", "name": "Kim Example", "phone": "+13125550101"}
 
     person_id: Annotated[
         str, Field(min_length=1, max_length=PERSON_ID_CHARACTERS_MAX), AfterValidator(_person_id)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -118,6 +118,15 @@ def _unchanged(value: Any) -> Any:
 class NewBooking(Body):
     """Body of `POST /api/bookings`."""
 
+    EXAMPLE: ClassVar = {
+        "client": {"name": "Ana Example", "phone": "+13125550100"},
+        "service": "drop-in",
+        "starts_at": "2026-12-01T15:00:00Z",
+        "ends_at": "2026-12-01T15:30:00Z",
+        "pets": [{"name": "Rex", "species": "dog"}],
+        "visits": [{"starts_at": "2026-12-01T15:00:00Z", "ends_at": "2026-12-01T15:30:00Z"}],
+    }
+
     client: NewClient
     service: Name
     starts_at: Moment
@@ -191,6 +200,8 @@ class BookingChange(_DetailsChange):
     `null` empties `notes` and gives `holiday` back to the calendar.
     """
 
+    EXAMPLE: ClassVar = {"status": "confirmed", "reason": "agreed by telephone"}
+
     status: Annotated[str, Field(min_length=1)] | None = None
     reason: Annotated[Text, Field(max_length=REASON_CHARACTERS_MAX)] | None = None
     client: NewClient | None = None
@@ -210,6 +221,8 @@ class NewMoney(Body):
 class Repricing(_DetailsChange):
     """Body of `POST /api/bookings/{id}/reprice`: with `total` an override, without it a new computation."""
 
+    EXAMPLE: ClassVar = {"reason": "regular client", "total": {"amount": 2000, "currency": "USD"}}
+
     reason: Reason
     total: NewMoney | None = None
     service: Name | None = None
@@ -226,6 +239,12 @@ class NewEntry(Body):
 
     `reverses` is the id of an entry that this one undoes; its amount is then the one undone.
     """
+
+    EXAMPLE: ClassVar = {
+        "amount": {"amount": 2000, "currency": "USD"},
+        "method": "cash",
+        "reason": "paid at the door",
+    }
 
     amount: NewMoney | None = None
     method: Literal["cash", "transfer", "cheque", "other"] | None = None

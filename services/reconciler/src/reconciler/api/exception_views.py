@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, ClassVar, TypedDict, cast
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, post
@@ -45,6 +45,12 @@ class NewView(RequestBody):
 
     `shared`: everybody sees it. `default`: the caller sees it first.
     """
+
+    EXAMPLE: ClassVar = {
+        "name": "High and mine",
+        "filter": {"severity": "high", "assignee": "ana"},
+        "shared": True,
+    }
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX), AfterValidator(_in_one_line)]
     filter: dict[str, Any]

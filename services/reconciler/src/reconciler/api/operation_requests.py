@@ -1,6 +1,6 @@
 """Request bodies of bulk operations (REC-9b)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt
@@ -43,6 +43,14 @@ class OperationBody(Body):
     `reason` is that of each step; `acknowledge`, `assign` and `comment` need none. `dry_run: true` changes
     nothing and answers a plan with a token; without it `expected_count` is needed, and the operation starts.
     """
+
+    EXAMPLE: ClassVar = {
+        "ids": ["0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"],
+        "action": "resolve",
+        "arguments": {"resolution": "fixed"},
+        "reason": "the prices are corrected",
+        "dry_run": True,
+    }
 
     filter: dict[str, Any] | None = None
     ids: Annotated[list[UUID], Field(min_length=1, max_length=ITEMS_MAX)] | None = None
@@ -107,11 +115,15 @@ class OperationBody(Body):
 class ApplyBody(Body):
     """What the dry run answered: how many exceptions the caller has seen selected, and its token."""
 
+    EXAMPLE: ClassVar = {"expected_count": 12, "selection_token": "as the dry run answered it"}
+
     expected_count: Count
     selection_token: Annotated[str, Field(min_length=1, max_length=TOKEN_CHARACTERS_MAX)]
 
 
 class OperationRevertBody(Body):
     """Why the operation is taken back."""
+
+    EXAMPLE: ClassVar = {"reason": "the wrong filter"}
 
     reason: Reason

@@ -1,6 +1,6 @@
 """Request bodies."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt
 
@@ -65,6 +65,8 @@ class AcknowledgeBody(Body):
 class AssignBody(Body):
     """Who shall work on the exception: the person's id."""
 
+    EXAMPLE: ClassVar = {"assignee": "ana"}
+
     assignee: Assignee
 
 
@@ -75,6 +77,8 @@ class ResolveBody(Body):
     holds when the problem is seen again. Left out: the present size. `fixed` takes none: it never holds.
     """
 
+    EXAMPLE: ClassVar = {"resolution": "accepted", "reason": "rounding", "up_to": 200}
+
     resolution: PersonsResolution
     reason: Reason
     up_to: Size | None = None
@@ -82,6 +86,8 @@ class ResolveBody(Body):
 
 class ReopenBody(Body):
     """Why the exception is opened again."""
+
+    EXAMPLE: ClassVar = {"reason": "the client has complained again"}
 
     reason: Reason
 
@@ -93,6 +99,8 @@ class SuppressBody(Body):
     `occurrences`: how many times more it may be seen.
     """
 
+    EXAMPLE: ClassVar = {"until": "2026-12-01T15:00:00Z", "reason": "the client pays on Friday"}
+
     until: UtcDatetime | None = None
     beyond: Size | None = None
     occurrences: Annotated[StrictInt, Field(ge=1, le=OCCURRENCES_MAX)] | None = None
@@ -102,17 +110,23 @@ class SuppressBody(Body):
 class CommentBody(Body):
     """A text for the exception's history."""
 
+    EXAMPLE: ClassVar = {"text": "Asked the client for the receipt"}
+
     text: CommentText
 
 
 class RevertBody(Body):
     """Why the last step of a person is taken back."""
 
+    EXAMPLE: ClassVar = {"reason": "the wrong exception"}
+
     reason: Reason
 
 
 class SweepRequest(RequestBody):
     """A sweep: from a time on, or from where the last finished one ended; `dry_run` only counts."""
+
+    EXAMPLE: ClassVar = {"since": "2026-11-24T15:00:00Z", "dry_run": True}
 
     since: UtcDatetime | None = None
     dry_run: StrictBool = False

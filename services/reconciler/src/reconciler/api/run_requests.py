@@ -1,6 +1,6 @@
 """Request bodies of runs."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, StrictBool
 
@@ -15,6 +15,8 @@ def _checked(text: str) -> str:
 
 class RunRequest(RequestBody):
     """What a run reads, and whether it only shows its findings. Without a body: all bookings, for real."""
+
+    EXAMPLE: ClassVar = {"scope": "all", "dry_run": True}
 
     scope: Annotated[
         str, Field(max_length=TEXT_CHARACTERS_MAX, description=FORMS), AfterValidator(_checked)

@@ -12,9 +12,9 @@ from rich.table import Table
 from chassis.http.paging import PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
+from chassis.process.login import login_name
 from chassis.process.terminal import print_json
 
-ACTOR = "cli"
 # Width of a table that is not written to a terminal.
 PIPED_CHARACTERS = 200
 
@@ -23,7 +23,9 @@ ResultT = TypeVar("ResultT")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
 Limit = Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX, help="How many at most.")]
-Actor = Annotated[str, typer.Option(help="Your name, for the record.")]
+Actor = Annotated[
+    str, typer.Option(default_factory=login_name, help="Who does it, for the record; your login name.")
+]
 
 
 def query(

@@ -9,12 +9,12 @@ import typer
 from chassis.http.paging import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.process.command_line import EXIT_NO, CommandError
+from chassis.process.login import login_name
 from chassis.process.terminal import printable
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters.run_queries import RunRecord
 from reconciler.api.run_responses import FindingPage, finding_items, run_item, run_items
 from reconciler.commands.console import (
-    ACTOR,
     Actor,
     AsJson,
     Limit,
@@ -71,7 +71,7 @@ def _add_run(cli: typer.Typer, open_database: OpenDatabase) -> None:
         async def request(database: Database) -> RunRecord:
             async with database.transaction() as connection:
                 return await request_run(
-                    connection, trigger="cli", requested_by=ACTOR, scope=wanted, is_dry_run=dry_run
+                    connection, trigger="cli", requested_by=login_name(), scope=wanted, is_dry_run=dry_run
                 )
 
         requested = query(open_database, request)
@@ -117,7 +117,7 @@ def _add_findings(cli: typer.Typer, open_database: OpenDatabase) -> None:
 
 def _add_cancel(cli: typer.Typer, open_database: OpenDatabase) -> None:
     @cli.command(help=f"Cancel a run: a requested one at once, a running one at its next page. {_DSN}")
-    def cancel(run_id: RunId, *, actor: Actor = ACTOR, as_json: AsJson = False) -> None:
+    def cancel(run_id: RunId, *, actor: Actor, as_json: AsJson = False) -> None:
         parsed, name = _parse_id(run_id), sanitize_for_postgres(actor)
 
         async def ask(database: Database) -> RunRecord:

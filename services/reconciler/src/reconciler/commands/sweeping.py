@@ -13,10 +13,11 @@ from rich.text import Text
 
 from chassis.postgres import Database
 from chassis.process.command_line import CommandError
+from chassis.process.login import login_name
 from chassis.process.terminal import printable
 from contracts.times import TimeError, parse_time
 from reconciler.adapters.sweep_queries import SweepFound, SweepRecord
-from reconciler.commands.console import ACTOR, AsJson, OpenDatabase, print_result, query
+from reconciler.commands.console import AsJson, OpenDatabase, print_result, query
 from reconciler.handlers.sweep_queries import NotBegunError, wait_for_sweep
 from reconciler.handlers.sweep_requests import request_sweep
 
@@ -47,7 +48,7 @@ def add_sweep(cli: typer.Typer, open_database: OpenDatabase) -> None:
         async def request_and_wait(database: Database) -> tuple[SweepRecord, Sequence[SweepFound]]:
             async with database.transaction() as connection:
                 requested = await request_sweep(
-                    connection, trigger="cli", requested_by=ACTOR, since=moment, is_dry_run=dry_run
+                    connection, trigger="cli", requested_by=login_name(), since=moment, is_dry_run=dry_run
                 )
             with Console(stderr=True).status("sweep requested") as status:
                 return await wait_for_sweep(

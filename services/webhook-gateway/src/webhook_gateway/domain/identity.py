@@ -73,6 +73,26 @@ class IdentityRule:
         ]
 
 
+def identity_headers(
+    rule: IdentityRule, *, event_id: str, event_type: str, occurred_at: str
+) -> dict[str, str]:
+    """Return the headers in which a sender of this rule says what the body does not: id, type and time.
+
+    A value that the rule looks for in the body first is left to the body.
+    """
+    values = (
+        (rule.event_id, event_id),
+        (rule.event_id_within, event_type),
+        (rule.event_type, event_type),
+        (rule.occurred_at, occurred_at),
+    )
+    return {
+        places[0].name.decode(): value
+        for places, value in values
+        if places and isinstance(places[0], HeaderLocation)
+    }
+
+
 class SignedFacts(msgspec.Struct, frozen=True):
     """What the verified headers add to the body; empty for a delivery that nobody verified."""
 

@@ -16,17 +16,18 @@ from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.process.command_line import EXIT_NO, CommandError
+from chassis.process.login import login_name
 from chassis.process.terminal import print_json, printable
 from contracts.reasons import SetAsideReason
 from contracts.text import sanitize_for_postgres
-
-CLI_ACTOR = "cli"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
 Id = Annotated[str | None, typer.Argument(metavar="ID", help="Of a dead letter, as `list` shows it.")]
 Key = Annotated[str | None, typer.Option(help="The message key.")]
 Topic = Annotated[str | None, typer.Option(help="The topic, without a prefix.")]
-Actor = Annotated[str, typer.Option(help="Your name, for the record.")]
+Actor = Annotated[
+    str, typer.Option(default_factory=login_name, help="Who does it, for the record; your login name.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be done.")]
 SetAsideFor = Annotated[
     SetAsideReason | None, typer.Option("--set-aside-reason", help="Why it was set aside.")
@@ -104,7 +105,7 @@ def _add_replay(group: typer.Typer, context: CommandContext) -> None:
         newer_than: NewerThan = None,
         everything: Annotated[bool, typer.Option("--all", help="Every line.")] = False,
         reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
-        actor: Actor = CLI_ACTOR,
+        actor: Actor,
         rate_per_second_max: Rate = None,
         dry_run: DryRun = False,
         as_json: AsJson = False,
@@ -143,7 +144,7 @@ def _add_discard(group: typer.Typer, context: CommandContext) -> None:
         older_than: OlderThan = None,
         newer_than: NewerThan = None,
         reason: Annotated[str, typer.Option(help="Why, for the record.")],
-        actor: Actor = CLI_ACTOR,
+        actor: Actor,
         rate_per_second_max: Rate = None,
         dry_run: DryRun = False,
         as_json: AsJson = False,

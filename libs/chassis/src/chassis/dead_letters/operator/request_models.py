@@ -1,6 +1,6 @@
 """Request bodies of the dead letter routes."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, StrictBool, StringConstraints, field_validator
 
@@ -61,12 +61,16 @@ class Selection(RequestBody):
 class ReplayRequest(RequestBody):
     """The reason of a replay, for the record."""
 
+    EXAMPLE: ClassVar = {"reason": "the handler is corrected", "dry_run": True}
+
     reason: Reason | None = Field(None, description="for example, what was fixed")
     dry_run: DryRun = False
 
 
 class DiscardRequest(RequestBody):
     """The reason why a message will never be applied."""
+
+    EXAMPLE: ClassVar = {"reason": "a test message", "dry_run": True}
 
     reason: Reason
     dry_run: DryRun = False
@@ -75,6 +79,11 @@ class DiscardRequest(RequestBody):
 class BulkReplayRequest(RequestBody):
     """Every line (topic and key) that holds a message of the selection is replayed, whole and in order."""
 
+    EXAMPLE: ClassVar = {
+        "selection": {"topic": "reconciliation.commands.v1", "set_aside_before": "2026-12-01T15:00:00Z"},
+        "dry_run": True,
+    }
+
     selection: Selection
     reason: Reason | None = Field(None, description="for example, what was fixed")
     dry_run: DryRun = False
@@ -82,6 +91,12 @@ class BulkReplayRequest(RequestBody):
 
 class BulkDiscardRequest(RequestBody):
     """The messages of the selection are discarded, and no others of their lines."""
+
+    EXAMPLE: ClassVar = {
+        "selection": {"topic": "reconciliation.commands.v1"},
+        "reason": "test messages",
+        "dry_run": True,
+    }
 
     selection: Selection
     reason: Reason
