@@ -276,7 +276,7 @@ async def test_killed_sweep_goes_on_where_it_was(
         return answer.json()["seen"] == 100
 
     await eventually(has_read_a_page)
-    [process] = own.services("reconciler")
+    process = own.services("reconciler")[0]
     await process.kill()
     await process.start()
     done = await ended_sweep(own, http, sweep_id)
@@ -298,7 +298,7 @@ async def test_failed_sweep_is_tried_again_and_a_slot_is_swept_once(own: Stack) 
     await eventually(lambda: completed("retry"), seconds=30)
     # As if the schedule had been in force for long: a process that starts makes up for the latest slot.
     await database.execute("UPDATE schedule SET in_force_since = now() - interval '2 days'")
-    [process] = own.services("reconciler")
+    process = own.services("reconciler")[0]
     for _ in range(2):
         await process.stop()
         await process.start()

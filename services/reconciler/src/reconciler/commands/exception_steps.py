@@ -1,6 +1,5 @@
 """The commands that take a step on exceptions: one step each, on one exception or on several (REC-9)."""
 
-import getpass
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from chassis import clock
 from chassis.postgres import Database
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.local_stack import load_command_settings
+from chassis.process.login import login_name
 from chassis.process.terminal import printable
 from contracts.ids import has_id_form
 from contracts.text import sanitize_for_postgres
@@ -28,7 +28,7 @@ from reconciler.handlers.exception_workflow import take_step
 from reconciler.settings import SERVICE, OfflineSettings
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of exceptions, or their ends.")]
-By = Annotated[str, typer.Option("--by", default_factory=getpass.getuser, help="Who takes the step; you.")]
+By = Annotated[str, typer.Option("--by", default_factory=login_name, help="Who takes the step; you.")]
 Reason = Annotated[str, typer.Option(help="Why, in one line.")]
 Amount = Annotated[int | None, typer.Option(min=0, help="Size of the difference in minor units.")]
 

@@ -38,7 +38,8 @@ def exception_table(items: Sequence[ExceptionItem | UnreadableItem], total: int)
 
 def _cells(item: ExceptionItem | UnreadableItem) -> Sequence[str]:
     if "unreadable" in item:
-        return item["id"][-ID_CHARACTERS:], "", "", "", "", "", "", f"unreadable: {item['unreadable']}"
+        end, damage = item["id"][-ID_CHARACTERS:], item["unreadable"]
+        return end, "", "", "", item["id"], "", "", f"(exception's id) unreadable: {damage}"
     kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
     status = f"{item['status']}: {item['assignee']}" if item["assignee"] else item["status"]
     age, seen = short_age(clock.now() - item["first_seen_at"]), str(item["occurrences"])

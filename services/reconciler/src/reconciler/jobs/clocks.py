@@ -37,7 +37,8 @@ class ClockMeters:
         self._open = metrics.gauge("exceptions_open")
         self._overdue = metrics.gauge("exceptions_overdue")
         self._seconds = {
-            name: metrics.seconds(f"exception_{name}_seconds", buckets=HOURS_BUCKETS) for name in CLOCKS
+            "acknowledge": metrics.seconds("exception_acknowledge_seconds", buckets=HOURS_BUCKETS),
+            "resolve": metrics.seconds("exception_resolve_seconds", buckets=HOURS_BUCKETS),
         }
         for severity in SEVERITIES:
             for kind in EXCEPTION_TYPES:
