@@ -64,7 +64,7 @@ class StripeApi:
         if authorization != f"Bearer {API_KEY}":
             return 401, {}, _error("invalid_request_error")
         failure = self._next_failure(path)
-        time.sleep(failure.seconds)
+        time.sleep(failure.seconds)  # the slow answer that a test asked for, on a thread of this server
         if failure.status != 200:
             return failure.status, failure.headers, _error("api_error")
         if failure.repeats:

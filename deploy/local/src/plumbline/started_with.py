@@ -25,7 +25,7 @@ class Difference:
 
     @property
     def line(self) -> str:
-        """The variable and both values; a secret's values are not shown."""
+        """Return the variable and both values; a secret's values are not shown."""
         if any(part in self.name for part in _SECRET_PARTS) and not self.name.endswith("_FILE"):
             verb = "is new" if self.before is None else "is gone" if self.now is None else "is another"
             return f"{self.name} {verb}"

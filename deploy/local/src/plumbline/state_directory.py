@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chassis.process import local_stack
 from plumbline.failure import StackError
 from plumbline.kafka import CONTROLLER_PORT_OFFSET
 
-STATE_VARIABLE = "PLUMBLINE_STATE"
+STATE_VARIABLE = local_stack.STATE_VARIABLE
 PORT_BASE_VARIABLE = "PLUMBLINE_PORT_BASE"
 PORT_BASE_DEFAULT = 8080
 HOST = "127.0.0.1"
@@ -43,7 +44,7 @@ class StateDirectory:
     @property
     def environments(self) -> Path:
         """Variables with which each service was started (`plumbline.started_with`)."""
-        return self.path / "environment.json"
+        return self.path / local_stack.FILE
 
     @property
     def credentials(self) -> Path:
@@ -84,4 +85,6 @@ def from_environment(environ: Mapping[str, str]) -> StateDirectory:
     port_base = environ.get(PORT_BASE_VARIABLE) or str(PORT_BASE_DEFAULT)
     if not port_base.isdecimal() or not _PORT_MIN <= int(port_base) <= _PORT_MAX:
         raise StackError(f"{PORT_BASE_VARIABLE}={port_base}: use a number from {_PORT_MIN} to {_PORT_MAX}")
-    return StateDirectory(path=Path(environ.get(STATE_VARIABLE) or "var"), port_base=int(port_base))
+    return StateDirectory(
+        path=Path(environ.get(STATE_VARIABLE) or local_stack.STATE_DEFAULT), port_base=int(port_base)
+    )

@@ -97,9 +97,9 @@ class StripeLists:
         data: object = answer.get("data")
         if not isinstance(data, list):
             raise SweepDelayedError(f"Stripe answered {PATHS[object_type]} with something else than a list")
-        objects = [item for item in cast("list[Any]", data) if _listed(item) is not None]
-        listed = [each for item in objects if (each := _listed(item)) is not None]
-        return StripePage(objects, listed, answer.get("has_more") is True)
+        usable = [(item, listed) for item in cast("list[Any]", data) if (listed := _listed(item)) is not None]
+        objects, places = [item for item, _ in usable], [listed for _, listed in usable]
+        return StripePage(objects, places, answer.get("has_more") is True)
 
     async def fetch(self, object_type: ObjectType, object_id: str) -> JsonObject | None:
         """Return an object as it is now; None if Stripe does not know it.

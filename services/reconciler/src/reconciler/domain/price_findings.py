@@ -79,7 +79,7 @@ class PriceFinding:
 
     @property
     def kind(self) -> str:
-        """The class of a pricing drift, else the type: the key of `MEANINGS`."""
+        """Return the class of a pricing drift, else the type: the key of `MEANINGS`."""
         return self.drift_class or self.type
 
     @property

@@ -72,7 +72,6 @@ class ExceptionClocks:
 
     Every replica does; the rows decide which one acts.
 
-
     Args:
         database: of the service.
         targets: times by severity.
