@@ -21,7 +21,15 @@ from chassis.process.lifecycle import Lifecycle
 from chassis.service import Service
 from contracts.topics import topics_of
 
-APPEND_ONLY_TABLES = ("event_log", "event_payload", "event_rendering", "status_history")
+APPEND_ONLY_TABLES = (
+    "event_log",
+    "event_payload",
+    "event_rendering",
+    "status_history",
+    "log_leaf",
+    "log_tile",
+    "log_checkpoint",
+)
 
 # Exports at once in one process. An export keeps one connection until its reader has read it.
 EXPORTS_MAX = 2
