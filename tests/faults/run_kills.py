@@ -47,12 +47,12 @@ async def killed_mid_run(scene: Scene) -> None:
         runs = [await _request(ground.stack) for _ in range(1 if is_short else RUNS)]
         resumed = 0
         for _ in range(KILLS_SHORT if is_short else KILLS):
-            if is_short:
-                # Few short runs: one is going on whenever a replica dies.
+            if not is_short:
+                await asyncio.sleep(rng.uniform(0, PAUSE_SECONDS_MAX))
+            if not await _is_running(ground):
+                # A run is going on whenever a replica dies.
                 runs.append(await _request(ground.stack))
                 await eventually(lambda: _is_running(ground), seconds=SETTLE_SECONDS_MAX)
-            else:
-                await asyncio.sleep(rng.uniform(0, PAUSE_SECONDS_MAX))
             victim = rng.choice(ground.replicas)
             resumed += await _is_running(ground)
             await victim.kill()
