@@ -42,9 +42,12 @@ def test_demo_passes_prints_the_tables_of_the_readme_and_leaves_no_process(tmp_p
     assert "All is well" in demo.stdout
     tables = re.search(r"```text\n(.*?)```", README, re.DOTALL)
     assert tables
-    titles = [line for line in tables[1].splitlines() if line and line[0] not in "┃│" and "well" not in line]
-    for title in titles:
-        assert title.split(" 01a")[0].split("refused and")[0] in demo.stdout, title
+    blocks = tables[1].split("\n\n")
+    assert len(blocks) > 3
+    for title in (block.splitlines()[0] for block in blocks if "All is well" not in block):
+        assert f"\n{title.split(' 01a')[0]}" in demo.stdout, title
+    for note in re.findall(r"^(?:A repeat|\d+ (?:of|exceptions)).*?(?= \[…\])", tables[1], re.MULTILINE):
+        assert note in demo.stdout
     for number in re.findall(r"each of (\d+) genuine|; (\d+) forged|all (\d+) falsified", tables[1]):
         assert "".join(number) in re.sub(r"\s+", " ", demo.stdout.split("All is well")[1])
     assert processes_of(tmp_path) == []

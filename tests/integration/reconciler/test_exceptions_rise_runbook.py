@@ -30,7 +30,7 @@ async def test_drift_of_one_cause_is_found_by_the_runbook_and_removed(
         operator = Operator("drift-exceptions-rise.md", stack, infra, tmp_path, {"CAUSE": group["cause"]})
         groups, table, listed, _ = await operator.follow("1. See the causes")
         assert json.loads(groups.stdout)["items"][0]["count"] == len(bookings)
-        assert "3 in all" in table.stdout, table.stdout
+        assert "3 exceptions" in table.stdout, table.stdout
         assert json.loads(listed.stdout)["summary"]["total"] == len(bookings)
         rows = csv.DictReader(io.StringIO((tmp_path / "cause.csv").read_text(encoding="utf-8")))
         assert {row["booking_id"] for row in rows} == set(bookings)

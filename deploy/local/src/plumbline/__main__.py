@@ -16,11 +16,12 @@ from rich.console import Console
 from chassis.auth.identity import Role
 from chassis.cli import add_help_and_version, run_cli
 from chassis.process.command_line import EXIT_NO
+from chassis.process.tables import print_parts
 from plumbline import deployment, restart, state_directory, status
 from plumbline import token as tokens
 from plumbline import up as stack_command
 from plumbline.acls import acl_lines
-from plumbline.demo.command import demo, demo_console
+from plumbline.demo.command import demo
 from plumbline.doctor import checks, report, target
 from plumbline.events import add_events
 from plumbline.failure import StackError
@@ -100,11 +101,12 @@ def show_status(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([component.as_json() for component in components], indent=2))
     elif components:
-        console = Console()
-        console.print(status.table(components))
-        console.print(f"state directory: {directory.path}", markup=False, highlight=False, soft_wrap=True)
-        for line in [*status.lines_of_the_gone(components), *status.protection_lines(directory, {})]:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_parts(
+            status.table(components),
+            f"state directory: {directory.path}",
+            *status.lines_of_the_gone(components),
+            *status.protection_lines(directory, {}),
+        )
     else:
         typer.echo(
             f"nothing runs from the state directory {directory.path}; start the stack with `plumbline up`"
@@ -155,7 +157,7 @@ def play_demo(
     The day has about 40 bookings and signed Stripe events and messages; some are forged or stale. Then the
     demo falsifies a few stored prices and reconciles. A stack that is already running is not changed.
     """
-    raise typer.Exit(0 if asyncio.run(demo(os.environ, demo_console(), keep=keep)) else EXIT_NO)
+    raise typer.Exit(0 if asyncio.run(demo(os.environ, Console(), keep=keep)) else EXIT_NO)
 
 
 @topics.command(name="apply")

@@ -7,10 +7,12 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.tail import PassedRecord, UnknownTopicError, tail
+from chassis.process.tables import output_characters
 from chassis.process.terminal import print_json, printable
 from contracts.metadata import format_time
 from plumbline import state_directory
@@ -19,6 +21,8 @@ from plumbline.failure import StackError
 
 _LINES_MAX = 1000
 _TOPIC_CHARACTERS, _TYPE_CHARACTERS = 26, 32
+# Date, topic, type and an id of 36 characters.
+_FULL_CHARACTERS_MIN = 20 + 1 + _TOPIC_CHARACTERS + 1 + _TYPE_CHARACTERS + 1 + 36
 
 
 def add_events(cli: typer.Typer) -> None:
@@ -61,22 +65,29 @@ async def _print_events(
             if as_json:
                 print_json(as_object(record))
             else:
-                typer.echo(line(record))
+                typer.echo(line(record, output_characters()))
                 sys.stdout.flush()
     if not count and not as_json:
         typer.echo("no event has passed")
 
 
-def line(record: PassedRecord) -> str:
-    """Return the line of an event. Control characters of others are replaced."""
+def line(record: PassedRecord, width: int | None = None) -> str:
+    """Return the line of an event. Control characters of others are replaced.
+
+    Args:
+        record: the event.
+        width: of the terminal. A narrow one shows neither date nor topic, which the type tells.
+    """
     key, subject = record.key or "-", record.headers.get("ce_subject", "")
+    is_full = width is None or width >= _FULL_CHARACTERS_MIN
     parts = (
-        f"{record.time:%Y-%m-%d %H:%M:%S}Z",
-        f"{record.topic:<{_TOPIC_CHARACTERS}}",
+        f"{record.time:%Y-%m-%d %H:%M:%S}Z" if is_full else f"{record.time:%H:%M:%S}Z",
+        *([f"{record.topic:<{_TOPIC_CHARACTERS}}"] if is_full else []),
         f"{record.headers.get('ce_type', '-'):<{_TYPE_CHARACTERS}}",
         key if subject in {"", key} else f"{key} {subject}",
     )
-    return printable(" ".join(parts))
+    text = printable(" ".join(parts))
+    return text if width is None else set_cell_size(text, min(width, cell_len(text)))
 
 
 def as_object(record: PassedRecord) -> dict[str, Any]:

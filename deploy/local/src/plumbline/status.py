@@ -11,8 +11,9 @@ import asyncpg
 import psutil
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
-from rich.table import Table
+from rich.text import Text
 
+from chassis.process.tables import Column, Table
 from plumbline import stack_file, started_with
 from plumbline.identity import Identity
 from plumbline.ledger import Ledger
@@ -62,13 +63,18 @@ def is_ready(components: list[ComponentStatus]) -> bool:
 
 def table(components: list[ComponentStatus]) -> Table:
     """Return the statuses as a table for the terminal."""
-    rows = Table("component", "state", "address", "pid", "memory")
+    rows = Table(
+        Column("component"),
+        Column("state"),
+        Column("address"),
+        Column("pid", right=True, leaves=1),
+        Column("memory", right=True, leaves=2),
+        empty="nothing runs",
+    )
     for component in components:
-        colour = _COLOURS[component.state]
-        memory = f"{component.memory_bytes >> 20} MiB"
-        rows.add_row(
-            component.name, f"[{colour}]{component.state}", component.address, str(component.pid), memory
-        )
+        state = Text(component.state, style=_COLOURS[component.state])
+        memory = f"{component.memory_bytes >> 20:,} MiB"
+        rows.add(component.name, state, component.address, str(component.pid), memory)
     return rows
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.live import Live
 
+from chassis.process.tables import joined
 from plumbline import identity, recovery, status
 from plumbline.display import StartDisplay
 from plumbline.failure import StackError
@@ -146,7 +147,7 @@ async def _supervise(
                         message = f"{component.name} has ended {stack.log_tail(component.name)}"
                         console.print(message, style="red", markup=False, highlight=False)
                 if console.is_terminal:
-                    live.update(status.table(components), refresh=True)
+                    live.update(joined(status.table(components).lines(console.width)), refresh=True)
                 await _pause(stopping)
         console.print("stopping", highlight=False)
     finally:

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Column, Table
 
 from chassis import clock
 from chassis.cli import build_cli, run_cli, run_service
@@ -20,6 +17,7 @@ from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from chassis.process.local_stack import load_command_settings
 from chassis.process.output import end_guard
+from chassis.process.tables import Column, Table, print_parts
 from contracts.metadata import format_time
 from contracts.topics import webhook_topic
 from webhook_gateway.adapters.worker import Worker
@@ -118,13 +116,17 @@ def show_sources(as_json: AsJson = False) -> None:
         return
     # What does not fit is continued below: two schemes of one beginning must not look alike.
     table = Table(
-        *(Column(name, overflow="fold") for name in ("source", "scheme", "secrets", "unsigned")), box=SIMPLE
+        Column("source"),
+        Column("scheme", wraps=16),
+        Column("secrets", wraps=20),
+        Column("unsigned"),
+        empty="no source is configured",
     )
     for row in rows:
-        secrets = "\n".join(map(_secret_text, row["secrets"])) or f"none: set {row['variable']}"
+        secrets = ", ".join(map(_secret_text, row["secrets"])) or f"none: set {row['variable']}"
         unsigned = "refused" if row["always_verified"] or validated else "accepted"
-        table.add_row(row["source"], row["scheme"], secrets, unsigned)
-    Console().print(table)
+        table.add(row["source"], row["scheme"], secrets, unsigned)
+    print_parts(table)
 
 
 def _row(source: Source, accepted: AcceptedScheme) -> SourceRow:

@@ -19,8 +19,6 @@ _OWN_FOLDER = "demo"
 _PORT_BASES = range(18080, 20080, 100)
 _PORTS_NEEDED = (0, 1, 2, 3, 10, 11, 12)
 
-_COLUMNS_WITHOUT_TERMINAL = 140
-
 # The demo shows the system as in production: deliveries without a valid signature are refused.
 _SETTINGS = {
     "AUTH_MODE": "off",
@@ -30,12 +28,6 @@ _SETTINGS = {
     "STRIPE_MODE": "test",
     "TOPIC_PREFIX": "",
 }
-
-
-def demo_console() -> Console:
-    """Return a console for the terminal. Without a terminal its lines are wide enough for the tables."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_COLUMNS_WITHOUT_TERMINAL)
 
 
 async def demo(environ: Mapping[str, str], console: Console, *, keep: bool = False) -> bool:

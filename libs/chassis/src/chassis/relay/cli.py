@@ -1,26 +1,21 @@
 """`outbox status`, the same in every service that publishes: backlog and owner of each shard."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from chassis.postgres.database import DATABASE_ERRORS, Database
 from chassis.process.command_line import EXIT_NO, database_failure
-from chassis.process.terminal import print_json, printable
+from chassis.process.tables import Column, Table, number, print_parts
+from chassis.process.terminal import print_json
 from chassis.relay.status import ShardBacklog, ShardOwner, read_backlog, read_owners
 
 COUNTED_ROWS_MAX = 1_000
 """Per shard. An operator needs to know whether rows wait, and since when."""
 OLDER_THAN_SECONDS_DEFAULT = 60.0
 """Rows exist for milliseconds, or for seconds while another replica takes over the shards of a dead one."""
-PIPED_CHARACTERS = 120
 NO_OWNER = (
     "no relay owns a shard: either Kafka does not answer (a relay then owns none), or no relay runs;"
     " /health/ready of the service says which"
@@ -106,25 +101,24 @@ def _read(database: Database) -> tuple[list[ShardBacklog], dict[int, ShardOwner]
 
 
 def _print(report: dict[str, Any]) -> None:
-    table = Table(Column("shard", justify="right"), box=SIMPLE)
-    for name in ("unsent", "oldest"):
-        table.add_column(name, justify="right")
-    table.add_column("owner", no_wrap=True)
-    for shard in report["shards"]:
-        table.add_row(
-            str(shard["shard"]),
-            _count(shard["unsent_rows"]),
-            _age(shard["oldest_unsent_seconds"]),
-            Text(printable(_owner(shard["owner"]))),  # a session chooses its own name
-        )
-    Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
-    total = _count(report["unsent_rows"], full=any(map(_full, report["shards"])))
-    oldest = _age(report["oldest_unsent_seconds"]) or "none"
-    if not report["owned_shards"]:
-        typer.echo(NO_OWNER)
-    typer.echo(
-        f"{total} unsent, oldest {oldest}, {report['owned_shards']} of {len(report['shards'])} shards owned"
+    table = Table(
+        Column("shard", right=True),
+        Column("unsent", right=True),
+        Column("oldest", right=True),
+        Column("owner"),
+        Column("pid", right=True, leaves=3),
+        Column("address", leaves=2),
+        Column("since", leaves=1),
+        empty="there is no shard",
     )
+    for shard in report["shards"]:
+        counts = _count(shard["unsent_rows"]), _age(shard["oldest_unsent_seconds"])
+        table.add(str(shard["shard"]), *counts, *_owner(shard["owner"]))
+    total = _count(report["unsent_rows"], full=any(map(_full, report["shards"])))
+    oldest = report["oldest_unsent_seconds"]
+    waits = "no event waits" if oldest is None else f"{total} unsent, the oldest for {_age(oldest)}"
+    owned = f"{report['owned_shards']} of {len(report['shards'])} shards owned"
+    print_parts(table, *([] if report["owned_shards"] else [NO_OWNER]), f"{waits}; {owned}")
 
 
 def _full(shard: dict[str, Any]) -> bool:
@@ -133,15 +127,16 @@ def _full(shard: dict[str, Any]) -> bool:
 
 def _count(rows: int, *, full: bool | None = None) -> str:
     at_least = rows >= COUNTED_ROWS_MAX if full is None else full
-    return f"{rows}{'+' if at_least else ''}"
+    return f"{number(rows)}{'+' if at_least else ''}"
 
 
 def _age(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s"
+    return "" if seconds is None else f"{seconds:,.1f} s"
 
 
-def _owner(owner: ShardOwner | None) -> str:
+def _owner(owner: ShardOwner | None) -> tuple[str, str, str, str]:
+    """Return name, pid, address and time of a connection."""
     if owner is None:
-        return "nobody"
+        return "nobody", "", "", ""
     since = f"{owner.connected_at:%Y-%m-%d %H:%M:%S}Z"
-    return f"{owner.application_name} pid {owner.pid} at {owner.address or 'socket'} since {since}"
+    return owner.application_name, str(owner.pid), owner.address or "socket", since

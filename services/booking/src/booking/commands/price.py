@@ -1,21 +1,17 @@
 """The command `price`: explain a price line by line. It needs neither database nor broker."""
 
 import re
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from booking.settings import BusinessSettings
 from chassis import clock
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
+from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import print_json, printable
 from contracts.money import Money
 from contracts.times import TimeError, parse_time
@@ -33,8 +29,6 @@ from pricing import (
     warnings,
 )
 
-# Width of a table that is not written to a terminal.
-PIPED_CHARACTERS = 120
 HELP = """Explain a price line by line. Stores nothing; needs neither database nor broker.
 
 \b
@@ -155,17 +149,22 @@ def _as_json(priced: Snapshot, odd: tuple[PriceWarning, ...]) -> dict[str, Any]:
 
 
 def _print(priced: Snapshot, odd: tuple[PriceWarning, ...]) -> None:
-    table = Table("line", "description", box=SIMPLE, show_footer=True)
-    total = str(Money(priced.total, priced.currency))
-    for header, footer in (("quantity", ""), ("each", "total"), ("amount", total)):
-        table.add_column(header, footer=footer, justify="right", no_wrap=True)
+    table = Table(
+        Column("line"),
+        Column("description", wraps=24, leaves=3),
+        Column("quantity", right=True, leaves=1),
+        Column("each", right=True, leaves=2),
+        Column("amount", right=True),
+        empty="the price has no line",
+    )
     for line in priced.lines:
         each, amount = (str(Money(value, priced.currency)) for value in (line.unit_amount, line.amount))
-        table.add_row(Text(line.code), Text(printable(line.description)), str(line.quantity), each, amount)
-    console = Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS, highlight=False)
-    console.print(table)
+        table.add(line.code, line.description, number(line.quantity), each, amount)
+    table.add_total("total", "", "", "", str(Money(priced.total, priced.currency)))
     starts, ends = (f"{moment:%Y-%m-%d %H:%M}" for moment in priced.inputs.stay)
-    console.print(Text(f"{starts} to {ends}, time zone {printable(priced.inputs.time_zone)}"))
-    console.print(Text(f"rate card {priced.card_id}/{priced.card_version}, engine {priced.engine_version}"))
-    for warning in odd:
-        console.print(Text(f"warning: {warning.field}: {printable(warning.message)}"))
+    print_parts(
+        table,
+        f"{starts} to {ends}, time zone {priced.inputs.time_zone}",
+        f"rate card {priced.card_id}/{priced.card_version}, engine {priced.engine_version}",
+        *(f"warning: {warning.field}: {warning.message}" for warning in odd),
+    )

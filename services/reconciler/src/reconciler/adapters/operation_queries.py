@@ -34,6 +34,8 @@ ORDER BY created_at DESC, id DESC
 LIMIT $4
 """  # noqa: S608 - a constant
 
+_COUNT = "SELECT count(*) FROM exception_operation WHERE $1::text IS NULL OR status = $1"
+
 _ITEMS = """
 SELECT
     item.exception_id, item.outcome, item.detail, item.version, item.decided_at,
@@ -121,6 +123,11 @@ async def newest(
     return stored_rows.read_rows(
         rows, _operation, key="id", position=lambda row: (row["created_at"].isoformat(), str(row["id"]))
     )
+
+
+async def count(connection: Connection, status: str | None) -> int:
+    """Count the operations with a status; None: all."""
+    return await connection.fetchval(_COUNT, status)
 
 
 async def items(

@@ -87,6 +87,11 @@ async def newest(
     )
 
 
+async def count(connection: Connection) -> int:
+    """Count the runs."""
+    return await connection.fetchval("SELECT count(*) FROM run")
+
+
 def _view(row: asyncpg.Record) -> RunRecord:
     columns = {name: row[name] for name in RunRecord.__slots__ if name not in {"id", "sums", "progress"}}
     progress = progress_of(

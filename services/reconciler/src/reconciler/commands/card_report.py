@@ -6,16 +6,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from chassis import clock
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
 from chassis.process.environment import load_settings
+from chassis.process.tables import Column, Table, number
 from chassis.process.terminal import printable
 from contracts.money import Money
 from contracts.times import TimeError, parse_time
@@ -87,18 +85,27 @@ async def _report(report: CardReport) -> CardReport:
 
 
 def _table(rows: Sequence[CardRow]) -> Table:
-    table = Table("service", "rate card in force", box=SIMPLE)
-    for name in ("bookings", "same", "dearer", "cheaper", "stored", "today", "difference"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(
+        Column("service"),
+        Column("rate card in force", leaves=2),
+        Column("bookings", right=True),
+        Column("same", right=True, leaves=1),
+        Column("dearer", right=True),
+        Column("cheaper", right=True),
+        Column("stored", right=True, leaves=4),
+        Column("today", right=True, leaves=3),
+        Column("difference", right=True),
+        empty="no confirmed, begun or completed booking has a price of a rate card",
+    )
     for row in rows:
         amounts = (str(Money(amount, row.currency)) for amount in (row.stored, row.today, row.difference))
-        counts = (str(count) for count in (row.bookings, row.same, row.dearer, row.cheaper))
-        table.add_row(Text(printable(row.service)), Text(printable(row.rate_card)), *counts, *amounts)
+        counts = (number(count) for count in (row.bookings, row.same, row.dearer, row.cheaper))
+        table.add(row.service, row.rate_card, *counts, *amounts)
     return table
 
 
 def _lines(report: CardReport) -> list[str]:
-    lines = [f"{count} bookings {APART[reason]}" for reason, count in sorted(report.apart.items())]
+    lines = [f"{number(count)} bookings {APART[reason]}" for reason, count in sorted(report.apart.items())]
     return [*lines, "a report only: no exception was opened"]
 
 

@@ -1,22 +1,17 @@
 """What the commands share: options, a query against the database, tables."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from chassis.http.paging import PAGE_ROWS_MAX
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
 from chassis.process.login import login_name
+from chassis.process.tables import Facts, Table, print_parts
 from chassis.process.terminal import print_json
-
-# Width of a table that is not written to a terminal.
-PIPED_CHARACTERS = 200
 
 OpenDatabase = Callable[[], Database]
 ResultT = TypeVar("ResultT")
@@ -60,11 +55,9 @@ def query(
         raise database_failure("RECONCILER_POSTGRES_DSN", error) from error
 
 
-def print_result(data: Any, *tables: Table | str, as_json: bool) -> None:
+def print_result(data: Any, *parts: Table | Facts | str, as_json: bool) -> None:
     """Print data as JSON, or the tables and lines that show it."""
     if as_json:
         print_json(data)
-        return
-    console = Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS, highlight=False)
-    for each in tables:
-        console.print(each, markup=False, soft_wrap=isinstance(each, str))
+    else:
+        print_parts(*parts)

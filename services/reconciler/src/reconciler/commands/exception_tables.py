@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.box import SIMPLE
-from rich.table import Column, Table
 from rich.text import Text
 
 from chassis import clock
 from chassis.postgres.stored_rows import UnreadableItem
+from chassis.process.tables import Cell, Column, Facts, Table, number
 from chassis.process.terminal import printable
 from contracts.money import Money
 from reconciler.api.responses import ExceptionDetail, ExceptionItem
@@ -21,30 +20,39 @@ _TOTALS = (("snapshot", "stored (A)"), ("recomputed", "recomputed (B)"), ("charg
 
 
 def exception_table(items: Sequence[ExceptionItem | UnreadableItem], total: int) -> Table:
-    """Return exceptions as a table; the ids are the ends that the commands take."""
-    booking = Column("booking", no_wrap=True)
+    """Return exceptions as a table; the ids are the ends that the commands take, or whole if damaged."""
     table = Table(
-        Column("id", no_wrap=True), "severity", "type", "status", booking, "age", "seen", "title", box=SIMPLE
+        Column("id"),
+        Column("severity"),
+        Column("type", leaves=3),
+        Column("status"),
+        Column("assignee", leaves=4),
+        Column("booking", leaves=1),
+        Column("age", right=True),
+        Column("seen", right=True, leaves=2),
+        Column("title and remarks", wraps=36),
+        empty="no exception waits",
     )
     for item in items:
-        # Text and printable: a sender's text is no markup and does not steer the terminal.
-        style = "" if "unreadable" in item else _SEVERITY_STYLES.get(item["severity"], "")
-        id_, severity, *cells = (printable(cell) for cell in _cells(item))
-        table.add_row(Text(id_), Text(severity, style=style), *(Text(cell) for cell in cells))
-    shown = len(items)
-    table.caption = f"{total} in all" if shown == total else f"{shown} of {total}, --limit shows more"
+        if "unreadable" in item:
+            table.add_damaged(item["id"], item["unreadable"])
+        else:
+            table.add(*_cells(item))
+    table.count(len(items), total, "exceptions")
     return table
 
 
-def _cells(item: ExceptionItem | UnreadableItem) -> Sequence[str]:
-    if "unreadable" in item:
-        end, damage = item["id"][-ID_CHARACTERS:], item["unreadable"]
-        return end, "", "", "", item["id"], "", "", f"(exception's id) unreadable: {damage}"
+def _cells(item: ExceptionItem) -> Sequence[Cell]:
+    severity = Text(item["severity"], style=_SEVERITY_STYLES.get(item["severity"], ""))
     kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
-    status = f"{item['status']}: {item['assignee']}" if item["assignee"] else item["status"]
-    age, seen = short_age(clock.now() - item["first_seen_at"]), str(item["occurrences"])
-    id_, booking = item["id"][-ID_CHARACTERS:], item["booking_id"] or ""
-    return id_, item["severity"], kind, status, booking, age, seen, item["title"]
+    age, seen = short_age(clock.now() - item["first_seen_at"]), number(item["occurrences"])
+    told = [item["title"]]
+    told += [
+        text for remark in item["explanation"].get("remarks", []) if (text := str(remark)) not in told[0]
+    ]
+    assigned, booking = item["assignee"] or "", item["booking_id"] or ""
+    cells = kind, item["status"], assigned, booking, age, seen, "; ".join(told)
+    return item["id"][-ID_CHARACTERS:], severity, *cells
 
 
 def short_age(age: timedelta) -> str:
@@ -54,7 +62,7 @@ def short_age(age: timedelta) -> str:
     return f"{age // _HOUR}h" if age >= _HOUR else f"{max(age // _MINUTE, 0)}m"
 
 
-def detail_tables(item: ExceptionDetail) -> Iterator[Table | str]:
+def detail_tables(item: ExceptionDetail) -> Iterator[Table | Facts | str]:
     """Yield one exception in full: what it is, the amounts, the lines, the history."""
     explanation = item["explanation"]
     yield printable(item["title"])
@@ -71,10 +79,11 @@ def detail_tables(item: ExceptionDetail) -> Iterator[Table | str]:
     yield _history(item)
 
 
-def _facts(item: ExceptionDetail) -> Table:
-    table = Table(show_header=False, box=SIMPLE)
+def _facts(item: ExceptionDetail) -> Facts:
+    record = Facts()
     explanation = item["explanation"]
     totals: Mapping[str, Any] = explanation.get("totals") or {}
+    since = f"{_time(item['first_seen_at'])} to {_time(item['last_seen_at'])}"
     facts: list[tuple[str, str]] = [
         ("exception", item["id"]),
         ("booking", item["booking_id"] or "-"),
@@ -82,42 +91,44 @@ def _facts(item: ExceptionDetail) -> Table:
         ("severity", item["severity"]),
         ("status", item["status"]),
         ("assignee", item["assignee"] or "-"),
-        (
-            "seen",
-            f"{item['occurrences']} times, {_time(item['first_seen_at'])} to {_time(item['last_seen_at'])}",
-        ),
+        ("seen", f"{number(item['occurrences'])} times, {since}"),
     ]
     facts += [(name, _amount(totals.get(key), explanation.get("currency"))) for key, name in _TOTALS]
     for name, value in facts:
-        table.add_row(name, Text(printable(value)))
-    return table
+        record.add(name, value)
+    return record
 
 
 def _lines(lines: Sequence[Mapping[str, Any]], currency: str | None) -> Table:
-    table = Table("line", *(Column(name, justify="right") for name in ("stored", "recomputed", "difference")))
-    table.box = SIMPLE
+    names = ("stored", "recomputed", "difference")
+    table = Table(
+        Column("line"), *(Column(name, right=True) for name in names), empty="the price has no line"
+    )
     columns = ("snapshot", "recomputed", "difference")
     for line in lines:
         amounts = (_amount(line.get(name), currency) for name in columns)
-        table.add_row(Text(printable(str(line.get("code", "")))), *amounts)
+        table.add(str(line.get("code", "")), *amounts)
     sums = [sum(int(line.get(name) or 0) for line in lines) for name in columns]
-    table.add_section()
-    table.add_row("total", *(_amount(value, currency) for value in sums))
+    table.add_total("total", *(_amount(value, currency) for value in sums))
     return table
 
 
 def _history(item: ExceptionDetail) -> Table:
-    table = Table("when", "step", "by", "what", box=SIMPLE)
+    table = Table(
+        Column("when"),
+        Column("step"),
+        Column("by"),
+        Column("what", wraps=30),
+        empty="nothing is recorded of it",
+    )
     for entry in item["history"]:
         if "unreadable" in entry:
-            table.add_row("", "unreadable", "", Text(printable(entry["unreadable"])))
+            table.add_damaged(entry["id"], entry["unreadable"])
             continue
         reason = "(erased)" if entry["reason_erased"] else entry["reason"]
         details = ", ".join(f"{key} {value}" for key, value in (entry["details"] or {}).items() if value)
         what = ": ".join(part for part in (details, reason) if part)
-        table.add_row(
-            _time(entry["recorded_at"]), entry["kind"], Text(printable(entry["actor"])), Text(printable(what))
-        )
+        table.add(_time(entry["recorded_at"]), entry["kind"], entry["actor"], what)
     return table
 
 

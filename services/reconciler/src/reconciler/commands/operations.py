@@ -1,20 +1,17 @@
 """The commands `operations …`: bulk operations as a table, and one with the outcomes of its exceptions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, get_args
 from uuid import UUID
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Column, Table
-from rich.text import Text
 
 from chassis import clock
 from chassis.http.paging import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow
 from chassis.process.command_line import CommandError
-from chassis.process.terminal import printable
+from chassis.process.tables import Column, Table, number
 from reconciler.adapters.operation_queries import OperationItemRecord, OperationRecord
 from reconciler.api.operation_responses import (
     OperationExceptionItem,
@@ -67,14 +64,18 @@ def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
         if context.invoked_subcommand is not None:
             return
         _check("--status", status, OPERATION_STATUSES)
-        rows = query(
-            open_database,
-            lambda database: operation_queries.list_operations(
+
+        async def read(database: Database) -> tuple[Sequence[OperationRecord | UnreadableRow], int]:
+            rows = await operation_queries.list_operations(
                 database, before=None, status=status, rows_max=limit
-            ),
-        )
+            )
+            return rows, await operation_queries.count_operations(database, status)
+
+        rows, total = query(open_database, read)
         items = operation_items(rows, at=clock.now())
-        print_result({"items": items}, operation_table(items), as_json=as_json)
+        table = operation_table(items)
+        table.count(len(items), total, "operations")
+        print_result({"items": items}, table, as_json=as_json)
 
 
 def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
@@ -102,39 +103,59 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
 
         operation, rows = query(open_database, read, UnknownOperationError)
         item, items = operation_item(operation, at=clock.now()), operation_exceptions(rows)
-        shown = exception_table(items) if items else f"no exception is {' or '.join(wanted)}"
+        shown = exception_table(items, wanted)
+        shown.count(
+            len(items), sum(count for name, count in operation.counts.items() if name in wanted), "exceptions"
+        )
         print_result({**item, "items": items}, operation_table([item]), shown, as_json=as_json)
 
 
 def operation_table(items: Sequence[OperationItem | UnreadableItem]) -> Table:
     """Return operations as a table."""
     table = Table(
-        Column("operation", no_wrap=True), "status", "action", "by", "created", "reason", box=SIMPLE
+        Column("operation"),
+        Column("status"),
+        Column("action", leaves=4),
+        Column("by", leaves=2),
+        Column("created", leaves=1),
+        Column("reason", wraps=20, leaves=3),
+        Column("exceptions", wraps=20),
+        empty="no bulk operation has been requested",
     )
-    for name in _OUTCOMES:
-        table.add_column(name.replace("_", " "), justify="right")
     for item in items:
         if "unreadable" in item:
-            table.add_row(item["id"], Text(printable(f"unreadable: {item['unreadable']}")))
+            table.add_damaged(item["id"], item["unreadable"])
             continue
         created = f"{item['created_at']:%Y-%m-%d %H:%M:%S}Z"
         reason = item["reason"] or ("(erased)" if item["reason_erased"] else "")
-        # Text and printable: what a person typed is no markup and does not steer the terminal.
         cells = (item["status"], item["action"], item["actor"], created, reason)
-        counts = (str(item["outcomes"][name]) for name in _OUTCOMES)
-        table.add_row(item["id"], *(Text(printable(cell)) for cell in cells), *counts)
+        table.add(item["id"], *cells, _counts({name: item["outcomes"][name] for name in _OUTCOMES}))
     return table
 
 
-def exception_table(items: Sequence[OperationExceptionItem | UnreadableItem]) -> Table:
-    """Return exceptions of an operation as a table."""
-    table = Table(Column("exception", no_wrap=True), "outcome", "status now", "title", "why", box=SIMPLE)
+def _counts(outcomes: Mapping[str, int]) -> str:
+    """Return how many exceptions have each outcome, without those that none has."""
+    counts = ((name.replace("_", " "), outcomes[name]) for name in _OUTCOMES)
+    return ", ".join(f"{number(count)} {name}" for name, count in counts if count) or "none"
+
+
+def exception_table(items: Sequence[OperationExceptionItem | UnreadableItem], wanted: Sequence[str]) -> Table:
+    """Return exceptions of an operation as a table; `wanted` are the outcomes that were asked for."""
+    names = " or ".join(name.replace("_", " ") for name in wanted)
+    table = Table(
+        Column("exception"),
+        Column("outcome"),
+        Column("status now", leaves=1),
+        Column("title", wraps=30, leaves=2),
+        Column("why", wraps=24),
+        empty=f"no exception is {names}",
+    )
     for item in items:
         if "unreadable" in item:
-            table.add_row(item["id"], Text(printable(f"unreadable: {item['unreadable']}")))
+            table.add_damaged(item["id"], item["unreadable"])
             continue
         cells = (item["outcome"], item["status"] or "", item["title"] or "", item["detail"] or "")
-        table.add_row(item["exception_id"], *(Text(printable(cell)) for cell in cells))
+        table.add(item["exception_id"], *cells)
     return table
 
 

@@ -3,55 +3,65 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rich.box import SIMPLE
-from rich.table import Column, Table
-from rich.text import Text
-
 from chassis.postgres.stored_rows import UnreadableItem
-from chassis.process.terminal import printable
+from chassis.process.tables import Column, Table, number
 from reconciler.api.run_responses import FindingItem, FindingPage, RunItem
 
-_COUNTS = ("scanned", "clean", "drifted", "skipped", "errored")
+# Place in the order in which the counts leave a narrow table.
+_COUNTS = {"scanned": 0, "clean": 5, "drifted": 0, "skipped": 4, "errored": 0}
 
 
 def run_table(items: Sequence[RunItem | UnreadableItem]) -> Table:
     """Return runs as a table, with the time each took."""
-    table = Table(Column("run", no_wrap=True), "status", "trigger", "scope", "requested", box=SIMPLE)
-    for name in ("took", *_COUNTS):
-        table.add_column(name, justify="right")
+    table = Table(
+        Column("run"),
+        Column("status"),
+        Column("trigger", leaves=1),
+        Column("scope", leaves=3),
+        Column("requested", leaves=2),
+        Column("took", right=True, leaves=6),
+        *(Column(name, right=True, leaves=leaves) for name, leaves in _COUNTS.items()),
+        empty="no run has been requested yet; `reconciler run` requests one",
+    )
     for item in items:
         if "unreadable" in item:
-            table.add_row(item["id"], Text(printable(f"unreadable: {item['unreadable']}")))
+            table.add_damaged(item["id"], item["unreadable"])
             continue
         requested = f"{item['requested_at']:%Y-%m-%d %H:%M:%S}Z"
+        counts = item["scanned"], item["clean"], item["drifted"], item["skipped"], item["errored"]
         scope = f"{item['scope']}, dry run" if item["dry_run"] else item["scope"]
-        table.add_row(
+        table.add(
             item["id"],
             item["status"],
             item["trigger"],
-            Text(printable(scope)),
+            scope,
             requested,
             _duration(item["started_at"], item["finished_at"]),
-            *(str(item[name]) for name in _COUNTS),
+            *(number(count) for count in counts),
         )
     return table
 
 
 def finding_table(page: FindingPage) -> Table:
     """Return findings as a table. A finding without an exception would open one."""
-    booking = Column("booking", no_wrap=True)
-    table = Table("severity", "type", booking, "in the queue", "title", box=SIMPLE)
+    table = Table(
+        Column("severity"),
+        Column("type", leaves=2),
+        Column("booking"),
+        Column("in the queue", leaves=1),
+        Column("title", wraps=30),
+        empty="the dry run found nothing: every booking is clean",
+    )
     for item in page["items"]:
-        # Text and printable: a sender's text is no markup and does not steer the terminal.
-        table.add_row(*(Text(printable(cell)) for cell in _finding_cells(item)))
-    shown, total = len(page["items"]), page["summary"]["total"]
-    table.caption = f"{total} findings" if shown == total else f"{shown} of {total} findings"
+        if "unreadable" in item:
+            table.add_damaged(f"finding {item['id']}", item["unreadable"])
+        else:
+            table.add(*_finding_cells(item))
+    table.count(len(page["items"]), page["summary"]["total"], "findings")
     return table
 
 
-def _finding_cells(item: FindingItem | UnreadableItem) -> Sequence[str]:
-    if "unreadable" in item:
-        return "", "", item["id"], "", f"(finding's number) unreadable: {item['unreadable']}"
+def _finding_cells(item: FindingItem) -> Sequence[str]:
     kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
     queued = item["exception_status"] or ("waits" if item["waiting"] else "new")
     return item["severity"], kind, item["booking_id"] or "", queued, item["title"]

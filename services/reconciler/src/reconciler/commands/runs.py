@@ -1,6 +1,6 @@
 """The commands `run`, `runs`, `follow`, `findings` and `cancel`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import typer
 
 from chassis.http.paging import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
+from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.login import login_name
 from chassis.process.terminal import printable
@@ -91,11 +92,15 @@ def _add_follow(cli: typer.Typer, open_database: OpenDatabase) -> None:
 def _add_runs(cli: typer.Typer, open_database: OpenDatabase) -> None:
     @cli.command(help=f"List runs, newest first. {_DSN}")
     def runs(*, limit: Limit = PAGE_ROWS_DEFAULT, as_json: AsJson = False) -> None:
-        listed = query(
-            open_database, lambda database: run_queries.list_runs(database, before=None, rows_max=limit)
-        )
+        async def read(database: Database) -> tuple[Sequence[RunRecord | UnreadableRow], int]:
+            listed = await run_queries.list_runs(database, before=None, rows_max=limit)
+            return listed, await run_queries.count_runs(database)
+
+        listed, total = query(open_database, read)
         items = run_items(listed)
-        print_result({"items": items}, run_table(items), as_json=as_json)
+        table = run_table(items)
+        table.count(len(items), total, "runs")
+        print_result({"items": items}, table, as_json=as_json)
 
 
 def _add_findings(cli: typer.Typer, open_database: OpenDatabase) -> None:

@@ -6,14 +6,12 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from chassis.postgres import Database
 from chassis.process.command_line import CommandError
 from chassis.process.login import login_name
+from chassis.process.tables import Column, Facts, Table, number
 from chassis.process.terminal import printable
 from contracts.times import TimeError, parse_time
 from reconciler.adapters.sweep_queries import SweepFound, SweepRecord
@@ -57,7 +55,7 @@ def add_sweep(cli: typer.Typer, open_database: OpenDatabase) -> None:
 
         done, found = query(open_database, request_and_wait, NotBegunError)
         data = {**asdict(done), "found": [asdict(each) for each in found]}
-        print_result(data, _counts(done), _found(found) if found else "found nothing", as_json=as_json)
+        print_result(data, _counts(done), _found(found), as_json=as_json)
         if done.status == "failed":
             raise CommandError(f"sweep {done.id} failed: {done.error}")
 
@@ -75,19 +73,23 @@ def _progress(sweep: SweepRecord) -> str:
     return printable(f"{sweep.status} ({sweep.step or 'events'}): {counts}{waits}")
 
 
-def _counts(sweep: SweepRecord) -> Table:
-    table = Table(Column("sweep", no_wrap=True), "status", "dry run", box=SIMPLE)
+def _counts(sweep: SweepRecord) -> Facts:
+    facts = Facts()
+    facts.add("sweep", sweep.id)
+    facts.add("status", f"{sweep.status}, dry run" if sweep.dry_run else sweep.status)
     for name in COUNTS:
-        table.add_column(name, justify="right")
-    dry_run = "yes" if sweep.dry_run else "no"
-    table.add_row(sweep.id, sweep.status, dry_run, *(str(getattr(sweep, name)) for name in COUNTS))
-    return table
+        facts.add(name, number(getattr(sweep, name)))
+    return facts
 
 
 def _found(found: Sequence[SweepFound]) -> Table:
-    table = Table("severity", "type", Column("booking", no_wrap=True), "title", box=SIMPLE)
+    table = Table(
+        Column("severity"),
+        Column("type", leaves=1),
+        Column("booking"),
+        Column("title", wraps=30),
+        empty="found nothing: Stripe and booking agree",
+    )
     for each in found:
-        # Text and printable: a sender's text is no markup and does not steer the terminal.
-        cells = (each.severity, each.type, each.booking_id or "", each.title)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
+        table.add(each.severity, each.type, each.booking_id or "", each.title)
     return table

@@ -36,6 +36,12 @@ async def list_operations(
         return await operation_queries.newest(connection, before=before, status=status, rows_max=rows_max)
 
 
+async def count_operations(database: Database, status: str | None) -> int:
+    """Count the operations with a status; None: all."""
+    async with database.connection() as connection:
+        return await operation_queries.count(connection, status)
+
+
 async def list_items(
     database: Database, operation_id: str, *, after: str | None, outcome: str | None, rows_max: int
 ) -> Sequence[OperationItemRecord | UnreadableRow]:

@@ -36,6 +36,12 @@ async def list_runs(
         return await run_queries.newest(connection, before=before, rows_max=rows_max)
 
 
+async def count_runs(database: Database) -> int:
+    """Count the runs."""
+    async with database.connection() as connection:
+        return await run_queries.count(connection)
+
+
 async def list_findings(
     database: Database, run_id: str, *, after: tuple[int, int] | None, rows_max: int
 ) -> FindingList:

@@ -1,7 +1,7 @@
 """The commands `dead-letters list | show | replay | discard`, the same in every service that has them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -11,10 +11,11 @@ from chassis.dead_letters.operator import serializers
 from chassis.dead_letters.operator.actions import Actions
 from chassis.dead_letters.operator.console import CommandContext, Progress, print_detail, print_list
 from chassis.dead_letters.operator.selection import build_filter, parse_age, parse_id, parse_target
-from chassis.dead_letters.queries import Filter
+from chassis.dead_letters.queries import DeadLetter, Filter
 from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
+from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.login import login_name
 from chassis.process.terminal import print_json, printable
@@ -70,11 +71,16 @@ def _add_list(group: typer.Typer, context: CommandContext) -> None:
         as_json: AsJson = False,
     ) -> None:
         criteria = _criteria(context, key, topic, reason, older_than, newer_than)
-        items = serializers.items(context.run(lambda actions: actions.list_letters(criteria, rows_max=limit)))
+
+        async def read(actions: Actions) -> tuple[Sequence[DeadLetter | UnreadableRow], int]:
+            return await actions.list_letters(criteria, rows_max=limit), await actions.count(criteria)
+
+        letters, total = context.run(read)
+        items = serializers.items(letters)
         if as_json:
             print_json({"items": items})
         else:
-            print_list(items)
+            print_list(items, total)
 
 
 def _add_show(group: typer.Typer, context: CommandContext) -> None:

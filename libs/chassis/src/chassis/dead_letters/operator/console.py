@@ -7,22 +7,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import Progress as Bar
-from rich.table import Column, Table
-from rich.text import Text
 
 from chassis.dead_letters.operator.actions import Actions, DeadLetterNotFoundError, DeadLetterSettledError
 from chassis.messaging.message import Apply
 from chassis.observability.logs import configure_logs
 from chassis.postgres.database import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
+from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import printable
 
 PROGRESS_SECONDS_MIN = 2.0
-# Width of a table that is not written to a terminal; a terminal has its own width.
-PIPED_CHARACTERS = 200
 
 ResultT = TypeVar("ResultT")
 
@@ -89,28 +85,33 @@ class Progress:
             self._bar.start()
 
 
-def print_list(items: list[dict[str, Any]]) -> None:
-    """Print the items of a list as a table, one row a message."""
-    table = Table(Column("id", no_wrap=True), "set aside", "topic", "key", "reason", "tried", box=SIMPLE)
-    table.add_column("error")
+def print_list(items: list[dict[str, Any]], total: int) -> None:
+    """Print the items of a list as a table, one row a message; `total` messages match the list's filter."""
+    table = Table(
+        Column("id"),
+        Column("set aside", leaves=2),
+        Column("topic", leaves=4),
+        Column("key", leaves=3),
+        Column("reason", leaves=5),
+        Column("tried", right=True, leaves=1),
+        Column("error", wraps=20),
+        empty="no message waits",
+    )
     for item in items:
         if "unreadable" in item:
-            table.add_row(
-                item["id"], "", "", "", "", "", Text(printable(f"unreadable: {item['unreadable']}"))
-            )
+            table.add_damaged(item["id"], item["unreadable"])
             continue
-        cells = (
+        table.add(
             item["id"],
             f"{item['set_aside_at']:%Y-%m-%d %H:%M:%S}Z",
             item["topic"],
             item["key"],
             item["reason"],
-            str(item["attempts"]),
+            number(item["attempts"]),
             item["error"],
         )
-        # Text and printable: a sender's text is no markup of rich and must not control the terminal.
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(width=None if sys.stdout.isatty() else PIPED_CHARACTERS).print(table)
+    table.count(len(items), total, "messages")
+    print_parts(table)
 
 
 def print_detail(letter: dict[str, Any]) -> None:
