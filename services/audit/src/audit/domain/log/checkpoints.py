@@ -18,6 +18,10 @@ class CheckpointError(NoteError):
     """A note is no checkpoint, or it is not signed as it must be."""
 
 
+class EmptyRootError(CheckpointError):
+    """A checkpoint of size 0 has another root than the empty tree."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What a log says about itself: the root of its tree at a size."""
@@ -59,7 +63,7 @@ def read_checkpoint(note: Note) -> Checkpoint:
     if len(digest) != HASH_BYTES:
         raise CheckpointError("the root of a checkpoint is 32 bytes in base64")
     if size == "0" and digest != EMPTY_ROOT:
-        raise CheckpointError("the root of an empty tree is another one")
+        raise EmptyRootError("the root of an empty tree is another one")
     return Checkpoint(origin, int(size), digest)
 
 
@@ -70,7 +74,20 @@ def sign_checkpoint(checkpoint: Checkpoint, keys: Sequence[SigningKey], *, time:
 
 def cosign(checkpoint: Checkpoint, key: SigningKey, *, time: int) -> SignatureLine:
     """Return the signature line of a key on a checkpoint without extension lines."""
-    message = _message(checkpoint.text(), checkpoint, key.verifier, time)
+    return _sign(checkpoint.text(), checkpoint, key, time)
+
+
+def cosign_note(note: Note, key: SigningKey, *, time: int) -> SignatureLine:
+    """Return the signature line of a witness's key on somebody else's checkpoint, with its extension lines.
+
+    Raises:
+        CheckpointError: the note is no checkpoint, or its origin is too long for the type of the key.
+    """
+    return _sign(note.text, read_checkpoint(note), key, time)
+
+
+def _sign(text: str, checkpoint: Checkpoint, key: SigningKey, time: int) -> SignatureLine:
+    message = _message(text, checkpoint, key.verifier, time)
     stamp = time.to_bytes(_TIME_BYTES, "big") if key.type.has_time else b""
     return SignatureLine(key.name, key.verifier.id, stamp + key.sign(message))
 
