@@ -6,7 +6,7 @@ Webhook deliveries are not in the list: their value is the provider's own bytes.
 
 from dataclasses import dataclass
 
-from contracts import bookings, dead_letters, reconciliation, topics, webhooks
+from contracts import bookings, dead_letters, reconciliation, sweeps, topics, webhooks
 from contracts.topics import TopicCard
 from contracts.wire import WireModel
 
@@ -62,6 +62,9 @@ MESSAGES: tuple[MessageCard, ...] = (
         "reconciliation.exception-overdue", reconciliation.ExceptionOverdue, topics.RECONCILIATION_EVENTS
     ),
     MessageCard("webhook.missed", reconciliation.WebhookMissed, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.sweep-requested", sweeps.SweepRequested, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.sweep-completed", sweeps.SweepCompleted, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.sweep-failed", sweeps.SweepFailed, topics.RECONCILIATION_EVENTS),
     MessageCard(
         "reconciliation.operation-finished", reconciliation.OperationFinished, topics.RECONCILIATION_EVENTS
     ),

@@ -82,11 +82,25 @@ async def test_missed_event_pays_its_booking_and_its_exception_closes_itself(
         return [entry["metadata"]["event_id"] for entry in found]
 
     assert await eventually(logged) == [missed["id"]]
+    for run, is_dry in ((dry, True), (done, False)):
+        about = await eventually(lambda run=run: _about_sweep(own, http, run["id"]))
+        assert about["reconciliation.sweep-requested"] == ("pending", is_dry)
+        assert about["reconciliation.sweep-completed"] == ("success", is_dry)
     [delivery] = await entries(own, http, event_id=missed["id"])
     assert (delivery["source"], delivery["metadata"]["origin"]) == ("stripe", "sweep")
     again = await sweep(own, http, since=LONG_AGO)
     assert (again["known"], again["missed"]) == (1, 0)
     assert len(await logged()) == 1
+
+
+async def _about_sweep(own: Stack, http: httpx.AsyncClient, sweep_id: str) -> dict[str, Any] | None:
+    found = await entries(own, http, q=sweep_id)
+    about = {
+        entry["event_type"]: (entry["status"], entry["metadata"]["dry_run"])
+        for entry in found
+        if entry["metadata"].get("sweep_id") == sweep_id and "dry_run" in entry["metadata"]
+    }
+    return about if len(about) > 1 else None
 
 
 @pytest.mark.parametrize("first", ["sweep", "delivery"])

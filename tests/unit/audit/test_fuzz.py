@@ -1,7 +1,10 @@
 """Any bytes of a record become one entry that PostgreSQL can store."""
 
+import hashlib
 import json
+from datetime import UTC, datetime
 
+import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -9,6 +12,8 @@ from audit.domain.digest import SALT_BYTES, new_salt, payload_digest
 from audit.domain.entries import Entry
 from audit.domain.facts import RULES
 from audit.domain.identifiers import identifier
+from audit.domain.log.canonical import SEALED_BYTES_MAX, StoredEntry, sealed_form
+from audit.domain.sealed_size import CUT, METADATA_BYTES_MAX, metadata_json
 from audit.handlers.entries import read_entry
 from chassis.messaging.message import Message
 from contracts.catalogue import MESSAGES
@@ -66,6 +71,22 @@ def assert_storable(entry: Entry) -> None:
     assert "\\u0000" not in written
     written.encode()
     assert entry.occurred_at is None or entry.occurred_at.utcoffset() is not None
+    assert len(sealed_bytes(entry)) <= SEALED_BYTES_MAX - METADATA_BYTES_MAX
+
+
+def sealed_bytes(entry: Entry) -> bytes:
+    metadata, _ = metadata_json(entry.metadata)
+    longest = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+    members = {
+        name: getattr(entry, name)
+        for name in ("event_type", "status", "source", "event_id", "booking_id", "actor", "error",
+                     "correlation_id", "causation_id")
+    }  # fmt: skip
+    stored = StoredEntry(
+        entry_id=2**63 - 1, recorded_at=longest, occurred_at=entry.occurred_at, metadata=metadata,
+        topic="x" * 249, partition=2**31 - 1, offset=2**63 - 1, payload_digest=bytes(32), **members,
+    )  # fmt: skip
+    return sealed_form(stored)
 
 
 @explores(5_000)
@@ -112,3 +133,24 @@ def test_digest_says_nothing_without_its_salt(body: bytes) -> None:
     assert len(one) == SALT_BYTES
     assert payload_digest(one, body) == payload_digest(one, body)
     assert payload_digest(one, body) != payload_digest(other, body)
+
+
+@given(
+    st.dictionaries(st.text(max_size=80), st.integers(1, 50_000).map(lambda size: "ü" * size), max_size=9),
+    st.integers(0, 2_000),
+)
+def test_metadata_of_any_size_fits_and_says_what_is_missing(members: dict[str, object], count: int) -> None:
+    metadata = members | {f"member {number}": "x" * 40 for number in range(count)}
+    text, whole = metadata_json(metadata)
+    written = msgspec.json.encode(metadata)
+    assert len(text.encode()) <= METADATA_BYTES_MAX
+    if len(written) <= METADATA_BYTES_MAX:
+        assert (text.encode(), whole) == (written, None)
+        return
+    assert whole is not None
+    assert whole.encode() == written, "the payload keeps what the entry cannot hold"
+    kept = json.loads(text)
+    cut = kept.pop(CUT)
+    assert (cut["bytes"], cut["sha256"]) == (len(written), hashlib.sha256(written).hexdigest())
+    assert kept.items() <= metadata.items()
+    assert cut["members"]

@@ -7,6 +7,7 @@ import msgspec
 
 from audit.domain.digest import new_salt, payload_digest
 from audit.domain.entries import Entry, EventIdentity
+from audit.domain.sealed_size import metadata_json
 from chassis.messaging.failures import require_written
 from chassis.postgres import Connection
 
@@ -105,6 +106,8 @@ async def known(connection: Connection, identities: Collection[EventIdentity]) -
 
 def _row(entry: Entry) -> Sequence[object]:
     salt = new_salt()
+    metadata, whole = metadata_json(entry.metadata)
+    texts = entry.texts if whole is None else {**entry.texts, "metadata": whole}
     return (
         entry.event_type,
         entry.status,
@@ -113,7 +116,7 @@ def _row(entry: Entry) -> Sequence[object]:
         entry.booking_id,
         entry.actor,
         entry.error,
-        msgspec.json.encode(entry.metadata).decode(),
+        metadata,
         entry.occurred_at,
         entry.origin.topic,
         entry.origin.partition,
@@ -124,5 +127,5 @@ def _row(entry: Entry) -> Sequence[object]:
         entry.body,
         salt,
         payload_digest(salt, entry.body),
-        msgspec.json.encode(entry.texts).decode() if entry.texts else None,
+        msgspec.json.encode(texts).decode() if texts else None,
     )

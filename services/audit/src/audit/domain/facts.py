@@ -122,6 +122,18 @@ RULES: dict[str, Rule] = {
     "webhook.missed": Rule(
         "failed", metadata=("provider", "event_id", "event_type", "occurred_at", "sweep_id")
     ),
+    "reconciliation.sweep-requested": Rule(
+        "pending", actor="requested_by", metadata=("sweep_id", "trigger", "slot", "since", "dry_run")
+    ),
+    "reconciliation.sweep-completed": Rule(
+        "success",
+        metadata=(
+            "sweep_id", "dry_run", "seen", "known", "pending", "missed", "compared", "mismatches", "requests",
+        ),
+    ),
+    "reconciliation.sweep-failed": Rule(
+        "failed", error="error", metadata=("sweep_id", "dry_run", "requests")
+    ),
     "reconciliation.operation-finished": Rule(
         "success",
         actor="actor",

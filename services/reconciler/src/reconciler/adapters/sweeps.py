@@ -62,7 +62,8 @@ WHERE id = $1 AND status = 'running'
 """
 
 _FINISH = """
-UPDATE sweep SET status = $2, error = $3, finished_at = $4 WHERE id = $1 AND status = 'running' RETURNING id
+UPDATE sweep SET status = $2, error = $3, finished_at = $4 WHERE id = $1 AND status = 'running'
+RETURNING is_dry_run, seen, known, pending, missed, compared, mismatches, requests
 """
 
 _SEE = """
@@ -98,6 +99,20 @@ class SweepCounts:
     mismatches: int = 0
     pending_since: datetime | None = None
     requests: int = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSweep:
+    """The counts of all pages of a sweep that has ended; seen = known + pending + missed."""
+
+    is_dry_run: bool
+    seen: int
+    known: int
+    pending: int
+    missed: int
+    compared: int
+    mismatches: int
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +195,17 @@ async def note_failure(
 
 async def finish(
     connection: Connection, sweep_id: str, *, status: str, error: str | None, now: datetime
-) -> None:
-    """End a sweep as completed or failed, and delete the ids that it has seen.
+) -> EndedSweep:
+    """End a sweep as completed or failed, delete the ids that it has seen, and return its counts.
 
     Raises:
         SweepNotOursError: the sweep is not running.
     """
-    if await connection.fetchval(_FINISH, UUID(sweep_id), status, error, now) is None:
+    row = await connection.fetchrow(_FINISH, UUID(sweep_id), status, error, now)
+    if row is None:
         raise SweepNotOursError(f"sweep {sweep_id} is not running")
     await connection.execute(_FORGET, UUID(sweep_id))
+    return EndedSweep(**row)
 
 
 async def see(connection: Connection, sweep_id: str, object_ids: Sequence[str]) -> set[str]:

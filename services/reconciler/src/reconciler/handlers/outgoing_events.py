@@ -15,9 +15,11 @@ from contracts.reconciliation import (
     OperationFinished,
     RunRequested,
 )
+from contracts.sweeps import SweepCompleted, SweepFailed, SweepRequested
 from contracts.wire import WireModel
 from reconciler.adapters.exception_clocks import ClockName, OverdueException
 from reconciler.adapters.operations import OperationEnd
+from reconciler.adapters.sweeps import EndedSweep
 from reconciler.domain.decisions import Step
 from reconciler.domain.exceptions import ExceptionState
 from reconciler.domain.findings import Finding
@@ -25,6 +27,7 @@ from reconciler.domain.obstacles import Errored
 from reconciler.domain.operations import Action, OperationStatus
 from reconciler.domain.price_findings import PriceFinding
 from reconciler.domain.runs import RequestedRun
+from reconciler.domain.sweeps import RequestedSweep
 from reconciler.settings import SERVICE
 
 
@@ -47,6 +50,45 @@ def run_requested(request: RequestedRun) -> OutgoingEvent:
             dry_run=request.is_dry_run,
         ),
     )
+
+
+def sweep_requested(request: RequestedSweep) -> OutgoingEvent:
+    """Return the event of a requested sweep, the same for every trigger (REC-13)."""
+    return about_run(
+        request.sweep_id,
+        SweepRequested(
+            sweep_id=request.sweep_id,
+            trigger=request.trigger,
+            slot=request.slot,
+            since=request.since,
+            requested_by=request.requested_by,
+            requested_at=request.requested_at,
+            dry_run=request.is_dry_run,
+        ),
+    )
+
+
+def sweep_ended(sweep_id: str, end: EndedSweep, *, error: str | None, at: datetime) -> OutgoingEvent:
+    """Return the event of a sweep that was completed, or given up with an error (REC-13)."""
+    payload: SweepCompleted | SweepFailed
+    if error is None:
+        payload = SweepCompleted(
+            sweep_id=sweep_id,
+            dry_run=end.is_dry_run,
+            seen=end.seen,
+            known=end.known,
+            pending=end.pending,
+            missed=end.missed,
+            compared=end.compared,
+            mismatches=end.mismatches,
+            requests=end.requests,
+            finished_at=at,
+        )
+    else:
+        payload = SweepFailed(
+            sweep_id=sweep_id, dry_run=end.is_dry_run, error=error, requests=end.requests, finished_at=at
+        )
+    return about_run(sweep_id, payload)
 
 
 def booking_errored(run_id: str, errored: Errored, *, now: datetime) -> OutgoingEvent:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chassis import clock
+from chassis.messaging import outbox
 from chassis.postgres import Connection, Database
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters import sweeps
@@ -19,6 +20,7 @@ from reconciler.domain.sweeps import (
     SweepRefusedError,
     delay_seconds,
 )
+from reconciler.handlers.outgoing_events import sweep_ended
 from reconciler.handlers.sweep_pages import PAGES, Reading
 
 ERROR_CHARACTERS_MAX = 500
@@ -55,8 +57,7 @@ async def process_page(
         RepeatedPageError: Stripe's list does not go on.
     """
     if sweep.cursor.step not in PAGES:
-        async with connection.transaction():
-            await sweeps.finish(connection, sweep.sweep_id, status="completed", error=None, now=clock.now())
+        await _finish(connection, sweep.sweep_id, error=None)
         return None
     sent = stripe.requests
     read = Reading(connection, bookings, stripe, sweep, await next_evidence(connection))
@@ -75,10 +76,17 @@ async def note_failure(
     is_final = isinstance(error, SweepRefusedError | RepeatedPageError)
     if is_final or sweep.attempts + 1 >= ATTEMPTS_MAX:
         given_up = reason if is_final else f"given up after {ATTEMPTS_MAX} attempts: {reason}"
-        async with connection.transaction():
-            await sweeps.finish(connection, sweep.sweep_id, status="failed", error=given_up, now=clock.now())
+        await _finish(connection, sweep.sweep_id, error=given_up)
         return True
     retry_after = error.retry_after_seconds if isinstance(error, SweepDelayedError) else 0
     due_at = clock.now() + timedelta(seconds=delay_seconds(sweep.attempts + 1, retry_after))
     await sweeps.note_failure(connection, sweep.sweep_id, reason, due_at=due_at, requests=requests)
     return False
+
+
+async def _finish(connection: Connection, sweep_id: str, *, error: str | None) -> None:
+    now = clock.now()
+    async with connection.transaction():
+        status = "completed" if error is None else "failed"
+        end = await sweeps.finish(connection, sweep_id, status=status, error=error, now=now)
+        await outbox.append(connection, [sweep_ended(sweep_id, end, error=error, at=now)])

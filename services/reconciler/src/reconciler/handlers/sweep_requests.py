@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from chassis import clock
+from chassis.messaging import outbox
 from chassis.postgres import Connection, Database
 from reconciler.adapters import sweep_queries, sweeps
 from reconciler.adapters.schedule import in_force_since
@@ -14,6 +15,7 @@ from reconciler.domain.sweeps import (
     sweep_id_of_retry,
     sweep_id_of_slot,
 )
+from reconciler.handlers.outgoing_events import sweep_requested
 
 LATENESS = timedelta(days=1)
 """A scheduled sweep that no process requested is made up for within this time."""
@@ -34,7 +36,7 @@ async def request_sweep(
     request = RequestedSweep(
         clock.new_id(), trigger, None, requested_by, clock.now(), since=since, is_dry_run=is_dry_run
     )
-    await sweeps.insert(connection, request)
+    await _insert(connection, request)
     sweep = await sweep_queries.get(connection, request.sweep_id)
     assert sweep is not None, "the row was just written"
     return sweep
@@ -64,7 +66,14 @@ async def request_due_sweep(
             request = _request(sweep_id_of_retry(failed), "retry", None, now)
         else:
             return None
-        return request.sweep_id if await sweeps.insert(connection, request) else None
+        return request.sweep_id if await _insert(connection, request) else None
+
+
+async def _insert(connection: Connection, request: RequestedSweep) -> bool:
+    is_new = await sweeps.insert(connection, request)
+    if is_new:
+        await outbox.append(connection, [sweep_requested(request)])
+    return is_new
 
 
 def _request(sweep_id: str, trigger: SweepTrigger, slot: datetime | None, now: datetime) -> RequestedSweep:
