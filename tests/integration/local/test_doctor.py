@@ -1,6 +1,7 @@
 """Each checked property of a deployment is broken once, reported by the doctor, and repaired."""
 
 import asyncio
+import os
 import re
 import socket
 import sys
@@ -19,7 +20,7 @@ from contracts import topics
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
 from harness.processes import run
-from plumbline import databases, dsn
+from plumbline import databases, deployment, dsn
 from plumbline.doctor import access, backlogs, checks, grants, groups, schema
 from plumbline.doctor.target import SERVICE_URLS, Target, find
 from plumbline.failure import StackError
@@ -364,6 +365,25 @@ async def test_group_that_stands_still_is_found(
         return all(finding.good for finding in await groups.groups(target))
 
     await eventually(flows, seconds=60)
+
+
+async def test_topic_of_a_new_source_is_no_alarm_while_audit_does_not_know_it_yet(
+    target: Target, deployed: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "WATCH_SECONDS", 0.1)
+    sources = tmp_path / "sources.toml"
+    sources.write_text(
+        '[[sources.newcomer.accept]]\nscheme = "github"\nsecret_variable = "NEWCOMER_SECRET"\n'
+    )
+    monkeypatch.setenv("WEBHOOK_SOURCES_FILE", str(sources))
+    await apply_topics(target.kafka, deployment.topics(os.environ))
+    await deployed.topic("webhooks.newcomer.v1").publish(b"{}", key=b"doctor", headers=[])
+
+    findings = {each.subject: each for each in await groups.groups(target)}
+    audit = findings[f"consumer group {target.kafka.topic_prefix}audit"]
+
+    assert audit.good, audit.problem
+    assert "audit looks for new topics every 30 s: " in audit.note
 
 
 async def test_clock_of_this_machine_that_is_wrong_is_found(

@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from plumbline.doctor import network
 from plumbline.doctor.backlogs import _dead_letters_problem
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.report import report_lines
@@ -47,3 +48,9 @@ def test_full_dead_letters_have_a_runbook_of_their_own(
     messages: int, keys: int, most: int, runbook: str
 ) -> None:
     assert _dead_letters_problem("booking", messages, keys, most).endswith(f"deploy/runbooks/{runbook}")
+
+
+def test_service_that_is_paused_by_full_dead_letters_has_the_same_runbook() -> None:
+    halted = "consumer: no room for more dead letters, paused: webhooks.stripe.v1[0]"
+    assert network._advice(["relay: owns no shard", halted]) == "follow deploy/runbooks/blocked-keys.md"
+    assert network._advice(["relay: owns no shard"]) == "see its log"

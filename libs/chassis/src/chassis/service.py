@@ -74,7 +74,8 @@ class Service:
         try:
             sockets = self._sockets or [listen(*address) for address in self._addresses]
         except OSError as error:
-            _log.error("cannot listen", addresses=self._addresses, error=str(error))
+            addresses = [f"{host}:{port}" for host, port in self._addresses]
+            _log.error("cannot listen", addresses=addresses, error=error.strerror or str(error))
             return 1
         asyncio.run(self._serve(sockets or None))
         return 1 if self._lifecycle.failed.is_set() or not self._server.started else 0

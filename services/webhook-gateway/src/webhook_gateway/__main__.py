@@ -18,6 +18,7 @@ from chassis.process.environment import load_settings
 from chassis.process.local_stack import load_command_settings
 from chassis.process.output import end_guard
 from chassis.process.tables import Column, Table, print_parts
+from chassis.process.terminal import plain_reason
 from contracts.metadata import format_time
 from contracts.topics import webhook_topic
 from webhook_gateway.adapters.worker import Worker
@@ -71,7 +72,8 @@ def _supervise(settings: GatewaySettings, count: int) -> int:
     try:
         sockets = [listen(*address) for address in addresses]
     except OSError as error:
-        raise CommandError(f"cannot listen on {addresses}: {error}") from None
+        where = " and ".join(f"{host}:{port}" for host, port in addresses)
+        raise CommandError(f"cannot listen on {where}: {plain_reason(error)}") from None
 
     def run(worker: Worker) -> int:
         return run_service(SERVICE, settings, lambda: build(settings, worker))

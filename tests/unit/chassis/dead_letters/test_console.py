@@ -48,7 +48,7 @@ def controls(text: str) -> set[str]:
 
 
 def test_list_holds_no_control_character(capsys: pytest.CaptureFixture[str]) -> None:
-    print_list([ITEM])
+    print_list([ITEM], 1)
     shown = capsys.readouterr().out
     assert controls(shown) == {"\n"}
     assert "k\ufffd[2J" in shown

@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAuthorizationFailedError
 
 from chassis.kafka import groups
+from chassis.kafka.errors import unavailable
 from chassis.kafka.groups import GroupState, Partition
 
 ONE, TWO = ("t", 0), ("t", 1)
@@ -55,3 +56,13 @@ def test_group_that_cannot_be_described_is_not_a_group_without_members(code: int
     with pytest.raises(KafkaError) as refused:
         groups._count_members(described(code))
     assert name in type(refused.value).__name__
+
+
+def test_reason_of_the_broker_has_no_class_number_or_tuple() -> None:
+    away = KafkaConnectionError("Unable to bootstrap from [('127.0.0.1', 9092, 0)]")
+    assert str(unavailable("the topics were not created", away)) == (
+        "the topics were not created: no broker answers"
+    )
+    assert str(unavailable("x", TopicAuthorizationFailedError("t"))).startswith("x: ")
+    assert "Error" not in str(unavailable("x", TopicAuthorizationFailedError("t")))
+    assert str(unavailable("x", TimeoutError())) == "x: no answer in time"

@@ -58,7 +58,7 @@ async def test_raising_check_is_an_answer() -> None:
     checked.add("kafka", broken)
     ready, report = await checked.report()
     assert not ready
-    assert report["checks"] == {"kafka": {"ok": False, "detail": "ConnectionRefusedError: no broker"}}
+    assert report["checks"] == {"kafka": {"ok": False, "detail": "no broker"}}
 
 
 async def test_checks_that_never_answer_are_given_up_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.process.terminal import in_one_line, print_json, printable
+from chassis.process.terminal import in_one_line, obstacle, print_json, printable
 
 CONTROLS = [chr(number) for number in (*range(0x20), *range(0x7F, 0xA0))]
 
@@ -40,6 +40,14 @@ def test_error_of_several_lines_is_told_by_its_first() -> None:
     assert "\n" in str(error)
     assert in_one_line(error) == "UniqueViolationError: it is there already"
     assert in_one_line(TimeoutError()) == "TimeoutError"
+
+
+def test_obstacle_is_told_in_plain_words_and_a_bug_with_its_class() -> None:
+    refused = ConnectionRefusedError(111, "Connect call failed ('10.0.0.7', 5432)")
+    assert obstacle(refused) == "nothing listens at 10.0.0.7:5432"
+    assert obstacle(asyncpg.InvalidPasswordError("password of x is wrong")) == "password of x is wrong"
+    assert obstacle(TimeoutError()) == "no answer in time"
+    assert obstacle(KeyError("x")) == "KeyError: 'x'"
 
 
 def test_json_for_programs_says_the_same_without_a_control_character(

@@ -55,10 +55,14 @@ def _progress(service: str, before: GroupState, after: GroupState) -> tuple[str,
     stuck = sorted(
         partition
         for partition, position in before.positions.items()
-        if before.ends[partition] > position and after.positions.get(partition) == position
+        if before.ends[partition] > position
+        and after.positions.get(partition) == position
+        and partition not in before.new
     )
     if not stuck:
-        return "", f"{after.members} members, {after.lag} messages wait and are being read"
+        unknown = {topic for topic, _ in before.new & after.new if after.lag}
+        soon = f"; {service} looks for new topics every 30 s: {', '.join(sorted(unknown))}" if unknown else ""
+        return "", f"{after.members} members, {after.lag} messages wait and are being read{soon}"
     where = ", ".join(f"{topic}[{number}]" for topic, number in stuck)
     if after.held_back.issuperset(stuck):
         return (

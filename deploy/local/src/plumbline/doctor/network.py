@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -47,9 +48,14 @@ async def _service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
         return Finding(subject, f"the server at {address} is not a Plumbline service: correct the address")
     failing = [f"{name}: {check.detail}" for name, check in checks.items() if not check.ok]
     if failing:
-        return Finding(subject, f"is not ready, {'; '.join(failing)}: see its log")
+        return Finding(subject, f"is not ready, {'; '.join(failing)}: {_advice(failing)}")
     validation = checks.get("webhook validation")
     return Finding(subject, note=f"webhook validation {validation.detail}" if validation else "")
+
+
+def _advice(failing: Sequence[str]) -> str:
+    full = any("no room for more dead letters" in each for each in failing)
+    return "follow deploy/runbooks/blocked-keys.md" if full else "see its log"
 
 
 def _plain(error: BrokerUnavailableError) -> str:

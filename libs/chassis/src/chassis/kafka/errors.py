@@ -2,10 +2,14 @@
 
 from aiokafka.errors import (
     InvalidTopicError,
+    KafkaConnectionError,
+    KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
+
+from chassis.process.terminal import plain_reason
 
 
 class BrokerUnavailableError(ConnectionError):
@@ -22,6 +26,20 @@ _REFUSALS = (
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
+
+
+def broker_reason(error: BaseException) -> str:
+    """Return why Kafka did not do its work, in plain words: no class, no number, no tuple of an address."""
+    if isinstance(error, KafkaConnectionError):
+        return "no broker answers"
+    if isinstance(error, KafkaError) and (description := getattr(error, "description", "")):
+        return description[0].lower() + description[1:].rstrip(".")
+    return plain_reason(error)
+
+
+def unavailable(what: str, error: BaseException) -> BrokerUnavailableError:
+    """Return an error that says what did not work, and why."""
+    return BrokerUnavailableError(f"{what}: {broker_reason(error)}")
 
 
 def publish_error(error: BaseException) -> BrokerUnavailableError:

@@ -17,7 +17,7 @@ from chassis.kafka.connection import (
     STOP_SECONDS_MAX,
     KafkaConnection,
 )
-from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, publish_error
+from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, broker_reason, publish_error
 from chassis.observability import spans
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check
@@ -110,7 +110,7 @@ class Producer:
         except (KafkaError, OSError, TimeoutError) as error:
             await _close(producer)
             raise BrokerUnavailableError(
-                f"Kafka at {self._connection.bootstrap} is not ready: {error!r}"
+                f"Kafka at {self._connection.bootstrap} is not ready: {broker_reason(error)}"
             ) from error
         self._producer = producer
 

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from chassis.kafka.connection import KafkaConnection
-from chassis.kafka.errors import BrokerUnavailableError
+from chassis.kafka.errors import BrokerUnavailableError, unavailable
 from contracts.topics import TopicCard
 
 ADMIN_MILLISECONDS_MAX = 15_000
@@ -44,7 +44,7 @@ async def apply_topics(
     try:
         response: Any = await admin.create_topics(new_topics, timeout_ms=ADMIN_MILLISECONDS_MAX)
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(f"the broker did not create the topics: {error!r}") from error
+        raise unavailable("the broker did not create the topics", error) from error
     finally:
         await admin.close()
     return [name for name, code, message in response.topic_errors if _created(name, code, message)]
@@ -71,7 +71,7 @@ async def compare_topics(connection: KafkaConnection, cards: Sequence[TopicCard]
         partitions = await _partitions(admin, names)
         configured = await _configured(admin, list(partitions))
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(f"the broker did not describe the topics: {error!r}") from error
+        raise unavailable("the broker did not describe the topics", error) from error
     finally:
         await admin.close()
     return [
@@ -106,7 +106,7 @@ async def count_partitions(connection: KafkaConnection, cards: Sequence[TopicCar
     try:
         return await _partitions(admin, [connection.topic_prefix + card.name for card in cards])
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(f"the broker did not describe the topics: {error!r}") from error
+        raise unavailable("the broker did not describe the topics", error) from error
     finally:
         await admin.close()
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 
+from chassis.process.terminal import obstacle
+
 CHECK_SECONDS_MAX = 3.0
 
 
@@ -43,4 +45,4 @@ async def _bounded(check: CheckFunction) -> Check:
     except TimeoutError:
         return Check(ok=False, detail=f"no answer within {CHECK_SECONDS_MAX:g} s")
     except Exception as error:  # noqa: BLE001 - an error of a check is its result
-        return Check(ok=False, detail=f"{type(error).__name__}: {error}")
+        return Check(ok=False, detail=obstacle(error))

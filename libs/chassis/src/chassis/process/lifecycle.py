@@ -17,6 +17,7 @@ from chassis.observability.logs import get_logger
 from chassis.process import tuning
 from chassis.process.component import Component
 from chassis.process.health import Check, Health
+from chassis.process.terminal import obstacle
 
 _log = get_logger(__name__)
 
@@ -85,7 +86,7 @@ class Lifecycle:
                 delay = START_BACK_OFF_SECONDS[min(attempts, len(START_BACK_OFF_SECONDS) - 1)]
                 attempts += 1
                 reason = f"{type(error).__name__}: {error}"
-                self._obstacle = f"starting; {component.name}: {reason}"
+                self._obstacle = f"starting; {component.name}: {obstacle(error)}"
                 if time.monotonic() + delay > deadline:
                     _log.error("service did not start", component=component.name, error=reason)
                     return False

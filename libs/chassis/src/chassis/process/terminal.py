@@ -66,6 +66,15 @@ def plain_reason(error: BaseException) -> str:
     return printable(lines[0]) if lines else type(error).__name__
 
 
+def obstacle(error: BaseException) -> str:
+    """Return why a component does not work, for readiness and doctor.
+
+    In plain words where the network, a file or a server says why; with the class where the program failed.
+    """
+    is_told = isinstance(error, OSError) or hasattr(error, "sqlstate")
+    return plain_reason(error) if is_told else in_one_line(error)
+
+
 _ADDRESS = re.compile(r"\('([^']+)', ([0-9]+)")
 _FILES: Mapping[type[BaseException], str] = {
     FileExistsError: "a file stands where a folder belongs; name another place, or move the file away",
