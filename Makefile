@@ -52,7 +52,7 @@ else
 endif
 
 test-containers: $(STAMP) ## what containers can break: one pass of each service on them, and the compose stack
-	@INFRA=containers $(PYTEST) $(ON_CONTAINERS) $(ARGS)
+	@INFRA=containers PROCESSES=new $(PYTEST) $(ON_CONTAINERS) $(ARGS)
 
 faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
 	@$(if $(ROW)$(SHORT),,$(MAKE) --no-print-directory simulate ARGS="--random 20000")

@@ -13,9 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.kafka import KafkaConnection
 from chassis.kafka.topics import apply_topics
-from chassis.postgres.migrations import migrate
 from contracts.topics import TOPICS
 from harness.infra import Infra
+from harness.templates import make_databases
 from plumbline import credentials, databases, waiting
 
 # A service also needs the tables of these services to start: the reconciler reads a view of booking (REC-2).
@@ -79,18 +79,13 @@ async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> Asyn
 
 
 async def _databases(deployment: Deployment, services: set[str]) -> None:
-    await databases.provision(deployment.infra.admin_dsn(), PASSWORDS, databases=deployment.databases)
     migrated = services.union(*(_READS.get(service, ()) for service in services)) or set(databases.SERVICES)
-    await waiting.gather_or_cancel(
-        *(
-            migrate(
-                deployment.admin_dsn(service),
-                owner=databases.owner_role(service),
-                packages=["chassis", service],
-            )
-            for service in migrated.intersection(databases.SERVICES)
-        )
+    names = deployment.databases
+    await make_databases(
+        deployment.infra, {service: name for service, name in names.items() if service in migrated}, PASSWORDS
     )
+    empty = {service: name for service, name in names.items() if service not in migrated}
+    await databases.provision(deployment.infra.admin_dsn(), PASSWORDS, databases=empty)
 
 
 async def _drop_databases(deployment: Deployment) -> None:

@@ -12,6 +12,9 @@ from plumbline import dsn, waiting
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.postgres import EmbeddedPostgres
 
+# Tests connect for each statement, and a login of 4,096 iterations costs more than most statements.
+_POSTGRES_SETTINGS = {"scram_iterations": "1"}
+
 
 class EmbeddedInfra:
     """Both servers, with their data in a directory of this session."""
@@ -20,7 +23,7 @@ class EmbeddedInfra:
 
     def __init__(self, directory: Path) -> None:
         self.kafka = EmbeddedKafka(directory / "kafka", free_port(CONTROLLER_PORT_OFFSET + 1))
-        self.postgres = EmbeddedPostgres(directory / "postgres", free_port())
+        self.postgres = EmbeddedPostgres(directory / "postgres", free_port(), settings=_POSTGRES_SETTINGS)
 
     @property
     def kafka_bootstrap(self) -> str:

@@ -1,28 +1,53 @@
 """Service processes, and commands that run to their end."""
 
 import asyncio
+import os
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
+from harness.forking import SERVER, Forked, can_fork
 from plumbline.service_process import ServiceProcess
 
 COMMAND_SECONDS_MAX = 60.0
+
+
+def command_line(package: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command of a service's process, as `plumbline up` runs it."""
+    return [sys.executable, "-P", "-s", "-u", "-m", package, *arguments]
 
 
 class Running(ServiceProcess):
     """A service process on its own port. A restart keeps port and settings."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log_path: Path, url: str
+        self,
+        name: str,
+        package: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log_path: Path,
+        url: str,
     ) -> None:
+        command = command_line(package, arguments)
         super().__init__(name, command, environment, log_path, f"{url}/health/ready")
+        self._package, self._arguments = package, arguments
         self.url = url
 
     def log(self) -> str:
         """Return the log output since the last start."""
         return self.log_of_this_run()
+
+    def _popen(self, log: BinaryIO) -> Any:
+        if not can_fork(self._environment):
+            return super()._popen(log)
+        with Path(os.devnull).open("rb") as nothing:
+            streams = [nothing.fileno(), log.fileno(), log.fileno()]
+            return SERVER.start(self._package, self._arguments, self._environment, streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +77,33 @@ async def run(
         check=False,
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+async def run_program(
+    package: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: bytes | None = None,
+    seconds_max: float = COMMAND_SECONDS_MAX,
+) -> Finished:
+    """Run `python -m package arguments` to its end, in bounded time."""
+    if not can_fork(environment):
+        return await run(command_line(package, arguments), environment, stdin=stdin, seconds_max=seconds_max)
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(stdin or b"")
+        given.seek(0)
+        process = SERVER.start(package, arguments, environment, [each.fileno() for each in (given, out, err)])
+        exit_code = await asyncio.to_thread(_wait, process, seconds_max)
+        out.seek(0)
+        err.seek(0)
+        return Finished(exit_code, out.read().decode(), err.read().decode())
+
+
+def _wait(process: Forked, seconds_max: float) -> int:
+    try:
+        return process.wait(seconds_max)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise

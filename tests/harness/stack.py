@@ -1,6 +1,5 @@
 """A stack: databases, topics and service processes of a test module or a session."""
 
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +13,7 @@ from harness.deployment import PASSWORDS, Deployment, deploy
 from harness.infra import Infra
 from harness.logs import LOGS
 from harness.ports import free_port
-from harness.processes import Finished, Running, run
+from harness.processes import Finished, Running, run_program
 from harness.topics import TestTopic
 from plumbline import waiting
 from plumbline.service_process import answers_ok, loopback_client
@@ -79,8 +78,8 @@ class Stack:
             f"{service.variables}_PORT": str(port),
             **self.environment(env),
         }
-        command = [*service.command("serve"), *arguments]
-        running = Running(name, command, variables, log, f"http://127.0.0.1:{port}")
+        url = f"http://127.0.0.1:{port}"
+        running = Running(name, service.package, ["serve", *arguments], variables, log, url)
         self._running.append(running)
         if ready:
             await running.start()
@@ -92,8 +91,7 @@ class Stack:
         self, name: str, *arguments: str, env: Environment | None = None, stdin: bytes | None = None
     ) -> Finished:
         """Run a command of a service to its end, e.g. `run("reconciler", "runs", "--json")`."""
-        command = [sys.executable, "-P", "-m", _SERVICES[name].package, *arguments]
-        return await run(command, self.environment(env), stdin=stdin)
+        return await run_program(_SERVICES[name].package, arguments, self.environment(env), stdin=stdin)
 
     def database(self, service: str) -> TestDatabase:
         return TestDatabase(self._deployment.admin_dsn(service), PASSWORDS)

@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 from plumbline import atomic, postgres_binaries, postgres_directory, waiting
@@ -32,17 +33,24 @@ class EmbeddedPostgres(Server):
     """A server with its data in `directory`; listens on 127.0.0.1:`port`.
 
     For root, the data belong to an unprivileged account. If that account cannot enter `directory`, the
-    data are in the machine's state directory.
+    data are in the machine's state directory. `settings` go into the configuration of a new cluster.
     """
 
     def __init__(
-        self, directory: Path, port: int, *, log_path: Path | None = None, ledger: Ledger | None = None
+        self,
+        directory: Path,
+        port: int,
+        *,
+        log_path: Path | None = None,
+        ledger: Ledger | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("postgres")
         self._directory = directory.absolute()
         self._port = port
         self._log_path = log_path or self._directory / "postgres.log"
         self._ledger = ledger
+        self._settings = settings or {}
         self._runner: Account | None = None
         self._home = self._directory
 
@@ -100,8 +108,9 @@ class EmbeddedPostgres(Server):
         password_file = self._home / ".initdb-password"
         atomic.write_text(password_file, password, mode=atomic.PRIVATE)
         self._change_owner(password_file)
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         initdb = self._process_of(
-            "postgres-initdb", [programs / "initdb", *_initdb_options(unfinished, password_file)]
+            "postgres-initdb", [programs / "initdb", *_initdb_options(unfinished, password_file), *settings]
         )
         try:
             await initdb.run(seconds_max=_INITDB_SECONDS_MAX)

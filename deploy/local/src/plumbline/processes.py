@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from plumbline import identity, waiting
 from plumbline.failure import StackError
@@ -76,24 +77,27 @@ class Process:
         """Start the process and add it to the ledger; do not wait. `StackError` if it is already running."""
         self.unregister()
         self._rotate_log()
-        account = self._account
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
-            self._child = subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._working_directory,
-                start_new_session=True,
-                user=account.uid if account else None,
-                group=account.gid if account else None,
-                extra_groups=[] if account else None,
-            )
+            self._child = self._popen(log)
         self._identity = Identity.of(self.name, self._child.pid, self._stop_signal)
         if self._ledger:
             self._ledger.add(self._identity)
+
+    def _popen(self, log: BinaryIO) -> "subprocess.Popen[bytes]":
+        account = self._account
+        return subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=self._working_directory,
+            start_new_session=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
 
     async def launch(self, ready: waiting.Condition, *, seconds_max: float = READY_SECONDS_MAX) -> None:
         """Start the process and wait until `ready` is true.
