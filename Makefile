@@ -4,7 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 MEMBERS := contracts libs/chassis libs/pricing services/webhook-gateway services/booking services/audit services/reconciler deploy/local tools
+RUN_MEMBERS := $(filter-out tools,$(MEMBERS))
 STAMP := .venv/.installed
+RUN_STAMP := .venv/.can-run
 PYTEST := $(BIN)/python -m pytest
 BROKERLESS := tests/unit tests/contract tests/mutation tests/test_tidy.py
 # Each worker of `make test` has a Kafka and a PostgreSQL of its own; most of the time is waiting.
@@ -15,6 +17,10 @@ ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py s
 
 # The certificates of the system, or of SSL_CERT_FILE, which uv prefers: a company's authority is known there.
 SYSTEM_CERTS := --system-certs
+# pip has certificates of its own. These are where Linux and macOS keep the system's.
+CERT_FILES := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)
+PIP_CERTS := $(addprefix --cert ,$(firstword $(SSL_CERT_FILE) $(PIP_CERT) $(CERT_FILES)))
+NOT_INSTALLED := the packages were not installed; behind a company's certificate authority set SSL_CERT_FILE to its certificates (PEM)
 
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
@@ -24,20 +30,34 @@ unexport PYTHONPATH PYTHONHOME
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## create .venv from requirements.lock (every other target does it by itself)
+setup: $(STAMP) ## create .venv from requirements.lock (every other target does what it needs by itself)
 
 $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml)
-	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) is not installed; Python >= 3.11 is needed" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $$($(PYTHON) --version) is too old; Python >= 3.11 is needed (set PYTHON=...)" >&2; exit 2; }
-	@echo "setup: installing the packages of requirements.lock into .venv"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(SSL_CERT_FILE),--cert "$(SSL_CERT_FILE)") "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	@$(MAKE) --no-print-directory .python
+	@echo "setup: installing all packages of requirements.lock into .venv"
 	@$(BIN)/uv pip install $(SYSTEM_CERTS) --python $(BIN)/python --require-hashes --requirement requirements.lock \
-	  || { echo "setup: the packages were not installed; behind a company's certificate authority set SSL_CERT_FILE to its certificates (PEM)" >&2; exit 2; }
+	  || { echo "setup: $(NOT_INSTALLED)" >&2; exit 2; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=--editable %)
+	@touch $(RUN_STAMP) $@
+
+# What the stack and the demo need: 60 % of all. The digests of the lock are checked here too.
+$(RUN_STAMP): requirements.lock $(RUN_MEMBERS:%=%/pyproject.toml)
+	@$(MAKE) --no-print-directory .python
+	@echo "setup: installing what the stack needs into .venv; \`make setup\` installs what developers need too"
+	@$(BIN)/uv pip install $(SYSTEM_CERTS) --python $(BIN)/python --constraint requirements.lock $(RUN_MEMBERS:%=--editable %) \
+	  || { echo "setup: $(NOT_INSTALLED)" >&2; exit 2; }
 	@touch $@
 
-demo: $(STAMP) ## a business day through the front doors, then the tables: the main job (KEEP=1 leaves it running)
+.PHONY: .python
+.python:
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) is not installed; Python >= 3.11 is needed" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $$($(PYTHON) --version) is too old; Python >= 3.11 is needed (set PYTHON=...)" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_CERTS) "$$(grep -oE '^uv==[0-9.]+' requirements.lock)" \
+	  || { echo "setup: uv was not installed; behind a company's certificate authority set SSL_CERT_FILE to its certificates (PEM)" >&2; exit 2; }
+	@! test -e .venv/lib/python3.11/site-packages/setuptools || $(BIN)/uv pip uninstall --quiet --python $(BIN)/python setuptools
+
+demo: $(RUN_STAMP) ## a business day through the front doors, then the tables: the main job (KEEP=1 leaves it running)
 	@$(BIN)/plumbline demo $(if $(KEEP),--keep)
 
 test-fast: $(STAMP) ## all that needs no broker and no database, a few examples of what explores: the loop to work in
@@ -78,13 +98,13 @@ mutants: $(STAMP) ## take each safety line away in turn and see a test notice (I
 constant-time: $(STAMP) ## does the time of a verdict tell what is right of a forged signature? (MEASUREMENTS=, RUNS=, SEED=)
 	@PYTHONPATH=tests:benchmarks MEASUREMENTS="$(MEASUREMENTS)" RUNS="$(RUNS)" SEED="$(SEED)" $(BIN)/python -m constant_time
 
-up: $(STAMP) ## start the whole system (DETACH=1 returns when it is ready)
+up: $(RUN_STAMP) ## start the whole system (DETACH=1 returns when it is ready)
 	@$(BIN)/plumbline up $(if $(DETACH),--detach)
 
-down: $(STAMP) ## stop it; data is kept
+down: $(RUN_STAMP) ## stop it; data is kept
 	@$(BIN)/plumbline down
 
-reset: $(STAMP) ## delete the data of a stopped stack, after saying what is lost (YES=1 does not ask)
+reset: $(RUN_STAMP) ## delete the data of a stopped stack, after saying what is lost (YES=1 does not ask)
 	@$(BIN)/plumbline reset $(if $(YES),--yes)
 
 check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no broker; every step runs

@@ -1,11 +1,16 @@
 import asyncio
 import hashlib
+import os
+import re
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
+from harness.authority import authority
 from harness.ports import free_port
+from harness.processes import run
 from plumbline import jars
 from plumbline.failure import StackError
 from plumbline.kafka_lock import Artifact
@@ -196,3 +201,45 @@ def test_without_a_mirror_it_is_maven_central() -> None:
         jars.repository_address({jars.MIRROR_VARIABLE: "https://mirror.example/m2/"})
         == "https://mirror.example/m2"
     )
+
+
+@pytest.fixture
+async def behind_company(tmp_path: Path) -> AsyncGenerator[tuple[str, Path]]:
+    """Yield the address of an HTTPS repository, and the certificate of the authority that vouches for it."""
+    company, port = authority(tmp_path), free_port()
+    server = Repository(f"https://127.0.0.1:{port}/repo")
+    # OpenSSL's error about a client that hangs up is none of the server's.
+    async with await asyncio.start_server(server.answer, "127.0.0.1", port, ssl=company.server):
+        yield server.address, company.certificate
+
+
+async def test_company_authority_of_ssl_cert_file_is_trusted_and_the_hint_names_it(
+    behind_company: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, certificate = behind_company
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with pytest.raises(StackError, match=r"set SSL_CERT_FILE to the certificates \(PEM\) of your company's"):
+        await fetch(tmp_path / "cache", address)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert len(await fetch(tmp_path / "cache", address)) == len(ARTIFACTS)
+
+
+async def test_set_up_trusts_the_same_authority(
+    behind_company: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, certificate = behind_company
+    makefile = (Path(__file__).parents[3] / "Makefile").read_text()
+    options = re.findall(r"^SYSTEM_CERTS := (.*)$", makefile, re.MULTILINE)
+    assert makefile.count("uv pip install $(SYSTEM_CERTS)") == 2
+    uv = [
+        str(Path(sys.executable).with_name("uv")), "pip", "install", *options, "--no-config", "--no-cache",
+        "--python", sys.executable, "--dry-run", "--default-index", f"{address}/simple", "no-such-package",
+    ]  # fmt: skip
+    base = {
+        name: value for name, value in os.environ.items() if name not in {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+    }
+    base["UV_HTTP_RETRIES"] = "0"
+    untrusted = await run(uv, base)
+    trusted = await run(uv, {**base, "SSL_CERT_FILE": str(certificate)})
+    assert "certificate" in untrusted.stderr
+    assert "no-such-package was not found" in trusted.stderr
