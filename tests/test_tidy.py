@@ -311,10 +311,12 @@ def test_append_only_tables_take_nothing_that_the_database_sets(service: str) ->
     assert appended
     # Written by a trigger alone: the service cannot invent a row.
     assert not appended.pop("booking_revision", None)
+    # Written by the owner's function for the eraser alone.
+    assert not appended.pop("payload_retention", None)
     for table, columns in appended.items():
-        body = re.search(rf"CREATE TABLE {table} \((.*?)\n\)", sql, re.DOTALL)
-        assert body, f"{table} is made by no migration"
-        own = set(re.findall(r"^    (\w+) [^,]*?(?:DEFAULT|GENERATED)", body[1], re.MULTILINE))
+        bodies = re.findall(rf"CREATE TABLE {table} \((.*?)\n\)", sql, re.DOTALL)
+        assert bodies, f"{table} is made by no migration"
+        own = set(re.findall(r"^    (\w+) [^,]*?(?:DEFAULT|GENERATED)", bodies[-1], re.MULTILINE))
         assert columns, f"{table}: {service} may not append"
         assert "" not in columns, f"{table}: INSERT is granted on all columns: grant it column by column"
         assert not columns & own, f"{table}: INSERT is granted on what the database sets: {columns & own}"

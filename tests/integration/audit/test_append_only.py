@@ -13,6 +13,12 @@ from chassis.postgres.append_only import NotAppendOnlyError, assert_append_only
 from harness import Infra, Stack, eventually, start_services
 from integration.audit.audit_records import AuditApi, changed
 
+COLUMNS = {
+    "event_log": "source",
+    "payload_retention": "applied_at",
+    "log_tile": "level",
+    "log_checkpoint": "tree_size",
+}
 PACKAGES = ("chassis", "audit")
 STATEMENTS = ["UPDATE {table} SET entry_id = entry_id", "DELETE FROM {table}", "TRUNCATE {table} CASCADE"]
 
@@ -28,7 +34,7 @@ async def audit_stack(infra: Infra, http: httpx.AsyncClient) -> AsyncGenerator[S
 
 
 def statement_of(template: str, table: str) -> str:
-    column = "source" if table == "event_log" else "entry_id"
+    column = COLUMNS.get(table, "entry_id")
     return template.format(table=table).replace("entry_id = entry_id", f"{column} = {column}")
 
 
@@ -66,6 +72,8 @@ async def test_service_may_read_and_append_and_nothing_else(audit_stack: Stack) 
     assert granted == {
         *((table, "SELECT") for table in APPEND_ONLY_TABLES),  # INSERT is granted by column
         *(("history_gap", right) for right in ("SELECT", "INSERT", "DELETE")),  # what waits: no record
+        *(("log_head", right) for right in ("SELECT", "INSERT", "UPDATE")),  # moves with each checkpoint
+        ("payload_rewrite", "SELECT"),
         ("schema_migration", "SELECT"),
     }
 
@@ -99,6 +107,26 @@ async def test_eraser_alone_may_delete_a_payload_and_only_that(audit_stack: Stac
                 await savepoint.rollback()
         finally:
             await transaction.rollback()
+
+
+@pytest.mark.parametrize("role", ["audit_owner", "postgres"])
+async def test_partition_of_payloads_is_guarded_as_the_table_is(audit_stack: Stack, role: str) -> None:
+    admin = audit_stack.database("audit")
+    month = await admin.fetchval("SELECT tableoid::regclass::text FROM audit.event_payload LIMIT 1")
+    for template in STATEMENTS:
+        async with admin.connect() as connection:
+            await connection.execute(f"SET session_replication_role = replica; SET ROLE {role}")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="refused"):
+                await connection.execute(template.format(table=month))
+    database = Database(admin.dsn("audit"), application_name="test")
+    await database.start()
+    try:
+        await admin.execute(f"ALTER TABLE {month} DISABLE TRIGGER event_payload_statements")
+        with pytest.raises(NotAppendOnlyError, match="partition event_payload_"):
+            await assert_append_only(database, APPEND_ONLY_TABLES, packages=PACKAGES)
+    finally:
+        await admin.execute(f"ALTER TABLE {month} ENABLE ALWAYS TRIGGER event_payload_statements")
+        await database.stop()
 
 
 @every_table

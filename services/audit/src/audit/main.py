@@ -25,6 +25,7 @@ APPEND_ONLY_TABLES = (
     "event_log",
     "event_payload",
     "event_rendering",
+    "payload_retention",
     "status_history",
     "log_leaf",
     "log_tile",

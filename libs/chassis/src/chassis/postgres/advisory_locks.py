@@ -26,6 +26,9 @@ RECONCILER_SWEEPS = 7_310_579_013
 AUDIT_HISTORY_GAPS = 7_310_579_104
 """The replica that reports gaps of the status history."""
 
+AUDIT_PAYLOAD_MONTHS = 7_310_579_119
+"""The process that creates partitions of payloads. `add_payload_months()` of the audit log repeats it."""
+
 OUTBOX_RELAY = 7_310_579
 """First of two numbers; the second is a shard of the outbox, or OUTBOX_RELAY_MEMBERS."""
 

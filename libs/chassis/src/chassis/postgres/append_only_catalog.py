@@ -29,7 +29,7 @@ SELECT problem FROM pg_class AS history
 JOIN pg_namespace AS schema ON schema.oid = history.relnamespace
 JOIN pg_database AS database ON datname = current_database()
 CROSS JOIN LATERAL (VALUES
-    (history.relkind <> 'r', 'it is not an ordinary table any more: restore it'),
+    (history.relkind NOT IN ('r', 'p'), 'it is not a table any more: restore it'),
     (pg_has_role(history.relowner, 'MEMBER'),
         'the service''s role owns it or may become its owner: ALTER TABLE … OWNER TO, or revoke membership'),
     (pg_has_role(schema.nspowner, 'MEMBER'),
@@ -41,8 +41,10 @@ CROSS JOIN LATERAL (VALUES
         'row level security decides which rows are seen: disable it and drop its policies'),
     (EXISTS (SELECT FROM pg_rewrite WHERE ev_class = history.oid),
         'a rule rewrites statements before any trigger sees them: drop it'),
-    (EXISTS (SELECT FROM pg_inherits WHERE history.oid IN (inhrelid, inhparent)),
-        'a table inherits from it, or it inherits from a table, without triggers: ALTER TABLE … NO INHERIT')
+    (EXISTS (
+        SELECT FROM pg_inherits WHERE inhparent = history.oid AND history.relkind = 'r'
+            OR inhrelid = history.oid AND NOT history.relispartition
+    ), 'a table inherits from it, or it inherits from a table, without triggers: ALTER TABLE … NO INHERIT')
 ) AS checked (is_wrong, problem)
 WHERE history.oid = $1::regclass AND is_wrong
 LIMIT 1
@@ -64,6 +66,8 @@ WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
     AND (attidentity <> '' OR atthasdef AND attgenerated = '')
     AND has_column_privilege($1::regclass, attnum, 'INSERT')
 """
+
+_PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::regclass ORDER BY 1"
 
 _TRIGGERS = """
 SELECT tgname AS name, tgtype AS type, proname AS function, prosrc AS body,
@@ -116,21 +120,37 @@ def _without_indentation(body: str) -> str:
 async def problem_of(connection: Connection, table: str, shipped: Shipped) -> str:
     """Return how a role could change the table, and what to do about it; empty if no role can.
 
+    A statement can name a partition of the table, so partitions are checked like the table.
+
     Args:
         connection: of the service's own role.
         table: on the search path.
         shipped: trigger functions of the migrations.
     """
+    guards = shipped.functions.get(table)
+    if problem := await _problem_of_one(connection, table, shipped, guards):
+        return problem
+    for row in await connection.fetch(_PARTITIONS, table):
+        if problem := await _problem_of_one(connection, row[0], shipped, guards):
+            return f"partition {row[0]}: {problem}"
+    return ""
+
+
+async def _problem_of_one(
+    connection: Connection, table: str, shipped: Shipped, guards: AbstractSet[str] | None
+) -> str:
     if problem := await connection.fetchval(_SURROUNDINGS, table):
         return str(problem)
     if granted := await connection.fetchval(_GRANTED, table):
         return f"the service's role has been granted {granted}: revoke it"
     if chosen := await connection.fetchval(_CHOSEN, table):
         return f"the service's role may choose {chosen}, which the database sets: revoke INSERT on them"
-    return _triggers_problem(table, await connection.fetch(_TRIGGERS, table), shipped)
+    return _triggers_problem(await connection.fetch(_TRIGGERS, table), shipped, guards)
 
 
-def _triggers_problem(table: str, triggers: Sequence[asyncpg.Record], shipped: Shipped) -> str:
+def _triggers_problem(
+    triggers: Sequence[asyncpg.Record], shipped: Shipped, guards: AbstractSet[str] | None
+) -> str:
     rows_guarded = statements_guarded = False
     for trigger in triggers:
         function, kind = trigger["function"], trigger["type"]
@@ -142,8 +162,8 @@ def _triggers_problem(table: str, triggers: Sequence[asyncpg.Record], shipped: S
                 f"its trigger {trigger['name']} calls {function}, which is not from the migrations or was"
                 " changed: restore the function from the migrations, or drop the trigger"
             )
-        guards = shipped.functions.get(table) or {function}
-        if trigger["is_whole"] and function.startswith(_GUARD) and function in guards:
+        is_guard = function.startswith(_GUARD) and function in (guards or {function})
+        if trigger["is_whole"] and is_guard:
             rows_guarded |= kind & _ROWS_GUARDED == _ROWS_GUARDED
             statements_guarded |= not kind & _ROW and kind & _STATEMENTS_GUARDED == _STATEMENTS_GUARDED
     if not (rows_guarded and statements_guarded):
