@@ -18,7 +18,9 @@ from harness.composed import SERVICES
 
 ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"
 NOT_THERE = 503
-WITHOUT_DATABASE = {"GET /api/services"}
+WITHOUT_DATABASE = {"GET /api/services", "GET /log/keys"}
+# Templates whose parameter is neither an entry's number nor an id.
+PATHS = {"/log/tile/{path}": "0/000", "/log/tile/entries/{path}": "000"}
 DEPENDENCIES = ("actor", "business_country", "data", "database", "replayer", "request", "self", "time_zone")
 NO_TIMES = (
     "1796140800", "1796140800000", "2026", "20260101", "2026-W01-1", "2026-01-01", "2026-01-01T10:00:00",
@@ -54,7 +56,8 @@ class Route:
     ) -> httpx.Response:
         method, template = self.name.split()
         body = self.good_body if body is None else body
-        path = re.sub(r"\{[^}]*\}", "7" if "entry_id" in template else ID, template)
+        known = PATHS.get(template) or ("7" if "entry_id" in template else ID)
+        path = re.sub(r"\{[^}]*\}", known, template)
         return await self.client.request(
             method, f"{path}?{query}" if query else path, **self._sent(body, headers or {})
         )

@@ -59,6 +59,7 @@ class Deployment:
             "OPENPHONE_WEBHOOK_SECRET": self.secrets["sms_legacy"],
             "QUO_WEBHOOK_SECRET": self.secrets["sms"],
             "AUDIT_SIGNING_KEY_FILE": str(self.directory / "audit-signing.key"),
+            "AUDIT_MLDSA_KEY_FILE": str(self.directory / "audit-mldsa.key"),
             "AUDIT_CHECKPOINT_DIR": str(self.directory / "checkpoints"),
             "AUDIT_LOG_ORIGIN": credentials.LOG_ORIGIN,
         }
@@ -69,7 +70,9 @@ async def deploy(infra: Infra, directory: Path, services: Iterable[str]) -> Asyn
     """Create databases and topics, and migrate for `services` and the services they read (default: all)."""
     deployment = Deployment(infra, f"t{secrets.token_hex(4)}", directory, draw_secrets())
     (directory / "checkpoints").mkdir()
-    credentials.ensure_signing_key(directory / "audit-signing.key")
+    credentials.ensure_signing_keys(
+        {"ed25519": directory / "audit-signing.key", "ml-dsa-44": directory / "audit-mldsa.key"}
+    )
     topics = KafkaConnection(infra.kafka_bootstrap, deployment.topic_prefix, {})
     await waiting.gather_or_cancel(_databases(deployment, set(services)), apply_topics(topics, TOPICS))
     try:

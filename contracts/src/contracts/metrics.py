@@ -176,6 +176,36 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
             (),
             "how far `complete_until` of the EventLog is behind the clock (`docs/event-log.md`)",
         ),
+        Metric("gauge", "sealed_entries", (), "entries that the newest signed checkpoint covers"),
+        Metric("gauge", "unsealed_entries", (), "entries that are not sealed yet; counted up to 10000"),
+        Metric(
+            "gauge", "unsealed_oldest_seconds", (), "age of the oldest entry that is not sealed; 0 if all are"
+        ),
+        Metric(
+            "histogram",
+            "seal_lag_seconds",
+            (),
+            "from recording an entry to the signature over it; of the oldest entry of each round",
+        ),
+        Metric("counter", "seal_refusals", (), "times that the sealer refused to continue the log"),
+        Metric(
+            "gauge",
+            "sealing_refused",
+            (),
+            "1 while the sealer refuses to continue the log; readiness says why",
+        ),
+        Metric(
+            "gauge",
+            "checkpoint_age_seconds",
+            (),
+            "age of the newest published checkpoint; grows while nothing is appended",
+        ),
+        Metric(
+            "gauge",
+            "checkpoint_waiting_seconds",
+            ("place",),
+            "for how long publishing to the `directory` or the `topic` has failed; 0 while it works",
+        ),
     ),
     "reconciler": (
         Metric("counter", "bookings_checked", ("outcome",), "bookings evaluated by runs"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from contract_tools.asyncapi_messages import (
     KAFKA_BINDING_VERSION,
     JsonObject,
+    checkpoint_message,
     component_schemas,
     delivery_message,
     message,
@@ -17,7 +18,8 @@ from contract_tools.asyncapi_messages import (
 from contract_tools.committed import ROOT, Document, Object
 from contract_tools.differ import SchemaDiffer
 from contracts.catalogue import MESSAGES
-from contracts.topics import TOPICS, TopicCard
+from contracts.checkpoints import CHECKPOINT_PUBLISHED
+from contracts.topics import AUDIT_CHECKPOINTS, TOPICS, TopicCard
 
 FILE = ROOT / "asyncapi" / "plumbline.json"
 
@@ -54,6 +56,7 @@ def document() -> JsonObject:
             "messages": {
                 **{card.name: delivery_message(card) for card in TOPICS if _carries_deliveries(card)},
                 **{card.event_type: message(card) for card in MESSAGES},
+                CHECKPOINT_PUBLISHED: checkpoint_message(AUDIT_CHECKPOINTS),
             },
             "schemas": component_schemas(MESSAGES),
         },
@@ -140,6 +143,8 @@ def _operations(card: TopicCard) -> Iterator[tuple[str, JsonObject]]:
 def _messages_on(card: TopicCard) -> list[str]:
     if _carries_deliveries(card):
         return [card.name]
+    if card == AUDIT_CHECKPOINTS:
+        return [CHECKPOINT_PUBLISHED]
     return [message_card.event_type for message_card in MESSAGES if message_card.topic == card]
 
 

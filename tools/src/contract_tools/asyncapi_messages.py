@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from contract_tools.committed import ROOT
 from contracts.catalogue import MessageCard
+from contracts.checkpoints import CHECKPOINT_PUBLISHED, NOTE_CONTENT_TYPE
 from contracts.metadata import SPEC_VERSION, VERIFICATION_HEADER, MessageMetadata
 from contracts.topics import TopicCard
 
@@ -76,6 +77,23 @@ def delivery_message(card: TopicCard) -> JsonObject:
         "contentType": "application/json",
         "headers": {**headers, "properties": {**headers["properties"], **verification}},
         "payload": {"description": "JSON; shape and meaning are the provider's"},
+        "bindings": {"kafka": _key(card)},
+    }
+
+
+def checkpoint_message(card: TopicCard) -> JsonObject:
+    """Describe a published checkpoint: a signed note, and no JSON."""
+    own = {"ce_type": {"const": CHECKPOINT_PUBLISHED}, "ce_subject": {"description": "the log's origin"}}
+    return {
+        "name": CHECKPOINT_PUBLISHED,
+        "title": "A signed checkpoint",
+        "summary": card.purpose,
+        "contentType": NOTE_CONTENT_TYPE,
+        "headers": _headers(own),
+        "payload": {
+            "type": "string",
+            "description": "a checkpoint (c2sp.org/tlog-checkpoint) as a signed note (c2sp.org/signed-note)",
+        },
         "bindings": {"kafka": _key(card)},
     }
 

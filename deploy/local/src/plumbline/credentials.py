@@ -3,12 +3,14 @@
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from plumbline import atomic, signed_note
 from plumbline.databases import LOGIN_ROLES
 from plumbline.failure import StackError
+from plumbline.signed_note import KeyKind
 
 LOG_ORIGIN = "plumbline.local/audit"
 """Name of the embedded audit log and of its signing key."""
@@ -48,10 +50,11 @@ def load(path: Path) -> Credentials:
         ) from error
 
 
-def ensure_signing_key(path: Path, name: str = LOG_ORIGIN) -> None:
-    """Generate the audit log's signing key if `path` does not exist."""
-    if not path.exists():
-        atomic.write_text(path, signed_note.new_private_key(name) + "\n", mode=atomic.PRIVATE)
+def ensure_signing_keys(paths: Mapping[KeyKind, Path], name: str = LOG_ORIGIN) -> None:
+    """Generate the audit log's signing keys whose files do not exist."""
+    for kind, path in paths.items():
+        if not path.exists():
+            atomic.write_text(path, signed_note.new_private_key(name, kind) + "\n", mode=atomic.PRIVATE)
 
 
 def _generate() -> Credentials:

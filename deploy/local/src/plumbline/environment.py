@@ -26,6 +26,7 @@ def defaults(directory: StateDirectory, secrets: Credentials) -> dict[str, str]:
     return {
         **secrets.environment(),
         "AUDIT_SIGNING_KEY_FILE": str(directory.signing_key.absolute()),
+        "AUDIT_MLDSA_KEY_FILE": str(directory.mldsa_key.absolute()),
         "AUDIT_CHECKPOINT_DIR": str(directory.checkpoints.absolute()),
         "AUDIT_LOG_ORIGIN": LOG_ORIGIN,
     }

@@ -4,9 +4,11 @@ KNOWN = frozenset(
     {
         "ALLOW_UNVALIDATED_WEBHOOKS",
         "AUDIT_CHECKPOINT_DIR",
+        "AUDIT_CHECKPOINT_SECONDS",
         "AUDIT_GAP_SECONDS_MAX",
         "AUDIT_HOST",
         "AUDIT_LOG_ORIGIN",
+        "AUDIT_MLDSA_KEY",
         "AUDIT_PORT",
         "AUDIT_POSTGRES_DSN",
         "AUDIT_SIGNING_KEY",

@@ -139,6 +139,7 @@ def losses(directory: StateDirectory) -> list[str]:
         "messages (Kafka)": directory.kafka,
         "signed checkpoints of the audit log": directory.checkpoints,
         "key of the audit log": directory.signing_key,
+        "second key of the audit log": directory.mldsa_key,
         "passwords and webhook secrets": directory.credentials,
         "logs": directory.log("any").parent,
     }

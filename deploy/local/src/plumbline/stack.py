@@ -114,8 +114,9 @@ class Stack:
         directory.stack_file.unlink(missing_ok=True)
         for folder in (directory.checkpoints, directory.log("any").parent):
             folder.mkdir(parents=True, exist_ok=True)
-        credentials.ensure_signing_key(
-            directory.signing_key, self._caller.get("AUDIT_LOG_ORIGIN") or LOG_ORIGIN
+        credentials.ensure_signing_keys(
+            {"ed25519": directory.signing_key, "ml-dsa-44": directory.mldsa_key},
+            self._caller.get("AUDIT_LOG_ORIGIN") or LOG_ORIGIN,
         )
 
     @cached_property

@@ -43,6 +43,9 @@ def describe(
         "logs": {name: str(directory.log(name)) for name in pids},
         "checkpoints": environ["AUDIT_CHECKPOINT_DIR"],
         "audit_public_key": signed_note.verifier_key(environment.secret(environ, "AUDIT_SIGNING_KEY")),
+        "audit_mldsa_public_key": signed_note.verifier_key(
+            environment.secret(environ, "AUDIT_MLDSA_KEY"), "ml-dsa-44"
+        ),
     }
 
 

@@ -55,6 +55,10 @@ class StateDirectory:
         return self.path / "audit-signing.key"
 
     @property
+    def mldsa_key(self) -> Path:
+        return self.path / "audit-mldsa.key"
+
+    @property
     def checkpoints(self) -> Path:
         """Directory of audit's signed checkpoints, which the database owner cannot change."""
         return self.path / "checkpoints"

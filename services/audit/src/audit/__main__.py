@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from audit.api.responses import ndjson
+from audit.commands.new_key import add_new_key
 from audit.domain.facts import Status
 from audit.domain.filters import EntryFilter, FilterError, entry_filter
 from audit.handlers.queries import export_entries
@@ -24,6 +25,7 @@ from contracts.times import TimeError, parse_time
 cli = build_cli("Keeps the EventLog and the status histories, append-only.")
 add_serve(cli, SERVICE, AuditSettings, build)
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
+add_new_key(cli)
 
 
 @cli.command()

@@ -2,13 +2,15 @@
 
 from litestar.di import Provide
 
+from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
 from audit.api import ACCESS, ROUTES
 from audit.consumers import build_consumers
-from audit.jobs import HistoryGapMonitor
+from audit.jobs import CheckpointPublisher, HistoryGapMonitor, LogGauges, Sealer
 from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
+from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
@@ -19,7 +21,7 @@ from chassis.process.component import Component
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.service import Service
-from contracts.topics import topics_of
+from contracts.topics import AUDIT_CHECKPOINTS, topics_of
 
 APPEND_ONLY_TABLES = (
     "event_log",
@@ -44,7 +46,7 @@ def open_database(settings: AuditSettings | OfflineSettings) -> Database:
 
 def build(settings: AuditSettings) -> Service:
     """Compose the service without starting it."""
-    metrics, health = Metrics(SERVICE), Health()
+    metrics, health, keys = Metrics(SERVICE), Health(), settings.key_ring
     database = open_database(settings)
     dsn = settings.audit_postgres_dsn.get_secret_value()
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
@@ -68,6 +70,7 @@ def build(settings: AuditSettings) -> Service:
             "database": Provide(lambda: database, sync_to_thread=False),
             "searches": Provide(lambda: searches, sync_to_thread=False),
             "exports": Provide(lambda: exports, sync_to_thread=False),
+            "keys": Provide(lambda: keys, sync_to_thread=False),
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
@@ -85,4 +88,24 @@ def _components(settings: AuditSettings, database: Database, metrics: Metrics) -
         TopicsStartupCheck(kafka, topics_of(SERVICE)),
         build_consumers(settings, database, kafka, metrics),
         HistoryGapMonitor(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
+        *_log_components(settings, database, kafka, metrics),
     ]
+
+
+def _log_components(
+    settings: AuditSettings, database: Database, kafka: KafkaConnection, metrics: Metrics
+) -> list[Component]:
+    keys = settings.key_ring
+    path = settings.audit_checkpoint_dir
+    directories = [] if path is None else [CheckpointDirectory(path)]
+    producer = Producer(kafka, client_id=SERVICE, topics=[AUDIT_CHECKPOINTS.name], metrics=metrics)
+    sealer = Sealer(database, keys, directories, metrics)
+    publisher = CheckpointPublisher(
+        database,
+        keys,
+        [*directories, CheckpointTopic(producer)],
+        metrics,
+        interval_seconds=settings.audit_checkpoint_seconds,
+        may_publish=lambda: sealer.has_open_log,
+    )
+    return [*([producer] if keys else []), sealer, publisher, LogGauges(database, metrics)]

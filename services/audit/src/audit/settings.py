@@ -1,9 +1,12 @@
 """Settings of audit."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from audit.domain.log.key_ring import KeyRing, build_key_ring, read_keys
+from audit.domain.log.keys import KeyType
 from chassis.process.addresses import Dsn
 from chassis.settings import ServiceSettings
 from contracts.stripe_events import StripeWorld, stripe_world
@@ -11,13 +14,76 @@ from contracts.stripe_events import StripeWorld, stripe_world
 SERVICE = "audit"
 
 
-class AuditSettings(ServiceSettings):
+def _ed25519(keys: SecretStr) -> SecretStr:
+    read_keys(keys.get_secret_value(), KeyType.ED25519)
+    return keys
+
+
+def _mldsa(keys: SecretStr) -> SecretStr:
+    read_keys(keys.get_secret_value(), KeyType.MLDSA44_COSIGNATURE)
+    return keys
+
+
+def _directory(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"{path} is no directory: make it, writable by this service alone")
+    return path
+
+
+class LogSettings(ServiceSettings):
+    """Settings of the sealed log: its keys, its name, and where its checkpoints are kept (docs/audit.md)."""
+
+    audit_signing_key: Annotated[SecretStr, AfterValidator(_ed25519)] | None = Field(
+        None,
+        description="Ed25519 keys in signed-note form, one a line: the first signs, others are earlier keys;"
+        " unset: nothing is sealed",
+    )
+    audit_mldsa_key: Annotated[SecretStr, AfterValidator(_mldsa)] | None = Field(
+        None, description="ML-DSA-44 keys in the same form: the first signs too"
+    )
+    audit_log_origin: str | None = Field(
+        None, min_length=1, max_length=255, description="name of the log; unset: the name of its key"
+    )
+    audit_checkpoint_dir: Annotated[Path, AfterValidator(_directory)] | None = Field(
+        None, description="where checkpoints are kept, out of reach of the database's owner"
+    )
+
+    @property
+    def key_ring(self) -> KeyRing | None:
+        """Keys of the log; None without a signing key."""
+        if self.audit_signing_key is None:
+            return None
+        mldsa = self.audit_mldsa_key
+        return build_key_ring(
+            read_keys(self.audit_signing_key.get_secret_value(), KeyType.ED25519),
+            read_keys(mldsa.get_secret_value(), KeyType.MLDSA44_COSIGNATURE) if mldsa else [],
+            self.audit_log_origin,
+        )
+
+    @model_validator(mode="after")
+    def _keys_fit_the_log(self) -> Self:
+        if self.audit_signing_key is None and self.audit_mldsa_key is not None:
+            raise ValueError(
+                "AUDIT_MLDSA_KEY is set and AUDIT_SIGNING_KEY is not: a checkpoint needs both signatures"
+            )
+        if self.key_ring is None and self.environment == "production":
+            raise ValueError(
+                "AUDIT_SIGNING_KEY is not set although ENVIRONMENT=production: nothing would be sealed;"
+                " make one with `audit new-key`"
+            )
+        return self
+
+
+class AuditSettings(LogSettings):
     """Settings that `audit serve` reads."""
 
     audit_postgres_dsn: Dsn
     audit_host: str = "127.0.0.1"
     audit_port: int = Field(8082, ge=1, le=65535)
     audit_gap_seconds_max: float = Field(300, gt=0)
+    audit_checkpoint_seconds: float = Field(
+        10, ge=0.5, le=3600, description="time between two published checkpoints"
+    )
     stripe_mode: Literal["live", "test"] | None = Field(
         None,
         description="events of the other mode are recorded as skipped; unset: live in production, else test",

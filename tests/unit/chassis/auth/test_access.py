@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from chassis.auth.access import READERS, Access, is_public
+from chassis.auth.access import ANYBODY, READERS, Access, is_public
 from chassis.auth.identity import Role
 from unit.chassis.auth.guarded_app import AUDIENCE, ISSUER, SECRET, bearer, calling, token
 from unit.chassis.consuming.test_delivery_options import ENVIRONMENT
@@ -43,13 +43,13 @@ def table(service: str) -> Access:
 @pytest.mark.parametrize("service", GUARDED)
 def test_every_route_states_its_roles_and_every_statement_has_its_route(service: str) -> None:
     assert set(routes(application(service))) == set(table(service))
-    assert all(table(service).values())
+    assert all(roles is ANYBODY or roles for roles in table(service).values())
 
 
 @pytest.mark.parametrize("service", GUARDED)
 async def test_every_route_is_shut_without_a_token_and_without_its_role(service: str) -> None:
     async with calling(application(service, **JWT)) as client:
-        for route, opened_by in table(service).items():
+        for route, opened_by in guarded(service).items():
             method, path = route.split(" ")
             path = re.sub(r"\{\w+\}", ID, path.replace("{entry_id}", "7"))
             assert (await client.request(method, path)).status_code == 401, route
@@ -58,12 +58,27 @@ async def test_every_route_is_shut_without_a_token_and_without_its_role(service:
             assert (answer.status_code, answer.json()["reason"]) == (403, "role_missing"), route
 
 
+def guarded(service: str) -> dict[str, frozenset[Role]]:
+    return {route: roles for route, roles in table(service).items() if roles is not ANYBODY}
+
+
+def test_hashes_and_signatures_of_the_log_are_for_anybody_and_nothing_else() -> None:
+    public = {route for service in GUARDED for route, roles in table(service).items() if roles is ANYBODY}
+    assert public == {"GET /log/checkpoint", "GET /log/keys", "GET /log/tile/{path}"}
+
+
+async def test_route_for_anybody_takes_no_token_and_looks_at_none() -> None:
+    async with calling(application("audit", **JWT)) as client:
+        for headers in ({}, {"Authorization": "Bearer nonsense"}):
+            assert (await client.get("/log/keys", headers=headers)).status_code == 200
+
+
 ID = "0198c0de-0000-7000-8000-000000000001"
 
 
 def test_reading_is_for_every_role_and_viewers_write_their_own_views_alone() -> None:
     for service in GUARDED:
-        for route, opened_by in table(service).items():
+        for route, opened_by in guarded(service).items():
             reads = route.startswith("GET ")
             assert opened_by == READERS if reads and "dead_letter_id" not in route else True, route
             assert (Role.VIEWER in opened_by) <= (reads or "exception-views" in route), route

@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from prometheus_client import Counter
 
-from chassis.auth.access import Access, is_public
+from chassis.auth.access import Access, is_public, roles_of
 from chassis.auth.identity import SYSTEM, Identity, Refusal, RefusalReason, Role
 from chassis.auth.jwks import KeysUnavailableError
 from chassis.observability.logs import get_logger
@@ -81,8 +81,11 @@ class Guard:
             connection.scope["user"] = SYSTEM
             return
         route = f"{Request[Any, Any, Any](connection.scope).method} {path}"
+        roles = roles_of(self.access, route)
+        if roles is None:  # ANYBODY
+            return
         identity = await self._caller(connection, route, self._authenticate)
-        if refusal := _missing_role(identity, self.access.get(route)):
+        if refusal := _missing_role(identity, roles):
             raise self._refused(refusal, route, connection, actor=identity.actor)
         connection.scope["user"] = identity
 
@@ -122,8 +125,8 @@ def _bearer_token(connection: AnyConnection) -> bytes | Refusal:
     return token.strip(b" ")
 
 
-def _missing_role(identity: Identity, allowed: frozenset[Role] | None) -> Refusal | None:
-    if allowed is None:
+def _missing_role(identity: Identity, allowed: frozenset[Role]) -> Refusal | None:
+    if not allowed:
         return Refusal(RefusalReason.ROUTE_WITHOUT_ROLE, "no role may use this route")
     if identity.roles & allowed:
         return None

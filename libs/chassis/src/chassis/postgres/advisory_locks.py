@@ -29,6 +29,9 @@ AUDIT_HISTORY_GAPS = 7_310_579_104
 AUDIT_PAYLOAD_MONTHS = 7_310_579_119
 """The process that creates partitions of payloads. `add_payload_months()` of the audit log repeats it."""
 
+AUDIT_SEALER = 7_310_579_105
+"""The replica that seals the EventLog."""
+
 OUTBOX_RELAY = 7_310_579
 """First of two numbers; the second is a shard of the outbox, or OUTBOX_RELAY_MEMBERS."""
 

@@ -1,5 +1,8 @@
 """Background jobs of audit."""
 
+from audit.jobs.checkpoint_publisher import CheckpointPublisher
 from audit.jobs.history_gaps import HistoryGapMonitor
+from audit.jobs.log_gauges import LogGauges
+from audit.jobs.sealer import Sealer
 
-__all__ = ["HistoryGapMonitor"]
+__all__ = ["CheckpointPublisher", "HistoryGapMonitor", "LogGauges", "Sealer"]
