@@ -1,6 +1,7 @@
 """Programs of others, built with Go from `tests/foreign`, which pins them. Without Go a test skips."""
 
 import fcntl
+import functools
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ _PROGRAMS = Path("var/foreign").resolve()
 _BUILD_SECONDS_MAX = 300.0
 
 
+@functools.cache
 def build(name: str, package: str) -> Path:
     """Build a package of `tests/foreign/go.mod`; return the program. Workers build one after the other."""
     go = shutil.which("go")

@@ -25,6 +25,7 @@ def write_log(directory: Path, entries: Sequence[bytes], keys: Sequence[SigningK
         part = entries[first : first + TILE_WIDTH]
         _write(directory, tile_path(None, first // TILE_WIDTH, len(part)), bundle(part))
     checkpoint = Checkpoint(ORIGIN, edge.size, edge.root())
+    directory.mkdir(exist_ok=True)
     (directory / "checkpoint").write_text(str(sign_checkpoint(checkpoint, keys, time=SIGNED_AT)))
 
 

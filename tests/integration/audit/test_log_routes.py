@@ -1,8 +1,10 @@
 """Software of others reads the log under /log: checkpoint, keys, tiles and bundles of tlog-tiles (AU-7)."""
 
+import asyncio
 import gzip
 import hashlib
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from audit.domain.log.keys import parse_verifier_key
 from audit.domain.log.tiles import TileKey, range_hash, tile_width, tiles_of
 from harness import Infra, Stack, eventually, start_services
 from integration.audit.audit_records import AuditApi, webhook
+from integration.audit.foreign_verifiers import VERIFIERS, verifies
 from integration.audit.sealed_log import is_sealed, read_log, read_note
 
 FOR_EVER = "max-age=31536000, immutable"
@@ -62,6 +65,14 @@ async def test_tree_is_rebuilt_from_tiles_and_bundles_under_a_checkpoint_of_both
     bundle = (await log.get(f"tile/entries/{size // 256:03}.p/{size % 256}")).content
     edge = (await log.get(f"tile/0/{size // 256:03}.p/{size % 256}")).content
     assert b"".join(hashlib.sha256(b"\0" + entry).digest() for entry in entries_of(bundle)) == edge
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS)
+async def test_verifiers_of_others_find_the_whole_log_in_order(
+    own: Stack, log: httpx.AsyncClient, verifier: str, tmp_path: Path
+) -> None:
+    key = (await log.get("keys")).json()["keys"][0]["key"]
+    assert await asyncio.to_thread(verifies, verifier, key, f"{own.url('audit')}/log", tmp_path)
 
 
 def entries_of(bundle: bytes) -> list[bytes]:
