@@ -13,6 +13,9 @@ from rich.cells import cell_len
 
 import booking.__main__ as booking_cli
 import webhook_gateway.__main__ as gateway_cli
+from audit.adapters.payload_erasure import TypeSummary
+from audit.adapters.payload_retention import MonthOfPayloads
+from audit.commands import erasing, retention
 from chassis.cli import run_cli
 from chassis.dead_letters.operator.console import print_list
 from chassis.kafka.tail import PassedRecord
@@ -207,6 +210,12 @@ def print_status() -> None:
 
 
 COMMANDS: dict[str, Callable[[], None]] = {
+    "audit erase": lambda: print_parts(
+        erasing.found_table([TypeSummary("stripe.payment_intent.succeeded", 12_345, 45_678_900, AT, AT)])
+    ),
+    "audit retention": lambda: print_parts(
+        retention.months_table([MonthOfPayloads("2026-11", 1_234_567, 4_567_890_123)])
+    ),
     "booking price": print_price,
     "dead-letters list": lambda: print_list([LETTER, {**DAMAGED}], 1000),
     "outbox status": print_outbox,
@@ -289,6 +298,7 @@ def test_every_command_takes_the_one_table() -> None:
     assert others == [], "tables of commands are made by chassis.process.tables"
     using = {path.stem for path, text in sources() if re.search(r"\btables import .*\bTable\b", text)}
     known = {
+        "erasing", "retention",  # audit
         "card_report", "console", "exception_tables", "operations", "run_tables", "sweeping",  # reconciler
         "cli", "price", "__main__", "status", "tables",
     }  # fmt: skip

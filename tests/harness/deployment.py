@@ -55,6 +55,7 @@ class Deployment:
             "KAFKA_BOOTSTRAP": self.infra.kafka_bootstrap,
             "TOPIC_PREFIX": self.topic_prefix,
             **databases.connection_strings(self.infra.admin_dsn(), PASSWORDS, databases=self.databases),
+            "AUDIT_ERASER_POSTGRES_DSN": self.admin_dsn("audit"),
             "STRIPE_WEBHOOK_SECRET": self.secrets["stripe"],
             "OPENPHONE_WEBHOOK_SECRET": self.secrets["sms_legacy"],
             "QUO_WEBHOOK_SECRET": self.secrets["sms"],

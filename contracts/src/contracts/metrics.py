@@ -206,6 +206,24 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
             ("place",),
             "for how long publishing to the `directory` or the `topic` has failed; 0 while it works",
         ),
+        Metric(
+            "gauge",
+            "payload_months_ahead",
+            (),
+            "months after this one that have a partition of payloads; 3 while the service runs",
+        ),
+        Metric(
+            "gauge",
+            "payloads_outside_months",
+            (),
+            "payloads in the default partition, because their month had no partition (`docs/privacy.md`)",
+        ),
+        Metric(
+            "gauge",
+            "payload_rewrites_due",
+            (),
+            "tables whose files still have the bytes of erased rows (`docs/privacy.md`)",
+        ),
     ),
     "reconciler": (
         Metric("counter", "bookings_checked", ("outcome",), "bookings evaluated by runs"),

@@ -68,6 +68,11 @@ REVOKE ALL ON DATABASE "{database}" FROM PUBLIC, {everybody};
 GRANT CONNECT ON DATABASE "{database}" TO {admitted};
 """
 
+# A login that is a member of the eraser connects by this right.
+_ADMIT_ERASER = """
+GRANT CONNECT ON DATABASE "{database}" TO {eraser};
+"""
+
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS "{service}";
 ALTER SCHEMA "{service}" OWNER TO "{owner}";
@@ -190,6 +195,7 @@ async def _provision_database(admin: Connection, service: str, database: str) ->
     if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database):
         await admin.execute(_CREATE_DATABASE.format(database=database, owner=owner_role(service)))
     await admin.execute(_CLOSE_DATABASE.format(database=database, **_roles_of(service)))
+    await admin.execute(_ADMIT_ERASER.format(database=database, eraser=eraser_role(service)))
 
 
 async def _provision_schema(admin_dsn: str, service: str) -> None:
@@ -197,7 +203,9 @@ async def _provision_schema(admin_dsn: str, service: str) -> None:
     try:
         await connection.execute(_SCHEMA.format(**_roles_of(service)))
         await server_rights.close_functions(
-            connection, everybody=", ".join(LOGIN_ROLES), needing=f"{service}, {owner_role(service)}"
+            connection,
+            everybody=", ".join(LOGIN_ROLES),
+            needing=f"{service}, {owner_role(service)}, {eraser_role(service)}",
         )
     finally:
         await connection.close()

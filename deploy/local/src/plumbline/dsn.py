@@ -22,6 +22,11 @@ def migrations_variable(service: str) -> str:
     return f"{service.upper()}_MIGRATIONS_DSN"
 
 
+def eraser_variable(service: str) -> str:
+    """Return the variable of a role that may become a service's eraser, e.g. `AUDIT_ERASER_POSTGRES_DSN`."""
+    return f"{service.upper()}_ERASER_POSTGRES_DSN"
+
+
 def at_database(dsn: str, database: str) -> str:
     """Return `dsn` with another database."""
     return urlsplit(dsn)._replace(path=f"/{quote(database)}").geturl()

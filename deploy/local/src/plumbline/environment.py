@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from plumbline import databases, variables
+from plumbline import databases, dsn, variables
 from plumbline.credentials import LOG_ORIGIN, Credentials
 from plumbline.services import Service
 from plumbline.state_directory import HOST, StateDirectory
@@ -63,6 +63,12 @@ def of_stack(
 def of_services(members: Sequence[Service], environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the variables that each service receives of those of the stack."""
     return {service.name: variables.for_service(service, environ) for service in members}
+
+
+def for_erasing(admin_dsn: str) -> dict[str, dict[str, str]]:
+    """Return the variables of the commands that erase; their role can become the eraser of the database."""
+    string = dsn.at_database(admin_dsn, databases.DATABASES["audit"])
+    return {"audit-eraser": {dsn.eraser_variable("audit"): string}}
 
 
 def for_migration(service: Service, caller: Mapping[str, str], admin_dsn: str) -> dict[str, str]:

@@ -187,7 +187,7 @@ class Stack:
             admin_dsn=self._postgres.admin_dsn,
             environ=self._environment,
         )
-        started_with.write(
-            self._directory.environments, environment.of_services(self._members, self._environment)
-        )
+        environments = environment.of_services(self._members, self._environment)
+        erasing = environment.for_erasing(self._postgres.admin_dsn)
+        started_with.write(self._directory.environments, environments | erasing)
         stack_file.write(self._directory.stack_file, content)

@@ -37,7 +37,8 @@ _OWN: Mapping[str, tuple[str, ...]] = {
 }
 
 _JAVA = ("JAVA_HOME", "JAVA_TOOL_OPTIONS", "KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS")
-_MIGRATIONS = "_MIGRATIONS_DSN"
+# Connection strings of commands, which no service may have.
+_OF_COMMANDS = ("_MIGRATIONS_DSN", "_ERASER_POSTGRES_DSN")
 
 
 class VariableOwner(Protocol):
@@ -62,7 +63,8 @@ def for_service(service: VariableOwner, environ: Mapping[str, str]) -> dict[str,
     read = {
         name: value
         for name, value in environ.items()
-        if (name.removesuffix(_FILE) in names or name.startswith(prefixes)) and not name.endswith(_MIGRATIONS)
+        if (name.removesuffix(_FILE) in names or name.startswith(prefixes))
+        and not name.endswith(_OF_COMMANDS)
     }
     return {**for_system(environ), **read}
 

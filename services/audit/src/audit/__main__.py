@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from audit.api.responses import ndjson
+from audit.commands.erasing import add_erase
 from audit.commands.new_key import add_new_key
+from audit.commands.retention import add_retention
 from audit.domain.facts import Status
 from audit.domain.filters import EntryFilter, FilterError, entry_filter
 from audit.handlers.queries import export_entries
@@ -26,6 +28,8 @@ cli = build_cli("Keeps the EventLog and the status histories, append-only.")
 add_serve(cli, SERVICE, AuditSettings, build)
 add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_new_key(cli)
+add_erase(cli)
+add_retention(cli)
 
 
 @cli.command()

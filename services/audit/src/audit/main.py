@@ -5,7 +5,7 @@ from litestar.di import Provide
 from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
 from audit.api import ACCESS, ROUTES
 from audit.consumers import build_consumers
-from audit.jobs import CheckpointPublisher, HistoryGapMonitor, LogGauges, Sealer
+from audit.jobs import CheckpointPublisher, HistoryGapMonitor, LogGauges, PayloadMonths, Sealer
 from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.http import build_app
@@ -89,6 +89,7 @@ def _components(settings: AuditSettings, database: Database, metrics: Metrics) -
         build_consumers(settings, database, kafka, metrics),
         HistoryGapMonitor(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
         *_log_components(settings, database, kafka, metrics),
+        PayloadMonths(database, metrics),
     ]
 
 

@@ -101,3 +101,10 @@ class OfflineSettings(ServiceSettings):
 
     kafka_bootstrap: str = ""
     audit_postgres_dsn: Dsn
+
+
+class EraserSettings(ServiceSettings):
+    """Settings of the commands that erase: `audit erase` and `audit retention`."""
+
+    kafka_bootstrap: str = ""
+    audit_eraser_postgres_dsn: Dsn

@@ -10,11 +10,13 @@ RENDERINGS_PER_ENTRY_MAX = 20
 
 _BODIES = "SELECT entry_id, body FROM event_payload WHERE entry_id = ANY($1::bigint[])"
 
+# An erasure locks the table against inserts: an insert that waited for it sees that the payload is gone.
 _APPEND = """
 INSERT INTO event_rendering (entry_id, body_sha256, body)
 SELECT entry_id, body_sha256, body
 FROM unnest($1::bigint[], $2::bytea[], $3::bytea[]) AS other (entry_id, body_sha256, body)
-WHERE $4 > (SELECT count(*) FROM event_rendering AS kept WHERE kept.entry_id = other.entry_id)
+WHERE EXISTS (SELECT FROM event_payload WHERE event_payload.entry_id = other.entry_id)
+    AND $4 > (SELECT count(*) FROM event_rendering AS kept WHERE kept.entry_id = other.entry_id)
 ORDER BY entry_id, body_sha256
 ON CONFLICT DO NOTHING
 """

@@ -3,6 +3,7 @@
 from audit.jobs.checkpoint_publisher import CheckpointPublisher
 from audit.jobs.history_gaps import HistoryGapMonitor
 from audit.jobs.log_gauges import LogGauges
+from audit.jobs.payload_months import PayloadMonths
 from audit.jobs.sealer import Sealer
 
-__all__ = ["CheckpointPublisher", "HistoryGapMonitor", "LogGauges", "Sealer"]
+__all__ = ["CheckpointPublisher", "HistoryGapMonitor", "LogGauges", "PayloadMonths", "Sealer"]
