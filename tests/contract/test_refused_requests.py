@@ -29,7 +29,7 @@ NO_TIMES = (
 GOOD_VALUES = (
     "7", "2026-01-01T00:00:00Z", "json", "waiting", "pending", "unpaid", "success", "open", "bug", "high",
     "pricing_drift", "planned", "refused", "2026-12-01", "engine_drift", "USD", "true", "machine", "fixed",
-    "f" * 32, "csv", ID,
+    "f" * 32, "csv", ID, "source",
 )  # fmt: skip
 
 

@@ -224,6 +224,13 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
             (),
             "tables whose files still have the bytes of erased rows (`docs/privacy.md`)",
         ),
+        Metric(
+            "gauge",
+            "search_unindexed_entries",
+            (),
+            "entries behind the search index, which a search reads one by one",
+        ),
+        Metric("gauge", "streams_open", (), "live streams of the EventLog that this process serves"),
     ),
     "reconciler": (
         Metric("counter", "bookings_checked", ("outcome",), "bookings evaluated by runs"),

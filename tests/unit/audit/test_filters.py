@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from audit.domain.filters import EntryFilter, FilterError, Position, entry_filter
 
 NOTHING = dict.fromkeys(
-    ["event_type", "status", "source", "booking_id", "event_id", "recorded_from", "recorded_to", "text"]
+    [
+        "event_type",
+        "status",
+        "source",
+        "booking_id",
+        "event_id",
+        "actor",
+        "recorded_from",
+        "recorded_to",
+        "text",
+    ]
 )
 
 

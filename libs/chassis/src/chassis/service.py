@@ -49,7 +49,8 @@ class Service:
         self._addresses = [] if internal is None else [(host, port), internal]
         self._sockets = list(sockets)
         self._lifecycle = lifecycle
-        self._server = uvicorn.Server(
+        self._server = _Server(
+            lifecycle,
             uvicorn.Config(
                 app,
                 host=host,
@@ -64,7 +65,7 @@ class Service:
                 lifespan="on",
                 timeout_graceful_shutdown=settings.stop_seconds_max,
                 timeout_keep_alive=30,
-            )
+            ),
         )
 
     def serve(self) -> int:
@@ -90,6 +91,18 @@ class Service:
     async def _give_up(self) -> None:
         await self._lifecycle.failed.wait()
         self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it begins to stop: it waits for open answers first."""
+
+    def __init__(self, lifecycle: Lifecycle, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._lifecycle.stopping.set()
+        await super().shutdown(sockets)
 
 
 def _already_handled(_number: int, _frame: FrameType | None) -> None:

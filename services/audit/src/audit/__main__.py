@@ -14,13 +14,14 @@ from audit.commands.new_key import add_new_key
 from audit.commands.retention import add_retention
 from audit.domain.facts import Status
 from audit.domain.filters import EntryFilter, FilterError, entry_filter
-from audit.handlers.queries import export_entries
+from audit.handlers.exports import Exporter, export_entries
 from audit.main import build, open_database
 from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.postgres import DATABASE_ERRORS
 from chassis.process.command_line import CommandError, database_failure
 from chassis.process.local_stack import load_command_settings
+from chassis.process.login import login_name
 from contracts.metadata import format_time
 from contracts.times import TimeError, parse_time
 
@@ -34,16 +35,20 @@ add_retention(cli)
 
 @cli.command()
 def export(
+    *,
     event_type: Annotated[str | None, typer.Option(help="E.g. booking.status-changed.")] = None,
     status: Annotated[
         Status | None, typer.Option(help="Result: success, failed, skipped or pending.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="E.g. stripe, booking.")] = None,
     booking_id: Annotated[str | None, typer.Option(help="Entries of this booking.")] = None,
+    event_id: Annotated[str | None, typer.Option(help="E.g. evt_1Q2w3e.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who did it, e.g. system, stripe.")] = None,
     recorded_from: Annotated[
         str | None, typer.Option("--from", help="Recorded then or later, RFC 3339.")
     ] = None,
     recorded_to: Annotated[str | None, typer.Option("--to", help="Recorded before, RFC 3339.")] = None,
+    q: Annotated[str | None, typer.Option("--q", help="Words in order within one field.")] = None,
     complete_until: Annotated[
         bool,
         typer.Option(
@@ -54,7 +59,7 @@ def export(
 ) -> None:
     """Write EventLog entries to standard output, oldest first, one JSON object a line.
 
-    Reads AUDIT_POSTGRES_DSN. Payloads are not exported.
+    Reads AUDIT_POSTGRES_DSN. Payloads are not exported. The log records the export, with your login name.
     """
     try:
         query = entry_filter(
@@ -62,10 +67,11 @@ def export(
             status=status,
             source=source,
             booking_id=booking_id,
-            event_id=None,
+            event_id=event_id,
+            actor=by,
             recorded_from=_moment("--from", recorded_from),
             recorded_to=_moment("--to", recorded_to),
-            text=None,
+            text=q,
         )
         until = asyncio.run(_export(load_command_settings(OfflineSettings, SERVICE), query))
     except FilterError as error:
@@ -80,7 +86,7 @@ async def _export(settings: OfflineSettings, query: EntryFilter) -> datetime:
     database = open_database(settings)
     try:
         await database.start()
-        export = await export_entries(database, query)
+        export = await export_entries(database, database, query, Exporter(login_name(), "cli"))
         # Closed also when writing fails: the pool waits for the connection that the export holds.
         async with aclosing(ndjson(export.pages)) as pages:
             async for lines in pages:

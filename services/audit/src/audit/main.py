@@ -1,11 +1,23 @@
 """Composition root: settings in, a service ready to run out."""
 
+import asyncio
+
 from litestar.di import Provide
 
 from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
 from audit.api import ACCESS, ROUTES
+from audit.api.filters import provide_entry_filter, provide_stream_filter
 from audit.consumers import build_consumers
-from audit.jobs import CheckpointPublisher, HistoryGapMonitor, LogGauges, PayloadMonths, Sealer
+from audit.handlers.live_entries import LiveEntries
+from audit.jobs import (
+    CheckpointPublisher,
+    HistoryGapMonitor,
+    LiveEntriesPoll,
+    LogGauges,
+    PayloadMonths,
+    Sealer,
+    SearchIndexer,
+)
 from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.http import build_app
@@ -58,8 +70,16 @@ def build(settings: AuditSettings) -> Service:
     )
     database.measure(metrics, searches, exports)
     auth = build_auth(settings, ACCESS, health=health, metrics=metrics)
-    components = [*auth.components, searches, exports, *_components(settings, database, metrics)]
-    lifecycle = Lifecycle(settings, components, health)
+    stopping = asyncio.Event()
+    live = LiveEntries(database, searches, stopping)
+    components = [
+        *auth.components,
+        searches,
+        exports,
+        *_components(settings, database, metrics),
+        LiveEntriesPoll(live, metrics),
+    ]
+    lifecycle = Lifecycle(settings, components, health, stopping=stopping)
     app = build_app(
         title="Plumbline audit",
         handlers=ROUTES,
@@ -71,6 +91,9 @@ def build(settings: AuditSettings) -> Service:
             "searches": Provide(lambda: searches, sync_to_thread=False),
             "exports": Provide(lambda: exports, sync_to_thread=False),
             "keys": Provide(lambda: keys, sync_to_thread=False),
+            "selected": Provide(provide_entry_filter),
+            "streamed": Provide(provide_stream_filter),
+            "live": Provide(lambda: live, sync_to_thread=False),
         },
         lifespan=[lifecycle.lifespan],
         hosts=settings.http_hosts,
@@ -90,6 +113,7 @@ def _components(settings: AuditSettings, database: Database, metrics: Metrics) -
         HistoryGapMonitor(database, metrics, patience_seconds=settings.audit_gap_seconds_max),
         *_log_components(settings, database, kafka, metrics),
         PayloadMonths(database, metrics),
+        SearchIndexer(database, metrics),
     ]
 
 

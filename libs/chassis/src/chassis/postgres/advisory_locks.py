@@ -32,6 +32,9 @@ AUDIT_PAYLOAD_MONTHS = 7_310_579_119
 AUDIT_SEALER = 7_310_579_105
 """The replica that seals the EventLog."""
 
+AUDIT_ENTRY_BLOCKS = 7_310_579_118
+"""The replica that fills the search index of the EventLog."""
+
 OUTBOX_RELAY = 7_310_579
 """First of two numbers; the second is a shard of the outbox, or OUTBOX_RELAY_MEMBERS."""
 

@@ -64,6 +64,22 @@ class ReadPool(Database):
         self._permits = asyncio.Semaphore(reads_max)
         self._read_seconds_max = read_seconds_max
 
+    @asynccontextmanager
+    async def deadline(self) -> AsyncGenerator[None]:
+        """Bound a read of several statements by the time of one.
+
+        Raises:
+            ReadTooLongError: the statements together took longer.
+        """
+        limit = asyncio.timeout(self._read_seconds_max)
+        try:
+            async with limit:
+                yield
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise ReadTooLongError(self._read_seconds_max) from error
+
     async def check(self) -> Check:
         return Check(ok=True)
 

@@ -41,9 +41,18 @@ class Lifecycle:
         limits: of start and stop.
         components: in the order in which they start.
         health: receives one check per component.
+        stopping: set when the process begins to stop, before open requests are waited for. Answers without an
+            end, such as streams of events, end then.
     """
 
-    def __init__(self, limits: TimeLimits, components: Sequence[Component], health: Health) -> None:
+    def __init__(
+        self,
+        limits: TimeLimits,
+        components: Sequence[Component],
+        health: Health,
+        *,
+        stopping: asyncio.Event | None = None,
+    ) -> None:
         self._start_seconds_max = limits.start_seconds_max
         self._stop_seconds_max = limits.stop_seconds_max
         self._components = components
@@ -51,6 +60,7 @@ class Lifecycle:
         self._started = False
         self._obstacle = "starting"
         self.failed = asyncio.Event()
+        self.stopping = stopping or asyncio.Event()
         health.add("started", self._check)
         for component in components:
             health.add(component.name, component.check)
@@ -98,6 +108,7 @@ class Lifecycle:
                 return True
 
     async def _stop(self) -> None:
+        self.stopping.set()
         self._started = False
         self._obstacle = "stopping"
         for component in reversed(self._begun):

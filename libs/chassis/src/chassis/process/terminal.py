@@ -3,7 +3,7 @@
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,8 @@ _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
 # JSON escapes C0 only, but terminals obey DEL and C1 too. In UTF-8 these bytes occur in no other character.
 _LEFT_BY_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
+
+_ENCODER = msgspec.json.Encoder()
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
@@ -33,6 +35,12 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
 def json_line(data: Any) -> bytes:
     """Return JSON in one line, with a line end, and without bytes that a terminal obeys."""
     return _LEFT_BY_JSON.sub(_escape, msgspec.json.encode(data)) + b"\n"
+
+
+def json_lines(items: Sequence[Any]) -> bytes:
+    """Return each item as `json_line` does, together: faster."""
+    lines = _ENCODER.encode_lines(items)
+    return _LEFT_BY_JSON.sub(_escape, lines) if b"\x7f" in lines or b"\xc2" in lines else lines
 
 
 def print_json(data: Any) -> None:

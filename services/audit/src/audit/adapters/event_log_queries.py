@@ -1,25 +1,38 @@
 """Queries of the EventLog: filters become conditions that indexes serve; pages follow a key."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
 import asyncpg
+import msgspec
 
-from audit.domain.filters import EntryFilter, Position
+from audit.domain.filters import SEARCHED, EntryFilter, Position
+from audit.domain.search import patterns_of
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
 
 Order = Literal["newest first", "oldest first"]
+ValueField = Literal["event_type", "source", "status"]
+Range = tuple[int, int]
+"""First and last number of entries."""
 
+# Tables with more facts about an entry are joined in both places, by entry_id.
 _SELECT = """
 SELECT
     entry_id, event_type, status, source, event_id, booking_id, actor, error, metadata, occurred_at,
     recorded_at, topic, partition, record_offset, correlation_id, causation_id, payload_digest
-FROM event_log
+"""
+_ALL = "FROM event_log"
+# OFFSET 0 keeps conditions outside: an index that serves one of them would be read once per range.
+_IN_RANGES = """
+FROM unnest(${}::bigint[], ${}::bigint[]) AS range (first_id, last_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM event_log WHERE entry_id BETWEEN range.first_id AND range.last_id OFFSET 0
+) AS event_log
 """
 
-_ONE = f"{_SELECT} WHERE entry_id = $1"
+_ONE = f"{_SELECT} {_ALL} WHERE entry_id = $1"
 
 # The clock is read first: a writer that is not among the locks yet records at a later time.
 # Its keys are those of record_time() in 0005_pre_record_time.sql: 12 bits of tag, 52 bits of microseconds.
@@ -37,10 +50,10 @@ SELECT least(clock.now, (
 FROM clock
 """
 
-# Column by column: in joined columns a search could match across two of them.
-_SEARCHED = (
-    "event_type", "source", "event_id", "booking_id", "actor", "error", "correlation_id", "causation_id",
-)  # fmt: skip
+# Letters of ASCII alone become lower case, in every collation of the database. LIKE is quick and lets some
+# entries too many through; a regular expression is compiled anew for each row.
+_JOINED = f"lower(concat_ws(E'\\x01', {', '.join(SEARCHED)}) COLLATE \"C\")"
+_TEXT = f"{_JOINED} LIKE ${{}} AND regexp_like({_JOINED}, ${{}})"
 # By field of EntryFilter. A field that is None makes no condition, so that the planner knows the query.
 _CONDITIONS = {
     "event_type": "event_type = ${}",
@@ -48,10 +61,24 @@ _CONDITIONS = {
     "source": "source = ${}",
     "booking_id": "booking_id = ${}",
     "event_id": "event_id = ${}",
+    "actor": "actor = ${}",
     "recorded_from": "recorded_at >= ${}",
     "recorded_to": "recorded_at < ${}",
-    "text": " OR ".join(f"strpos(lower({column}), lower(${{0}})) > 0" for column in _SEARCHED),
+    "text": _TEXT,
 }
+
+# From one value to the next in the field's index; its other entries are not read.
+_VALUES = """
+WITH RECURSIVE value (value) AS (
+    SELECT (SELECT min({field}) FROM event_log WHERE {condition})
+    UNION ALL
+    SELECT (SELECT min({field}) FROM event_log WHERE {field} > value AND {condition}) FROM value
+    WHERE value IS NOT NULL
+)
+SELECT value FROM value WHERE value IS NOT NULL LIMIT $1
+"""
+# The index of the status leaves successes out.
+_SUCCESS = "SELECT EXISTS (SELECT FROM event_log WHERE status = 'success')"
 
 _AFTER: dict[Order, str] = {
     "newest first": "(recorded_at, entry_id) < (${}, ${})",
@@ -63,8 +90,7 @@ _ORDER: dict[Order, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRecord:
+class EntryRecord(msgspec.Struct, frozen=True):
     """A stored entry; `metadata` is JSON text, `payload_digest` binds the payload."""
 
     entry_id: int
@@ -92,24 +118,44 @@ class EntryRecord:
 
 
 async def page_of_entries(
-    connection: Connection, filters: EntryFilter, *, after: Position | None, rows_max: int, order: Order
+    connection: Connection,
+    filters: EntryFilter,
+    *,
+    after: Position | None,
+    rows_max: int,
+    order: Order,
+    ranges: Sequence[Range] | None = None,
 ) -> list[EntryRecord | UnreadableRow]:
-    """Return at most `rows_max` entries after a position, in order."""
+    """Return at most `rows_max` entries after a position, in order.
+
+    Args:
+        connection: any.
+        filters: of the entries.
+        after: the last position of the page before; None begins.
+        rows_max: of the page.
+        order: of the page.
+        ranges: first and last number of the entries to read; None reads all, by the filter's index.
+    """
     arguments: list[object] = []
     conditions: list[str] = []
+
+    def parameters(template: str, *values: object) -> str:
+        numbers = range(len(arguments) + 1, len(arguments) + len(values) + 1)
+        arguments.extend(values)
+        return template.format(*numbers)
+
+    source = _ALL if ranges is None else parameters(_IN_RANGES, *map(list, zip(*ranges, strict=True)))
     for name, condition in _CONDITIONS.items():
         value = getattr(filters, name)
         if value is not None:
-            arguments.append(value)
-            conditions.append(f"({condition.format(len(arguments))})")
+            values = patterns_of(filters.phrase) if name == "text" else (value,)
+            conditions.append(parameters(condition, *values))
     if filters.status not in {None, "success"}:
         conditions.append("status <> 'success'")  # the index's own condition: lets a cached plan use it
     if after is not None:
-        arguments += [after.recorded_at, after.entry_id]
-        conditions.append(_AFTER[order].format(len(arguments) - 1, len(arguments)))
+        conditions.append(parameters(_AFTER[order], after.recorded_at, after.entry_id))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    arguments.append(rows_max)
-    query = f"{_SELECT} {where} {_ORDER[order]} LIMIT ${len(arguments)}"
+    query = f"{_SELECT} {source} {where} {_ORDER[order]} {parameters('LIMIT ${}', rows_max)}"
     rows = await stored_rows.fetch(connection, query, *arguments, key="entry_id")
     return stored_rows.read_rows(
         rows,
@@ -129,6 +175,16 @@ async def entry_by_id(connection: Connection, entry_id: int) -> EntryRecord | No
     return None if row is None else _entry(row)
 
 
+async def values(connection: Connection, field: ValueField, *, rows_max: int) -> list[str]:
+    """Return the first distinct values of a field, sorted. Reads the field's index only."""
+    is_status = field == "status"
+    query = _VALUES.format(field=field, condition="status <> 'success'" if is_status else "true")
+    found = [row["value"] for row in await connection.fetch(query, rows_max)]
+    if is_status and await connection.fetchval(_SUCCESS):
+        found = sorted([*found, "success"])
+    return found
+
+
 async def database_time(connection: Connection) -> datetime:
     """Return the time of the clock by which entries are recorded."""
     return await connection.fetchval("SELECT clock_timestamp()")
@@ -144,4 +200,4 @@ async def complete_until(connection: Connection) -> datetime:
 
 
 def _entry(row: asyncpg.Record) -> EntryRecord:
-    return EntryRecord(**dict(row))
+    return EntryRecord(*row)  # in the order of _SELECT

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from audit.api.problems import unknown_booking
-from audit.api.responses import BookingHistory, transition_items
+from audit.api.responses import BookingHistory, shown_time, transition_items
 from audit.domain.identifiers import booking_identifier
 from audit.handlers import queries
 from chassis.http.openapi.problems import refuses
@@ -25,6 +25,8 @@ async def status_history(booking_id: FromPath[str], database: NamedDependency[Da
     response: BookingHistory = {
         "booking_id": booking_identifier(booking_id),
         "history": transition_items(history.transitions),
+        "oldest_retained": shown_time(history.oldest_retained),
+        "complete": history.is_complete,
     }
     if history.missing_versions:
         response["missing_versions"] = history.missing_versions

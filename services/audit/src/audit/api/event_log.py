@@ -1,25 +1,35 @@
-"""Routes of the EventLog."""
+"""Routes of the EventLog: list, export, one entry, values of filters."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from litestar import Request, Response, get
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from audit.adapters.event_log_queries import EntryRecord
-from audit.api.filters import Cursor, Format, From, Limit, Text, To, parse_cursor
-from audit.api.problems import EXCEPTION_HANDLERS, unknown_entry
-from audit.api.responses import EntryDetail, EntryPage, entry_items, ndjson, shown_entry
-from audit.domain.facts import Status
-from audit.domain.filters import EntryFilter, Position, entry_filter
+from audit.adapters.event_log_queries import EntryRecord, ValueField
+from audit.api.filters import Cursor, Format, Limit, parse_cursor
+from audit.api.problems import unknown_entry
+from audit.api.responses import (
+    EntryDetail,
+    EntryPage,
+    FilterValues,
+    entry_items,
+    ndjson,
+    shown_entry,
+    shown_time,
+)
+from audit.domain.filters import EntryFilter, Position
 from audit.handlers import queries
+from audit.handlers.exports import Exporter, export_entries
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
 from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Database
-from chassis.postgres.read_pool import READ_REFUSALS
+from chassis.postgres.read_pool import READ_REFUSALS, ReadPool
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from contracts.metadata import format_time
 
@@ -32,6 +42,13 @@ AnyRequest = Request[Any, Any, Any]
 _LISTED = {
     200: ResponseSpec(EntryPage, generate_examples=False, description="A page; all as NDJSON if asked")
 }
+_EXPORTED = {
+    200: ResponseSpec(
+        str, media_type=NDJSON, generate_examples=False, description="The items of the list, one a line"
+    )
+}
+_FIELDS: Sequence[ValueField] = ("event_type", "source", "status")
+_Field = Annotated[ValueField | None, QueryParameter(description="only the values of this field")]
 
 
 @get(
@@ -40,40 +57,55 @@ _LISTED = {
     tags=["log"],
     responses=_LISTED,
     opt=refuses(READ_REFUSALS),
-    exception_handlers=EXCEPTION_HANDLERS,
 )
-async def event_log(  # noqa: PLR0917 - one parameter per filter (interface.md)
+async def event_log(
+    *,
     request: AnyRequest,
     database: NamedDependency[Database],
-    searches: NamedDependency[Database],
-    exports: NamedDependency[Database],
-    event_type: Text = None,
-    status: FromQuery[Status | None] = None,
-    source: Text = None,
-    booking_id: Text = None,
-    event_id: Text = None,
-    recorded_from: From = None,
-    recorded_to: To = None,
-    q: Text = None,
+    searches: NamedDependency[ReadPool],
+    exports: NamedDependency[ReadPool],
+    actor: NamedDependency[str],
+    selected: NamedDependency[EntryFilter],
     limit: Limit = PAGE_ROWS_DEFAULT,
     cursor: Cursor = None,
     format_: Format = None,
 ) -> Response[EntryPage] | Stream:
-    query = entry_filter(
-        event_type=event_type,
-        status=status,
-        source=source,
-        booking_id=booking_id,
-        event_id=event_id,
-        recorded_from=recorded_from,
-        recorded_to=recorded_to,
-        text=q,
-    )
-    after = parse_cursor(cursor, query)
+    after = parse_cursor(cursor, selected)
     if format_ == "ndjson" or (format_ is None and NDJSON in request.headers.get("accept", "")):
         _refuse_paging(request)
-        return await _export(exports, query)
-    return Response(await _entry_page(searches if query.is_search else database, query, after, limit))
+        return await _export(exports, database, selected, actor)
+    if not selected.is_search:
+        return Response(await _entry_page(database, selected, after, limit))
+    async with searches.deadline():
+        return Response(await _entry_page(searches, selected, after, limit))
+
+
+@get(
+    "/api/event-log/export",
+    summary="All entries of a filter as NDJSON, oldest first",
+    tags=["log"],
+    media_type=NDJSON,
+    response_headers=[ResponseHeader(COMPLETE_UNTIL, documentation_only=True, required=True)],
+    responses=_EXPORTED,
+    opt=refuses(READ_REFUSALS),
+)
+async def event_log_export(
+    database: NamedDependency[Database],
+    exports: NamedDependency[ReadPool],
+    actor: NamedDependency[str],
+    selected: NamedDependency[EntryFilter],
+) -> Stream:
+    return await _export(exports, database, selected, actor)
+
+
+@get("/api/event-log/values", summary="Values of filters, as entries have them", tags=["log"])
+async def event_log_values(database: NamedDependency[Database], field: _Field = None) -> FilterValues:
+    values = await queries.list_values(database, _FIELDS if field is None else (field,))
+    more = [name for name, found in values.items() if len(found) > queries.VALUES_MAX]
+    response: FilterValues = {"more": more}
+    for name, found in values.items():
+        response[name] = found[: queries.VALUES_MAX]
+    return response
 
 
 @get(
@@ -89,8 +121,8 @@ async def event_log_entry(entry_id: FromPath[int], database: NamedDependency[Dat
     return {**shown_entry(entry), "payload_digest": entry.payload_digest.hex()}
 
 
-async def _export(exports: Database, query: EntryFilter) -> Stream:
-    export = await queries.export_entries(exports, query)
+async def _export(exports: ReadPool, database: Database, query: EntryFilter, actor: str) -> Stream:
+    export = await export_entries(exports, database, query, Exporter(actor, "http"))
     until = {COMPLETE_UNTIL: format_time(export.complete_until)}
     return Stream(ndjson(export.pages), media_type=NDJSON, headers=until)
 
@@ -104,6 +136,8 @@ async def _entry_page(
         "items": entry_items(shown["items"]),
         "next_cursor": shown["next_cursor"],
         "complete_until": format_time(listed.complete_until),
+        "oldest_retained": shown_time(listed.oldest_retained),
+        "complete": listed.is_complete,
     }
 
 

@@ -1,19 +1,15 @@
 """Errors as problem+json (ALL-6)."""
 
-from collections.abc import Callable
-from typing import Any
-
-from litestar import Request, Response
+from datetime import datetime
 
 from audit.domain.filters import FilterError
+from audit.domain.payload_states import PayloadState
 from chassis.http import Problem
-from chassis.http.problems import PROBLEM_JSON, problem_body
+from chassis.http.problems import InvalidRequestError
+from contracts.metadata import format_time
 
 NO_LOG = {404: ["not-found"], 500: ["internal-error", "log-damaged"]}
 """Problems of the routes that read leaves and tiles."""
-
-AnyRequest = Request[Any, Any, Any]
-ProblemResponse = Response[dict[str, Any]]
 
 
 def unknown_entry(entry_id: int) -> Problem:
@@ -36,11 +32,20 @@ def log_damaged() -> Problem:
     return Problem(500, "log-damaged", "the log lacks leaves that its checkpoint has: run `audit verify`")
 
 
-def _on_filter_error(_request: AnyRequest, error: FilterError) -> ProblemResponse:
-    body = problem_body(400, "invalid-request", str(error))
-    return Response(body, status_code=400, media_type=PROBLEM_JSON)
+def payload_gone(entry_id: int, state: PayloadState, oldest_retained: datetime | None) -> Problem:
+    """Return the answer for a payload that is no longer kept; the entry still is."""
+    since = None if oldest_retained is None else format_time(oldest_retained)
+    reason = f"has expired: payloads are kept since {since}" if state == "expired" else "was erased"
+    detail = f"the payload of entry {entry_id} {reason}; GET /api/event-log/{entry_id} has the entry"
+    return Problem(410, f"payload-{state}", detail, oldest_retained=since)
 
 
-EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], ProblemResponse]] = {
-    FilterError: _on_filter_error,
-}
+def too_many_streams(streams_max: int) -> Problem:
+    detail = f"this process serves {streams_max} streams already; try again later"
+    return Problem(503, "too-many-streams", detail, headers={"retry-after": "30"})
+
+
+def invalid_filter(error: FilterError) -> InvalidRequestError:
+    """Return the error of a parameter; the text of a `FilterError` begins with the parameter's name."""
+    name, _, message = str(error).partition(": ")
+    return InvalidRequestError(name, message)

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, NotRequired, TypedDict
+from datetime import datetime
+from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
 from audit.adapters.event_log_queries import EntryRecord
 from audit.adapters.status_history import TransitionRecord
 from chassis.postgres.stored_rows import UnreadableRow, show_row, show_rows
-from chassis.process.terminal import json_line
+from chassis.process.terminal import json_lines
 from contracts.metadata import format_time
+
+_METADATA = msgspec.json.Decoder(dict[str, Any])
 
 
 class EntryItem(TypedDict):
@@ -63,11 +66,17 @@ class UnreadableTransition(TypedDict):
 
 
 class EntryPage(TypedDict):
-    """Entries, newest first. Entries recorded at `complete_until` or later are in no answer yet."""
+    """Entries, newest first. Entries recorded at `complete_until` or later are in no answer yet.
+
+    Payloads are kept since `oldest_retained` (null: since the beginning); `complete` is false if the page has
+    an entry that is older.
+    """
 
     items: list[EntryItem | UnreadableEntry]
     next_cursor: str | None
     complete_until: str
+    oldest_retained: str | None
+    complete: bool
 
 
 class EntryDetail(EntryItem):
@@ -76,20 +85,52 @@ class EntryDetail(EntryItem):
     payload_digest: str
 
 
+class FilterValues(TypedDict):
+    """Values that entries have, sorted; `more` names the fields with further values."""
+
+    event_type: NotRequired[list[str]]
+    source: NotRequired[list[str]]
+    status: NotRequired[list[str]]
+    more: list[str]
+
+
+class Payload(TypedDict):
+    """The message behind an entry: `body` is its text, or base64 where the bytes are no UTF-8.
+
+    `texts` are ids that the entry holds as digests.
+    """
+
+    entry_id: int
+    event_type: str
+    encoding: Literal["utf-8", "base64"]
+    body: str
+    texts: dict[str, str]
+
+
 class BookingHistory(TypedDict):
-    """Transitions, oldest first, up to the first gap; missing and waiting versions if there is a gap."""
+    """Transitions, oldest first, up to the first gap; missing and waiting versions if there is a gap.
+
+    `complete` is false if there is a gap, or if a transition has lost its reason and metadata with its
+    payload, by an erasure or by retention. Payloads are kept since `oldest_retained` (null: the beginning).
+    """
 
     booking_id: str
     history: list[TransitionItem | UnreadableTransition]
+    oldest_retained: str | None
+    complete: bool
     missing_versions: NotRequired[list[int]]
     waiting_versions: NotRequired[list[int]]
+
+
+def shown_time(moment: datetime | None) -> str | None:
+    return None if moment is None else format_time(moment)
 
 
 async def ndjson(pages: AsyncGenerator[Sequence[EntryRecord | UnreadableRow]]) -> AsyncGenerator[bytes]:
     """Yield each page of entries as lines of JSON; close `pages` at the end."""
     async with aclosing(pages):
         async for entries in pages:
-            yield b"".join(json_line(item) for item in entry_items(entries))
+            yield json_lines(entry_items(entries))
 
 
 def entry_items(entries: Sequence[EntryRecord | UnreadableRow]) -> list[EntryItem | UnreadableEntry]:
@@ -131,8 +172,8 @@ def entry_item(entry: EntryRecord) -> EntryItem:
         "booking_id": entry.booking_id,
         "actor": entry.actor,
         "error": entry.error,
-        "metadata": msgspec.json.decode(entry.metadata, type=dict[str, Any]),
-        "occurred_at": format_time(entry.occurred_at) if entry.occurred_at else None,
+        "metadata": _METADATA.decode(entry.metadata),
+        "occurred_at": shown_time(entry.occurred_at),
         "recorded_at": format_time(entry.recorded_at),
         "topic": entry.topic,
         "partition": entry.partition,

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from audit.domain.events import source_name
 from audit.domain.facts import Status
 from audit.domain.identifiers import booking_identifier, identifier
+from audit.domain.search import matches, words_of
 from contracts.text import sanitize_for_postgres
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,6 +19,40 @@ class FilterError(ValueError):
     """A filter or cursor is invalid; the message says what to change."""
 
 
+class FilteredEntry(Protocol):
+    """Fields of an entry that filters compare."""
+
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def booking_id(self) -> str | None: ...
+    @property
+    def actor(self) -> str | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def correlation_id(self) -> str | None: ...
+    @property
+    def causation_id(self) -> str | None: ...
+
+
+SEARCHED = (
+    "event_type", "source", "event_id", "booking_id", "actor", "error", "correlation_id", "causation_id",
+)  # fmt: skip
+"""Fields in which a text is searched."""
+
+
+def searched_fields(entry: FilteredEntry) -> list[str | None]:
+    """Return the texts of the SEARCHED fields."""
+    return [getattr(entry, name) for name in SEARCHED]
+
+
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Filter of entries: an entry matches if it agrees with every given field.
@@ -24,7 +60,7 @@ class EntryFilter:
     Attributes:
         recorded_from, recorded_to: by audit's database clock, which no sender can set; `recorded_to` is
             excluded.
-        text: part of a type, id, actor or error, in any case of letters. Payloads are not searched.
+        text: words in order within one field: type, source, id, actor or error. Payloads are not searched.
     """
 
     event_type: str | None = None
@@ -32,20 +68,42 @@ class EntryFilter:
     source: str | None = None
     booking_id: str | None = None
     event_id: str | None = None
+    actor: str | None = None
     recorded_from: datetime | None = None
     recorded_to: datetime | None = None
     text: str | None = None
 
     @property
+    def phrase(self) -> list[str]:
+        """Words of the text, in order."""
+        return words_of(self.text) if self.text else []
+
+    @property
     def is_search(self) -> bool:
-        """True if many entries may be read to find a few.
+        """True if no index has the entries in order: they are found by their blocks.
 
         An index serves one filter alone, an event's id, and a booking with other filters.
         """
-        if self.event_id is not None or (self.booking_id is not None and self.text is None):
+        if self.event_id is not None or self.booking_id is not None:
             return False
-        scanned = (self.event_type, self.status, self.source)
-        return self.text is not None or sum(value is not None for value in scanned) > 1
+        if self.text is not None or self.actor is not None:
+            return True
+        return sum(value is not None for value in (self.event_type, self.status, self.source)) > 1
+
+    def matches(self, entry: FilteredEntry) -> bool:
+        """Return whether an entry agrees with every given field except the times."""
+        same = all(
+            wanted is None or wanted == stored
+            for wanted, stored in (
+                (self.event_type, entry.event_type),
+                (self.status, entry.status),
+                (self.source, entry.source),
+                (self.booking_id, entry.booking_id),
+                (self.event_id, entry.event_id),
+                (self.actor, entry.actor),
+            )
+        )
+        return same and (self.text is None or matches(self.phrase, searched_fields(entry)))
 
 
 def entry_filter(
@@ -55,6 +113,7 @@ def entry_filter(
     source: str | None,
     booking_id: str | None,
     event_id: str | None,
+    actor: str | None,
     recorded_from: datetime | None,
     recorded_to: datetime | None,
     text: str | None,
@@ -62,14 +121,17 @@ def entry_filter(
     """Return the filter in the spelling of entries: `/webhooks/stripe` means "stripe".
 
     Raises:
-        FilterError: a time has no offset.
+        FilterError: a time has no offset, or the text has no word.
     """
+    if text is not None and not words_of(text):
+        raise FilterError('q: has no letter and no digit; expected words such as "payment_intent"')
     return EntryFilter(
         event_type=identifier(event_type) if event_type else None,
         status=status,
         source=identifier(source_name(source)) if source else None,
         booking_id=booking_identifier(booking_id) if booking_id else None,
         event_id=identifier(event_id) if event_id else None,
+        actor=identifier(actor) if actor else None,
         recorded_from=_moment("from", recorded_from),
         recorded_to=_moment("to", recorded_to),
         text=sanitize_for_postgres(text) if text else None,
@@ -87,9 +149,9 @@ def _moment(name: str, moment: datetime | None) -> datetime | None:
         raise FilterError(f"{name}: no such time in UTC") from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Position of an entry in the order of the log."""
+    """Position of an entry in the order of the log. With entry_id 0 it is before all entries of its time."""
 
     recorded_at: datetime
     entry_id: int

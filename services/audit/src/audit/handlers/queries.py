@@ -1,23 +1,22 @@
-"""Queries: entries of the EventLog, exports, status histories."""
+"""Queries: entries of the EventLog, values of filters, status histories."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from audit.adapters import event_log_queries, status_history
-from audit.adapters.event_log_queries import EntryRecord
+from audit.adapters import event_log_queries, payload_retention, status_history
+from audit.adapters.event_log_queries import EntryRecord, ValueField
 from audit.adapters.status_history import TransitionRecord
 from audit.domain.filters import EntryFilter, Position
 from audit.domain.history import MISSING_VERSIONS_SHOWN_MAX, gap_free, missing_versions
+from audit.handlers.search import Entries, page_of_entries, position_of
 from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import UnreadableRow
 
-EXPORT_PAGE_ROWS = 1000
-_BIGINT_MAX = 2**63 - 1
+VALUES_MAX = 500
+"""Values of one field that an answer names."""
 
-Entries = Sequence[EntryRecord | UnreadableRow]
+_BIGINT_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,7 @@ class History:
 
     Attributes:
         transitions: by version, up to the first gap.
+        oldest_retained: payloads, with reasons of transitions, are kept since then; None: the beginning.
         missing_versions: versions that have not arrived although later ones have.
         waiting_versions: the later versions. Both lists have at most MISSING_VERSIONS_SHOWN_MAX items.
     """
@@ -33,6 +33,14 @@ class History:
     transitions: Sequence[TransitionRecord | UnreadableRow]
     missing_versions: list[int]
     waiting_versions: list[int]
+    oldest_retained: datetime | None
+
+    @property
+    def is_complete(self) -> bool:
+        """True if no version is missing, and every transition has its payload, with reason and metadata."""
+        return not self.missing_versions and not any(
+            isinstance(each, TransitionRecord) and each.is_erased for each in self.transitions
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +50,20 @@ class EntryList:
     Attributes:
         complete_until: every entry that matches the filter and was recorded before this time is known. A
             writer that has not committed yet records later.
+        oldest_retained: payloads are kept since then; None: since the beginning.
     """
 
     entries: Entries
     complete_until: datetime
+    oldest_retained: datetime | None
 
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """All entries that match a filter, oldest first, recorded before `complete_until`."""
-
-    complete_until: datetime
-    pages: AsyncGenerator[Entries]
+    @property
+    def is_complete(self) -> bool:
+        """True if retention has taken no payload of these entries."""
+        since = self.oldest_retained
+        return since is None or all(
+            position is None or position.recorded_at >= since for position in map(position_of, self.entries)
+        )
 
 
 async def list_entries(
@@ -61,11 +71,20 @@ async def list_entries(
 ) -> EntryList:
     """Return entries, newest first, older than the oldest writer that has not committed."""
     async with database.connection() as connection:
-        bounded, until = await _bounded(connection, query)
-        entries = await event_log_queries.page_of_entries(
+        bounded, until = await bounded_query(connection, query)
+        entries = await page_of_entries(
             connection, bounded, after=after, rows_max=rows_max, order="newest first"
         )
-    return EntryList(entries, until)
+        retained = await payload_retention.oldest_retained(connection)
+    return EntryList(entries, until, retained)
+
+
+async def bounded_query(connection: Connection, query: EntryFilter) -> tuple[EntryFilter, datetime]:
+    """Return the query up to the time before which the log is complete, and this time."""
+    until = await event_log_queries.complete_until(connection)
+    if query.recorded_to is not None:
+        until = min(until, query.recorded_to)
+    return replace(query, recorded_to=until), until
 
 
 async def incomplete_seconds(database: Database) -> float:
@@ -84,64 +103,20 @@ async def get_entry(database: Database, entry_id: int) -> EntryRecord | None:
         return await event_log_queries.entry_by_id(connection, entry_id)
 
 
-async def export_entries(database: Database, query: EntryFilter) -> Export:
-    """Export all matching entries older than the oldest writer that is open when the export begins.
-
-    The export reads page by page, so that memory and transactions do not grow with the log. It keeps one
-    connection until its pages are read or closed. The first page is read at once: an error that prevents the
-    export is raised here, before anything is sent.
-    """
-    began = asyncio.get_running_loop().create_future()
-    pages = _pages(database, query, began)
-    nothing: Entries = []  # a list: as a default of anext(), an empty tuple is an error
-    first = await anext(pages, nothing)
-    return Export(await began, _chained(first, pages))
-
-
-async def _chained(first: Entries, others: AsyncGenerator[Entries]) -> AsyncGenerator[Entries]:
-    async with aclosing(others):
-        yield first
-        async for entries in others:
-            yield entries
-
-
-async def _pages(
-    database: Database, query: EntryFilter, began: asyncio.Future[datetime]
-) -> AsyncGenerator[Entries]:
-    after: Position | None = None
+async def list_values(database: Database, fields: Sequence[ValueField]) -> dict[ValueField, list[str]]:
+    """Return the values of fields, sorted; one more than VALUES_MAX if there are more."""
     async with database.connection() as connection:
-        bounded, until = await _bounded(connection, query)
-        began.set_result(until)
-        while True:
-            entries = await event_log_queries.page_of_entries(
-                connection, bounded, after=after, rows_max=EXPORT_PAGE_ROWS, order="oldest first"
-            )
-            if entries:
-                yield entries
-                known = (position for entry in reversed(entries) if (position := position_of(entry)))
-                after = next(known, None)
-            if len(entries) < EXPORT_PAGE_ROWS or after is None:
-                return
-
-
-def position_of(entry: EntryRecord | UnreadableRow) -> Position | None:
-    """Return the position after which the log continues; None for an unreadable position."""
-    if isinstance(entry, EntryRecord):
-        return entry.position
-    return None if entry.position is None else Position.from_key(*map(int, entry.position))
-
-
-async def _bounded(connection: Connection, query: EntryFilter) -> tuple[EntryFilter, datetime]:
-    until = await event_log_queries.complete_until(connection)
-    if query.recorded_to is not None:
-        until = min(until, query.recorded_to)
-    return replace(query, recorded_to=until), until
+        return {
+            field: await event_log_queries.values(connection, field, rows_max=VALUES_MAX + 1)
+            for field in fields
+        }
 
 
 async def get_status_history(database: Database, booking_id: str) -> History | None:
     """Return a booking's history up to its first gap; None for an unknown booking."""
     async with database.connection() as connection:
         transitions = await status_history.of_booking(connection, booking_id)
+        retained = await payload_retention.oldest_retained(connection)
     if not transitions:
         return None
     versions = [
@@ -152,4 +127,5 @@ async def get_status_history(database: Database, booking_id: str) -> History | N
         transitions=transitions[:whole],
         missing_versions=missing_versions(versions),
         waiting_versions=versions[whole:][:MISSING_VERSIONS_SHOWN_MAX],
+        oldest_retained=retained,
     )

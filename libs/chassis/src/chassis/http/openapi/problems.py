@@ -63,7 +63,7 @@ _MEANINGS = {
     404: "Not found",
     408: "The body did not arrive in time",
     409: "The current state does not allow this; or a request with this key is running (Retry-After)",
-    410: "The request was carried out, and its answer was erased",
+    410: "Erased: what is asked for, or the answer of a request that was carried out",
     412: "Changed meanwhile: read it again",
     413: "The body is too large",
     415: "The body is not uncompressed JSON",
