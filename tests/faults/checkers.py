@@ -1,16 +1,17 @@
 """The global criteria G (pure): what a history and a snapshot of the system say about each other.
 
 Each checker returns one line per kind of violation, with the first few culprits; none means that it holds.
-"The audit log verifies" joins them when entries are sealed.
 """
 
+import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 
 from faults.history import History, Outcome
 from faults.plan import CAPTURES, CHANGES, Op
-from faults.snapshot import Snapshot, Step
+from faults.snapshot import Leaf, Snapshot, Step
 
 CULPRITS_SHOWN_MAX = 5
 
@@ -183,6 +184,49 @@ def published_logged_once(history: History, held: Snapshot) -> list[str]:
     ]
 
 
+def log_sealed(history: History, held: Snapshot) -> list[str]:
+    """Every entry is one leaf, and every checkpoint anywhere has the root of the leaves at its size."""
+    del history
+    log = held.log
+    roots = _roots(log.leaves, {kept.size for kept in log.checkpoints})
+    sealed = Counter(leaf.entry_id for leaf in log.leaves)
+    return [
+        *_tell("entries that are not sealed", log.unsealed),
+        *_tell("entries sealed twice", {each for each, times in sealed.items() if times > 1}),
+        *_tell("gaps between leaves", {n for n, leaf in enumerate(log.leaves) if leaf.index != n}),
+        *_tell(
+            "leaves that say something else than their entries",
+            {leaf.index for leaf in log.leaves if _differs(leaf)},
+        ),
+        *_tell(
+            "checkpoints that the log does not lead to",
+            {f"{kept.place} at {kept.size}" for kept in log.checkpoints if roots.get(kept.size) != kept.root},
+        ),
+    ]
+
+
+def _differs(leaf: Leaf) -> bool:
+    sealed = json.loads(leaf.sealed)
+    return (sealed["entry_id"], sealed["payload_digest"]) != (leaf.entry_id, leaf.digest)
+
+
+def _roots(leaves: Sequence[Leaf], sizes: Collection[int]) -> dict[int, bytes]:
+    """Return the roots of the trees of these sizes by RFC 6962, stated anew: one pass over the leaves."""
+    roots, full = {0: hashlib.sha256(b"").digest()}, list[tuple[int, bytes]]()
+    for size, leaf in enumerate(leaves, start=1):
+        height, digest = 0, hashlib.sha256(b"\x00" + leaf.sealed).digest()
+        while full and full[-1][0] == height:
+            digest = hashlib.sha256(b"\x01" + full.pop()[1] + digest).digest()
+            height += 1
+        full.append((height, digest))
+        if size in sizes:
+            root = full[-1][1]
+            for _, left in reversed(full[:-1]):
+                root = hashlib.sha256(b"\x01" + left + root).digest()
+            roots[size] = root
+    return roots
+
+
 CHECKERS: tuple[Checker, ...] = (
     deliveries_logged_once,
     forgeries_refused,
@@ -196,6 +240,7 @@ CHECKERS: tuple[Checker, ...] = (
     only_planted_set_aside,
     published_in_order,
     published_logged_once,
+    log_sealed,
 )
 
 

@@ -1,16 +1,20 @@
-"""Processes that die: F1, F2, F3."""
+"""Processes that die: F1, F2, F3, F5."""
 
 import time
 
 from faults.load import Load
 from faults.plan import SHORT
-from faults.scene import Scene, stretched
+from faults.scene import Scene, fault_points, stretched
 from harness import eventually
 
 READY_AGAIN_SECONDS_MAX = 5.0
 STEP_SECONDS_MAX = 120.0
 TIMES = 20
 TIMES_SHORT = 2
+SEALER_STEPS = (
+    *("leaves", "tiles", "head", "committed"),
+    *("unfinished", "recorded", "kept", "sent", "opened"),
+)
 
 
 async def gateway(scene: Scene) -> None:
@@ -44,6 +48,20 @@ async def relay_before_mark(scene: Scene) -> None:
     copies = len(records) - len({record.header("ce_id") for record in records})
     scene.notes["copies on the topic"] = copies
     assert copies, "no row was published twice: the fault did not strike where it should"
+
+
+async def sealer(scene: Scene) -> None:
+    """F5: each process dies at another step of sealing or of publishing, all through the load."""
+    steps = SEALER_STEPS[:: len(SEALER_STEPS) // TIMES_SHORT] if scene.size == SHORT else SEALER_STEPS
+    environment = {"AUDIT_CHECKPOINT_SECONDS": "0.5"}
+    async with scene.load() as load:
+        for life, step in enumerate(steps):
+            await load.reached(life / (len(steps) + 1))
+            points = fault_points(f"sealer-{step}:kill", f"{scene.seed}/{life}")
+            mortal = await scene.stack.start("audit", env={**environment, **points}, ready=False)
+            await eventually(lambda died=mortal: not died.running, seconds=STEP_SECONDS_MAX, what=step)
+        await scene.stack.start("audit", env=environment)
+    scene.notes["deaths"] = ", ".join(steps)
 
 
 async def _die_and_be_succeeded(scene: Scene, load: Load, duty: str, points: str) -> None:

@@ -46,6 +46,7 @@ class Row:
 
 _WITHOUT_BOOKING = ("webhook-gateway", "audit")
 _WITHOUT_GATEWAY = ("booking", "audit")
+_WITHOUT_AUDIT = ("webhook-gateway", "booking")
 _GATEWAY = ("webhook-gateway",)
 
 ROWS: tuple[Row, ...] = (
@@ -65,6 +66,13 @@ ROWS: tuple[Row, ...] = (
         services=_WITHOUT_BOOKING,
     ),
     Row("F4", "SIGSTOP the relay, another takes over, SIGCONT", pauses.relay, services=_WITHOUT_BOOKING),
+    Row(
+        "F5",
+        "kill -9 the sealer at each step",
+        kills.sealer,
+        in_make_test=True,
+        services=_WITHOUT_AUDIT,
+    ),
     Row("F6", "kill -9 reconciler mid-run", run_kills.killed_mid_run, in_make_test=True, services=()),
     Row(
         "F6B", "kill -9 reconciler during bulk operations, again and again", bulk.killed_half_way, services=()

@@ -1,6 +1,8 @@
 """What the system holds at one moment, read as superuser: data for the checkers."""
 
-from dataclasses import dataclass
+from base64 import b64decode
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from chassis.messaging.message import event_of, unpack_headers
 from faults.history import History, Outcome
@@ -77,6 +79,34 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf of the sealed log; `digest` is the payload's digest in the EventLog, None without an entry."""
+
+    index: int
+    entry_id: int
+    sealed: bytes
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint, and where it was found."""
+
+    place: str
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedLog:
+    """The leaves in order, and every checkpoint: the head, those of the database, directory and topic."""
+
+    leaves: tuple[Leaf, ...] = ()
+    checkpoints: tuple[Kept, ...] = ()
+    unsealed: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it. `reasons` are those that stand in booking's status history."""
 
@@ -89,6 +119,7 @@ class Snapshot:
     set_aside: tuple[SetAsideRow, ...] = ()
     published: tuple[Published, ...] = ()
     outbox_rows: int = 0
+    log: SealedLog = field(default_factory=SealedLog)
 
 
 async def take_snapshot(stack: Stack) -> Snapshot:
@@ -107,6 +138,7 @@ async def take_snapshot(stack: Stack) -> Snapshot:
         set_aside=await _set_aside(booking),
         published=await _published(stack),
         outbox_rows=await booking.fetchval("SELECT count(*) FROM outbox"),
+        log=await _sealed_log(stack),
     )
 
 
@@ -120,12 +152,16 @@ async def missing(stack: Stack, history: History) -> dict[str, int]:
     assert have is not None
     logged = await audit.fetchval(_LOGGED, _SENDERS)
     told = await audit.fetchval("SELECT count(*) FROM event_log WHERE topic = 'bookings.events.v1'")
+    unsealed = await audit.fetchval(
+        "SELECT (SELECT count(*) FROM event_log) - (SELECT count(*) FROM log_leaf)"
+    )
     short = {
         "deliveries in the EventLog": len(accepted) - logged,
         "payments": len(captured) - have["payments"],
         "set aside": len(planted) - have["set_aside"],
         "rows to leave the outbox": have["outbox"],
         "booking's events in the EventLog": have["events"] - told,
+        "entries to seal": unsealed,
     }
     return {what: count for what, count in short.items() if count > 0}
 
@@ -135,6 +171,28 @@ async def _set_aside(booking: TestDatabase) -> tuple[SetAsideRow, ...]:
         SetAsideRow(event_of(unpack_headers(headers))[0], *rest)
         for headers, *rest in await booking.fetch(_SET_ASIDE)
     )
+
+
+async def _sealed_log(stack: Stack) -> SealedLog:
+    audit = stack.database("audit")
+    notes = [("database", row["note"].encode()) for row in await audit.fetch(_NOTES)]
+    notes += _files(Path(stack.environment()["AUDIT_CHECKPOINT_DIR"]))
+    records = await stack.topic("audit.checkpoints.v1").records()
+    notes += [(f"topic/{record.offset}", record.value) for record in records]
+    return SealedLog(
+        leaves=tuple(Leaf(*row) for row in await audit.fetch(_LEAVES)),
+        checkpoints=tuple(_kept(place, note) for place, note in notes),
+        unsealed=frozenset(row["entry_id"] for row in await audit.fetch(_UNSEALED)),
+    )
+
+
+def _files(directory: Path) -> list[tuple[str, bytes]]:
+    return [(path.name, path.read_bytes()) for path in sorted(directory.glob("checkpoint-*"))]
+
+
+def _kept(place: str, note: bytes) -> Kept:
+    _, size, root, *_ = note.decode().split("\n")
+    return Kept(place, int(size), b64decode(root))
 
 
 async def _published(stack: Stack) -> tuple[Published, ...]:
@@ -153,6 +211,12 @@ async def _published(stack: Stack) -> tuple[Published, ...]:
     )
 
 
+_LEAVES = """
+SELECT leaf_index, log_leaf.entry_id, sealed, encode(payload_digest, 'hex')
+FROM log_leaf LEFT JOIN event_log USING (entry_id) ORDER BY leaf_index
+"""
+_NOTES = "SELECT note FROM log_checkpoint UNION ALL SELECT note FROM log_head"
+_UNSEALED = "SELECT entry_id FROM event_log WHERE entry_id NOT IN (SELECT entry_id FROM log_leaf)"
 _SET_ASIDE = """
 SELECT headers, reason, error, concat_ws('/', topic, partition, record_offset)
 FROM dead_letter WHERE status = 'waiting'

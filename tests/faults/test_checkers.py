@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from faults.checkers import check_all
 from faults.history import History, Line, Outcome, read_history
 from faults.plan import DUPLICATES_SHARE, FORGED_SHARE, POISON_SHARE, Op, Size, booking_name, make_plan
-from faults.snapshot import BookingRow, Entry, PaymentRow, Published, SetAsideRow, Snapshot, Step
+from faults.snapshot import (
+    BookingRow,
+    Entry,
+    Kept,
+    Leaf,
+    PaymentRow,
+    Published,
+    SealedLog,
+    SetAsideRow,
+    Snapshot,
+    Step,
+)
+from integration.audit.sealed_log import EMPTY, root_of
 
 B = "018f0000-0000-7000-8000-000000000001"
 NAME = booking_name(0)
@@ -24,6 +36,19 @@ def line(op: Op, id_: str, outcome: Outcome, status: int | None = 200) -> Line:
 def steps(*statuses: str) -> tuple[Step, ...]:
     before = (None, *statuses)
     return tuple(Step(B, n + 1, before[n], status, "stripe") for n, status in enumerate(statuses))
+
+
+def leaf(index: int) -> Leaf:
+    return Leaf(
+        index, 10 + index, b'{"entry_id":%d,"payload_digest":"%02x"}' % (10 + index, index), f"{index:02x}"
+    )
+
+
+def log_of(size: int) -> SealedLog:
+    leaves = tuple(leaf(n) for n in range(size))
+    sizes = (0, 1, 4, size)
+    kept = [Kept(f"file {n}", n, root_of([each.sealed for each in leaves[:n]])) for n in sizes]
+    return SealedLog(leaves, tuple(kept))
 
 
 HISTORY = History(
@@ -53,6 +78,7 @@ SOUND = Snapshot(
     payments=(PaymentRow("evt_paid", B, 100, None),),
     set_aside=(SetAsideRow("evt_bad", "malformed", "amount_received"),),
     published=tuple(Published(B, n, f"e{n}", 0, n) for n in range(1, 5)),
+    log=log_of(7),
 )
 
 
@@ -96,6 +122,20 @@ PLANTED: dict[str, Plant] = {
         s, published=(*s.published[1:], replace(s.published[0], offset=9))
     ),
     "lost events": lambda s: replace(s, entries=s.entries[:-1]),
+    "entries that are not sealed": lambda s: replace(s, log=replace(s.log, unsealed=frozenset({17}))),
+    "entries sealed twice": lambda s: replace(
+        s, log=replace(s.log, leaves=(*s.log.leaves, replace(s.log.leaves[0], index=7)))
+    ),
+    "gaps between leaves": lambda s: replace(s, log=replace(s.log, leaves=s.log.leaves[1:])),
+    "leaves that say something else": lambda s: replace(
+        s, log=replace(s.log, leaves=(replace(s.log.leaves[0], digest="ff"), *s.log.leaves[1:]))
+    ),
+    "checkpoints that the log does not lead to: 1 (topic/3 at 4": lambda s: replace(
+        s, log=replace(s.log, checkpoints=(*s.log.checkpoints, Kept("topic/3", 4, EMPTY)))
+    ),
+    "checkpoints that the log does not lead to: 1 (file 7 at 7": lambda s: replace(
+        s, log=replace(s.log, leaves=s.log.leaves[:-1])
+    ),
     "events logged twice": lambda s: replace(s, entries=(*s.entries, s.entries[-1])),
 }
 

@@ -4,9 +4,11 @@ code has no trace of them.
 `FAULT_POINTS=point:action[=argument][@probability],…`; FAULT_SEED seeds the dice. Actions: `kill` (SIGKILL,
 which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself); of
 `outgoing-record`: `newer`, `older`; of `payment-read`: `bug=ID+ID`; of `clock`: `ahead=FILE`.
+`sealer-STEP` strikes after that step of audit's sealer.
 """
 
 import asyncio
+import importlib
 import json
 import os
 import random
@@ -135,6 +137,37 @@ def _clock(fault: Fault) -> None:
     clock.now = now
 
 
+def _after(module: str, name: str) -> Callable[[Fault], None]:
+    """After a function of a module, or a method of one of its classes, has done its work (F5)."""
+
+    def install(fault: Fault) -> None:
+        owner: Any = importlib.import_module(module)
+        *classes, function = name.split(".")
+        for each in classes:
+            owner = getattr(owner, each)
+        act = getattr(owner, function)
+
+        async def act_and_strike(*args: Any, **options: Any) -> Any:
+            result = await act(*args, **options)
+            await fault.strike()
+            return result
+
+        setattr(owner, function, act_and_strike)
+
+    return install
+
+
+def _unfinished_checkpoint(fault: Fault) -> None:
+    """A checkpoint's file is written, and has not got its name yet (F5)."""
+    link = Path.hardlink_to
+
+    def strike_and_link(self: Path, target: Path) -> None:
+        asyncio.run(fault.strike())
+        link(self, target)
+
+    Path.hardlink_to = strike_and_link  # type: ignore[method-assign, assignment]
+
+
 _ADDED_HEADERS = {"traceparent", "ce_correlationid", "ce_causationid", "content-type"}
 """Headers that a consumer must be able to do without."""
 
@@ -146,6 +179,15 @@ POINTS: dict[str, Callable[[Fault], None]] = {
     "outgoing-record": _outgoing_record,
     "payment-read": _facts_read,
     "clock": _clock,
+    "sealer-opened": _after("audit.jobs.sealer", "open_log"),
+    "sealer-leaves": _after("audit.adapters.log_leaves", "append_leaves"),
+    "sealer-tiles": _after("audit.adapters.log_tiles", "insert_tiles"),
+    "sealer-head": _after("audit.adapters.log_head", "replace_head"),
+    "sealer-committed": _after("audit.jobs.sealer", "seal"),
+    "sealer-recorded": _after("audit.jobs.checkpoint_publisher", "record_head"),
+    "sealer-unfinished": _unfinished_checkpoint,
+    "sealer-kept": _after("audit.adapters.checkpoint_sinks", "CheckpointDirectory.publish"),
+    "sealer-sent": _after("audit.adapters.checkpoint_sinks", "CheckpointTopic.publish"),
 }
 
 
