@@ -83,15 +83,19 @@ def test_stack_is_described_and_healthy(own_stack: tuple[Path, int]) -> None:
     assert "plumbline status" in README
 
     # Another value restarts the one service that reads it, and is said.
-    again = run("up", "--detach", state=state, base=base, ENABLE_WEBHOOK_VALIDATION="true")
+    changed = {"ENABLE_WEBHOOK_VALIDATION": "true", "STRIPE_WEBHOOK_SECRET": f"whsec_{'rotated' * 4}"}
+    again = run("up", "--detach", state=state, base=base, **changed)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "restarting webhook-gateway: ENABLE_WEBHOOK_VALIDATION: (not set) → true" in again.stdout
     assert "webhook signatures: checked" in again.stdout
-    after = json.loads((state / "stack.json").read_text())["pids"]
-    assert [name for name, pid in described["pids"].items() if after[name] != pid] == ["webhook-gateway"]
+    after = json.loads((state / "stack.json").read_text())
+    restarted = [name for name, pid in described["pids"].items() if after["pids"][name] != pid]
+    assert restarted == ["webhook-gateway"]
+    assert after["secrets"] == {**described["secrets"], "stripe": changed["STRIPE_WEBHOOK_SECRET"]}
+    assert after["postgres"] == described["postgres"]
 
-    restarted = run("restart", "webhook-gateway", state=state, base=base)
-    assert (restarted.returncode, restarted.stdout) == (0, "restarted: webhook-gateway\n")
+    anew = run("restart", "webhook-gateway", state=state, base=base)
+    assert (anew.returncode, anew.stdout) == (0, "restarted: webhook-gateway\n")
     assert "webhook signatures: checked" in run("status", state=state, base=base).stdout
 
     exported = run("env", state=state, base=base).stdout

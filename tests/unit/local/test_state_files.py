@@ -19,6 +19,7 @@ from plumbline import (
     ports,
     postgres_directory,
     signed_note,
+    stack_file,
     state_directory,
 )
 from plumbline.databases import DATABASES, LOGIN_ROLES, SERVICES, connection_strings
@@ -142,6 +143,23 @@ def test_variable_and_its_file_never_meet() -> None:
         "BOOKING_POSTGRES_DSN": "ours",
         "AUDIT_SIGNING_KEY": "k",
     }
+
+
+def test_stack_file_names_the_file_of_a_secret_in_place_of_what_it_held_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "stripe"
+    file.write_text("whsec_before")
+    environ = {
+        "STRIPE_WEBHOOK_SECRET_FILE": str(file),
+        "QUO_WEBHOOK_SECRET": "whsec_quo,old",
+        "RECONCILER_BOOKING_VIEW_DSN": "",
+        "AUDIT_CHECKPOINT_DIR": "",
+        "AUDIT_SIGNING_KEY": signed_note.new_private_key("plumbline.example/test"),
+    }
+    content = stack_file.of_environment(environ, "")
+    assert content["secrets"] == {"stripe": None, "sms_legacy": "", "sms": "whsec_quo"}
+    assert content["secret_files"] == {"stripe": str(file)}
+    file.write_text("whsec_after\n")
+    assert stack_file.secrets(content)["stripe"] == "whsec_after"
 
 
 def test_secret_is_read_as_the_services_read_it(tmp_path: Path) -> None:

@@ -79,10 +79,22 @@ def for_migration(service: Service, caller: Mapping[str, str], admin_dsn: str) -
 
 def secret(environ: Mapping[str, str], name: str) -> str:
     """Return a secret from `name` or `<name>_FILE`; of comma-separated webhook secrets, the first."""
-    value = environ.get(name, "")
-    if not value and (path := environ.get(f"{name}{_FILE}")):
-        value = Path(path).read_text(encoding="utf-8")
-    return value.split(",")[0].strip()
+    path = file_of(environ, name)
+    return first_secret(path) if path else _first(environ.get(name, ""))
+
+
+def file_of(environ: Mapping[str, str], name: str) -> str:
+    """Return the file that holds a secret; empty if the variable itself does."""
+    return "" if environ.get(name) else environ.get(f"{name}{_FILE}", "")
+
+
+def first_secret(path: str) -> str:
+    """Return the first of the secrets in a file."""
+    return _first(Path(path).read_text(encoding="utf-8"))
+
+
+def _first(secrets: str) -> str:
+    return secrets.split(",", maxsplit=1)[0].strip()
 
 
 def _alternative_name(name: str) -> str:

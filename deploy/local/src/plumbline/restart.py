@@ -8,7 +8,7 @@ from plumbline.ledger import Ledger
 from plumbline.processes import STOP_SECONDS_MAX
 from plumbline.service_process import ServiceProcess
 from plumbline.services import SERVICES, Service
-from plumbline.started_with import Difference, Environments
+from plumbline.started_with import Difference
 from plumbline.state_directory import StateDirectory
 
 NOTHING_RUNS = "nothing is running; start the stack with `plumbline up`"
@@ -22,7 +22,7 @@ def changed_settings(
     if content is None:
         raise StackError(NOTHING_RUNS)
     before = started_with.read(directory.environments)
-    now = _environments(directory, environ, content, members)
+    now = environment.of_services(members, _merged(directory, environ, content, members))
     return {
         name: changed
         for name in content["urls"]
@@ -30,15 +30,15 @@ def changed_settings(
     }
 
 
-def _environments(
+def _merged(
     directory: StateDirectory,
     environ: Mapping[str, str],
     content: stack_file.Content,
     members: Sequence[Service],
-) -> Environments:
+) -> dict[str, str]:
+    """Return the variables of all services together, as a start by this caller would give them."""
     admin_dsn, secrets = content["postgres"]["admin_dsn"], credentials.load(directory.credentials)
-    merged = environment.of_stack(directory, environ, admin_dsn, secrets, members)
-    return environment.of_services(members, merged)
+    return environment.of_stack(directory, environ, admin_dsn, secrets, members)
 
 
 async def restart(
@@ -65,7 +65,8 @@ async def restart(
     with recovery.exclusive(directory.lock):
         ledger = Ledger(directory.ledger)
         before = started_with.read(directory.environments)
-        now = before if environ is None else _environments(directory, environ, content, members)
+        merged = None if environ is None else _merged(directory, environ, content, members)
+        now = before if merged is None else environment.of_services(members, merged)
         for service in members:
             if service.name in names:
                 await _end(ledger, service.name)
@@ -74,6 +75,9 @@ async def restart(
                 before[service.name] = now[service.name]
                 started_with.write(directory.environments, before)
                 stack_file.write(directory.stack_file, content)
+        if merged is not None:
+            content |= stack_file.of_environment(merged, content["postgres"]["admin_dsn"])
+            stack_file.write(directory.stack_file, content)
 
 
 async def _end(ledger: Ledger, name: str) -> None:

@@ -13,6 +13,11 @@ from plumbline.state_directory import HOST, StateDirectory
 Content = dict[str, Any]
 
 _DSN_SUFFIX = "_POSTGRES_DSN"
+_SECRETS = {
+    "stripe": "STRIPE_WEBHOOK_SECRET",
+    "sms_legacy": "OPENPHONE_WEBHOOK_SECRET",
+    "sms": "QUO_WEBHOOK_SECRET",
+}
 
 
 def describe(
@@ -24,10 +29,26 @@ def describe(
     environ: Mapping[str, str],
 ) -> Content:
     """Return the content; `environ` is the environment that the services were started with."""
-    strings = {name: value for name, value in environ.items() if name.endswith(_DSN_SUFFIX)}
     return {
         "urls": {service.name: service.url(directory) for service in running},
         "kafka_bootstrap": f"{HOST}:{directory.kafka_port}",
+        **of_environment(environ, admin_dsn),
+        "pids": dict(pids),
+        "logs": {name: str(directory.log(name)) for name in pids},
+    }
+
+
+def of_environment(environ: Mapping[str, str], admin_dsn: str) -> Content:
+    """Return the members that follow from the services' environment.
+
+    A secret that a file holds is null, and the file stands in `secret_files`: services read it anew when it
+    changes, and this file would not.
+    """
+    strings = {name: value for name, value in environ.items() if name.endswith(_DSN_SUFFIX)}
+    files = {
+        name: path for name, variable in _SECRETS.items() if (path := environment.file_of(environ, variable))
+    }
+    return {
         "topic_prefix": environ.get("TOPIC_PREFIX", ""),
         "postgres": {
             "admin_dsn": admin_dsn,
@@ -35,18 +56,22 @@ def describe(
             "reconciler_booking_view_dsn": environ[dsn.VIEWER_VARIABLE],
         },
         "secrets": {
-            "stripe": environment.secret(environ, "STRIPE_WEBHOOK_SECRET"),
-            "sms_legacy": environment.secret(environ, "OPENPHONE_WEBHOOK_SECRET"),
-            "sms": environment.secret(environ, "QUO_WEBHOOK_SECRET"),
+            name: None if name in files else environment.secret(environ, variable)
+            for name, variable in _SECRETS.items()
         },
-        "pids": dict(pids),
-        "logs": {name: str(directory.log(name)) for name in pids},
+        "secret_files": files,
         "checkpoints": environ["AUDIT_CHECKPOINT_DIR"],
         "audit_public_key": signed_note.verifier_key(environment.secret(environ, "AUDIT_SIGNING_KEY")),
         "audit_mldsa_public_key": signed_note.verifier_key(
             environment.secret(environ, "AUDIT_MLDSA_KEY"), "ml-dsa-44"
         ),
     }
+
+
+def secrets(content: Content) -> dict[str, str]:
+    """Return the webhook secrets that are in force, also those that a file holds."""
+    held = {name: environment.first_secret(path) for name, path in content["secret_files"].items()}
+    return {**content["secrets"], **held}
 
 
 def write(path: Path, content: Content) -> None:

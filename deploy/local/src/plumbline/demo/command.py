@@ -95,7 +95,7 @@ async def _play(directory: StateDirectory, console: Console) -> list[str]:
         raise StackError(f"{directory.stack_file} is missing: the stack was stopped while the demo ran")
     stack = DemoStack(
         urls=content["urls"],
-        secrets=content["secrets"],
+        secrets=stack_file.secrets(content),
         booking_admin_dsn=dsn.at_database(content["postgres"]["admin_dsn"], "booking"),
     )
     return await run_day(stack, console)
