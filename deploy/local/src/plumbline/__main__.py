@@ -3,6 +3,8 @@
 Exit codes (interface.md): 0 success, 1 the answer is "no", 2 the command could not do its work.
 """
 
+import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
+
 import asyncio
 import json
 import logging

@@ -1,5 +1,7 @@
 """Command line of audit."""
 
+import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
+
 import asyncio
 import sys
 from contextlib import aclosing

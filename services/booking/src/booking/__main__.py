@@ -1,5 +1,7 @@
 """Command line of booking."""
 
+import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
+
 from collections.abc import Sequence
 from typing import Annotated
 

@@ -1,5 +1,7 @@
 """Command line of the reconciler."""
 
+import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
+
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.dead_letters.operator.cli import add_dead_letters
 from chassis.postgres import Database

@@ -1,5 +1,7 @@
 """Command line of the webhook gateway."""
 
+import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
+
 import json
 import sys
 import tempfile

@@ -3,8 +3,12 @@
 HTTP has its own list in tests/contract/test_mistakes_of_typing.py.
 """
 
+import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -61,6 +65,8 @@ def answer_of(
         (booking, f"price --service drop-in --pets -1 {STAY}", "error: --pets: "),
         (booking, "price --service drop-in --from 2026-12-01 --to x", "error: --from 2026-12-01: expected"),
         (booking, f"price {STAY}", "error: --service is missing; `"),
+        (booking, "dead-leters list", 'error: "dead-leters" is no command: expected one of migrate, price'),
+        (plumbline, "topics aply", 'error: "aply" is no command: expected one of apply, acls (did you mean'),
     ],
 )
 def test_option_is_told_what_came_and_what_is_expected(
@@ -73,6 +79,19 @@ def test_option_is_told_what_came_and_what_is_expected(
     monkeypatch.setenv(DSN, "postgresql://r@127.0.0.1:1/r")
     monkeypatch.setenv("BOOKING_POSTGRES_DSN", "postgresql://b@127.0.0.1:1/b")
     assert answer_of(cli, line, monkeypatch, capsys).startswith(expected)
+
+
+def test_ctrl_c_while_modules_are_imported_prints_no_traceback(tmp_path: Path) -> None:
+    # A module that every command imports, during which somebody presses Ctrl-C.
+    (tmp_path / "typer.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)\n")
+    for module in ("booking", "audit", "reconciler", "webhook_gateway", "plumbline"):
+        ended = subprocess.run(
+            [sys.executable, "-m", module, "--version"],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b""), module
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Refuse empty and repeated options.
+"""Refuse empty and repeated options, and tell unknown options and commands in one line.
 
 `--key "$KEY"` with an empty variable would select other rows than intended, and of two values the last would
 win silently.
@@ -11,19 +11,32 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from chassis.process.wording import shown
+from chassis.process.wording import one_of, shown
 
 Parse = Callable[[Any, list[str]], list[str]]
 
 
 class OptionError(Exception):
-    """An option is empty or repeated. The text names it."""
+    """An option or a command is not as it should be. The text names it."""
 
 
 def refuse_slips(command: Any) -> None:
-    """Make a command and its subcommands raise `OptionError` for an empty or repeated option."""
+    """Make a command and its subcommands raise `OptionError` for a wrong option or an unknown command."""
     for each in _commands(command):
         each.parse_args = partial(_checked, each, each.parse_args)
+        if hasattr(each, "resolve_command"):
+            each.resolve_command = partial(_resolved, each, each.resolve_command)
+
+
+def _resolved(
+    group: Any, resolve: Callable[[Any, list[str]], Any], context: Any, arguments: list[str]
+) -> Any:
+    name = arguments[0]
+    if name not in group.commands:
+        expected = one_of(list(group.commands), name)
+        advice = f"`{context.command_path} -h` says what each does"
+        raise OptionError(f"{shown(name)} is no command: expected {expected}; {advice}")
+    return resolve(context, arguments)
 
 
 def _commands(command: Any) -> Iterator[Any]:
