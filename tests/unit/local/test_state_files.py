@@ -154,6 +154,7 @@ def test_stack_file_names_the_file_of_a_secret_in_place_of_what_it_held_at_the_s
         "RECONCILER_BOOKING_VIEW_DSN": "",
         "AUDIT_CHECKPOINT_DIR": "",
         "AUDIT_SIGNING_KEY": signed_note.new_private_key("plumbline.example/test"),
+        "AUDIT_MLDSA_KEY": signed_note.new_private_key("plumbline.example/test", "ml-dsa-44"),
     }
     content = stack_file.of_environment(environ, "")
     assert content["secrets"] == {"stripe": None, "sms_legacy": "", "sms": "whsec_quo"}

@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -11,9 +12,11 @@ from litestar.routes import HTTPRoute
 
 from chassis.auth.access import ANYBODY, READERS, Access, is_public
 from chassis.auth.identity import Role
+from contract_tools.check import steps
 from unit.chassis.auth.guarded_app import AUDIENCE, ISSUER, SECRET, bearer, calling, token
 from unit.chassis.consuming.test_delivery_options import ENVIRONMENT
 
+ROOT = Path(__file__).parents[4]
 GUARDED = ("audit", "booking", "reconciler")
 JWT = {
     "auth_mode": "jwt",
@@ -95,3 +98,8 @@ def test_table_of_a_service_is_the_one_its_guard_has() -> None:
     for service in GUARDED:
         app: Any = application(service)
         assert app.guards[0].access is table(service)  # first: nobody learns about a route that is shut
+
+
+def test_make_check_runs_these_tests() -> None:
+    here = str(Path(__file__).relative_to(ROOT))
+    assert any(here in step.command for step in steps(ROOT))
