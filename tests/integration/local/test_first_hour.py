@@ -8,12 +8,16 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from chassis.http.read_deadline import READ_SECONDS_MAX
+from harness import eventually
 from harness.folders import open_to_all
 from harness.processes import run
 from integration.local.machine import Machine, alive
@@ -23,6 +27,7 @@ FIRST_BOOKING = (ROOT / "README.md").read_text().split("\n## Your first booking\
 COMMANDS = "\n".join(re.findall(r"```sh\n(.*?)```", FIRST_BOOKING, re.DOTALL))
 CONSUMING = (ROOT / "docs/consuming.md").read_text()
 LINE_SECONDS_MAX = 30.0
+LATE_SECONDS_MAX = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ async def test_first_booking_of_the_readme_is_made_paid_and_checked(
     assert '{"received": true}' in done.stdout
     assert re.search(r'"to_status": "confirmed",\s+"changed_by": "stripe"', done.stdout)
     assert '"event_type": "stripe.payment_intent.succeeded",\n            "status": "success"' in done.stdout
-    assert re.search(r"completed +cli +all .* (\d+) +\1 +0 +0 +0 ", done.stdout), done.stdout
+    assert re.search(r"completed +cli +all .* (\d+) +\1 +0 +0 +0\n", done.stdout), done.stdout
     assert done.stdout.endswith("no exception waits\n")
 
 
@@ -86,6 +91,43 @@ async def line_with(process: Process, *texts: str) -> str:
             if all(text in line for text in texts):
                 return line
     raise AssertionError(f"the command has ended with {await process.wait()}")
+
+
+@contextmanager
+def hanging(server: int) -> Generator[None]:
+    """Let a server and its processes stand still, as behind a network that swallows packets."""
+    parent = psutil.Process(server)
+    stopped = [parent, *parent.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.resume()
+
+
+# Slow: it waits for the deadline of a read.
+async def test_while_postgres_hangs_reads_are_503_in_time_and_good_again_afterwards(
+    whole: Machine, http: httpx.AsyncClient
+) -> None:
+    content = await whole.is_ready()
+    paths = {"booking": "/api/bookings", "audit": "/api/event-log", "reconciler": "/api/exceptions"}
+
+    async def ask() -> list[httpx.Response]:
+        seconds_max = READ_SECONDS_MAX + LATE_SECONDS_MAX
+        addresses = [f"{content['urls'][service]}{path}" for service, path in paths.items()]
+        return await asyncio.gather(*(http.get(address, timeout=seconds_max) for address in addresses))
+
+    with hanging(content["pids"]["postgres"]):
+        answers = await ask()
+    told = {(answer.status_code, int(answer.headers["retry-after"]) > 0) for answer in answers}
+    assert told == {(503, True)}, [answer.text for answer in answers]
+
+    async def are_good() -> bool:
+        return {answer.status_code for answer in await ask()} == {200}
+
+    await eventually(are_good, seconds=30)
 
 
 async def test_program_of_the_page_about_consuming_prints_events(
