@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,16 @@ def test_dead_letters_are_produced_by_the_services_that_set_messages_aside() -> 
 
 
 def makes(service: str, class_name: str) -> bool:
+    return class_name in names_called(service)
+
+
+@cache
+def names_called(service: str) -> set[str | None]:
     # A call is `Name(…)` or `module.Name(…)`.
-    for path in ROOT.glob(f"services/*/src/{service}/**/*.py"):
-        calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
-        if any(class_name in {getattr(call, "id", None), getattr(call, "attr", None)} for call in calls):
-            return True
-    return False
+    paths = ROOT.glob(f"services/*/src/{service}/**/*.py")
+    nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return {getattr(call, name, None) for call in calls for name in ("id", "attr")}
 
 
 def remove_topic(document: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ _EXAMPLES_MIN = 20
 TestT = TypeVar("TestT", bound=Callable[..., object])
 
 
-def examples(whole: int) -> int:
+def examples(whole: int, *, least: int = _EXAMPLES_MIN) -> int:
     """Return the number of examples for this run, of `whole`.
 
     Raises:
@@ -26,7 +26,7 @@ def examples(whole: int) -> int:
     share = os.environ.get(VARIABLE) or "part"
     if share not in _DIVISORS:
         raise pytest.UsageError(f"{VARIABLE}={share}: use one of {', '.join(_DIVISORS)}, or leave it unset")
-    return max(_EXAMPLES_MIN, whole // _DIVISORS[share])
+    return max(least, whole // _DIVISORS[share])
 
 
 def explores(whole: int) -> Callable[[TestT], TestT]:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import socket
-import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +18,7 @@ from chassis.postgres.append_only_catalog import read_shipped
 from contracts import topics
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
-from harness.processes import run
+from harness.processes import run_program
 from plumbline import databases, deployment, dsn
 from plumbline.doctor import access, backlogs, checks, grants, groups, schema
 from plumbline.doctor.target import SERVICE_URLS, Target, find
@@ -57,7 +56,7 @@ async def problems(target: Target) -> dict[str, str]:
 
 
 async def test_healthy_deployment_is_all_good_and_exits_with_0(environment: dict[str, str]) -> None:
-    finished = await run([sys.executable, "-m", "plumbline", "doctor"], environment)
+    finished = await run_program("plumbline", ["doctor"], environment)
 
     assert finished.exit_code == 0, finished.stdout
     *findings, total = finished.stdout.splitlines()

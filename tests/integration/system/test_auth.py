@@ -16,6 +16,7 @@ from chassis.auth.identity import Role
 from chassis.auth.issuing import issue
 from chassis.auth.settings import AuthSettings
 from harness import Infra, Stack, start_services
+from harness.processes import run_program
 from integration.booking.booking_calls import BookingApi, request
 
 ROOT = Path(__file__).parents[3]
@@ -129,24 +130,18 @@ async def test_idempotency_key_of_another_is_no_key_of_mine(
 async def test_token_that_no_service_would_accept_is_not_made(
     variables: Mapping[str, str], arguments: list[str], said: str
 ) -> None:
-    code, error = await asyncio.to_thread(command, variables, arguments)
+    code, error = await make_token(variables, arguments)
     assert code == 2
     assert said in error
     assert error.count("\n") == 1
 
 
 async def test_token_without_a_shared_key_says_what_to_set() -> None:
-    code, error = await asyncio.to_thread(command, {}, ["--sub", "ana", "--role", "viewer"])
+    code, error = await make_token({}, ["--sub", "ana", "--role", "viewer"])
     assert (code, "set AUTH_MODE=jwt and AUTH_JWT_KEY" in error) == (2, True)
 
 
-def command(variables: Mapping[str, str], arguments: list[str]) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline", "token", *arguments],
-        env={"PATH": os.environ["PATH"], **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stderr
+async def make_token(variables: Mapping[str, str], arguments: list[str]) -> tuple[int, str]:
+    environment = {"PATH": os.environ["PATH"], **variables}
+    done = await run_program("plumbline", ["token", *arguments], environment)
+    return done.exit_code, done.stderr

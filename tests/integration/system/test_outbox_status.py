@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from chassis.messaging.outbox import SHARDS
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port
-from harness.processes import run
+from harness.processes import run_program
 from plumbline import dsn
 
 RUNBOOK = Path(__file__).parents[3] / "deploy/runbooks/outbox-growing.md"
@@ -121,7 +120,7 @@ async def test_every_command_of_the_runbook_runs(silent: Stack, infra: Infra) ->
     environment = {**silent.environment(), dsn.ADMIN_VARIABLE: infra.admin_dsn()}
     for command in commands:
         program, *arguments = shlex.split(command)
-        finished = await run([sys.executable, "-m", program, *arguments], environment)
+        finished = await run_program(program, arguments, environment)
         assert finished.exit_code in (0, 1), (command, finished)
         assert finished.exit_code == 0 or "doctor" in command or "outbox status" in command, finished
     async with database.connect() as forgotten:

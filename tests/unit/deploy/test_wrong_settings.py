@@ -1,11 +1,10 @@
 """A wrong address is one line that names its variable, whatever command reads it (ALL-3)."""
 
 import os
-import sys
 
 import pytest
 
-from harness.processes import run
+from harness.processes import run_program
 from plumbline import dsn
 
 pytestmark = pytest.mark.slow  # starts a process for each case
@@ -111,7 +110,7 @@ async def test_wrong_address_is_one_line_that_names_its_variable(
         **right,
         **wrong,
     }
-    finished = await run([sys.executable, "-m", module, *arguments], environment)
+    finished = await run_program(module, arguments, environment)
     assert (finished.exit_code, finished.stdout, finished.stderr.count("\n")) == (2, "", 1), finished
     assert variable in finished.stderr
     assert "4711" not in finished.stderr

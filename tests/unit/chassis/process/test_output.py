@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from harness.composed import SERVICES
+from harness.forking import SERVER
 
 pytestmark = pytest.mark.slow  # starts a process for each case
 
@@ -87,10 +89,12 @@ def test_reader_that_has_gone_is_one_line_and_exit_2(way: str) -> None:
 
 @pytest.mark.parametrize("package", [*SERVICES, "plumbline"])
 def test_every_command_line_is_guarded(package: str) -> None:
-    with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", package, "--help"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+    with Path("/dev/full").open("wb") as full, tempfile.TemporaryFile() as errors:
+        streams = [full.fileno(), full.fileno(), errors.fileno()]
+        code = SERVER.start(package, ["--help"], {"PATH": os.environ["PATH"]}, streams).wait(60)
+        errors.seek(0)
+        written = errors.read()
+    assert (code, written.count(b"\n")) == (2, 1), written
 
 
 def test_closed_output_is_one_line_and_exit_2() -> None:
