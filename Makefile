@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 RUN_STAMP := .venv/.can-run
 PYTEST := $(BIN)/python -m pytest
 BROKERLESS := tests/unit tests/contract tests/mutation tests/test_tidy.py
-# Each worker of `make test` has a Kafka and a PostgreSQL of its own; most of the time is waiting.
+# Each worker of `make test` has a Kafka and a PostgreSQL of its own, and waits for a third of the time.
 WORKERS ?= 3
 ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py system/test_failover.py \
 	system/test_replicas.py webhook_gateway/test_ack.py booking/test_payments.py audit/test_delivery.py \
@@ -67,8 +67,7 @@ test: $(STAMP) ## every test that belongs to a commit, on real Kafka and Postgre
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/integration $(BROKERLESS)
-	@$(PYTEST) -n 2 --dist load tests/faults tests/e2e
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/faults tests/integration $(BROKERLESS)
 endif
 
 test-containers: $(STAMP) ## what containers can break: one pass of each service on them, and the compose stack

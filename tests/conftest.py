@@ -10,6 +10,8 @@ from typing import NoReturn
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import NodeManager
 
 from harness import Deliver, Infra, Stack, eventually, start_services
@@ -21,6 +23,7 @@ from plumbline.services import SERVICES
 _ORDER = ("unit", "contract", "integration", "faults", "e2e")
 _READY_SECONDS_MAX = 60.0
 _WORKER_EXIT_SECONDS_MAX = 60
+_ROWS = "tests/faults/test_rows.py::"
 _TESTS = Path(__file__).parent
 
 # A machine may be slow, and busy with other things: how long an example takes says nothing about the code.
@@ -42,7 +45,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Parallel workers take the expensive ones first, so that no worker is left alone with them at the end.
     """
-    items.sort(key=_rank, reverse="PYTEST_XDIST_WORKER" in os.environ)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: (_is_long(item), _rank(item)), reverse=True)
+    else:
+        items.sort(key=_rank)
+
+
+class FilesAndRows(LoadFileScheduling):
+    """Give a worker a whole file at a time, and of the fault table a row: each row has its own stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(_ROWS) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Schedule `--dist loadfile` by files and rows."""
+    return FilesAndRows(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -113,6 +131,11 @@ def deliver(stack: Stack) -> Deliver:
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     pytest.exit("SIGTERM", returncode=128 + signal.SIGTERM)
+
+
+def _is_long(item: pytest.Item) -> bool:
+    """Return whether the test is marked as slow, or has a time limit of its own."""
+    return any(item.get_closest_marker(name) for name in ("slow", "timeout"))
 
 
 def _rank(item: pytest.Item) -> int:
