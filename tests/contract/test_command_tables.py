@@ -15,7 +15,8 @@ import booking.__main__ as booking_cli
 import webhook_gateway.__main__ as gateway_cli
 from audit.adapters.payload_erasure import TypeSummary
 from audit.adapters.payload_retention import MonthOfPayloads
-from audit.commands import erasing, retention
+from audit.commands import erasing, evidence_checks, retention
+from audit.domain.log.evidence_checks import Check
 from chassis.cli import run_cli
 from chassis.dead_letters.operator.console import print_list
 from chassis.kafka.tail import PassedRecord
@@ -216,6 +217,11 @@ COMMANDS: dict[str, Callable[[], None]] = {
     "audit retention": lambda: print_parts(
         retention.months_table([MonthOfPayloads("2026-11", 1_234_567, 4_567_890_123)])
     ),
+    "audit verify-evidence": lambda: print_parts(
+        evidence_checks.checks_table(
+            [Check("entries", "pass", f"12,345 are in the log of {10**9}, unchanged")]
+        )
+    ),
     "booking price": print_price,
     "dead-letters list": lambda: print_list([LETTER, {**DAMAGED}], 1000),
     "outbox status": print_outbox,
@@ -298,7 +304,7 @@ def test_every_command_takes_the_one_table() -> None:
     assert others == [], "tables of commands are made by chassis.process.tables"
     using = {path.stem for path, text in sources() if re.search(r"\btables import .*\bTable\b", text)}
     known = {
-        "erasing", "retention",  # audit
+        "erasing", "evidence_checks", "retention",  # audit
         "card_report", "console", "exception_tables", "operations", "run_tables", "sweeping",  # reconciler
         "cli", "price", "__main__", "status", "tables",
     }  # fmt: skip

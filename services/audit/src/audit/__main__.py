@@ -12,6 +12,8 @@ import typer
 
 from audit.api.responses import ndjson
 from audit.commands.erasing import add_erase
+from audit.commands.evidence import add_evidence
+from audit.commands.evidence_checks import add_verify_evidence
 from audit.commands.new_key import add_new_key
 from audit.commands.retention import add_retention
 from audit.domain.facts import Status
@@ -33,6 +35,8 @@ add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
 add_new_key(cli)
 add_erase(cli)
 add_retention(cli)
+add_evidence(cli, open_database)
+add_verify_evidence(cli)
 
 
 @cli.command()

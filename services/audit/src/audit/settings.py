@@ -108,3 +108,15 @@ class EraserSettings(ServiceSettings):
 
     kafka_bootstrap: str = ""
     audit_eraser_postgres_dsn: Dsn
+
+
+class EvidenceSettings(LogSettings):
+    """Settings of `audit evidence`, which needs the public halves of the log's keys."""
+
+    kafka_bootstrap: str = ""
+    audit_postgres_dsn: Dsn
+
+    @model_validator(mode="after")
+    def _keys_fit_the_log(self) -> Self:
+        # The command seals nothing, and takes the log's public keys as options too.
+        return self

@@ -4,11 +4,14 @@ import json
 
 import pytest
 
+from audit.domain.log.checkpoints import verify_signatures
 from audit.domain.log.evidence import EvidenceError, encode_evidence, read_evidence
 from audit.domain.log.evidence_checks import check_evidence
 from audit.domain.log.evidence_history import history_of
+from audit.domain.log.evidence_policy import evidence_policy
 from audit.domain.log.keys import SigningKey, VerifierKey
-from harness.evidence_files import LOG_KEY, LOG_MLDSA_KEY, STRANGER, WITNESS_KEYS
+from audit.domain.log.policies import is_met, parse_policy
+from harness.evidence_files import LOG_KEY, LOG_MLDSA_KEY, STRANGER, WITNESS_KEYS, policy
 from harness.evidence_tampering import INTACT, LESS, LOG, TAMPERED, Change, changed
 
 
@@ -64,3 +67,15 @@ def test_missing_numbers_are_counted_to_a_hundred_whatever_the_last_is() -> None
     history = history_of([{**first, "metadata": {"version": 2**52, "sequence": 3}}])
     assert list(history.missing) == list(range(1, 101))
     assert (history.last, history.last_message, history.missing_messages) == (2**52, 3, [1, 2])
+
+
+def test_policy_of_a_file_has_the_log_keys_and_the_operators_quorum() -> None:
+    keys = [LOG_KEY.verifier, STRANGER.verifier]
+    asked = parse_policy(policy().replace("witness-a ", "w\u00e4 ").replace("log ", "# ").encode())
+    written = parse_policy(evidence_policy(keys, asked).encode())
+    assert written.log_keys(LOG_KEY.name) == keys
+    assert written.witness_keys() == asked.witness_keys()
+    for count in range(4):
+        signed = verify_signatures(LOG.checkpoint(), asked.witness_keys()[:count])
+        assert is_met(written, signed) == is_met(asked, signed) == (count >= 2)
+    assert evidence_policy(keys[:1], None) == f"log {keys[0]}\nquorum none\n"

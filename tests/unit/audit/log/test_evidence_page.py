@@ -164,6 +164,18 @@ async def test_texts_of_a_file_are_shown_and_never_run(offline: BrowserContext, 
     assert await page.title() == "Evidence of a booking"
 
 
+async def test_frozen_example_of_the_docs_opens_in_its_own_page_and_in_the_present_one(
+    offline: BrowserContext, blank: Page
+) -> None:
+    file = Path(__file__).parents[4] / "docs/examples/evidence.html"
+    page = await offline.new_page()
+    await page.goto(file.as_uri())
+    assert await verdict(page) == "The evidence holds"
+    await blank.get_by_label("Another file of evidence").set_input_files(file)
+    await blank.get_by_role("heading", name="The evidence holds").wait_for()
+    assert await results(blank) == python_results(file.read_text(encoding="utf-8"))
+
+
 async def test_page_runs_no_other_script(offline: BrowserContext, tmp_path: Path) -> None:
     file = tmp_path / "evidence.html"
     page_bytes = evidence_page(encode_evidence(INTACT)) + b"<script>document.title = 'run'</script>"

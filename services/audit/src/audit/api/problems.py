@@ -24,12 +24,20 @@ def no_checkpoint() -> Problem:
     return Problem(404, "not-found", "nothing is sealed yet; readiness says why if that lasts")
 
 
+def too_many_entries(detail: str) -> Problem:
+    return Problem(409, "too-many-entries", f"{detail}: use an export of its entries")
+
+
 def no_tile() -> Problem:
     return Problem(404, "not-found", "the newest checkpoint has no such tile")
 
 
 def log_damaged() -> Problem:
     return Problem(500, "log-damaged", "the log lacks leaves that its checkpoint has: run `audit verify`")
+
+
+def log_changed() -> Problem:
+    return Problem(500, "log-damaged", "what is stored is not what the log has signed: run `audit verify`")
 
 
 def payload_gone(entry_id: int, state: PayloadState, oldest_retained: datetime | None) -> Problem:

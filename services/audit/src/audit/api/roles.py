@@ -11,6 +11,7 @@ ACCESS: Access = {
     # Payloads hold personal data.
     "GET /api/event-log/{entry_id}/payload": OPERATORS,
     "GET /api/bookings/{booking_id}/history": READERS,
+    "GET /api/bookings/{booking_id}/evidence": READERS,
     # Hashes and signatures, for monitors and witnesses. Without an entry they say nothing of it.
     "GET /log/checkpoint": ANYBODY,
     "GET /log/keys": ANYBODY,

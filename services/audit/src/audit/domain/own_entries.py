@@ -1,4 +1,4 @@
-"""Entries about the log itself, which no message reports: exports and readings of payloads (AU-10)."""
+"""Entries about the log itself, which no message reports: exports, evidence, readings of payloads (AU-10)."""
 
 from audit.domain.entries import Entry
 from audit.domain.events import AUDIT, Origin
@@ -10,6 +10,7 @@ from contracts.metadata import format_time
 PAYLOAD_READ = "audit.payload-read"
 EXPORT_STARTED = "audit.export-started"
 EXPORTED = "audit.exported"
+EVIDENCE_EXPORTED = "audit.evidence-exported"
 
 NO_RECORD = Origin("", -1, -1)
 """Topic, partition and offset of an entry that no record reports."""
@@ -93,6 +94,29 @@ def exported(
         error=None if is_whole else "broken-off",
         correlation_id=export_id,
         metadata={"entries": entries, "filters": recorded_filters(query)},
+    )
+
+
+def evidence_exported(
+    event_id: str, *, booking_id: str, actor: str, through: str, entries: int, tree_size: int, payloads: bool
+) -> Entry:
+    """Return the entry that evidence of a booking was given out.
+
+    Args:
+        event_id: fresh, so that each file is recorded.
+        booking_id: of the evidence.
+        actor: who made it.
+        through: `http` or `cli`.
+        entries: that are proved in the file.
+        tree_size: of the checkpoint in the file.
+        payloads: whether the contents of messages are in it.
+    """
+    return own_entry(
+        EVIDENCE_EXPORTED,
+        event_id,
+        actor=actor,
+        booking_id=booking_id,
+        metadata={"through": through, "entries": entries, "tree_size": tree_size, "payloads": payloads},
     )
 
 

@@ -335,7 +335,7 @@ async function checkContents(facts, add) {
     if (!entry.isWhole) bad.push(entry.index);
   }
   const title = "Contents of the messages";
-  const rest = `${facts.entries.length - facts.here - erased} not in this file, ${erased} erased. Entries hold digests of contents.`;
+  const rest = `${facts.entries.length - facts.here - erased} not in this file, ${erased} erased or expired. Entries hold their digests.`;
   if (bad.length) add("contents", "fail", title, `Not those that were recorded: number ${few(bad)}.`);
   else if (facts.here) add("contents", "pass", title, `${facts.here} are here as they were recorded, ${rest}`);
   else if (facts.entries.length) add("contents", "note", title, rest);

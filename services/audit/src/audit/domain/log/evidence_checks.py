@@ -71,7 +71,7 @@ def check_evidence(evidence: Evidence, keys: Sequence[VerifierKey] | None) -> li
         *_contents(entries),
     ]
     if evidence.waiting:
-        checks.append(Check("waiting", "note", f"{len(evidence.waiting)} entries are not sealed yet"))
+        checks.append(Check("waiting", "note", f"not sealed yet: {len(evidence.waiting)}"))
     return checks
 
 
@@ -167,7 +167,7 @@ def _contents(entries: Sequence[CheckedEntry]) -> list[Check]:
     here = [each for each in entries if isinstance(each.entry.payload, Payload)]
     bad = [each.entry.index for each in here if not _is_whole(each)]
     erased = sum(each.entry.payload == "erased" for each in entries)
-    rest = f"{len(entries) - len(here) - erased} not in the file, {erased} erased"
+    rest = f"{len(entries) - len(here) - erased} not in the file, {erased} erased or expired"
     if bad:
         return [Check("contents", "fail", f"contents that are not those recorded: {_few(bad)}")]
     if here:

@@ -1,0 +1,101 @@
+"""`audit verify-evidence`: check a file of evidence without a database and without a network (AU-9)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.domain.log.evidence import Evidence, EvidenceError, evidence_files, read_evidence
+from audit.domain.log.evidence_checks import Check, check_evidence
+from audit.domain.log.keys import InvalidKeyError, VerifierKey, parse_verifier_key
+from chassis.process.command_line import EXIT_NO, CommandError
+from chassis.process.tables import Column, Table, print_parts
+from chassis.process.terminal import plain_reason, print_json, printable
+
+_FAILED = "a check failed: do not rely on this file"
+_NOTHING = "nothing is proved: no entry of the booking was sealed when the file was made"
+_HOLDS = "the evidence holds; docs/evidence.md says what that does not prove"
+
+
+def add_verify_evidence(cli: typer.Typer) -> None:
+    """Add the command `verify-evidence`."""
+
+    @cli.command(name="verify-evidence")
+    def verify_evidence(
+        file: Annotated[Path, typer.Argument(help="File that `audit evidence` wrote.")],
+        *,
+        key: Annotated[
+            list[str],
+            typer.Option(help="Verifier key of the log, as published; again for its witnesses."),
+        ],
+        extract: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="DIR", help="Also write entries, .tlog-proof files, checkpoint and policy here."
+            ),
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+    ) -> None:
+        """Check a file of evidence: signatures, proofs and completeness. Reads no database and no network.
+
+        With the log's key alone, witnesses count by the keys in the file. Exit code 1 if a check fails, or if
+        nothing is proved.
+        """
+        keys = [_key(text) for text in key]
+        evidence = _read(file)
+        if extract is not None:
+            _extract(evidence, extract)
+        checks = check_evidence(evidence, keys)
+        if as_json:
+            print_json([{"check": each.id, "result": each.result, "text": each.text} for each in checks])
+        else:
+            print_parts(checks_table(checks), _verdict(checks))
+        if _verdict(checks) != _HOLDS:
+            raise typer.Exit(EXIT_NO)
+
+
+def _read(file: Path) -> Evidence:
+    try:
+        return read_evidence(file.read_bytes())
+    except EvidenceError as error:
+        raise CommandError(f"{printable(str(file))}: {error}") from error
+    except OSError as error:
+        raise CommandError(plain_reason(error)) from error
+
+
+def _extract(evidence: Evidence, folder: Path) -> None:
+    try:
+        files = evidence_files(evidence)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            # A file that is there stays: it may be another booking's.
+            with (folder / name).open("xb") as target:
+                target.write(content)
+    except FileExistsError as error:
+        raise CommandError(f"{error.filename}: there is a file already; name a new folder") from error
+    except EvidenceError as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(plain_reason(error)) from error
+
+
+def _key(text: str) -> VerifierKey:
+    try:
+        return parse_verifier_key(text)
+    except InvalidKeyError as error:
+        raise CommandError(f"--key: {error}") from error
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    if any(check.result == "fail" for check in checks):
+        return _FAILED
+    return _HOLDS if any(check.id == "entries" and check.result == "pass" for check in checks) else _NOTHING
+
+
+def checks_table(checks: Sequence[Check]) -> Table:
+    """Return checks as a table."""
+    table = Table(Column("check"), Column("result"), Column("says", wraps=40), empty="nothing was checked")
+    for check in checks:
+        table.add(check.id, check.result, printable(check.text))
+    return table
