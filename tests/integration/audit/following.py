@@ -36,7 +36,7 @@ class Operator:
             **own,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}",
             dsn.ADMIN_VARIABLE: infra.admin_dsn("postgres"),
-            **{variable: stack.url(name) for name, variable in SERVICE_URLS.items()},
+            **{variable: stack.url(name) for name, variable in SERVICE_URLS.items() if stack.services(name)},
             "PLUMBLINE_STATE": str(folder / "no-stack-here"),
         }
 

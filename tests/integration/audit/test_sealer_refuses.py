@@ -1,5 +1,6 @@
 """The sealer continues no log that contradicts a signed checkpoint. Appending goes on (AU-4)."""
 
+import shutil
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from audit.domain.log.checkpoints import Checkpoint, sign_checkpoint
 from audit.domain.log.keys import KeyType, SigningKey, parse_signing_key
 from harness import Infra, Stack, eventually, start_services
+from integration.audit.following import Operator
 from integration.audit.sealed_log import is_sealed, read_log, readiness, root_of
 from integration.audit.test_sealing import INSERT, row
 
@@ -148,6 +150,33 @@ async def test_kept_checkpoint_that_the_database_does_not_lead_to_stops_the_seal
     finally:
         file.unlink()
     await leads(own)
+
+
+@pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("psql")), reason="curl or psql is not installed"
+)
+async def test_runbook_finds_why_the_sealer_refuses(own: Stack, infra: Infra, tmp_path: Path) -> None:
+    await leads(own)
+    operator = Operator("sealer-behind.md", own, infra, tmp_path)
+    file = checkpoints(own) / f"checkpoint-{9000:020d}"
+    file.write_bytes(signed(own, 9000, bytes(32)))
+    try:
+        await opened_anew(own)
+        await refused(own, "the newest checkpoint in")
+        said, metrics = await operator.follow("1. See what the sealer says")
+        assert "has 9000 entries, and the log 3" in said.stdout
+        assert "audit_sealing_refused 1.0" in metrics.stdout
+        files, head = await operator.follow("2. Find out what was changed")
+        assert files.stdout.split()[-1] == file.name
+        assert str((await read_log(own)).size) in head.stdout, head.stderr
+        (sessions,) = await operator.follow("3. See who holds it up")
+        assert "audit-dedicated" in sessions.stdout, sessions.stderr
+    finally:
+        file.unlink()
+    await leads(own)
+    ready, checkpoint = await operator.follow("4. Check")
+    assert "leads" in ready.stdout
+    assert checkpoint.stdout.startswith(ORIGIN)
 
 
 async def test_rewritten_log_is_stopped_by_the_checkpoint_that_was_kept(own: Stack) -> None:

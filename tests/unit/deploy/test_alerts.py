@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from audit.jobs import CheckpointPublisher, LogGauges, Sealer
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
+from chassis.postgres import Database
 from contracts.reasons import RefusalReason
 from reconciler.jobs.clocks import ClockMeters
 from reconciler.jobs.sweeper import SweepMeters
@@ -23,6 +25,9 @@ GROUPS: list[dict[str, Any]] = yaml.safe_load((ALERTS / "plumbline.rules.yml").r
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
 
 
+NOWHERE = Database("postgresql://127.0.0.1:1/audit", application_name="audit")
+
+
 def exposed() -> set[str]:
     metrics = Metrics("webhook-gateway")
     register_metrics(metrics, validation_enabled=True)
@@ -32,6 +37,11 @@ def exposed() -> set[str]:
         consuming = Metrics(service)
         ConsumerMetrics(consuming).expect_losses(["webhooks.stripe.v1"])
         families += consuming.registry.collect()
+    sealing = Metrics("audit")
+    Sealer(NOWHERE, None, [], sealing)
+    CheckpointPublisher(NOWHERE, None, [], sealing, interval_seconds=1, may_publish=lambda: False)
+    LogGauges(NOWHERE, sealing)
+    families += sealing.registry.collect()
     sweeping = Metrics("reconciler")
     SweepMeters(sweeping)
     ClockMeters(sweeping)

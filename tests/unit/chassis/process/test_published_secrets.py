@@ -32,7 +32,7 @@ def pages() -> Iterable[Path]:
 
 def test_every_secret_of_the_development_file_is_known_to_be_published() -> None:
     secrets = {n: v for n, v in assignments(DEVELOPMENT.read_text()).items() if SECRET_NAME.search(n)}
-    assert len(secrets) == 8
+    assert len(secrets) == 10
     assert all(map(is_published, secrets.values()))
 
 

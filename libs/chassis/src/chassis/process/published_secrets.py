@@ -16,6 +16,8 @@ SECRETS = frozenset(
         # deploy/compose.development.env
         "whsec_for_development_only_not_a_secret",
         "whsec_Zm9yIGRldmVsb3BtZW50IG9ubHksIG5vdCBhIHNlY3JldA==",
+        "PRIVATE+KEY+plumbline.local/audit+d8780094+AR8ScsXbLh5+OrcFTZiqhHbhCzUU5vWR9YqFluJrA0Xu",
+        "PRIVATE+KEY+plumbline.local/audit+8d7d7cf8+BpaZLKmt9bUy/Cp9T+NvpKiHIozSwIUdf2NdkA/+wJYI",
         # Examples in the documentation and packages of webhook providers.
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "R2ZLM2o0bFhBNVpyUnU2NG9mYXQ1MHNyR3pvSUhIVVg=",
