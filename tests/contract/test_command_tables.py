@@ -15,8 +15,9 @@ import booking.__main__ as booking_cli
 import webhook_gateway.__main__ as gateway_cli
 from audit.adapters.payload_erasure import TypeSummary
 from audit.adapters.payload_retention import MonthOfPayloads
-from audit.commands import erasing, evidence_checks, retention
+from audit.commands import erasing, evidence_checks, retention, verify
 from audit.domain.log.evidence_checks import Check
+from audit.domain.log.tampering import Finding, Tampering
 from chassis.cli import run_cli
 from chassis.dead_letters.operator.console import print_list
 from chassis.kafka.tail import PassedRecord
@@ -222,6 +223,9 @@ COMMANDS: dict[str, Callable[[], None]] = {
             [Check("entries", "pass", f"12,345 are in the log of {10**9}, unchanged")]
         )
     ),
+    "audit verify": lambda: print_parts(
+        verify.findings_table([Finding(Tampering.CHECKPOINT, LONG, 10**9, 10**9)], 1000)
+    ),
     "booking price": print_price,
     "dead-letters list": lambda: print_list([LETTER, {**DAMAGED}], 1000),
     "outbox status": print_outbox,
@@ -304,7 +308,7 @@ def test_every_command_takes_the_one_table() -> None:
     assert others == [], "tables of commands are made by chassis.process.tables"
     using = {path.stem for path, text in sources() if re.search(r"\btables import .*\bTable\b", text)}
     known = {
-        "erasing", "evidence_checks", "retention",  # audit
+        "erasing", "evidence_checks", "retention", "verify",  # audit
         "card_report", "console", "exception_tables", "operations", "run_tables", "sweeping",  # reconciler
         "cli", "price", "__main__", "status", "tables",
     }  # fmt: skip

@@ -19,6 +19,7 @@ from faults import (
     rotations,
     run_kills,
     sweeps,
+    tampered_logs,
 )
 from faults.scene import Scene
 
@@ -108,6 +109,13 @@ ROWS: tuple[Row, ...] = (
         rotations.secrets_rotated,
         in_make_test=True,
         services=_WITHOUT_GATEWAY,
+    ),
+    Row(
+        "F30",
+        "the sealed log tampered with in 36 ways",
+        tampered_logs.every_way,
+        in_make_test=True,
+        services=(),
     ),
     Row(
         "F31",

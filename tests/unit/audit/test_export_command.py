@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from audit import __main__ as command
 from audit.adapters.event_log_queries import EntryRecord
+from audit.commands import exporting
 from audit.domain.filters import EntryFilter
 from chassis.process.output import OutputError
 
@@ -46,9 +46,8 @@ async def test_export_that_cannot_be_written_gives_its_connection_back(
     async def export_entries(*_: object) -> Any:
         return SimpleNamespace(pages=pages(), complete_until=None)
 
-    monkeypatch.setattr(command, "open_database", lambda _: pool)
-    monkeypatch.setattr(command, "export_entries", export_entries)
+    monkeypatch.setattr(exporting, "export_entries", export_entries)
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=Unwritable()))
-    settings: Any = None
+    database: Any = pool
     with pytest.raises(OutputError):
-        await command._export(settings, EntryFilter())
+        await exporting._export(database, EntryFilter())

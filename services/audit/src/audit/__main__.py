@@ -2,32 +2,26 @@
 
 import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
 
-import asyncio
-import sys
-from contextlib import aclosing
-from datetime import datetime
-from typing import Annotated
-
-import typer
-
-from audit.api.responses import ndjson
+from audit.commands.checkpoint import add_checkpoint
 from audit.commands.erasing import add_erase
 from audit.commands.evidence import add_evidence
 from audit.commands.evidence_checks import add_verify_evidence
+from audit.commands.exporting import add_export
 from audit.commands.new_key import add_new_key
+from audit.commands.prove import add_prove
 from audit.commands.retention import add_retention
-from audit.domain.facts import Status
-from audit.domain.filters import EntryFilter, FilterError, entry_filter
-from audit.handlers.exports import Exporter, export_entries
+from audit.commands.verify import add_verify
+from audit.commands.verify_proof import add_verify_proof
 from audit.main import build, open_database
 from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
-from chassis.postgres import DATABASE_ERRORS
-from chassis.process.command_line import CommandError, database_failure
+from chassis.postgres import Database
 from chassis.process.local_stack import load_command_settings
-from chassis.process.login import login_name
-from contracts.metadata import format_time
-from contracts.times import TimeError, parse_time
+
+
+def _open_database() -> Database:
+    return open_database(load_command_settings(OfflineSettings, SERVICE))
+
 
 cli = build_cli("Keeps the EventLog and the status histories, append-only.")
 add_serve(cli, SERVICE, AuditSettings, build)
@@ -37,77 +31,11 @@ add_erase(cli)
 add_retention(cli)
 add_evidence(cli, open_database)
 add_verify_evidence(cli)
-
-
-@cli.command()
-def export(
-    *,
-    event_type: Annotated[str | None, typer.Option(help="E.g. booking.status-changed.")] = None,
-    status: Annotated[
-        Status | None, typer.Option(help="Result: success, failed, skipped or pending.")
-    ] = None,
-    source: Annotated[str | None, typer.Option(help="E.g. stripe, booking.")] = None,
-    booking_id: Annotated[str | None, typer.Option(help="Entries of this booking.")] = None,
-    event_id: Annotated[str | None, typer.Option(help="E.g. evt_1Q2w3e.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who did it, e.g. system, stripe.")] = None,
-    recorded_from: Annotated[
-        str | None, typer.Option("--from", help="Recorded then or later, RFC 3339.")
-    ] = None,
-    recorded_to: Annotated[str | None, typer.Option("--to", help="Recorded before, RFC 3339.")] = None,
-    q: Annotated[str | None, typer.Option("--q", help="Words in order within one field.")] = None,
-    complete_until: Annotated[
-        bool,
-        typer.Option(
-            "--complete-until",
-            help="Write to standard error the time up to which the export is complete: the next --from.",
-        ),
-    ] = False,
-) -> None:
-    """Write EventLog entries to standard output, oldest first, one JSON object a line.
-
-    Reads AUDIT_POSTGRES_DSN. Payloads are not exported. The log records the export, with your login name.
-    """
-    try:
-        query = entry_filter(
-            event_type=event_type,
-            status=status,
-            source=source,
-            booking_id=booking_id,
-            event_id=event_id,
-            actor=by,
-            recorded_from=_moment("--from", recorded_from),
-            recorded_to=_moment("--to", recorded_to),
-            text=q,
-        )
-        until = asyncio.run(_export(load_command_settings(OfflineSettings, SERVICE), query))
-    except FilterError as error:
-        raise CommandError(str(error)) from error
-    except DATABASE_ERRORS as error:
-        raise database_failure("export", error) from error
-    if complete_until:
-        sys.stderr.write(f"{format_time(until)}\n")
-
-
-async def _export(settings: OfflineSettings, query: EntryFilter) -> datetime:
-    database = open_database(settings)
-    try:
-        await database.start()
-        export = await export_entries(database, database, query, Exporter(login_name(), "cli"))
-        # Closed also when writing fails: the pool waits for the connection that the export holds.
-        async with aclosing(ndjson(export.pages)) as pages:
-            async for lines in pages:
-                sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
-        return export.complete_until
-    finally:
-        await database.stop()
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    try:
-        return None if text is None else parse_time(text)
-    except TimeError as error:
-        raise CommandError(f"{option} {text}: {error}") from None
+add_export(cli, _open_database)
+add_verify(cli)
+add_checkpoint(cli, _open_database)
+add_prove(cli, _open_database)
+add_verify_proof(cli)
 
 
 def main() -> None:

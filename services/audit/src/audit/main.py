@@ -18,7 +18,7 @@ from audit.jobs import (
     Sealer,
     SearchIndexer,
 )
-from audit.settings import SERVICE, AuditSettings, EvidenceSettings, OfflineSettings
+from audit.settings import SERVICE, AuditSettings, LogReaderSettings, OfflineSettings
 from chassis.auth.setup import build_auth
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
@@ -51,7 +51,7 @@ EXPORTS_MAX = 2
 EXPORT_PAGE_SECONDS_MAX = 30.0
 
 
-def open_database(settings: AuditSettings | OfflineSettings | EvidenceSettings) -> Database:
+def open_database(settings: AuditSettings | OfflineSettings | LogReaderSettings) -> Database:
     """Build the service's database, with its own role; not yet connected."""
     return Database(settings.audit_postgres_dsn.get_secret_value(), application_name=SERVICE)
 

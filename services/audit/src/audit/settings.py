@@ -110,8 +110,8 @@ class EraserSettings(ServiceSettings):
     audit_eraser_postgres_dsn: Dsn
 
 
-class EvidenceSettings(LogSettings):
-    """Settings of `audit evidence`, which needs the public halves of the log's keys."""
+class LogReaderSettings(LogSettings):
+    """Settings of the commands that read the log with the public halves of its keys."""
 
     kafka_bootstrap: str = ""
     audit_postgres_dsn: Dsn

@@ -21,7 +21,8 @@ Range = tuple[int, int]
 _SELECT = """
 SELECT
     entry_id, event_type, status, source, event_id, booking_id, actor, error, metadata, occurred_at,
-    recorded_at, topic, partition, record_offset, correlation_id, causation_id, payload_digest
+    recorded_at, topic, partition, record_offset, correlation_id, causation_id, payload_digest,
+    (SELECT leaf_index FROM log_leaf WHERE log_leaf.entry_id = event_log.entry_id) AS leaf_index
 """
 _ALL = "FROM event_log"
 # OFFSET 0 keeps conditions outside: an index that serves one of them would be read once per range.
@@ -91,7 +92,13 @@ _ORDER: dict[Order, str] = {
 
 
 class EntryRecord(msgspec.Struct, frozen=True):
-    """A stored entry; `metadata` is JSON text, `payload_digest` binds the payload."""
+    """A stored entry.
+
+    Attributes:
+        metadata: JSON text.
+        payload_digest: binds the payload.
+        leaf_index: in the sealed log; None until it is sealed.
+    """
 
     entry_id: int
     event_type: str
@@ -110,6 +117,7 @@ class EntryRecord(msgspec.Struct, frozen=True):
     correlation_id: str | None
     causation_id: str | None
     payload_digest: bytes
+    leaf_index: int | None
 
     @property
     def position(self) -> Position:

@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from audit.adapters.event_log_queries import EntryRecord, ValueField
 from audit.api.filters import Cursor, Format, Limit, parse_cursor
-from audit.api.problems import unknown_entry
+from audit.api.problems import log_damaged, unknown_entry
 from audit.api.responses import (
     EntryDetail,
     EntryPage,
@@ -25,6 +25,7 @@ from audit.api.responses import (
 from audit.domain.filters import EntryFilter, Position
 from audit.handlers import queries
 from audit.handlers.exports import Exporter, export_entries
+from audit.handlers.proving import DamagedLogError, get_proof
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.paging import PAGE_ROWS_DEFAULT, page
 from chassis.http.problems import InvalidRequestError
@@ -112,13 +113,21 @@ async def event_log_values(database: NamedDependency[Database], field: _Field = 
     "/api/event-log/{entry_id:int}",
     summary="One entry",
     tags=["log"],
-    opt=refuses({404: ["not-found"], **STORED_ROW}),
+    opt=refuses({404: ["not-found"], 500: [*STORED_ROW[500], "log-damaged"]}),
 )
 async def event_log_entry(entry_id: FromPath[int], database: NamedDependency[Database]) -> EntryDetail:
     entry = await queries.get_entry(database, entry_id)
     if entry is None:
         raise unknown_entry(entry_id)
-    return {**shown_entry(entry), "payload_digest": entry.payload_digest.hex()}
+    proof = None if entry.leaf_index is None else await _proof(database, entry.leaf_index)
+    return {**shown_entry(entry), "payload_digest": entry.payload_digest.hex(), "proof": proof}
+
+
+async def _proof(database: Database, leaf_index: int) -> str | None:
+    try:
+        return await get_proof(database, leaf_index)
+    except DamagedLogError:
+        raise log_damaged() from None
 
 
 async def _export(exports: ReadPool, database: Database, query: EntryFilter, actor: str) -> Stream:

@@ -80,9 +80,13 @@ class EntryPage(TypedDict):
 
 
 class EntryDetail(EntryItem):
-    """An entry with the digest of its payload: SHA-256(salt ‖ body), in hexadecimal."""
+    """An entry with the digest of its payload, SHA-256(salt ‖ body) in hexadecimal, and its proof.
+
+    `proof` is a C2SP tlog-proof, null until the entry is sealed: `audit verify-proof` checks it.
+    """
 
     payload_digest: str
+    proof: str | None
 
 
 class FilterValues(TypedDict):
@@ -180,7 +184,7 @@ def entry_item(entry: EntryRecord) -> EntryItem:
         "offset": entry.record_offset,
         "correlation_id": entry.correlation_id,
         "causation_id": entry.causation_id,
-        "leaf_index": None,
+        "leaf_index": entry.leaf_index,
     }
 
 

@@ -18,7 +18,7 @@ from audit.handlers.evidence import (
     WrongProofsError,
     make_evidence,
 )
-from audit.settings import SERVICE, EvidenceSettings
+from audit.settings import SERVICE, LogReaderSettings
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
 from chassis.process.local_stack import load_command_settings
@@ -28,7 +28,7 @@ from chassis.process.terminal import plain_reason, printable
 _NOT_SEALED = "not sealed yet: {0}; sealing takes a second or two: make the file again to have them in it"
 
 
-def add_evidence(cli: typer.Typer, open_database: Callable[[EvidenceSettings], Database]) -> None:
+def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], Database]) -> None:
     """Add the command `evidence`."""
 
     @cli.command()
@@ -52,7 +52,7 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[EvidenceSettings], D
         Reads AUDIT_POSTGRES_DSN, and AUDIT_SIGNING_KEY and AUDIT_MLDSA_KEY for their public halves. The log
         records that the file was made, with your login name. Exit code 1 for a booking without entries.
         """
-        settings = load_command_settings(EvidenceSettings, SERVICE)
+        settings = load_command_settings(LogReaderSettings, SERVICE)
         booking_id = booking_identifier(booking)
         keys = _log_keys(key or [], settings)
         request = EvidenceRequest(
@@ -101,7 +101,7 @@ def _made(database: Database, request: EvidenceRequest) -> EvidenceFile | None:
         raise database_failure("AUDIT_POSTGRES_DSN", error) from error
 
 
-def _log_keys(given: Sequence[str], settings: EvidenceSettings) -> Sequence[VerifierKey]:
+def _log_keys(given: Sequence[str], settings: LogReaderSettings) -> Sequence[VerifierKey]:
     try:
         keys = [parse_verifier_key(text) for text in given]
     except InvalidKeyError as error:

@@ -6,7 +6,6 @@ out when it is zero. `metadata` is the text as it is stored. No member holds per
 behind its digest.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,8 +15,8 @@ SEALED_BYTES_MAX = 65_535
 """An entry bundle of C2SP tlog-tiles gives the length of an entry 16 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+# msgspec makes it in a fifth of the time of a dataclass: verification makes one of every entry.
+class StoredEntry(msgspec.Struct, frozen=True):
     """An entry as it stands in the event log.
 
     Attributes:

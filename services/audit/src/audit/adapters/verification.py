@@ -1,0 +1,277 @@
+"""Reads the sealed log for a verification: one snapshot for all processes, pages of leaves and entries."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from audit.domain.log.derived import HistoryRow
+from audit.domain.log.heads import HeadRow
+from chassis.postgres import Connection, Database, Session, stored_rows
+from chassis.postgres.stored_rows import UnreadableRow
+
+STATEMENT_SECONDS_MAX = 3_600.0
+# A reader that computes for a while between two pages is no idle transaction.
+_SESSION = {"statement_timeout": "1h", "idle_in_transaction_session_timeout": "0"}
+# Pages are planned once, by their keys. What the planner assumes of an unknown range would read whole tables.
+_BY_PAGES = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+BODY_BYTES_MAX = 8_192
+"""A larger body is digested by the server, so that a page of leaves stays small."""
+
+# In the order of canonical.StoredEntry, behind what the leaf itself has.
+_LEAVES = """
+SELECT
+    leaf.leaf_index, leaf.entry_id AS leaf_entry_id, leaf.sealed,
+    entry.entry_id, entry.recorded_at, entry.occurred_at, entry.event_type, entry.status, entry.source,
+    entry.event_id, entry.booking_id, entry.actor, entry.error, entry.metadata, entry.topic, entry.partition,
+    entry.record_offset, entry.correlation_id, entry.causation_id, entry.payload_digest
+FROM log_leaf AS leaf
+LEFT JOIN event_log AS entry ON entry.entry_id = leaf.entry_id
+WHERE leaf.leaf_index >= $1 AND leaf.leaf_index < $2
+ORDER BY leaf.leaf_index
+"""
+
+# A statement of its own: each partition is read once for a page, and not once for each entry.
+_PAYLOADS = f"""
+SELECT
+    entry_id, salt, texts,
+    CASE WHEN octet_length(body) <= {BODY_BYTES_MAX} THEN body END AS body,
+    CASE WHEN octet_length(body) > {BODY_BYTES_MAX} THEN pg_catalog.sha256(salt || body) END AS digest
+FROM event_payload
+WHERE
+"""  # noqa: S608 - constants of this file
+_PAYLOADS_BETWEEN = f"{_PAYLOADS} entry_id BETWEEN $1 AND $2"
+_PAYLOADS_OF = f"{_PAYLOADS} entry_id = ANY($1::bigint[])"
+# Ids of a page lie close together, unless somebody has changed one.
+_SPREAD_MAX = 8
+
+_BARE_LEAVES = """
+SELECT leaf_index, entry_id, sealed FROM log_leaf WHERE leaf_index = ANY($1::bigint[]) ORDER BY leaf_index
+"""
+
+_TILES = """
+SELECT tile_index, hashes, root FROM log_tile WHERE level = $1 AND tile_index >= $2 AND tile_index < $3
+ORDER BY tile_index
+"""
+
+_HEAD = "SELECT tree_size, root, frontier, sealed_through, note FROM log_head"
+
+_CHECKPOINTS = """
+SELECT tree_size, root, note FROM log_checkpoint WHERE tree_size > $1 AND tree_size <= $2
+ORDER BY tree_size LIMIT $3
+"""
+
+_HISTORY = """
+SELECT entry_id, booking_id, version, from_status, to_status, changed_by, recorded_at
+FROM status_history WHERE entry_id = ANY($1::bigint[])
+"""
+
+_HISTORY_KEYS = """
+SELECT booking_id, version
+FROM unnest($1::text[], $2::bigint[]) AS wanted (booking_id, version)
+JOIN status_history USING (booking_id, version)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """A row of `log_checkpoint`."""
+
+    size: int
+    root: bytes
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TileRow:
+    """A row of `log_tile`."""
+
+    index: int
+    hashes: bytes
+    root: bytes
+
+
+@asynccontextmanager
+async def reading(
+    database: Database, *, snapshot: str | None = None, by_pages: bool = False
+) -> AsyncGenerator[Session]:
+    """Open a session that reads one snapshot of the database, that of another session if it is named."""
+    session = await database.dedicated(**_SESSION, **(_BY_PAGES if by_pages else {}))
+    try:
+        async with session.transaction(isolation="repeatable_read", readonly=True):
+            if snapshot is not None:
+                await session.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            yield session
+    finally:
+        await session.close()
+
+
+async def export_snapshot(session: Session) -> str:
+    """Return the name by which other sessions read the same snapshot, as long as this transaction is open."""
+    return await session.fetchval("SELECT pg_export_snapshot()")
+
+
+async def leaves(connection: Connection, start: int, stop: int) -> list[asyncpg.Record | UnreadableRow]:
+    """Return the leaves at these indexes with their entries and payloads; a damaged row is marked."""
+    try:
+        return list(await connection.fetch(_LEAVES, start, stop))
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+            raise
+        return await stored_rows.fetch(connection, _LEAVES, start, stop, key="leaf_index")
+
+
+async def payloads(connection: Connection, entry_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Return entry_id, salt, texts, body (None for a large one) and digest (None for others) of payloads."""
+    first, last = min(entry_ids, default=0), max(entry_ids, default=0)
+    if last - first > _SPREAD_MAX * len(entry_ids):
+        return await connection.fetch(_PAYLOADS_OF, entry_ids)
+    return await connection.fetch(_PAYLOADS_BETWEEN, first, last)
+
+
+async def bare_leaves(connection: Connection, indexes: Sequence[int]) -> list[tuple[int, int, bytes]]:
+    """Return index, entry and sealed form of leaves, without their entries."""
+    rows = await connection.fetch(_BARE_LEAVES, indexes)
+    return [(row["leaf_index"], row["entry_id"], row["sealed"]) for row in rows]
+
+
+async def tiles(connection: Connection, level: int, start: int, stop: int) -> list[TileRow]:
+    """Return the stored tiles of a level with these indexes."""
+    return [TileRow(*row) for row in await connection.fetch(_TILES, level, start, stop)]
+
+
+async def head(connection: Connection) -> HeadRow | None:
+    """Return the newest checkpoint; None before anything was sealed."""
+    row = await connection.fetchrow(_HEAD)
+    return None if row is None else HeadRow(*row)
+
+
+async def checkpoints(
+    connection: Connection, after: int, through: int, *, rows_max: int
+) -> list[CheckpointRow]:
+    """Return kept checkpoints with after < size ≤ through, by ascending size."""
+    return [CheckpointRow(*row) for row in await connection.fetch(_CHECKPOINTS, after, through, rows_max)]
+
+
+async def history(connection: Connection, entry_ids: Sequence[int]) -> dict[int, HistoryRow]:
+    """Return the transitions that these entries reported, by entry."""
+    return {row["entry_id"]: HistoryRow(*row) for row in await connection.fetch(_HISTORY, entry_ids)}
+
+
+async def known_versions(connection: Connection, keys: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return those of these bookings' versions that the status history has."""
+    if not keys:
+        return set()
+    bookings, versions = zip(*keys, strict=True)
+    rows = await connection.fetch(_HISTORY_KEYS, bookings, versions)
+    return {(row["booking_id"], row["version"]) for row in rows}
+
+
+# An id that was decided when the head was signed, and has no leaf, came later.
+_UNSEALED = """
+SELECT entry_id FROM event_log AS entry
+WHERE entry_id <= $1 AND NOT EXISTS (SELECT FROM log_leaf AS leaf WHERE leaf.entry_id = entry.entry_id)
+ORDER BY entry_id LIMIT $2
+"""
+
+_NEXT_LEAF = "SELECT leaf_index FROM log_leaf WHERE entry_id > $1 ORDER BY entry_id LIMIT 1"
+
+_WAITING = """
+SELECT count(*) AS entries, min(entry.entry_id) FILTER (
+    WHERE pg_catalog.sha256(payload.salt || payload.body) <> entry.payload_digest
+) AS altered
+FROM event_log AS entry
+LEFT JOIN event_payload AS payload USING (entry_id)
+WHERE entry.entry_id > $1 AND NOT EXISTS (SELECT FROM log_leaf AS leaf WHERE leaf.entry_id = entry.entry_id)
+"""
+
+_ORPHANS = """
+SELECT entry_id FROM {table} AS row
+WHERE NOT EXISTS (SELECT FROM event_log AS entry WHERE entry.entry_id = row.entry_id)
+ORDER BY entry_id LIMIT $1
+"""
+
+_RENDERINGS = """
+SELECT entry_id FROM event_rendering WHERE body_sha256 <> pg_catalog.sha256(body) ORDER BY entry_id LIMIT $1
+"""
+
+_INDEX_OF = "SELECT min(leaf_index) FROM log_leaf WHERE entry_id = $1"
+
+_HAS_ENTRY = "SELECT EXISTS (SELECT FROM event_log WHERE entry_id = $1)"
+
+_DOUBLED = (
+    "SELECT entry_id FROM log_leaf WHERE entry_id = ANY($1::bigint[]) GROUP BY entry_id HAVING count(*) > 1"
+)
+
+_LEAVES_END = "SELECT coalesce(max(leaf_index) + 1, 0) FROM log_leaf"
+
+_KEPT_END = "SELECT coalesce(max(tree_size), -1) FROM log_checkpoint"
+
+_TILE_COUNT = "SELECT count(*) FROM log_tile"
+
+
+async def unsealed(connection: Connection, through: int, *, rows_max: int) -> list[int]:
+    """Return entries up to this id that have no leaf."""
+    return [row["entry_id"] for row in await connection.fetch(_UNSEALED, through, rows_max)]
+
+
+async def next_leaf(connection: Connection, entry_id: int) -> int | None:
+    """Return the leaf of the next greater entry id that has one."""
+    return await connection.fetchval(_NEXT_LEAF, entry_id)
+
+
+async def waiting(connection: Connection, after: int) -> tuple[int, int | None]:
+    """Return how many entries wait to be sealed, and the first of them whose payload does not fit."""
+    row = await connection.fetchrow(_WAITING, after, timeout=STATEMENT_SECONDS_MAX)
+    return (0, None) if row is None else (row["entries"], row["altered"])
+
+
+async def orphans(connection: Connection, table: str, *, rows_max: int) -> list[int]:
+    """Return entry ids in a table that belongs to event_log, which event_log does not have."""
+    query = _ORPHANS.format(table=table)
+    return [row["entry_id"] for row in await connection.fetch(query, rows_max, timeout=STATEMENT_SECONDS_MAX)]
+
+
+async def altered_renderings(connection: Connection, *, rows_max: int) -> list[int]:
+    """Return entries with a further rendering that does not lead to its digest."""
+    return [
+        row["entry_id"]
+        for row in await connection.fetch(_RENDERINGS, rows_max, timeout=STATEMENT_SECONDS_MAX)
+    ]
+
+
+async def index_of(connection: Connection, entry_id: int) -> int | None:
+    """Return the leaf of an entry; None for an entry that is not sealed."""
+    return await connection.fetchval(_INDEX_OF, entry_id)
+
+
+async def has_entry(connection: Connection, entry_id: int) -> bool:
+    """Return whether there is such an entry."""
+    return await connection.fetchval(_HAS_ENTRY, entry_id)
+
+
+async def doubled(connection: Connection, entry_ids: Sequence[int]) -> set[int]:
+    """Return those of these entries that have more than one leaf."""
+    return {row["entry_id"] for row in await connection.fetch(_DOUBLED, entry_ids)}
+
+
+async def leaves_end(connection: Connection) -> int:
+    """Return the greatest leaf index plus 1."""
+    return await connection.fetchval(_LEAVES_END)
+
+
+async def kept_end(connection: Connection) -> int:
+    """Return the size of the largest kept checkpoint in the database; -1 for none."""
+    return await connection.fetchval(_KEPT_END)
+
+
+async def tile_count(connection: Connection) -> int:
+    """Return how many tiles are stored."""
+    return await connection.fetchval(_TILE_COUNT, timeout=STATEMENT_SECONDS_MAX)
