@@ -14,6 +14,7 @@ from audit.domain.log.evidence_checks import check_evidence
 from audit.domain.log.keys import parse_verifier_key
 from chassis import clock
 from harness import Infra, Stack, eventually, start_services
+from harness.browser import start_chromium
 from integration.audit.audit_records import AuditApi, changed, created, webhook
 
 STRIPE = "webhooks.stripe.v1"
@@ -82,6 +83,18 @@ async def test_file_over_http_is_proved_and_its_making_is_in_the_log(audit: Audi
     (metadata,) = await eventually(own_entry, what="an entry about the file")
     assert (metadata["through"], metadata["payloads"]) == ("http", False)
     assert metadata["entries"] == len(evidence.entries)
+
+
+async def test_file_of_the_running_service_opens_in_a_browser_by_double_click(
+    audit: AuditApi, tmp_path: Path
+) -> None:
+    file = tmp_path / "evidence.html"
+    file.write_bytes(await sealed(audit, await recorded_booking(audit), 4))
+    async with start_chromium() as chromium:
+        page = await (await chromium.new_context(offline=True)).new_page()
+        await page.goto(file.as_uri())
+        await page.get_by_role("heading", name="The evidence holds").wait_for()
+        assert "pending → confirmed → completed" in await page.inner_text("[data-check=steps]")
 
 
 async def test_answer_is_a_file_and_an_unknown_booking_is_a_problem(audit: AuditApi) -> None:

@@ -151,9 +151,11 @@ async def test_texts_of_a_file_are_shown_and_never_run(offline: BrowserContext, 
         "</script><script>document.title='run'</script><img src=x onerror=\"document.title='run'\">\u202e"
     )
     log = SampleLog()
+    odd = 'quote " backslash \\ \b\f\n\r\t \x01\x1f\x7f é \U0001f600 \u2028 \ufeff'
+    log.append(odd, {"text": odd})
     log.append(hostile, {"version": 1, "status": hostile}, booking_id=BOOKING_ID)
     log.append("booking.created", {"version": 1, "status": hostile, "sequence": 1}, booking_id=BOOKING_ID)
-    log.payloads[0] = (log.payloads[0][0], hostile.encode())
+    log.payloads[1] = (log.payloads[1][0], hostile.encode())
     page = await opened(offline, tmp_path, encode_evidence(log.evidence()))
     assert (await results(page))["entries"] == "pass"
     for each in await page.locator("details").all():
