@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from audit.domain.log.canonical import StoredEntry, sealed_form
+from audit.domain.log.tiles import Edge
+from audit.domain.log.tree import hash_leaf
 from chassis import clock
 from harness import Infra, Stack, eventually, start_services
 from integration.audit.audit_records import AuditApi, webhook
@@ -58,7 +60,7 @@ async def test_leaves_are_the_canonical_forms_of_all_entries_under_one_root(
     for occurred_at in ("2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05.000001Z", "0900-12-31T00:00:00Z"):
         arguments = (*row(text=ODD)[:-1], clock.now().fromisoformat(occurred_at))
         await database.fetchval(INSERT, *arguments)
-    await audit.recorded(STRIPE, *(webhook(b'{"n": 1}') for _ in range(700)))
+    await audit.recorded(STRIPE, *(webhook(b'{"n": 1}', key=b"one") for _ in range(700)))
     await wait_until_sealed(own)
     log = await read_log(own)
     rows = await database.fetch("SELECT * FROM event_log")
@@ -72,6 +74,20 @@ def stored(entry: object) -> StoredEntry:
     fields = dict(entry)  # type: ignore[call-overload]
     fields["offset"] = fields.pop("record_offset")
     return StoredEntry(**fields)
+
+
+async def test_backlog_is_sealed_batch_after_batch_into_the_tiles_of_the_definition(own: Stack) -> None:
+    many = INSERT.replace("VALUES (", "SELECT ").replace(
+        "sha256('x'))", "sha256('x') FROM generate_series(1, 12000)"
+    )
+    many = many.replace("$2", "$2 || generate_series").replace("RETURNING entry_id", "")
+    await own.database("audit").execute(many, *row())
+    await wait_until_sealed(own)
+    log, edge = await read_log(own), Edge()
+    full = {tile.key: b"".join(tile.hashes) for tile in edge.append(map(hash_leaf, log.sealed))}
+    tiles = await own.database("audit").fetch("SELECT level, tile_index, hashes FROM log_tile")
+    assert {(tile["level"], tile["tile_index"]): tile["hashes"] for tile in tiles} == full
+    assert edge.root() == root_of(log.sealed) == log.root
 
 
 async def test_entry_that_commits_late_is_sealed_and_one_that_rolls_back_is_not_waited_for(

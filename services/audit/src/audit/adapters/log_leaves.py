@@ -65,7 +65,10 @@ WITH unsealed AS MATERIALIZED (
     SELECT entry_id, recorded_at, {SEALED_FORM} AS sealed
     FROM event_log AS entry
     WHERE entry_id > $1
-        AND NOT EXISTS (SELECT FROM log_leaf WHERE log_leaf.entry_id = entry.entry_id)
+        -- The second condition keeps the planner from reading the leaves before $1.
+        AND NOT EXISTS (
+            SELECT FROM log_leaf WHERE log_leaf.entry_id = entry.entry_id AND log_leaf.entry_id > $1
+        )
     ORDER BY entry_id
     LIMIT $3
 ), leaf AS (

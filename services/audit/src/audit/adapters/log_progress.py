@@ -15,7 +15,11 @@ WITH head AS (
 ), unsealed AS (
     SELECT recorded_at FROM event_log AS entry
     WHERE entry_id > (SELECT sealed_through FROM head)
-        AND NOT EXISTS (SELECT FROM log_leaf WHERE log_leaf.entry_id = entry.entry_id)
+        AND NOT EXISTS (
+            SELECT FROM log_leaf
+            WHERE log_leaf.entry_id = entry.entry_id
+                AND log_leaf.entry_id > (SELECT sealed_through FROM head)
+        )
     ORDER BY entry_id
     LIMIT $1
 )
