@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from chassis.process import component
-from chassis.process.component import RESTART_SECONDS, BackgroundLoop, pause
+from chassis.process.component import RESTART_SECONDS, BackgroundLoop, LoopComponent, pause
 from harness.waiting import eventually
 
 
@@ -139,6 +139,28 @@ async def test_stop_before_start_does_nothing() -> None:
         raise AssertionError("never begun")
 
     await BackgroundLoop("sample", run).stop()
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("is_vital", [True, False])
+async def test_component_is_unhealthy_while_its_loop_fails_if_it_is_vital(is_vital: bool) -> None:
+    class Sample(LoopComponent):
+        name = "sample"
+
+        async def _run(self, stopping: asyncio.Event) -> None:
+            del stopping
+            raise ConnectionError("away")
+
+    sample = Sample()
+    sample.is_vital = is_vital
+    await sample.start()
+
+    async def failed() -> bool:
+        return "away" in (await sample.check()).detail
+
+    await eventually(failed)
+    assert (await sample.check()).ok is not is_vital
+    await sample.stop()
 
 
 async def test_pause_ends_early_when_a_stop_is_asked_for() -> None:

@@ -29,7 +29,7 @@ from chassis.messaging.message import Apply, Message
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database
-from chassis.process.component import BackgroundLoop
+from chassis.process.component import LoopComponent
 from chassis.process.health import Check
 
 __all__ = ["Consumer", "SetAsideStore"]
@@ -45,7 +45,7 @@ COMMIT_AGAIN_SECONDS = 1.0
 kafka_records.install()
 
 
-class Consumer:
+class Consumer(LoopComponent):
     """One consumer group member of a service.
 
     Args:
@@ -78,7 +78,6 @@ class Consumer:
         self._machine = ConsumerStateMachine(limits)
         self._partitions = self._machine.partitions
         self._attempts = Attempts(self._machine, database, apply, set_aside, report)
-        self._loop = BackgroundLoop(self.name, self._run)
         self._wake_up = asyncio.Event()
         self._in_flight = asyncio.Lock()
         self._stalls = StallWatch()
@@ -103,9 +102,6 @@ class Consumer:
         )
 
     # --- component ---------------------------------------------------------------------------
-
-    async def start(self) -> None:
-        await self._loop.start()
 
     async def stop(self) -> None:
         """Finish the step in flight and commit its offsets."""

@@ -5,15 +5,14 @@ import asyncio
 from chassis.dead_letters import limits
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 REFRESH_SECONDS = 10.0
 # Per reason. A limit keeps the count cheap when the table is full.
 COUNTED_ROWS_MAX = 10_000
 
 
-class DeadLetterGauges:
+class DeadLetterGauges(LoopComponent):
     """A component that refreshes the gauges every REFRESH_SECONDS. All replicas show the same values.
 
     Args:
@@ -24,6 +23,7 @@ class DeadLetterGauges:
     """
 
     name = "dead letter gauges"
+    is_vital = False  # a service works without counts
 
     def __init__(self, database: Database, consumer: str, metrics: Metrics) -> None:
         self._database = database
@@ -31,17 +31,6 @@ class DeadLetterGauges:
         self._waiting = metrics.gauge("dead_letters_waiting")
         self._oldest = metrics.gauge("dead_letters_oldest_seconds")
         self._keys = metrics.gauge("dead_letters_lines_waiting")
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        """Return healthy always: a service works without counts. The detail says why counting fails."""
-        return Check(ok=True, detail=(await self._loop.check()).detail)
 
     async def refresh(self) -> None:
         """Count once and set the gauges."""

@@ -9,8 +9,7 @@ from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import advisory_locks
 from chassis.postgres.database import Database, Session
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 _log = get_logger(__name__)
 
@@ -53,7 +52,7 @@ class InboxSettings(BaseModel):
         return days
 
 
-class InboxRetention:
+class InboxRetention(LoopComponent):
     """Deletes old inbox rows in small batches with pauses, in one replica at a time.
 
     Args:
@@ -62,22 +61,13 @@ class InboxRetention:
         metrics: exposes `inbox_rows_removed_total`.
     """
 
+    is_vital = False  # a growing inbox does not stop a service
+
     def __init__(self, database: Database, retention: timedelta, metrics: Metrics) -> None:
         self.name = "inbox retention"
         self._database = database
         self._retention = retention
         self._removed = metrics.counter("inbox_rows_removed")
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        """Return a good check with the error of the last sweep. A growing inbox does not stop a service."""
-        return Check(ok=True, detail=(await self._loop.check()).detail)
 
     async def sweep(self, stopping: asyncio.Event) -> int | None:
         """Delete the rows beyond the retention in one scan of the table. Return how many.

@@ -1,8 +1,10 @@
 """Components of a service: each is started, checked and stopped by the lifecycle."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import Protocol
 
 from chassis.observability.logs import get_logger
@@ -83,6 +85,37 @@ class BackgroundLoop:
                 self._failure = loggable(error)
                 _log.warning("loop failed", loop=self.name, error=self._failure, again_in_seconds=delay)
                 await pause(self._stopping, delay)
+
+
+class LoopComponent(ABC):
+    """Base of components that work in one background loop.
+
+    Attributes:
+        name: shown in logs and in readiness.
+        is_vital: if not, a failed loop leaves the component healthy and is told in the detail.
+    """
+
+    name: str
+    is_vital: bool = True
+
+    @cached_property
+    def _loop(self) -> BackgroundLoop:
+        return BackgroundLoop(self.name, self._run)
+
+    async def start(self) -> None:
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """Let the loop finish its current round."""
+        await self._loop.stop()
+
+    async def check(self) -> Check:
+        check = await self._loop.check()
+        return check if self.is_vital else Check(ok=True, detail=check.detail)
+
+    @abstractmethod
+    async def _run(self, stopping: asyncio.Event) -> None:
+        """Work until the stop event is set; call `self._loop.recovered()` after each successful round."""
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:

@@ -7,7 +7,7 @@ from chassis.kafka.producer import Producer
 from chassis.messaging.outbox import SHARDS, wake_on_write
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database, Session
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 from chassis.relay.foreign_locks import ShardWatch
 from chassis.relay.metrics import OutboxGauges
@@ -33,7 +33,7 @@ SESSION_SETTINGS = {
 }
 
 
-class Relay:
+class Relay(LoopComponent):
     """Publishes the rows of one outbox to Kafka.
 
     Args:
@@ -52,7 +52,6 @@ class Relay:
         self._unowned = metrics.gauge("outbox_unowned_shards")
         self._held_back = metrics.gauge("outbox_held_back")
         self._gauges = OutboxGauges(database, metrics)
-        self._loop = BackgroundLoop(self.name, self._run)
         self._wake_up = asyncio.Event()
         wake_on_write(self._wake_up)
         self._state = Check(ok=True, detail="not connected yet")

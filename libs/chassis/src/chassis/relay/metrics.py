@@ -5,7 +5,7 @@ import time
 
 from chassis.observability.metrics import Metrics
 from chassis.postgres.database import Database
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.relay.status import read_backlog
 
 PAUSE_SECONDS_MIN = 5.0
@@ -17,7 +17,7 @@ COUNTED_ROWS_MAX = 1_000
 """Per shard. The gauge stops there, so that a poll costs the same however long the backlog is."""
 
 
-class OutboxGauges:
+class OutboxGauges(LoopComponent):
     """Polls the backlog every few seconds and sets gauges per shard. All replicas show the same values.
 
     Args:
@@ -25,17 +25,12 @@ class OutboxGauges:
         metrics: exposes `outbox_unsent_rows` and `outbox_oldest_unsent_seconds`.
     """
 
+    name = "outbox gauges"
+
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
         self._rows = metrics.gauge("outbox_unsent_rows")
         self._oldest = metrics.gauge("outbox_oldest_unsent_seconds")
-        self._loop = BackgroundLoop("outbox gauges", self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
 
     async def poll(self) -> None:
         async with self._database.transaction(readonly=True) as connection:

@@ -14,7 +14,7 @@ from audit.handlers.publishing import publish_page, record_head, size_kept
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 
 _log = get_logger(__name__)
@@ -22,7 +22,7 @@ _log = get_logger(__name__)
 POLL_SECONDS = 0.5
 
 
-class CheckpointPublisher:
+class CheckpointPublisher(LoopComponent):
     """Records the head of the log for publication, and publishes what each place does not have yet.
 
     Args:
@@ -52,7 +52,6 @@ class CheckpointPublisher:
         self._interval_seconds = interval_seconds
         self._may_publish = may_publish
         self._waiting = metrics.gauge("checkpoint_waiting_seconds")
-        self._loop = BackgroundLoop(self.name, self._run)
         self._kept: dict[str, int] = {}
         self._failing_since: dict[str, float] = {}
         self._failures: dict[str, str] = {}
@@ -62,10 +61,6 @@ class CheckpointPublisher:
             self._waiting.labels(sink.label).set(0)
         if self._keys is not None:
             await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current checkpoint."""
-        await self._loop.stop()
 
     async def check(self) -> Check:
         """Return a good check, with what a place that cannot be reached says: nothing is lost meanwhile."""

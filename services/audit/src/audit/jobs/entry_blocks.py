@@ -6,13 +6,12 @@ from audit.domain.blocks import SettledEntries
 from audit.handlers.entry_blocks import count_unindexed, fill_blocks, newest_settled_entry
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 POLL_SECONDS = 1.0
 
 
-class SearchIndexer:
+class SearchIndexer(LoopComponent):
     """Puts new entries into blocks. One of several replicas does it at a time.
 
     Args:
@@ -27,17 +26,6 @@ class SearchIndexer:
         self._settled = SettledEntries()
         self._poll_seconds = poll_seconds
         self._unindexed = metrics.gauge("search_unindexed_entries")
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current transaction."""
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

@@ -8,15 +8,14 @@ from audit.handlers.queries import incomplete_seconds
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 _log = get_logger(__name__)
 
 POLL_SECONDS = 5.0
 
 
-class HistoryGapMonitor:
+class HistoryGapMonitor(LoopComponent):
     """Polls histories that wait for a version. One of several replicas does it at a time.
 
     Args:
@@ -40,17 +39,6 @@ class HistoryGapMonitor:
         self._poll_seconds = min(poll_seconds, patience_seconds)
         self._gaps = metrics.gauge("history_gaps")
         self._incomplete = metrics.gauge("log_incomplete_seconds")
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current page."""
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

@@ -4,13 +4,13 @@ import asyncio
 
 from audit.handlers.live_entries import LiveEntries
 from chassis.observability.metrics import Metrics
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 
 POLL_SECONDS = 0.5
 
 
-class LiveEntriesPoll:
+class LiveEntriesPoll(LoopComponent):
     """Feeds the streams. Without a stream nothing is read.
 
     Args:
@@ -24,14 +24,6 @@ class LiveEntriesPoll:
         self._live = live
         self._poll_seconds = poll_seconds
         metrics.gauge("streams_open").set_function(lambda: float(live.streams))
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current poll."""
-        await self._loop.stop()
 
     async def check(self) -> Check:
         """Report healthy always: a failed poll delays streams only, and the database has its own check."""

@@ -5,13 +5,13 @@ import asyncio
 from audit.handlers.log_queries import UNSEALED_COUNTED_MAX, read_progress
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 
 POLL_SECONDS = 5.0
 
 
-class LogGauges:
+class LogGauges(LoopComponent):
     """Polls how far the log is sealed. All replicas show the same values.
 
     Args:
@@ -29,13 +29,6 @@ class LogGauges:
         self._oldest = metrics.gauge("unsealed_oldest_seconds")
         self._age = metrics.gauge("checkpoint_age_seconds")
         self._detail = ""
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
 
     async def check(self) -> Check:
         """Return a good check with sealed size and seconds behind; they are at most a few seconds old."""

@@ -6,15 +6,14 @@ from audit.handlers.retention import add_months
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 _log = get_logger(__name__)
 
 POLL_SECONDS = 600.0
 
 
-class PayloadMonths:
+class PayloadMonths(LoopComponent):
     """Creates missing months at the start and every ten minutes. Any replica may do it.
 
     Args:
@@ -29,16 +28,6 @@ class PayloadMonths:
         self._ahead = metrics.gauge("payload_months_ahead")
         self._outside = metrics.gauge("payloads_outside_months")
         self._rewrites = metrics.gauge("payload_rewrites_due")
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

@@ -16,7 +16,7 @@ from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database, Session
 from chassis.postgres.advisory_locks import AUDIT_SEALER
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 
 _log = get_logger(__name__)
@@ -35,7 +35,7 @@ SILENT_MILLISECONDS_MAX = 3_500
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
 
-class Sealer:
+class Sealer(LoopComponent):
     """Seals entries while it is the leader, and waits to become the leader otherwise.
 
     Args:
@@ -56,7 +56,6 @@ class Sealer:
         self._lag = metrics.seconds("seal_lag_seconds")
         self._refusals = metrics.counter("seal_refusals")
         self._refused = metrics.gauge("sealing_refused")
-        self._loop = BackgroundLoop(self.name, self._run)
         self._refusal = ""
         self._opened: OpenLog | None = None
         self._is_leader = False
@@ -79,10 +78,6 @@ class Sealer:
                 signs=self._keys.signs(key),
             )
         await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current round."""
-        await self._loop.stop()
 
     async def check(self) -> Check:
         """Return a bad check while sealing fails or is refused. Appending goes on all the same."""

@@ -5,8 +5,7 @@ import asyncio
 from booking.handlers.offers import close_due
 from chassis.observability.logs import get_logger
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 _log = get_logger(__name__)
 
@@ -14,7 +13,7 @@ POLL_SECONDS = 5.0
 BATCH_BOOKINGS_MAX = 100
 
 
-class OfferExpiry:
+class OfferExpiry(LoopComponent):
     """Polls for due offers. Every replica does; a booking that another one has locked is skipped."""
 
     name = "offer-expiry"
@@ -22,17 +21,6 @@ class OfferExpiry:
     def __init__(self, database: Database, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current batch."""
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

@@ -9,7 +9,7 @@ from booking.domain.payments import NotApplied
 from booking.handlers.thin_events import Outcome, claim_due, fetch_object, settle
 from chassis.observability.logs import get_logger
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 from contracts.metadata import format_time
 
@@ -20,7 +20,7 @@ POLL_SECONDS = 1.0
 BATCH_EVENTS_MAX = 8
 
 
-class ThinEvents:
+class ThinEvents(LoopComponent):
     """Polls for thin events. Every replica does; a claimed event is left to its claimant.
 
     Args:
@@ -43,10 +43,6 @@ class ThinEvents:
         self._objects = objects
         self._count_unapplied = count_unapplied
         self._poll_seconds = poll_seconds
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
 
     async def stop(self) -> None:
         """Finish the current batch."""

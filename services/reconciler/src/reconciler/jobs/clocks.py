@@ -7,8 +7,7 @@ from chassis import clock
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 from reconciler.adapters import exception_clocks
 from reconciler.adapters.exception_clocks import CLOCKS
 from reconciler.domain.classify import SEVERITIES
@@ -67,7 +66,7 @@ class ClockMeters:
             self._seconds[each.clock].labels(each.severity).observe(each.after.total_seconds())
 
 
-class ExceptionClocks:
+class ExceptionClocks(LoopComponent):
     """Wakes suppressed exceptions, publishes overdue ones, and counts.
 
     Every replica does; the rows decide which one acts.
@@ -79,6 +78,7 @@ class ExceptionClocks:
     """
 
     name = "exception-clocks"
+    is_vital = False  # the queue works without clocks
 
     def __init__(
         self, database: Database, targets: Targets, metrics: Metrics, *, poll_seconds: float = POLL_SECONDS
@@ -87,18 +87,6 @@ class ExceptionClocks:
         self._targets = targets
         self._meters = ClockMeters(metrics)
         self._poll_seconds = poll_seconds
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current batch."""
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        """Return healthy always: the queue works without clocks. The detail says why they fail."""
-        return Check(ok=True, detail=(await self._loop.check()).detail)
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

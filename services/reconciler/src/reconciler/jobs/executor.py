@@ -13,7 +13,7 @@ from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from chassis.postgres.advisory_locks import RECONCILER_RUNS
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 from reconciler.adapters.booking_view import PAGE_ROWS_MAX
 from reconciler.domain.counts import PageCounts
@@ -33,8 +33,8 @@ SILENT_SECONDS_MAX = 30
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
 
-class RunExecutor:
-    """Claims and executes queued runs until stopped.
+class RunExecutor(LoopComponent):
+    """Claims and executes queued runs until stopped; the next executor resumes after the last page.
 
     Args:
         database: the reconciler's own.
@@ -63,15 +63,7 @@ class RunExecutor:
         self._execution = Execution(bookings, rules, zone, page_rows_max, attempts_max)
         self._checked = metrics.counter("bookings_checked")
         self._completed = metrics.counter("runs_completed")
-        self._loop = BackgroundLoop(self.name, self._run)
         self._is_owner = False
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current page; the next executor resumes the run."""
-        await self._loop.stop()
 
     async def check(self) -> Check:
         """Healthy while pages succeed. The detail says whether this replica executes runs or stands by."""

@@ -5,8 +5,7 @@ import asyncio
 from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 from reconciler.domain.operations import OUTCOMES
 from reconciler.handlers.operation_batches import BATCH_ITEMS_MAX, Worked, work_batch
 
@@ -15,7 +14,7 @@ _log = get_logger(__name__)
 POLL_SECONDS = 0.25
 
 
-class OperationWorker:
+class OperationWorker(LoopComponent):
     """Applies and takes back operations, batch by batch, until stopped.
 
     Args:
@@ -44,17 +43,6 @@ class OperationWorker:
             self._items.labels(outcome)
         for status in ("applied", "reverted", "failed"):
             self._ended.labels(status)
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        """Finish the current batch; another process goes on with the rest."""
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

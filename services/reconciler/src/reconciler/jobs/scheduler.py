@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 from chassis import clock
 from chassis.observability.logs import get_logger
 from chassis.postgres import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 from reconciler.handlers.run_requests import request_due_run
 
 _log = get_logger(__name__)
@@ -16,7 +15,7 @@ _log = get_logger(__name__)
 POLL_SECONDS = 1.0
 
 
-class Scheduler:
+class Scheduler(LoopComponent):
     """Polls once a second for a due slot.
 
     Args:
@@ -33,17 +32,7 @@ class Scheduler:
         self._cron = cron
         self._zone = zone
         self._lateness = lateness
-        self._loop = BackgroundLoop(self.name, self._run)
         self._checked_until: datetime | None = None
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        return await self._loop.check()
 
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

@@ -14,7 +14,7 @@ from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database, Session
 from chassis.postgres.advisory_locks import RECONCILER_SWEEPS
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 from reconciler.adapters.stripe_client import StripeLists
 from reconciler.adapters.sweep_queries import covered_until
@@ -54,7 +54,7 @@ class SweepMeters:
         self.mismatches.inc(page.mismatches)
 
 
-class Sweeper:
+class Sweeper(LoopComponent):
     """Requests due sweeps, executes them, and closes exceptions of missed events that booking has by now.
 
     Args:
@@ -86,7 +86,6 @@ class Sweeper:
         self._zone = zone
         self._grace = grace
         self._meters = SweepMeters(metrics)
-        self._loop = BackgroundLoop(self.name, self._run)
         self._checked_until: datetime | None = None
         self._state = "off" if stripe is None else "standby"
 

@@ -14,7 +14,7 @@ from itertools import islice
 from chassis import clock
 from chassis.kafka.producer import OutgoingRecord, Producer
 from chassis.observability.logs import get_logger
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check
 from webhook_gateway.domain.flag_table import Refusal
 from webhook_gateway.domain.refusal_budget import RefusalBudget, Suppressed
@@ -30,7 +30,7 @@ ROUND_SECONDS = 1.0
 _log = get_logger(__name__)
 
 
-class RefusalLog:
+class RefusalLog(LoopComponent):
     """Component that publishes refusals; stop it before the producer.
 
     Args:
@@ -48,7 +48,6 @@ class RefusalLog:
         self._suppressed = cache(metrics.refusals_suppressed.labels)
         self._queue: deque[OutgoingRecord] = deque()
         self._wake = asyncio.Event()
-        self._loop = BackgroundLoop(self.name, self._run)
 
     def record(self, refusal: Refusal, request: RefusedRequest) -> None:
         """Queue the record of a refusal, unless the flag table or the budget says otherwise. Never blocks."""
@@ -64,9 +63,6 @@ class RefusalLog:
             self._enqueue(refusal_record(refusal, request))
         else:
             self._suppressed(request.source).inc()
-
-    async def start(self) -> None:
-        await self._loop.start()
 
     async def stop(self) -> None:
         """Close every window and publish the waiting records, in one attempt."""

@@ -17,7 +17,7 @@ from chassis import clock
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.topics_check import TopicsMissingError
 from chassis.observability.logs import get_logger
-from chassis.process.component import BackgroundLoop, pause
+from chassis.process.component import LoopComponent, pause
 from chassis.process.environment import SettingsError
 from chassis.process.health import Check
 from webhook_gateway.domain.reload import FileWatch
@@ -54,7 +54,7 @@ class Configuration:
         return self.load(), fingerprint
 
 
-class Reloader:
+class Reloader(LoopComponent):
     """Component that polls the files every second, and reloads at once on SIGHUP.
 
     Args:
@@ -81,7 +81,6 @@ class Reloader:
         self._metrics = metrics
         self._hangup = asyncio.Event()
         self._rejection = ""
-        self._loop = BackgroundLoop(self.name, self._run)
         self._files = FileWatch(fingerprint, fingerprint)
 
     async def start(self) -> None:

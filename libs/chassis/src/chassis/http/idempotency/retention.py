@@ -8,8 +8,7 @@ from chassis.observability.logs import get_logger
 from chassis.observability.metrics import Metrics
 from chassis.postgres import advisory_locks
 from chassis.postgres.database import Database
-from chassis.process.component import BackgroundLoop, pause
-from chassis.process.health import Check
+from chassis.process.component import LoopComponent, pause
 
 _log = get_logger(__name__)
 
@@ -29,7 +28,7 @@ DELETE FROM idempotent_request WHERE scope_sha256 IN (
 """
 
 
-class AnswerRetention:
+class AnswerRetention(LoopComponent):
     """Deletes old answers in small batches with pauses, in one replica at a time.
 
     Args:
@@ -37,21 +36,12 @@ class AnswerRetention:
         metrics: exposes `idempotent_requests_removed_total`.
     """
 
+    is_vital = False  # a growing table does not stop a service
+
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self.name = "answer retention"
         self._database = database
         self._removed = metrics.counter("idempotent_requests_removed")
-        self._loop = BackgroundLoop(self.name, self._run)
-
-    async def start(self) -> None:
-        await self._loop.start()
-
-    async def stop(self) -> None:
-        await self._loop.stop()
-
-    async def check(self) -> Check:
-        """Return a good check with the error of the last sweep. A growing table does not stop a service."""
-        return Check(ok=True, detail=(await self._loop.check()).detail)
 
     async def sweep(self, stopping: asyncio.Event) -> int:
         """Delete the answers beyond the retention. Return how many."""
