@@ -11,6 +11,7 @@ from bench.rows import (
     gateway_latency,
     gateway_overload,
     gateway_saturation,
+    log_reading,
     outbox_held_snapshot,
     outbox_relay,
     queue,
@@ -38,5 +39,6 @@ ROWS: Mapping[str, Row] = {
         reconcile.RECALL_ROW,
         bulk.ROW,
         queue.ROW,
+        log_reading.ROW,
     )
 }

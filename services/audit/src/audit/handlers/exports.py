@@ -1,5 +1,6 @@
 """Exports of the EventLog: page by page, and recorded in the log themselves (AU-5, AU-10)."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -134,17 +135,26 @@ _Page = tuple[datetime, Entries]
 
 
 async def _pages(reads: Database, query: EntryFilter) -> AsyncGenerator[_Page]:
-    """Yield at least one page."""
+    """Yield at least one page. The database reads the next one while the reader is busy with this one."""
     async with reads.connection() as connection:
         bounded, until = await bounded_query(connection, query)
-        after: Position | None = None
-        while True:
-            entries = await _page(connection, bounded, after)
-            yield until, entries
-            known = (position for entry in reversed(entries) if (position := position_of(entry)))
-            after = next(known, None)
-            if len(entries) < EXPORT_PAGE_ROWS or after is None:
-                return
+        entries = await _page(connection, bounded, None)
+        while (after := _last_position(entries)) is not None:
+            following = asyncio.create_task(_page(connection, bounded, after))
+            try:
+                yield until, entries
+                entries = await following
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+        yield until, entries
+
+
+def _last_position(entries: Entries) -> Position | None:
+    """Return the position behind which the next page begins; None if this page is the last one."""
+    if len(entries) < EXPORT_PAGE_ROWS:
+        return None
+    return next((position for entry in reversed(entries) if (position := position_of(entry))), None)
 
 
 async def _page(connection: Connection, query: EntryFilter, after: Position | None) -> Entries:

@@ -30,8 +30,17 @@ class SearchIndexer(LoopComponent):
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             until = await newest_settled_entry(self._database, self._settled)
-            while not stopping.is_set() and await fill_blocks(self._database, until=until):
+            while not stopping.is_set() and await self._fill(stopping, until):
                 self._loop.recovered()
             self._unindexed.set(await count_unindexed(self._database))
             self._loop.recovered()
             await pause(stopping, self._poll_seconds)
+
+    async def _fill(self, stopping: asyncio.Event, until: int) -> bool:
+        """Insert the next blocks, and rest as long as that took: a backlog is being appended beside it."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        has_more = await fill_blocks(self._database, until=until)
+        if has_more:
+            await pause(stopping, clock() - began)
+        return has_more
