@@ -53,6 +53,9 @@ def _package_is_stricter(header: str) -> str | None:
         return "stumbles over an item that is a name alone"
     if any(item != item.strip(" ") for item in header.split(",")):
         return "takes no space around items"
+    first = next((item for item in header.split(",") if item.startswith("t=")), "t=0")
+    if not re.fullmatch(r"t=[0-9]+", first):
+        return "reads the first `t` even if it is no number; we pass over it"
     return None
 
 
