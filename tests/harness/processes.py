@@ -59,6 +59,12 @@ class Finished:
     stderr: str
 
 
+def plain_terminal(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a newcomer's shell has beside these variables: no language, 80 columns, no colours."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(("LC_", "PYTHON"))}
+    return {**kept, "LANG": "C", "COLUMNS": "80", "NO_COLOR": "1"}
+
+
 async def run(
     command: Sequence[str],
     environment: Mapping[str, str],

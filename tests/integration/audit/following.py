@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import Finished, Infra, Stack
-from harness.processes import run
+from harness.processes import plain_terminal, run
 from plumbline import dsn
 from plumbline.doctor.target import SERVICE_URLS
 
@@ -33,7 +33,7 @@ class Operator:
         self._words = dict(words or {})
         own = stack.environment()
         self._environment = {
-            **own,
+            **plain_terminal(own),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}",
             dsn.ADMIN_VARIABLE: infra.admin_dsn("postgres"),
             **{variable: stack.url(name) for name, variable in SERVICE_URLS.items() if stack.services(name)},
@@ -50,4 +50,6 @@ class Operator:
     async def _do(self, command: str) -> Finished:
         for word, value in self._words.items():
             command = re.sub(rf"\b{word}\b", lambda _, text=value: text, command)
-        return await run(["bash", "-c", f"cd {self._folder} && {command}"], self._environment)
+        done = await run(["bash", "-c", f"cd {self._folder} && {command}"], self._environment)
+        assert "\x1b" not in done.stdout + done.stderr, "a pipe gets no colours"
+        return done

@@ -15,6 +15,7 @@ import pytest
 
 from harness.folders import open_to_all
 from harness.ports import free_port
+from harness.processes import plain_terminal, run
 
 # The interpreter may stand where only root may go, so that all of it is imported before the change.
 SCRIPT = """
@@ -83,3 +84,39 @@ async def test_both_servers_run_for_an_ordinary_user(nobody: pwd.struct_passwd, 
 
     assert output.decode() == f"{nobody.pw_uid} True 1\n"
     assert process.returncode == 0
+
+
+# As above: all is imported before the change of the user.
+COMMAND = """
+import os, sys
+import concurrent.futures.thread, encodings.idna
+from {module}.__main__ import main
+import pricing
+pricing.current_rate_card
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[1]))
+sys.argv = ["{module}", *sys.argv[3:]]
+main()
+"""
+STAY = ("--from", "2026-07-04T09:00:00Z", "--to", "2026-07-04T09:30:00Z", "--at", "2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "expected"),
+    [
+        ("booking", ("price", "--service", "drop-in", *STAY), "rate card default/2025-01, engine 1"),
+        ("webhook_gateway", ("sources",), "none: set OPENPHONE_WEBHOOK_SECRET"),
+        ("plumbline", ("status",), "nothing runs from the state directory nowhere"),
+    ],
+)
+async def test_commands_run_for_an_ordinary_user_in_a_clean_environment(
+    nobody: pwd.struct_passwd, module: str, arguments: tuple[str, ...], expected: str
+) -> None:
+    bare = plain_terminal({"PATH": os.environ["PATH"], "PLUMBLINE_STATE": "nowhere"})
+    ids = (str(nobody.pw_uid), str(nobody.pw_gid))
+    done = await run([sys.executable, "-c", COMMAND.format(module=module), *ids, *arguments], bare)
+    assert expected in done.stdout, done.stderr
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "\x1b" not in done.stdout

@@ -33,4 +33,6 @@ def test_error_of_the_database_is_its_first_line() -> None:
 
 def test_table_that_is_not_there_names_the_command_that_makes_it() -> None:
     error = asyncpg.UndefinedTableError('relation "outbox" does not exist')
-    assert str(database_failure("sample", error)).endswith("database, run the service's `migrate` first")
+    assert str(database_failure("sample", error)).endswith(
+        "database, run the service's `migrate`; else correct the DSN"
+    )

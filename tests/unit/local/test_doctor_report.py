@@ -1,9 +1,12 @@
 """The doctor's lines: what is wrong stands last, then the sum; nothing of Python in them."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
-from plumbline.doctor import network
+from plumbline.doctor import network, report
 from plumbline.doctor.backlogs import _dead_letters_problem
 from plumbline.doctor.finding import Finding
 from plumbline.doctor.report import report_lines
@@ -54,3 +57,14 @@ def test_service_that_is_paused_by_full_dead_letters_has_the_same_runbook() -> N
     halted = "consumer: no room for more dead letters, paused: webhooks.stripe.v1[0]"
     assert network._advice(["relay: owns no shard", halted]) == "follow deploy/runbooks/blocked-keys.md"
     assert network._advice(["relay: owns no shard"]) == "see its log"
+
+
+def test_advised_commands_are_found_by_the_shell_or_it_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    advised = [Finding("a", "run `plumbline databases apply`")]
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    (line,) = report.path_lines(advised)
+    folder = Path(sys.executable).parent
+    assert line == f'to run what is advised below: eval "$({folder}/plumbline env)"'
+    assert report.path_lines(FINDINGS) == []
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin")
+    assert report.path_lines(advised) == []

@@ -72,9 +72,8 @@ def up(
         asyncio.run(_take_over_settings(directory, console))
         success = True
     if detach:
-        console.print(f"ready; addresses and secrets are in {directory.stack_file}", highlight=False)
-        for line in status.protection_lines(directory, {}):
-            console.print(line, markup=False, highlight=False)
+        ready = f"ready; addresses and secrets are in {directory.stack_file}"
+        print_parts(ready, *status.protection_lines(directory, {}))
     raise typer.Exit(0 if success else EXIT_NO)
 
 
@@ -110,7 +109,7 @@ def show_status(as_json: AsJson = False) -> None:
             *status.protection_lines(directory, {}),
         )
     else:
-        typer.echo(
+        print_parts(
             f"nothing runs from the state directory {directory.path}; start the stack with `plumbline up`"
         )
     raise typer.Exit(0 if status.is_ready(components) else EXIT_NO)
@@ -130,7 +129,8 @@ def doctor(as_json: AsJson = False) -> None:
         typer.echo(json.dumps([asdict(finding) | {"good": finding.good} for finding in findings], indent=2))
     else:
         console = Console(highlight=False)
-        for line in report.report_lines(findings, status.protection_lines(directory, os.environ)):
+        further = [*status.protection_lines(directory, os.environ), *report.path_lines(findings)]
+        for line in report.report_lines(findings, further):
             console.print(line, soft_wrap=True)
     raise typer.Exit(0 if all(finding.good for finding in findings) else EXIT_NO)
 

@@ -15,7 +15,8 @@ import typer
 
 from chassis.process.command_line import EXIT_NO
 from chassis.process.terminal import printable
-from plumbline import restart, stack_file, started_with, state_directory, variables
+from chassis.process.wording import one_of
+from plumbline import own_commands, restart, stack_file, started_with, state_directory, variables
 from plumbline.failure import StackError
 from plumbline.services import SERVICES
 from plumbline.state_directory import STATE_VARIABLE, StateDirectory
@@ -40,7 +41,7 @@ def add_running(cli: typer.Typer) -> None:
 def _add_env(cli: typer.Typer) -> None:
     @cli.command(name="env")
     def show_environment() -> None:
-        r"""Print `export` lines for the shell: addresses, DSNs and secrets of the running stack.
+        r"""Print `export` lines for the shell: addresses, DSNs, secrets of the running stack, and the PATH.
 
         \b
         Use them in the shell:
@@ -48,7 +49,10 @@ def _add_env(cli: typer.Typer) -> None:
           reconciler exceptions
         """
         directory = state_directory.from_environment(os.environ)
-        for name, value in sorted(exports(directory).items()):
+        variables_of_stack = exports(directory)
+        if folder := own_commands.missing_folder():
+            typer.echo(f'export PATH={shlex.quote(folder)}:"$PATH"')
+        for name, value in sorted(variables_of_stack.items()):
             typer.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -170,7 +174,7 @@ def tail(paths: Mapping[str, Path], lines: int, *, follow: bool) -> Iterator[tup
 def _known(names: list[str], allowed: tuple[str, ...]) -> list[str]:
     for name in names:
         if name not in allowed:
-            raise StackError(f"{name!a:.40} is unknown: choose one of {', '.join(allowed)}")
+            raise StackError(f"{name!a:.40} is unknown: choose {one_of(allowed, name)}")
     return list(dict.fromkeys(names))
 
 

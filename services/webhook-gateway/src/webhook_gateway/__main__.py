@@ -21,6 +21,7 @@ from chassis.process.local_stack import load_command_settings
 from chassis.process.output import end_guard
 from chassis.process.tables import Column, Table, print_parts
 from chassis.process.terminal import plain_reason
+from chassis.process.wording import one_of
 from contracts.metadata import format_time
 from contracts.topics import webhook_topic
 from webhook_gateway.adapters.worker import Worker
@@ -203,7 +204,7 @@ def sign_delivery(
 def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[Source, AcceptedScheme, Secret]:
     sources = configured_sources(load_command_settings(OfflineSettings, SERVICE))
     if source_name not in sources:
-        raise CommandError(f"--source: {source_name} is not configured; there are {', '.join(sources)}")
+        raise CommandError(f"--source: {source_name} is not configured; {one_of(list(sources), source_name)}")
     offered = sources[source_name].accepted
     wanted = [each for each in offered if scheme_name in {None, each.scheme.name}]
     if not wanted:

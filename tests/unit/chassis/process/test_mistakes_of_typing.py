@@ -20,7 +20,9 @@ from chassis.cli import run_cli
 from chassis.process.command_line import EXIT_COULD_NOT, database_failure
 from chassis.process.terminal import plain_reason
 from plumbline.__main__ import cli as plumbline
+from plumbline.failure import StackError
 from reconciler.__main__ import cli as reconciler
+from webhook_gateway.__main__ import cli as gateway
 
 FOREIGN_WORDS = re.compile(r"Errno|Error:|\(\\'|Input should|Traceback|Usage:")
 STAY = "--from 2026-12-01T10:00:00Z --to 2026-12-01T10:30:00Z"
@@ -32,7 +34,7 @@ def answer_of(
 ) -> str:
     monkeypatch.setattr("sys.argv", ["command", *line.split()])
     with pytest.raises(SystemExit) as ended:
-        run_cli(cli)
+        run_cli(cli, failures=[StackError])
     assert ended.value.code == EXIT_COULD_NOT
     told = capsys.readouterr().err
     assert told.count("\n") == 1, told
@@ -66,6 +68,17 @@ def answer_of(
         (booking, "price --service drop-in --from 2026-12-01 --to x", "error: --from 2026-12-01: expected"),
         (booking, f"price {STAY}", "error: --service is missing; `"),
         (booking, "dead-leters list", 'error: "dead-leters" is no command: expected one of migrate, price'),
+        (
+            plumbline,
+            "logs bookin",
+            "error: 'bookin' is unknown: choose one of webhook-gateway, booking, audit, reconciler",
+        ),
+        (
+            gateway,
+            "sign --source strip --body README.md",
+            "error: --source: strip is not configured; one of stripe, sms (did you mean stripe?)",
+        ),
+        (booking, "import /nowhere.ndjson", "error: /nowhere.ndjson: there is no such file or folder"),
         (plumbline, "topics aply", 'error: "aply" is no command: expected one of apply, acls (did you mean'),
     ],
 )

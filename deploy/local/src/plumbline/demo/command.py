@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from plumbline import dsn, ports, stack_file, state_directory
+from plumbline import dsn, own_commands, ports, stack_file, state_directory
 from plumbline import up as stack_command
 from plumbline.demo.run import DemoStack, run_day
 from plumbline.failure import StackError
@@ -51,7 +51,7 @@ async def demo(environ: Mapping[str, str], console: Console, *, keep: bool = Fal
         if not is_kept:
             await stack_command.down(directory)
     if is_kept:
-        console.print(_next_steps(directory), markup=False, highlight=False)
+        console.print(_next_steps(directory), markup=False, highlight=False, soft_wrap=True)
     return not problems
 
 
@@ -60,11 +60,11 @@ def _next_steps(directory: StateDirectory) -> str:
     return f"""
 The day's stack is running. In this shell:
   export {STATE_VARIABLE}={state} {PORT_BASE_VARIABLE}={directory.port_base}
-  eval "$(plumbline env)"
-  reconciler exceptions        the exception that came back, and the payment of a cancelled booking
+  eval "$({own_commands.plumbline()} env)"
+  reconciler exceptions    what came back, and the payment of a cancelled booking
   curl "$AUDIT_URL/api/event-log?limit=5"
   curl "$BOOKING_URL/api/bookings?limit=3"
-  plumbline down               stops it; the next demo begins anew"""
+  plumbline down           stops it; the next demo begins anew"""
 
 
 def _state_directory(environ: Mapping[str, str]) -> StateDirectory:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from chassis.process.terminal import printable
+from plumbline import own_commands
 from plumbline.doctor.finding import Finding
 
 _GOOD, _WRONG = "green", "bold red"
@@ -26,6 +27,14 @@ def report_lines(findings: Sequence[Finding], further: Sequence[str] = ()) -> It
     for finding in wrong:
         yield _styled(finding, _WRONG)
     yield Text(summary(len(findings), len(wrong)), style=_WRONG if wrong else _GOOD)
+
+
+def path_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return how the shell finds the advised commands, if one is advised that it would not find."""
+    is_advised = any("`plumbline" in each.problem or "`python -m" in each.problem for each in findings)
+    if not is_advised or own_commands.missing_folder() is None:
+        return []
+    return [f'to run what is advised below: eval "$({own_commands.plumbline()} env)"']
 
 
 def summary(checks: int, wrong: int) -> str:

@@ -22,7 +22,9 @@ def database_failure(where: str, error: BaseException) -> CommandError:
 def _database_hint(error: BaseException) -> str:
     match error:
         case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
-            return "; if this is the service's own database, run the service's `migrate` first"
+            return (
+                "; if this is the service's own database, run the service's `migrate`; else correct the DSN"
+            )
         case asyncpg.InvalidCatalogNameError():
             return "; correct the database's name at the end of the DSN"
         case asyncpg.InsufficientPrivilegeError():

@@ -18,7 +18,7 @@ from booking.domain.imports import ImportedBooking, ImportRefusedError
 from booking.handlers.importing import import_batch
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
-from chassis.process.terminal import print_json, printable
+from chassis.process.terminal import plain_reason, print_json, printable
 
 BATCH_LINES = 100
 REFUSALS_SHOWN_MAX = 1000
@@ -59,7 +59,7 @@ def add_import(cli: typer.Typer, open_database: Callable[[], Database]) -> None:
             with file.open("rb") as lines:
                 report = asyncio.run(_run(database, lines, file.stat().st_size, dry_run=dry_run))
         except OSError as error:
-            raise CommandError(f"{file}: {error.strerror or error}") from error
+            raise CommandError(plain_reason(error)) from error
         except DATABASE_ERRORS as error:
             raise database_failure(database.name, error) from error
         _show(report, dry_run=dry_run, as_json=as_json)
