@@ -15,9 +15,10 @@ import booking.__main__ as booking_cli
 import webhook_gateway.__main__ as gateway_cli
 from audit.adapters.payload_erasure import TypeSummary
 from audit.adapters.payload_retention import MonthOfPayloads
-from audit.commands import erasing, evidence_checks, retention, verify
+from audit.commands import erasing, evidence_checks, retention, verify, witnesses
 from audit.domain.log.evidence_checks import Check
 from audit.domain.log.tampering import Finding, Tampering
+from audit.handlers.witness_report import WitnessLine
 from chassis.cli import run_cli
 from chassis.dead_letters.operator.console import print_list
 from chassis.kafka.tail import PassedRecord
@@ -218,6 +219,14 @@ COMMANDS: dict[str, Callable[[], None]] = {
     "audit retention": lambda: print_parts(
         retention.months_table([MonthOfPayloads("2026-11", 1_234_567, 4_567_890_123)])
     ),
+    "audit witnesses": lambda: print_parts(
+        witnesses.witness_table(
+            [
+                WitnessLine("theirs", f"https://{'w' * 60}.example/", "eeeeeeee", 10**9, AT, LONG, AT),
+                WitnessLine("silent", None, "ffffffff", 0, None, None, None),
+            ]
+        )
+    ),
     "audit verify-evidence": lambda: print_parts(
         evidence_checks.checks_table(
             [Check("entries", "pass", f"12,345 are in the log of {10**9}, unchanged")]
@@ -308,7 +317,7 @@ def test_every_command_takes_the_one_table() -> None:
     assert others == [], "tables of commands are made by chassis.process.tables"
     using = {path.stem for path, text in sources() if re.search(r"\btables import .*\bTable\b", text)}
     known = {
-        "erasing", "evidence_checks", "retention", "verify",  # audit
+        "erasing", "evidence_checks", "retention", "verify", "witnesses",  # audit
         "card_report", "console", "exception_tables", "operations", "run_tables", "sweeping",  # reconciler
         "cli", "price", "__main__", "status", "tables",
     }  # fmt: skip

@@ -14,8 +14,14 @@ _BUILD_SECONDS_MAX = 300.0
 
 
 @functools.cache
-def build(name: str, package: str) -> Path:
-    """Build a package of `tests/foreign/go.mod`; return the program. Workers build one after the other."""
+def build(name: str, package: str, *, module: str = ".") -> Path:
+    """Build a package and return the program. Workers build one after the other.
+
+    Args:
+        name: of the program.
+        package: one of the module, or one that its go.mod pins.
+        module: folder in `tests/foreign` with the go.mod.
+    """
     go = shutil.which("go")
     if go is None:
         pytest.skip(f"Go is not installed: {name} cannot be built")
@@ -24,7 +30,7 @@ def build(name: str, package: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(
             [go, "build", "-trimpath", "-o", str(_PROGRAMS / name), package],
-            cwd=_SOURCE,
+            cwd=_SOURCE / module,
             capture_output=True,
             text=True,
             check=False,

@@ -5,25 +5,11 @@ A test compares `docs/telemetry.md` with the list.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
+from contracts.audit_metrics import AUDIT_METRICS
+from contracts.metric import Metric
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        kind: of Prometheus.
-        name: without the service's prefix, and without the `_total` that a counter gets.
-        labels: their values come from configuration, route templates and closed lists only.
-        meaning: one line, shown at `/metrics`.
-    """
-
-    kind: Literal["counter", "gauge", "histogram"]
-    name: str
-    labels: tuple[str, ...]
-    meaning: str
+__all__ = ["METRICS", "SERVICE_METRICS", "SHARED_METRICS", "Metric"]
 
 
 SHARED_METRICS = (
@@ -155,83 +141,7 @@ SERVICE_METRICS: Mapping[str, tuple[Metric, ...]] = {
             "Stripe events not applied: of another mode or account, or without their object",
         ),
     ),
-    "audit": (
-        Metric("counter", "entries", ("status",), "EventLog entries appended"),
-        Metric("counter", "duplicates", (), "messages of known events, which add no entry"),
-        Metric(
-            "counter",
-            "conflicts",
-            (),
-            "known event ids that came with another body, and versions that came with another status",
-        ),
-        Metric(
-            "gauge",
-            "history_gaps",
-            ("state",),
-            "status histories that wait for a version, `waiting` or `reported`",
-        ),
-        Metric(
-            "gauge",
-            "log_incomplete_seconds",
-            (),
-            "how far `complete_until` of the EventLog is behind the clock (`docs/event-log.md`)",
-        ),
-        Metric("gauge", "sealed_entries", (), "entries that the newest signed checkpoint covers"),
-        Metric("gauge", "unsealed_entries", (), "entries that are not sealed yet; counted up to 10000"),
-        Metric(
-            "gauge", "unsealed_oldest_seconds", (), "age of the oldest entry that is not sealed; 0 if all are"
-        ),
-        Metric(
-            "histogram",
-            "seal_lag_seconds",
-            (),
-            "from recording an entry to the signature over it; of the oldest entry of each round",
-        ),
-        Metric("counter", "seal_refusals", (), "times that the sealer refused to continue the log"),
-        Metric(
-            "gauge",
-            "sealing_refused",
-            (),
-            "1 while the sealer refuses to continue the log; readiness says why",
-        ),
-        Metric(
-            "gauge",
-            "checkpoint_age_seconds",
-            (),
-            "age of the newest published checkpoint; grows while nothing is appended",
-        ),
-        Metric(
-            "gauge",
-            "checkpoint_waiting_seconds",
-            ("place",),
-            "for how long publishing to the `directory` or the `topic` has failed; 0 while it works",
-        ),
-        Metric(
-            "gauge",
-            "payload_months_ahead",
-            (),
-            "months after this one that have a partition of payloads; 3 while the service runs",
-        ),
-        Metric(
-            "gauge",
-            "payloads_outside_months",
-            (),
-            "payloads in the default partition, because their month had no partition (`docs/privacy.md`)",
-        ),
-        Metric(
-            "gauge",
-            "payload_rewrites_due",
-            (),
-            "tables whose files still have the bytes of erased rows (`docs/privacy.md`)",
-        ),
-        Metric(
-            "gauge",
-            "search_unindexed_entries",
-            (),
-            "entries behind the search index, which a search reads one by one",
-        ),
-        Metric("gauge", "streams_open", (), "live streams of the EventLog that this process serves"),
-    ),
+    "audit": AUDIT_METRICS,
     "reconciler": (
         Metric("counter", "bookings_checked", ("outcome",), "bookings evaluated by runs"),
         Metric("counter", "runs_completed", (), "runs that read every booking"),

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from audit.domain.log.witness_answers import Outcome
 from audit.jobs import CheckpointPublisher, LogGauges, Sealer
+from audit.jobs.witnesses import WitnessMeters
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
@@ -46,6 +48,9 @@ def exposed() -> set[str]:
     SweepMeters(sweeping)
     ClockMeters(sweeping)
     families += sweeping.registry.collect()
+    witnessed = Metrics("audit")
+    WitnessMeters(witnessed, ["w"])
+    families += witnessed.registry.collect()
     return {family.name + ("_total" if family.type == "counter" else "") for family in families}
 
 
@@ -56,7 +61,7 @@ def test_rule_asks_for_metrics_and_outcomes_that_there_are(rule: dict[str, Any])
     assert asked <= exposed()
     for pattern in re.findall(r'outcome=~"([^"]+)"', rule["expr"]):
         for part in pattern.split("|"):
-            assert any(re.fullmatch(part, reason.value) for reason in RefusalReason), part
+            assert any(re.fullmatch(part, value) for value in (*RefusalReason, *Outcome)), part
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])

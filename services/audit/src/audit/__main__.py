@@ -12,7 +12,8 @@ from audit.commands.prove import add_prove
 from audit.commands.retention import add_retention
 from audit.commands.verify import add_verify
 from audit.commands.verify_proof import add_verify_proof
-from audit.main import build, open_database
+from audit.commands.witnesses import add_witness, add_witnesses
+from audit.main import build, build_witness, open_database
 from audit.settings import SERVICE, AuditSettings, OfflineSettings
 from chassis.cli import add_migrate, add_serve, build_cli, run_cli
 from chassis.postgres import Database
@@ -36,6 +37,8 @@ add_verify(cli)
 add_checkpoint(cli, _open_database)
 add_prove(cli, _open_database)
 add_verify_proof(cli)
+add_witness(cli, build_witness)
+add_witnesses(cli, open_database)
 
 
 def main() -> None:

@@ -5,10 +5,14 @@ import asyncio
 from litestar.di import Provide
 
 from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
-from audit.api import ACCESS, ROUTES
+from audit.adapters.policy_files import read_policy_file
+from audit.api import ACCESS, ROUTES, WITNESS_ROUTES
 from audit.api.filters import provide_entry_filter, provide_stream_filter
 from audit.consumers import build_consumers
+from audit.domain.log.keys import InvalidKeyError
+from audit.domain.log.witness_keys import read_witness_keys
 from audit.handlers.live_entries import LiveEntries
+from audit.handlers.witnessing import WitnessIdentity
 from audit.jobs import (
     CheckpointPublisher,
     HistoryGapMonitor,
@@ -17,8 +21,9 @@ from audit.jobs import (
     PayloadMonths,
     Sealer,
     SearchIndexer,
+    WitnessRounds,
 )
-from audit.settings import SERVICE, AuditSettings, LogReaderSettings, OfflineSettings
+from audit.settings import SERVICE, AuditSettings, LogReaderSettings, OfflineSettings, WitnessSettings
 from chassis.auth.setup import build_auth
 from chassis.http import build_app
 from chassis.kafka import KafkaConnection
@@ -30,6 +35,7 @@ from chassis.postgres.append_only import AppendOnlyStartupCheck
 from chassis.postgres.migrations_check import MigrationsStartupCheck
 from chassis.postgres.read_pool import ReadPool
 from chassis.process.component import Component
+from chassis.process.environment import SettingsError
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
 from chassis.service import Service
@@ -44,6 +50,8 @@ APPEND_ONLY_TABLES = (
     "log_leaf",
     "log_tile",
     "log_checkpoint",
+    "log_submission",
+    "log_cosignature",
 )
 
 # Exports at once in one process. An export keeps one connection until its reader has read it.
@@ -51,7 +59,9 @@ EXPORTS_MAX = 2
 EXPORT_PAGE_SECONDS_MAX = 30.0
 
 
-def open_database(settings: AuditSettings | OfflineSettings | LogReaderSettings) -> Database:
+def open_database(
+    settings: AuditSettings | OfflineSettings | LogReaderSettings | WitnessSettings,
+) -> Database:
     """Build the service's database, with its own role; not yet connected."""
     return Database(settings.audit_postgres_dsn.get_secret_value(), application_name=SERVICE)
 
@@ -114,6 +124,7 @@ def _components(settings: AuditSettings, database: Database, metrics: Metrics) -
         *_log_components(settings, database, kafka, metrics),
         PayloadMonths(database, metrics),
         SearchIndexer(database, metrics),
+        _witness_rounds(settings, database, metrics),
     ]
 
 
@@ -134,3 +145,42 @@ def _log_components(
         may_publish=lambda: sealer.has_open_log,
     )
     return [*([producer] if keys else []), sealer, publisher, LogGauges(database, metrics)]
+
+
+def _witness_rounds(settings: AuditSettings, database: Database, metrics: Metrics) -> WitnessRounds:
+    path = settings.audit_witness_policy_file
+    policy = None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
+    return WitnessRounds(database, policy, metrics, seconds=settings.audit_witness_seconds)
+
+
+def build_witness(settings: WitnessSettings) -> Service:
+    """Compose the witness for logs of others, without starting it."""
+    metrics, health = Metrics(SERVICE), Health()
+    database = open_database(settings)
+    database.measure(metrics)
+    witness = _witness_identity(settings)
+    lifecycle = Lifecycle(settings, [database, MigrationsStartupCheck(database, SERVICE)], health)
+    app = build_app(
+        title="Plumbline witness",
+        handlers=WITNESS_ROUTES,
+        health=health,
+        metrics=metrics,
+        guard=None,
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "witness": Provide(lambda: witness, sync_to_thread=False),
+        },
+        lifespan=[lifecycle.lifespan],
+        hosts=settings.http_hosts,
+    )
+    host, port = settings.audit_witness_host, settings.audit_witness_port
+    return Service("audit-witness", settings, app, lifecycle, host=host, port=port)
+
+
+def _witness_identity(settings: WitnessSettings) -> WitnessIdentity:
+    try:
+        signers = read_witness_keys(settings.audit_witness_key.get_secret_value())
+    except InvalidKeyError as error:
+        raise SettingsError(f"AUDIT_WITNESS_KEY: {error}") from None
+    logs = read_policy_file(settings.audit_witness_logs_file, variable="AUDIT_WITNESS_LOGS_FILE")
+    return WitnessIdentity(signers, logs)

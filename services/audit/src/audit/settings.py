@@ -84,6 +84,12 @@ class AuditSettings(LogSettings):
     audit_checkpoint_seconds: float = Field(
         10, ge=0.5, le=3600, description="time between two published checkpoints"
     )
+    audit_witness_policy_file: Path | None = Field(
+        None, description="trust policy (C2SP tlog-policy): which witnesses are asked to cosign the log"
+    )
+    audit_witness_seconds: float = Field(
+        5, ge=0.1, le=30, description="time between two checkpoints for which witnesses are asked"
+    )
     stripe_mode: Literal["live", "test"] | None = Field(
         None,
         description="events of the other mode are recorded as skipped; unset: live in production, else test",
@@ -101,6 +107,7 @@ class OfflineSettings(ServiceSettings):
 
     kafka_bootstrap: str = ""
     audit_postgres_dsn: Dsn
+    audit_witness_policy_file: Path | None = None
 
 
 class EraserSettings(ServiceSettings):
@@ -120,3 +127,18 @@ class LogReaderSettings(LogSettings):
     def _keys_fit_the_log(self) -> Self:
         # The command seals nothing, and takes the log's public keys as options too.
         return self
+
+
+class WitnessSettings(ServiceSettings):
+    """Settings that `audit witness serve` reads."""
+
+    kafka_bootstrap: str = ""
+    audit_postgres_dsn: Dsn
+    audit_witness_host: str = "127.0.0.1"
+    audit_witness_port: int = Field(8086, ge=1, le=65535)
+    audit_witness_key: SecretStr = Field(
+        description="signing keys of this witness, one a line, as `audit witness new-key` writes them"
+    )
+    audit_witness_logs_file: Path = Field(
+        description="trust policy (C2SP tlog-policy) whose `log` lines are the logs to cosign"
+    )

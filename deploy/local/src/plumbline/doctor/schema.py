@@ -29,7 +29,10 @@ APPEND_ONLY = {
         "imported_booking",
         "dead_letter_action",
     ),
-    "audit": ("event_log", "event_payload", "event_rendering", "payload_retention", "status_history"),
+    "audit": (
+        *("event_log", "event_payload", "event_rendering", "payload_retention", "status_history"),
+        *("log_leaf", "log_tile", "log_checkpoint", "log_submission", "log_cosignature"),
+    ),
     "reconciler": ("exception_event", "dead_letter_action"),
 }
 """Tables whose rows never change (BK-5, AU-3, REC-9), by service."""

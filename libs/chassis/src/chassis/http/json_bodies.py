@@ -18,6 +18,7 @@ from chassis.process.terminal import printable
 from chassis.process.wording import GOT_CHARACTERS_MAX, explain, shown, types_in
 
 _WHOLE = "body"  # the field's name of an error that no member has
+_OPTION = "takes_text"
 # The only way to write U+0000 in JSON.
 _ESCAPED_ZERO = b"\\u0000"
 
@@ -54,12 +55,17 @@ class JsonRequest(Request[Any, Any, Any]):
         return read_json(await self.body())
 
 
-async def require_json(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+def takes_text() -> dict[str, Any]:
+    """Return the `opt` of a route whose body is text of a protocol of others, not JSON."""
+    return {_OPTION: True}
+
+
+async def require_json(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Raise a problem (415) for a body that is compressed or not declared as JSON. Guard of every route."""
     headers = list(connection.scope["headers"])
     if _is_compressed(headers):
         raise Problem(415, UNSUPPORTED_MEDIA_TYPE, "a body is not compressed here: omit Content-Encoding")
-    if not is_json_if_any(headers):
+    if not handler.opt.get(_OPTION) and not is_json_if_any(headers):
         expected = "a body is JSON here: send Content-Type: application/json"
         raise Problem(415, UNSUPPORTED_MEDIA_TYPE, f"{expected}{_came(headers)}")
 

@@ -35,6 +35,9 @@ AUDIT_SEALER = 7_310_579_105
 AUDIT_ENTRY_BLOCKS = 7_310_579_118
 """The replica that fills the search index of the EventLog."""
 
+AUDIT_WITNESSES = 7_310_579_106
+"""The replica that asks witnesses for cosignatures."""
+
 OUTBOX_RELAY = 7_310_579
 """First of two numbers; the second is a shard of the outbox, or OUTBOX_RELAY_MEMBERS."""
 

@@ -1,6 +1,6 @@
 """Queries of the sealed log: checkpoint, tiles, entry bundles, progress (AU-7)."""
 
-from audit.adapters import log_head, log_leaves, log_progress, log_tiles
+from audit.adapters import log_cosignatures, log_head, log_leaves, log_progress, log_tiles
 from audit.adapters.log_progress import UNSEALED_COUNTED_MAX, Progress
 from audit.domain.log.tiles import TILE_WIDTH, TileKey, TilePath, bundle, tile_width
 from chassis.postgres import Database
@@ -13,9 +13,9 @@ class DamagedLogError(Exception):
 
 
 async def get_checkpoint(database: Database) -> str | None:
-    """Return the newest signed checkpoint; None before the first."""
+    """Return the newest signed checkpoint, with the cosignatures of witnesses; None before the first."""
     async with database.connection() as connection:
-        return await log_head.head_note(connection)
+        return await log_cosignatures.read_note(connection, None)
 
 
 async def get_tile(database: Database, path: TilePath) -> bytes | None:

@@ -7,6 +7,7 @@ from audit.jobs.live_entries import LiveEntriesPoll
 from audit.jobs.log_gauges import LogGauges
 from audit.jobs.payload_months import PayloadMonths
 from audit.jobs.sealer import Sealer
+from audit.jobs.witnesses import WitnessRounds
 
 __all__ = [
     "CheckpointPublisher",
@@ -16,4 +17,5 @@ __all__ = [
     "PayloadMonths",
     "Sealer",
     "SearchIndexer",
+    "WitnessRounds",
 ]
