@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bench.row import Row
 from bench.rows import (
+    audit,
     booking,
     bulk,
     gateway_forged,
@@ -37,6 +38,8 @@ ROWS: Mapping[str, Row] = {
         reconcile.MEMORY_ROW,
         reconcile.IMPACT_ROW,
         reconcile.RECALL_ROW,
+        audit.APPEND_ROW,
+        audit.LAG_ROW,
         bulk.ROW,
         queue.ROW,
         log_reading.ROW,

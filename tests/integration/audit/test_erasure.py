@@ -147,10 +147,11 @@ async def test_no_byte_of_a_person_is_left_in_the_database(
     assert [each["reason"] for each in history] == [None, None]
 
     # What comes again brings nothing back.
+    erasures = len(await audit.entries(event_type="audit.payloads-erased"))
     await audit.recorded(STRIPE, *mine[1:])
     again = await run(audit_stack, login, *arguments, stdin=f"{phone}\n{name}\n".encode())
     assert (again["payloads"], again["entry_id"], again["rewritten"]) == (0, None, [])
-    assert len(await audit.entries(event_type="audit.payloads-erased")) == 1
+    assert len(await audit.entries(event_type="audit.payloads-erased")) == erasures
     assert await places(audit_stack, phone) == []
 
 

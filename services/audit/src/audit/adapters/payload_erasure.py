@@ -16,7 +16,10 @@ PAGE_ROWS = 2_000
 _SERVER_SETTINGS = {"application_name": "audit-erase", "lock_timeout": "5s"}
 
 _LAST_ENTRY = "SELECT coalesce(max(entry_id), 0) FROM event_payload"
-_BY_SUBJECT = "SELECT entry_id FROM event_payload WHERE subject = ANY($1::text[])"
+# Entries about the log itself have an empty payload, in which there is nothing to erase.
+_BY_SUBJECT = """
+SELECT entry_id FROM event_payload WHERE subject = ANY($1::text[]) AND (body <> '' OR texts IS NOT NULL)
+"""
 _BODIES = """
 SELECT entry_id, body, subject, texts FROM event_payload WHERE entry_id > $1 ORDER BY entry_id LIMIT $2
 """

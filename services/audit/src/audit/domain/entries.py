@@ -73,21 +73,23 @@ def entry_of(event: Event, origin: Origin) -> Entry:
 def _entry(event: Event, origin: Origin, facts: Facts, transition: Transition | None) -> Entry:
     sequence = {} if event.sequence is None else {"sequence": event.sequence}
     trace = {} if event.trace_id is None else {"trace_id": event.trace_id}
+    texts = _texts(event)
+    ids = {name: identifier(text) for name, text in texts.items()}
     return Entry(
-        event_type=identifier(event.type),
+        event_type=ids["event_type"],
         status=facts.status,
-        source=identifier(source_name(event.source)),
-        event_id=identifier(event.id),
+        source=ids["source"],
+        event_id=ids["event_id"],
         booking_id=facts.booking_id,
         actor=facts.actor,
         error=facts.error,
         occurred_at=_in_utc(event.time),
         origin=origin,
-        correlation_id=identifier(event.correlation_id) if event.correlation_id else None,
-        causation_id=identifier(event.causation_id) if event.causation_id else None,
+        correlation_id=ids.get("correlation_id"),
+        causation_id=ids.get("causation_id"),
         subject=_subject(event, facts),
         body=event.body,
-        texts=_replaced(event),
+        texts={name: sanitize_for_postgres(text) for name, text in texts.items() if ids[name] != text},
         metadata={**facts.metadata, **sequence, **trace, "body_bytes": len(event.body)},
         transition=transition,
     )
@@ -100,17 +102,14 @@ def _subject(event: Event, facts: Facts) -> str | None:
     return short(event.subject) if event.subject else facts.booking_id
 
 
-def _replaced(event: Event) -> dict[str, str]:
-    texts = {
-        "event_id": event.id,
-        "event_type": event.type,
-        "source": source_name(event.source),
-        "correlation_id": event.correlation_id,
-        "causation_id": event.causation_id,
-    }
-    return {
-        name: sanitize_for_postgres(text) for name, text in texts.items() if text and identifier(text) != text
-    }
+def _texts(event: Event) -> dict[str, str]:
+    """Return the event's ids as they came, by the entry's member."""
+    texts = {"event_id": event.id, "event_type": event.type, "source": source_name(event.source)}
+    if event.correlation_id:
+        texts["correlation_id"] = event.correlation_id
+    if event.causation_id:
+        texts["causation_id"] = event.causation_id
+    return texts
 
 
 def unreadable_entry(

@@ -1,19 +1,18 @@
 """Erasures and retention: how payloads are found, and the entries that say what was done (AU-6, AU-10)."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from audit.domain.entries import Entry
-from audit.domain.events import AUDIT, Origin
 from audit.domain.identifiers import booking_identifier, identifier, short
+from audit.domain.own_entries import own_entry
 from contracts.ids import booking_id_of, has_id_form
 from contracts.metadata import format_time
 from contracts.text import sanitize_for_postgres
 
 ERASED = "audit.payloads-erased"
 EXPIRED = "audit.payloads-expired"
-
-_NO_RECORD = Origin("", -1, -1)
 
 
 def stored_subjects(subjects: Collection[str]) -> set[str]:
@@ -45,7 +44,17 @@ def erasure_entry(
         counts: number of payloads and the like.
     """
     booking_id = booking_id_of(next(iter(subjects))) if len(subjects) == 1 else None
-    return _own_entry(ERASED, erasure_id, actor=actor, reason=reason, booking_id=booking_id, metadata=counts)
+    ticket = {"reason": reason} if reason and has_id_form(reason) else {}
+    entry = own_entry(
+        ERASED,
+        erasure_id,
+        actor=actor,
+        booking_id=booking_id,
+        correlation_id=erasure_id,
+        metadata={**counts, **ticket},
+    )
+    # Without a subject: the next erasure of this booking does not find it.
+    return replace(entry, subject=None, body=sanitize_for_postgres(reason).encode() if reason else b"")
 
 
 def retention_entry(
@@ -57,32 +66,4 @@ def retention_entry(
 ) -> Entry:
     """Return the entry of a retention: since when payloads are kept, and how much was dropped."""
     metadata = {"retained_from": format_time(retained_from), **counts}
-    return _own_entry(EXPIRED, retention_id, actor=actor, reason=None, booking_id=None, metadata=metadata)
-
-
-def _own_entry(
-    event_type: str,
-    event_id: str,
-    *,
-    actor: str,
-    reason: str | None,
-    booking_id: str | None,
-    metadata: Mapping[str, object],
-) -> Entry:
-    ticket = {"reason": reason} if reason and has_id_form(reason) else {}
-    return Entry(
-        event_type=event_type,
-        status="success",
-        source=AUDIT,
-        event_id=event_id,
-        booking_id=booking_id,
-        actor=identifier(actor),
-        error=None,
-        occurred_at=None,
-        origin=_NO_RECORD,
-        correlation_id=event_id,
-        causation_id=None,
-        subject=None,
-        body=sanitize_for_postgres(reason).encode() if reason else b"",
-        metadata={**metadata, **ticket},
-    )
+    return own_entry(EXPIRED, retention_id, actor=actor, correlation_id=retention_id, metadata=metadata)
