@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from audit.domain.log.keys import InvalidKeyError, KeyType, VerifierKey, parse_verifier_key
+from audit.settings import LogReaderSettings
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
 from chassis.process.terminal import plain_reason, printable
@@ -36,6 +37,22 @@ def parse_keys(texts: list[str]) -> tuple[VerifierKey, ...]:
     for text in texts:
         keys |= dict.fromkeys(_parse(text))
     return tuple(keys)
+
+
+def log_keys(given: list[str] | None, settings: LogReaderSettings) -> tuple[VerifierKey, ...]:
+    """Return the keys that were given, else those of the log's own signing keys.
+
+    Raises:
+        CommandError: there is none.
+    """
+    if given:
+        return parse_keys(given)
+    ring = settings.key_ring
+    if ring is None:
+        raise CommandError(
+            "no key to verify with: set AUDIT_SIGNING_KEY_FILE, or give the log's key as --key"
+        )
+    return ring.verifiers
 
 
 def _parse(text: str) -> list[VerifierKey]:

@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
-from audit.domain.log.evidence import Evidence, EvidenceError, evidence_files, read_evidence
+from audit.commands.console import AsJson, Keys, parse_keys, read_file
+from audit.domain.log.evidence import (
+    FILE_BYTES_MAX,
+    Evidence,
+    EvidenceError,
+    evidence_files,
+    read_evidence,
+)
 from audit.domain.log.evidence_checks import Check, check_evidence
-from audit.domain.log.keys import InvalidKeyError, VerifierKey, parse_verifier_key
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.tables import Column, Table, print_parts
 from chassis.process.terminal import plain_reason, print_json, printable
@@ -25,24 +31,25 @@ def add_verify_evidence(cli: typer.Typer) -> None:
     def verify_evidence(
         file: Annotated[Path, typer.Argument(help="File that `audit evidence` wrote.")],
         *,
-        key: Annotated[
-            list[str],
-            typer.Option(help="Verifier key of the log, as published; again for its witnesses."),
-        ],
+        key: Keys = None,
         extract: Annotated[
             Path | None,
             typer.Option(
                 metavar="DIR", help="Also write entries, .tlog-proof files, checkpoint and policy here."
             ),
         ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+        as_json: AsJson = False,
     ) -> None:
-        """Check a file of evidence: signatures, proofs and completeness. Reads no database and no network.
+        """Check a file of evidence: signatures, proofs and completeness. Needs no database and no network.
 
         With the log's key alone, witnesses count by the keys in the file. Exit code 1 if a check fails, or if
         nothing is proved.
         """
-        keys = [_key(text) for text in key]
+        keys = parse_keys(key or [])
+        if not keys:
+            raise CommandError(
+                "no key to check with: give the log's key as --key, as the company published it"
+            )
         evidence = _read(file)
         if extract is not None:
             _extract(evidence, extract)
@@ -57,11 +64,9 @@ def add_verify_evidence(cli: typer.Typer) -> None:
 
 def _read(file: Path) -> Evidence:
     try:
-        return read_evidence(file.read_bytes())
+        return read_evidence(read_file(file, FILE_BYTES_MAX, "verify-evidence"))
     except EvidenceError as error:
         raise CommandError(f"{printable(str(file))}: {error}") from error
-    except OSError as error:
-        raise CommandError(plain_reason(error)) from error
 
 
 def _extract(evidence: Evidence, folder: Path) -> None:
@@ -78,13 +83,6 @@ def _extract(evidence: Evidence, folder: Path) -> None:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(plain_reason(error)) from error
-
-
-def _key(text: str) -> VerifierKey:
-    try:
-        return parse_verifier_key(text)
-    except InvalidKeyError as error:
-        raise CommandError(f"--key: {error}") from error
 
 
 def _verdict(checks: Sequence[Check]) -> str:

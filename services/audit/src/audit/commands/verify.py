@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from audit.commands.console import AsJson, Keys, parse_keys, read_file, type_name
+from audit.commands.console import AsJson, Keys, log_keys, read_file, type_name
 from audit.domain.log.checkpoints import Checkpoint, open_checkpoint
 from audit.domain.log.keys import VerifierKey
 from audit.domain.log.notes import NOTE_BYTES_MAX, NoteError
@@ -59,7 +59,7 @@ def add_verify(cli: typer.Typer) -> None:
         changes nothing.
         """
         settings = load_command_settings(LogReaderSettings, SERVICE)
-        keys = parse_keys(key) if key else _own_keys(settings)
+        keys = log_keys(key, settings)
         origin = settings.audit_log_origin or keys[0].name
         request = Request(
             dsn=settings.audit_postgres_dsn.get_secret_value(),
@@ -76,15 +76,6 @@ def add_verify(cli: typer.Typer) -> None:
             print_parts(*_shown(result, request, time.monotonic() - began))
         if result.findings:
             raise typer.Exit(EXIT_NO)
-
-
-def _own_keys(settings: LogReaderSettings) -> tuple[VerifierKey, ...]:
-    ring = settings.key_ring
-    if ring is None:
-        raise CommandError(
-            "no key to verify with: set AUDIT_SIGNING_KEY_FILE, or give the log's key as --key"
-        )
-    return ring.verifiers
 
 
 def _read_checkpoint(path: Path, keys: tuple[VerifierKey, ...], origin: str) -> Checkpoint:

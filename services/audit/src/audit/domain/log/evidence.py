@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from audit.domain.log.keys import decode_base64
+from audit.domain.log.proofs import TlogProof
 from audit.domain.log.tiles import TileKey, range_hash
 from audit.domain.log.tree import inclusion_ranges
 
@@ -125,25 +126,21 @@ def evidence_files(evidence: Evidence) -> dict[str, bytes]:
     """Return the parts of a file by name, for software of others: C2SP tlog-proof, checkpoint and policy.
 
     Raises:
-        EvidenceError: a content is not base64.
+        EvidenceError: a hash or a content is not base64.
     """
-    files = {"checkpoint": evidence.checkpoint.encode(), "policy": evidence.policy.encode()}
+    note = evidence.checkpoint.encode()
+    files = {"checkpoint": note, "policy": evidence.policy.encode()}
     for entry in evidence.entries:
-        files[f"{entry.index}.json"] = entry.sealed.encode()
-        files[f"{entry.index}.tlog-proof"] = _tlog_proof(entry, evidence.checkpoint)
-        if isinstance(entry.payload, Payload):
-            try:
+        sealed = entry.sealed.encode()
+        try:
+            hashes = tuple(map(decode_base64, entry.proof))
+            if isinstance(entry.payload, Payload):
                 files[f"{entry.index}.payload"] = decode_base64(entry.payload.body)
-            except ValueError:
-                raise EvidenceError(f"the content of entry {entry.index} is not base64") from None
+        except ValueError:
+            raise EvidenceError(f"proof or content of entry {entry.index} is not base64") from None
+        files[f"{entry.index}.json"] = sealed
+        files[f"{entry.index}.tlog-proof"] = TlogProof(entry.index, hashes, note, sealed).encode()
     return files
-
-
-def _tlog_proof(entry: ProvedEntry, checkpoint: str) -> bytes:
-    """Return the proof with the entry in it, as `audit prove` writes it."""
-    extra = b64encode(entry.sealed.encode()).decode()
-    lines = ["c2sp.org/tlog-proof@v1", f"extra {extra}", f"index {entry.index}", *entry.proof, "", checkpoint]
-    return "\n".join(lines).encode()
 
 
 def encode_evidence(evidence: Evidence) -> str:
