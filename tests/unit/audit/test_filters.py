@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.domain.filters import EntryFilter, FilterError, Position, entry_filter
+from audit.domain.filters import EntryFilter, FilterError, Position, entry_filter, narrowest
 
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOTHING = dict.fromkeys(
     [
         "event_type",
@@ -72,3 +73,19 @@ def test_time_that_utc_cannot_express_is_refused(year: int, offset_hours: int) -
     moment = datetime(year, month, day, hour, tzinfo=timezone(timedelta(hours=offset_hours)))
     with pytest.raises(FilterError, match="to: "):
         entry_filter(**{**NOTHING, "recorded_to": moment})
+
+
+@pytest.mark.parametrize(("hours", "keeps_position"), [(1, True), (0, False), (-1, False)])
+def test_page_of_newest_first_has_one_upper_bound(hours: int, keeps_position: bool) -> None:
+    after = Position(AT, 7)
+    query = EntryFilter(recorded_to=AT + timedelta(hours=hours))
+    expected = (EntryFilter(), after) if keeps_position else (query, None)
+    assert narrowest(query, after, newest_first=True) == expected
+
+
+@pytest.mark.parametrize(("hours", "keeps_position"), [(1, False), (0, True), (-1, True)])
+def test_page_of_oldest_first_has_one_lower_bound(hours: int, keeps_position: bool) -> None:
+    after = Position(AT, 7)
+    query = EntryFilter(recorded_from=AT + timedelta(hours=hours))
+    expected = (EntryFilter(), after) if keeps_position else (query, None)
+    assert narrowest(query, after, newest_first=False) == expected

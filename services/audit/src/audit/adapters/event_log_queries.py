@@ -7,7 +7,7 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from audit.domain.filters import SEARCHED, EntryFilter, Position
+from audit.domain.filters import SEARCHED, EntryFilter, Position, narrowest
 from audit.domain.search import patterns_of
 from chassis.postgres import Connection, stored_rows
 from chassis.postgres.stored_rows import UnreadableRow
@@ -144,6 +144,7 @@ async def page_of_entries(
         order: of the page.
         ranges: first and last number of the entries to read; None reads all, by the filter's index.
     """
+    filters, after = narrowest(filters, after, newest_first=order == "newest first")
     arguments: list[object] = []
     conditions: list[str] = []
 

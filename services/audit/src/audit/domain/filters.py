@@ -1,6 +1,6 @@
 """Filters and positions of the EventLog."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -174,3 +174,18 @@ class Position:
         if not 0 < entry_id <= _BIGINT_MAX:
             raise FilterError("cursor: not one that this list gave out; leave it away to begin")
         return cls(recorded_at, entry_id)
+
+
+def narrowest(
+    query: EntryFilter, after: Position | None, *, newest_first: bool
+) -> tuple[EntryFilter, Position | None]:
+    """Return the query and the position with only one bound at the end where a page begins.
+
+    With two, PostgreSQL begins at the wider one and reads every entry up to the page.
+    """
+    bound = query.recorded_to if newest_first else query.recorded_from
+    if after is None or bound is None:
+        return query, after
+    if newest_first:
+        return (replace(query, recorded_to=None), after) if after.recorded_at < bound else (query, None)
+    return (replace(query, recorded_from=None), after) if after.recorded_at >= bound else (query, None)
