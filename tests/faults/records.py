@@ -39,7 +39,9 @@ async def replayed(scene: Scene) -> None:
             what=f"{name} to have read everything again",
         )
     after = await take_snapshot(scene.stack)
-    changed = [each.name for each in fields(Snapshot) if _bag(before, each.name) != _bag(after, each.name)]
+    # The sealer goes on with its work meanwhile; what it has sealed is judged with the rest of G.
+    names = [each.name for each in fields(Snapshot) if each.name != "log"]
+    changed = [name for name in names if _bag(before, name) != _bag(after, name)]
     assert not changed, f"a replay changed {changed}"
 
 
