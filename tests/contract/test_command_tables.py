@@ -32,6 +32,7 @@ from plumbline.demo.day import EXPECTED_STATES, plan
 from plumbline.demo.outcome import Outcome
 from plumbline.demo.play import PlayedBooking
 from plumbline.demo.queue_work import WorkedException, tasks
+from plumbline.demo.sealed_log import LogVerdicts, log_parts
 from plumbline.demo.senders import Sent
 from reconciler.adapters.sweep_queries import SweepFound, SweepRecord
 from reconciler.commands import card_report, operations, sweeping
@@ -212,7 +213,24 @@ def print_status() -> None:
     print_parts(status.table([part, replace(part, state="gone")]))
 
 
+VERDICT = {
+    "verdict": "tampered",
+    "tree_size": 1234567,
+    "first_bad_index": 1234566,
+    "class": "checkpoint-forked",
+    "signed_by": ["a", "b"],
+}
+
 COMMANDS: dict[str, Callable[[], None]] = {
+    "plumbline demo, its log": lambda: print_parts(
+        *log_parts(
+            LogVerdicts(
+                ("plumbline.local/audit", "1234567", "A" * 44),
+                {**VERDICT, "verdict": "intact", "first_bad_index": None, "class": None},
+                VERDICT,
+            )
+        )
+    ),
     "audit erase": lambda: print_parts(
         erasing.found_table([TypeSummary("stripe.payment_intent.succeeded", 12_345, 45_678_900, AT, AT)])
     ),
@@ -318,6 +336,7 @@ def test_every_command_takes_the_one_table() -> None:
     using = {path.stem for path, text in sources() if re.search(r"\btables import .*\bTable\b", text)}
     known = {
         "erasing", "evidence_checks", "retention", "verify", "witnesses",  # audit
+        "sealed_log",  # plumbline demo
         "card_report", "console", "exception_tables", "operations", "run_tables", "sweeping",  # reconciler
         "cli", "price", "__main__", "status", "tables",
     }  # fmt: skip

@@ -44,8 +44,11 @@ def test_demo_passes_prints_the_tables_of_the_readme_and_leaves_no_process(tmp_p
     assert tables
     blocks = tables[1].split("\n\n")
     assert len(blocks) > 3
-    for title in (block.splitlines()[0] for block in blocks if "All is well" not in block):
+    for title in (block.splitlines()[0].split("  ")[0] for block in blocks if "All is well" not in block):
         assert f"\n{title.split(' 01a')[0]}" in demo.stdout, title
+    assert re.search(
+        r"^audit +\d+ +intact\n^a copy, one actor changed +\d+ +tampered", demo.stdout, re.MULTILINE
+    )
     for note in re.findall(r"^(?:A repeat|\d+ (?:of|exceptions)).*?(?= \[…\])", tables[1], re.MULTILINE):
         assert note in demo.stdout
     for number in re.findall(r"each of (\d+) genuine|; (\d+) forged|all (\d+) falsified", tables[1]):

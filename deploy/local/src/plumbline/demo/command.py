@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from plumbline import dsn, own_commands, ports, stack_file, state_directory
+from plumbline import dsn, own_commands, ports, stack_file, started_with, state_directory
 from plumbline import up as stack_command
 from plumbline.demo.run import DemoStack, run_day
+from plumbline.demo.sealed_log import LogAccess
 from plumbline.failure import StackError
 from plumbline.state_directory import PORT_BASE_VARIABLE, STATE_VARIABLE, StateDirectory
 
@@ -97,6 +98,7 @@ async def _play(directory: StateDirectory, console: Console) -> list[str]:
         urls=content["urls"],
         secrets=stack_file.secrets(content),
         booking_admin_dsn=dsn.at_database(content["postgres"]["admin_dsn"], "booking"),
+        log=LogAccess(content["postgres"]["admin_dsn"], started_with.read(directory.environments)["audit"]),
     )
     return await run_day(stack, console)
 

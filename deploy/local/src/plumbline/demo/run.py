@@ -8,12 +8,14 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from chassis.process.tables import print_parts
 from plumbline.demo import tables
 from plumbline.demo.corrupt import Corruption, corrupt, history_can_be_changed
 from plumbline.demo.day import MONEY_FATES, BookingState, Fate, plan
 from plumbline.demo.outcome import Observer, Outcome, problems
 from plumbline.demo.play import Office, PlayedBooking, play_attacks, play_booking, play_messages
 from plumbline.demo.queue_work import WorkedException, work_off, work_problems
+from plumbline.demo.sealed_log import LogAccess, log_parts, log_problems, verify_log
 from plumbline.demo.senders import Senders, Sent
 
 REQUEST_SECONDS_MAX = 15.0
@@ -27,11 +29,13 @@ class DemoStack:
         urls: service → base URL.
         secrets: the webhook secrets stripe, sms_legacy and sms.
         booking_admin_dsn: connects to database `booking`, as a role that may become its owner.
+        log: access to the audit log.
     """
 
     urls: Mapping[str, str]
     secrets: Mapping[str, str]
     booking_admin_dsn: str
+    log: LogAccess
 
 
 async def run_day(stack: DemoStack, console: Console) -> list[str]:
@@ -47,8 +51,17 @@ async def run_day(stack: DemoStack, console: Console) -> list[str]:
             states = await observer.states(bookings)
             progress.advance(task)
             corrupted, outcome, worked = await _reconcile(stack, observer, bookings, states, progress)
+            task = progress.add_task("verifying the log, and a tampered copy", total=1)
+            verdicts = await verify_log(stack.log)
+            progress.advance(task)
     tables.show(console, senders.sent, bookings, corrupted, outcome, worked)
-    problem_lines = [*problems(senders.sent, bookings, corrupted, outcome), *work_problems(worked)]
+    print_parts(*log_parts(verdicts), console=console)
+    console.print()
+    problem_lines = [
+        *problems(senders.sent, bookings, corrupted, outcome),
+        *work_problems(worked),
+        *log_problems(verdicts),
+    ]
     _print_result(console, senders.sent, corrupted, problem_lines)
     return problem_lines
 
@@ -125,7 +138,8 @@ def _print_result(
         console.print(
             f"[bold green]All is well:[/] each of {genuine} genuine events is in the EventLog exactly once; "
             f"{refused} forged or stale ones were refused and are on record; all {len(corrupted)} falsified "
-            "prices were found, and no others; one was mended, one accepted, and one came back."
+            "prices were found, and no others; one was mended, one accepted, and one came back. The log is "
+            "intact, and a tampered copy of it was found."
         )
         return
     console.print(f"[bold red]{len(problem_lines)} checks failed:[/]")
