@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from audit.domain.log.key_ring import KeyRing
-from audit.handlers.verification import Request, Verification, verify_log
+from audit.handlers.verification import PART_LEAVES, Request, Verification, verify_log
 from faults.plan import SHORT
 from faults.scene import Scene
-from faults.tampering import WAYS, Target, Way, tamper
+from faults.tampering import HIDDEN, WAYS, Target, Way, tamper
 from harness import Infra, Stack, start_services
 from harness.audit_entries import insert_entries
 from harness.databases import TestDatabase
@@ -20,7 +20,7 @@ from harness.deployment import PASSWORDS
 from harness.sealing import ORIGIN, key_ring, seal_all
 
 OF_EACH_WAY, OF_EACH_WAY_SHORT = 50, 1
-CLEAN_RUNS, CLEAN_RUNS_SHORT = 1_000, 20
+CLEAN_RUNS, CLEAN_RUNS_SHORT = 1_000, 10
 ENTRIES = 1_100
 TABLES = (
     "event_log",
@@ -49,6 +49,9 @@ async def every_way(scene: Scene) -> None:
                 problem = await tried(scene.infra, log, way, rng)
                 found[way.of] += 1
                 problems += [problem] if problem else []
+        for way in HIDDEN:
+            problem = await seen_from_outside_only(scene.infra, log, way, rng)
+            problems += [problem] if problem else []
         scene.notes |= {
             "tampered": dict(found),
             "clean verifications": clean,
@@ -66,6 +69,7 @@ class SealedLog:
         self.keys = keys
         self.directory = directory
         self.sizes: list[int] = []
+        self._verified = 0
 
     @property
     def database(self) -> TestDatabase:
@@ -80,21 +84,20 @@ class SealedLog:
         self.sizes.append(sealed)
 
     async def verify(self, dsn: str | None = None, *, directory: Path | None = None) -> Verification:
-        request = Request(dsn or self.database.dsn("audit"), ORIGIN, self.keys.verifiers, directory)
-        return await verify_log(request)
+        # Once in a few times in parallel processes, as a log of a million entries is.
+        self._verified += 1
+        part_leaves = 512 if self._verified % 5 == 0 else PART_LEAVES
+        own = dsn or self.database.dsn("audit")
+        return await verify_log(Request(own, ORIGIN, self.keys.verifiers, directory, part_leaves=part_leaves))
 
 
 async def clean_runs(log: SealedLog, rng: random.Random, runs: int) -> list[str]:
     """Verify a log that grows in random steps, each time it has grown. Return what it was accused of."""
     accused: list[str] = []
     for run in range(runs):
-        rest = ENTRIES - (log.sizes[-1] if log.sizes else 0)
-        if run < runs - 1 or not rest:
-            await log.grow(
-                min(rest, rng.randint(1, max(1, 2 * ENTRIES // min(runs, 40)))) or rng.randint(1, 3)
-            )
-        else:
-            await log.grow(rest)
+        rest = max(0, ENTRIES - (log.sizes[-1] if log.sizes else 0))
+        step = rest if run == runs - 1 else min(rest, rng.randint(1, 2 * ENTRIES // min(runs, 40)))
+        await log.grow(step or rng.randint(1, 3))
         result = await log.verify(directory=log.directory)
         accused += [f"{log.sizes[-1]}: {finding}" for finding in result.findings]
     return accused
@@ -115,6 +118,23 @@ async def tried(infra: Infra, log: SealedLog, way: Way, rng: random.Random) -> s
     if first.kind != way.expected or (expected is not None and first.index != expected):
         where = f"{way.of}, {way.name}, leaf {i}, {j}"
         return f"{where}: expected {way.expected} at {expected}, found {result.findings[:3]}"
+    return None
+
+
+async def seen_from_outside_only(infra: Infra, log: SealedLog, way: Way, rng: random.Random) -> str | None:
+    """Tamper in a way that leaves the database sound in itself: only checkpoints from outside show it."""
+    async with copied(infra, log) as (database, directory):
+        async with database.without_triggers(*(f"audit.{table}" for table in TABLES)) as connection:
+            await connection.execute("SET LOCAL search_path = audit, pg_temp")
+            # A delivery: it has no status history that would contradict it.
+            leaf = rng.randrange(log.sizes[-1] // 4) * 4
+            await tamper(Target(connection, rng, log.sizes[-1], log.keys, directory, log.sizes), way, leaf)
+        alone = await log.verify(database.dsn("audit"))
+        compared = await log.verify(database.dsn("audit"), directory=directory)
+    if alone.findings:
+        return f"{way.of}, {way.name}: found without a checkpoint from outside: {alone.findings[:2]}"
+    if not compared.findings or compared.findings[0].kind != way.expected:
+        return f"{way.of}, {way.name}: not named with checkpoints from outside: {compared.findings[:2]}"
     return None
 
 

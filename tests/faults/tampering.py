@@ -333,9 +333,14 @@ WAYS: tuple[Way, ...] = (
 )
 
 
-async def tamper(target: Target, way: Way) -> tuple[int, int]:
-    """Tamper with a random leaf. Return the leaf, and the second one."""
-    i = target.rng.randrange(target.size // TILE_WIDTH * TILE_WIDTH if way.in_tiles else target.size)
+# What nobody finds who has no checkpoint from outside the database.
+HIDDEN = tuple(way for way in WAYS if way.name in {"an older head restored", "rebuilt with the own key"})
+
+
+async def tamper(target: Target, way: Way, i: int | None = None) -> tuple[int, int]:
+    """Tamper with a leaf, a random one unless it is given. Return the leaf, and the second one."""
+    if i is None:
+        i = target.rng.randrange(target.size // TILE_WIDTH * TILE_WIDTH if way.in_tiles else target.size)
     j = target.rng.randrange(target.size)
     while j == i:
         j = target.rng.randrange(target.size)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bench.row import Row
 from bench.rows import (
     audit,
+    audit_verify,
     booking,
     bulk,
     gateway_forged,
@@ -34,6 +35,7 @@ ROWS: Mapping[str, Row] = {
         booking.TRANSITION_ROW,
         booking.DRAIN_ROW,
         booking.BATCH_ROW,
+        audit_verify.ROW,
         reconcile.RATE_ROW,
         reconcile.MEMORY_ROW,
         reconcile.IMPACT_ROW,

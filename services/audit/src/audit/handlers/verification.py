@@ -26,6 +26,8 @@ from audit.handlers.verification_parts import Source
 from audit.handlers.verification_pool import reports
 from chassis.postgres import Database
 
+PART_LEAVES = 65_536
+
 Show = Callable[[int, int], None]
 """Called with the leaves that are verified, and all of them."""
 
@@ -41,6 +43,7 @@ class Request:
     Attributes:
         directory: of kept checkpoints outside the database; None without one.
         since: a checkpoint that the caller trusts; leaves before it are not read.
+        part_leaves: leaves that a process verifies at a time, a multiple of 256.
     """
 
     dsn: str
@@ -48,6 +51,7 @@ class Request:
     keys: tuple[VerifierKey, ...]
     directory: Path | None = None
     since: Checkpoint | None = None
+    part_leaves: int = PART_LEAVES
 
 
 @dataclass(slots=True)
@@ -101,7 +105,7 @@ async def verify_log(request: Request, show: Show = show_nothing) -> Verificatio
         kept = [each for each in others if isinstance(each, Kept)]
         if request.since is not None:
             kept.append(Kept(request.since.size, request.since.root, "--since"))
-        scope = Scope(session, source, head, leaves, directory, kept, request.since)
+        scope = Scope(session, source, head, leaves, directory, kept, request.since, request.part_leaves)
         state = State(Regrowth())
         state.add([each for each in others if isinstance(each, Finding)])
         return await _verify(scope, state, show)

@@ -75,6 +75,7 @@ class Scope:
     directory: Directory
     kept: Sequence[Kept]
     since: Checkpoint | None
+    part_leaves: int
 
     @property
     def size(self) -> int:
