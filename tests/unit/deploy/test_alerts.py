@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from audit.domain.log.witness_answers import Outcome
-from audit.jobs import CheckpointPublisher, LogGauges, Sealer
+from audit.jobs import CheckpointPublisher, LogGauges, PayloadMonths, Sealer
 from audit.jobs.witnesses import WitnessMeters
 from chassis.consuming.metrics import ConsumerMetrics
 from chassis.observability.metrics import Metrics
@@ -43,6 +43,7 @@ def exposed() -> set[str]:
     Sealer(NOWHERE, None, [], sealing)
     CheckpointPublisher(NOWHERE, None, [], sealing, interval_seconds=1, may_publish=lambda: False)
     LogGauges(NOWHERE, sealing)
+    PayloadMonths(NOWHERE, sealing)
     families += sealing.registry.collect()
     sweeping = Metrics("reconciler")
     SweepMeters(sweeping)
