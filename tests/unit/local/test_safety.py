@@ -6,6 +6,7 @@ import inspect
 import pytest
 from pydantic_settings import BaseSettings
 
+from plumbline.doctor.target import SERVICE_URLS
 from plumbline.known_names import KNOWN
 from plumbline.safety import protections, slips
 from plumbline.services import SERVICES
@@ -56,3 +57,7 @@ def test_every_variable_of_the_services_is_known() -> None:
         classes = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, BaseSettings)]
         read |= {field.upper() for settings in classes for field in settings.model_fields}
     assert read - KNOWN == set()
+
+
+def test_addresses_that_env_exports_are_no_slips() -> None:
+    assert list(slips(dict.fromkeys(SERVICE_URLS.values(), "http://127.0.0.1:8080"))) == []

@@ -12,6 +12,7 @@ KNOWN = frozenset(
         "AUDIT_MLDSA_KEY",
         "AUDIT_PORT",
         "AUDIT_POSTGRES_DSN",
+        "AUDIT_URL",
         "AUDIT_SIGNING_KEY",
         "AUDIT_WITNESS_HOST",
         "AUDIT_WITNESS_KEY",
@@ -29,6 +30,7 @@ KNOWN = frozenset(
         "BOOKING_HOST",
         "BOOKING_PORT",
         "BOOKING_POSTGRES_DSN",
+        "BOOKING_URL",
         "BUSINESS_COUNTRY",
         "BUSINESS_TIME_ZONE",
         "ENABLE_WEBHOOK_VALIDATION",
@@ -73,6 +75,7 @@ KNOWN = frozenset(
         "RECONCILER_RESOLVE_HOURS_MEDIUM",
         "RECONCILER_SECOND_PERSON_ABOVE",
         "RECONCILER_SWEEP_CRON",
+        "RECONCILER_URL",
         "REQUIRE_IF_MATCH",
         "START_SECONDS_MAX",
         "STOP_SECONDS_MAX",
@@ -86,6 +89,7 @@ KNOWN = frozenset(
         "WEBHOOK_GATEWAY_INTERNAL_HOST",
         "WEBHOOK_GATEWAY_INTERNAL_PORT",
         "WEBHOOK_GATEWAY_PORT",
+        "WEBHOOK_GATEWAY_URL",
         "WEBHOOK_SOURCES_FILE",
     }
 )
