@@ -16,6 +16,7 @@ from chassis import clock
 from harness import Infra, Stack, eventually, start_services
 from harness.browser import start_chromium
 from integration.audit.audit_records import AuditApi, changed, created, webhook
+from integration.audit.witness_processes import witness
 
 STRIPE = "webhooks.stripe.v1"
 BOOKINGS = "bookings.events.v1"
@@ -95,6 +96,30 @@ async def test_file_of_the_running_service_opens_in_a_browser_by_double_click(
         await page.goto(file.as_uri())
         await page.get_by_role("heading", name="The evidence holds").wait_for()
         assert "pending → confirmed → completed" in await page.inner_text("[data-check=steps]")
+
+
+async def test_file_has_the_checkpoint_that_the_quorum_of_witnesses_cosigned(
+    audit: AuditApi, audit_stack: Stack, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    booking_id = await recorded_booking(audit)
+    log_keys = [parse_verifier_key(key["key"]) for key in (await audit.get("/log/keys")).json()["keys"]]
+    policy = tmp_path / "witnesses.policy"
+    async with witness(audit_stack, tmp_path, "witness.example", log_keys) as other:
+        policy.write_text(f"witness w {other.keys[0]} {other.url}\nquorum w\n")
+        witnessed = {"AUDIT_WITNESS_POLICY_FILE": str(policy), "AUDIT_WITNESS_SECONDS": "0.2"}
+        replica = await audit_stack.start("audit", env=witnessed)
+
+        async def cosigned() -> Evidence | None:
+            response = await http.get(f"{replica.url}/api/bookings/{booking_id}/evidence")
+            evidence = read_evidence(response.content)
+            return evidence if (await results(audit, evidence))["witnesses"] == "pass" else None
+
+        evidence = await eventually(cosigned, seconds=20, what="a file with a cosigned checkpoint")
+        await replica.stop()
+    checks = check_evidence(evidence, [*log_keys, other.keys[0]])
+    assert {check.id: check.text for check in checks}["witnesses"].startswith("1 of 1 witnesses signed it")
+    strangers = check_evidence(evidence, [*log_keys, other.keys[1]])
+    assert {check.id: check.result for check in strangers}["witnesses"] == "note"
 
 
 async def test_answer_is_a_file_and_an_unknown_booking_is_a_problem(audit: AuditApi) -> None:

@@ -8,10 +8,13 @@ from audit.adapters.booking_leaves import BookingEntry
 from audit.domain.log.evidence import encode_evidence, read_evidence
 from audit.domain.log.evidence_checks import check_evidence
 from audit.domain.log.keys import VerifierKey
+from audit.domain.log.policies import parse_policy
 from audit.domain.log.tiles import tiles_of
 from audit.domain.log.tree import inclusion_ranges
 from audit.handlers.evidence import EvidenceRequest, WrongProofsError, _Material, _proved
 from harness.evidence_files import AT, BOOKING_ID, LOG_KEY, STRANGER, SampleLog, policy, sample_log
+
+WITNESSES = parse_policy(policy().encode())
 
 
 def material(log: SampleLog, keys: list[VerifierKey] | None = None) -> _Material:
@@ -20,7 +23,7 @@ def material(log: SampleLog, keys: list[VerifierKey] | None = None) -> _Material
     hashes_of = log.hashes_of()
     tiles = tiles_of(each for index in indexes for each in inclusion_ranges(index, size))
     return _Material(
-        EvidenceRequest(BOOKING_ID, policy(), keys or [LOG_KEY.verifier], actor="me", through="cli"),
+        EvidenceRequest(BOOKING_ID, keys or [LOG_KEY.verifier], WITNESSES, actor="me", through="cli"),
         str(log.checkpoint()),
         size,
         [BookingEntry(index, "booking.created", AT, index, log.sealed[index]) for index in indexes],
@@ -31,7 +34,9 @@ def material(log: SampleLog, keys: list[VerifierKey] | None = None) -> _Material
 
 
 def test_file_of_stored_leaves_and_tiles_passes_every_check() -> None:
-    evidence = read_evidence(encode_evidence(_proved(material(sample_log()))).encode())
+    made, is_witnessed = _proved(material(sample_log()))
+    evidence = read_evidence(encode_evidence(made).encode())
+    assert is_witnessed
     results = {check.id: check.result for check in check_evidence(evidence, [LOG_KEY.verifier])}
     assert results.pop("waiting") == "note"
     assert set(results.values()) == {"pass"}

@@ -10,6 +10,7 @@ from audit.api import ACCESS, ROUTES, WITNESS_ROUTES
 from audit.api.filters import provide_entry_filter, provide_stream_filter
 from audit.consumers import build_consumers
 from audit.domain.log.keys import InvalidKeyError
+from audit.domain.log.policies import Policy
 from audit.domain.log.witness_keys import read_witness_keys
 from audit.handlers.live_entries import LiveEntries
 from audit.handlers.witnessing import WitnessIdentity
@@ -68,7 +69,8 @@ def open_database(
 
 def build(settings: AuditSettings) -> Service:
     """Compose the service without starting it."""
-    metrics, health, keys = Metrics(SERVICE), Health(), settings.key_ring
+    metrics, health = Metrics(SERVICE), Health()
+    keys, witnesses = settings.key_ring, _witness_policy(settings)
     database = open_database(settings)
     dsn = settings.audit_postgres_dsn.get_secret_value()
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
@@ -101,6 +103,7 @@ def build(settings: AuditSettings) -> Service:
             "searches": Provide(lambda: searches, sync_to_thread=False),
             "exports": Provide(lambda: exports, sync_to_thread=False),
             "keys": Provide(lambda: keys, sync_to_thread=False),
+            "witnesses": Provide(lambda: witnesses, sync_to_thread=False),
             "selected": Provide(provide_entry_filter),
             "streamed": Provide(provide_stream_filter),
             "live": Provide(lambda: live, sync_to_thread=False),
@@ -148,9 +151,13 @@ def _log_components(
 
 
 def _witness_rounds(settings: AuditSettings, database: Database, metrics: Metrics) -> WitnessRounds:
-    path = settings.audit_witness_policy_file
-    policy = None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
+    policy = _witness_policy(settings)
     return WitnessRounds(database, policy, metrics, seconds=settings.audit_witness_seconds)
+
+
+def _witness_policy(settings: AuditSettings) -> Policy | None:
+    path = settings.audit_witness_policy_file
+    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
 
 
 def build_witness(settings: WitnessSettings) -> Service:

@@ -122,6 +122,7 @@ class LogReaderSettings(LogSettings):
 
     kafka_bootstrap: str = ""
     audit_postgres_dsn: Dsn
+    audit_witness_policy_file: Path | None = None
 
     @model_validator(mode="after")
     def _keys_fit_the_log(self) -> Self:

@@ -7,8 +7,8 @@ from litestar.params import FromPath
 
 from audit.api.problems import log_changed, no_checkpoint, too_many_entries, unknown_booking
 from audit.domain.identifiers import booking_identifier
-from audit.domain.log.evidence_policy import evidence_policy
 from audit.domain.log.key_ring import KeyRing
+from audit.domain.log.policies import Policy
 from audit.handlers.evidence import (
     EvidenceRequest,
     NothingSealedError,
@@ -48,12 +48,11 @@ async def booking_evidence(
     database: NamedDependency[Database],
     exports: NamedDependency[Database],
     keys: NamedDependency[KeyRing | None],
+    witnesses: NamedDependency[Policy | None],
     actor: NamedDependency[str],
 ) -> Response[bytes]:
     known_as, verifiers = booking_identifier(booking_id), keys.verifiers if keys else ()
-    request = EvidenceRequest(
-        known_as, evidence_policy(verifiers, None), verifiers, actor=actor, through="http"
-    )
+    request = EvidenceRequest(known_as, verifiers, witnesses, actor=actor, through="http")
     try:
         file = await make_evidence(exports, database, request)
     except NothingSealedError:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from audit.adapters.policy_files import read_policy_file
 from audit.commands.console import Keys, log_keys, query
 from audit.domain.identifiers import booking_identifier
-from audit.domain.log.evidence_policy import evidence_policy
+from audit.domain.log.policies import Policy
 from audit.handlers.evidence import (
     EvidenceFile,
     EvidenceRequest,
@@ -26,6 +27,11 @@ from chassis.process.login import login_name
 from chassis.process.terminal import plain_reason, printable
 
 _NOT_SEALED = "not sealed yet: {0}; sealing takes a second or two: make the file again to have them in it"
+
+_NOT_WITNESSED = (
+    "the quorum of witnesses has not cosigned all of these entries: make the file again in some seconds,"
+    " or see `audit witnesses`"
+)
 
 
 def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], Database]) -> None:
@@ -47,16 +53,16 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
         """Write the entries of a booking, with their proofs, into one page that checks itself in a browser.
 
         Without --key the log's keys are those of AUDIT_SIGNING_KEY and AUDIT_MLDSA_KEY. Reads
-        AUDIT_POSTGRES_DSN. The log records that the file was made, with your login name. Exit code 1 for a
-        booking without entries.
+        AUDIT_POSTGRES_DSN and AUDIT_WITNESS_POLICY_FILE. The log records that the file was made, with your
+        login name. Exit code 1 for a booking without entries.
         """
         settings = load_command_settings(LogReaderSettings, SERVICE)
         booking_id = booking_identifier(booking)
         keys = log_keys(key, settings)
         request = EvidenceRequest(
             booking_id,
-            evidence_policy(keys, None),
             keys,
+            _witnesses(settings),
             actor=login_name(),
             through="cli",
             with_payloads=with_payloads,
@@ -73,6 +79,13 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
         typer.echo(f"{printable(str(path))}: {file.proved} entries proved")
         if file.waiting:
             typer.echo(_NOT_SEALED.format(file.waiting), err=True)
+        if file.lacks_witnesses:
+            typer.echo(_NOT_WITNESSED, err=True)
+
+
+def _witnesses(settings: LogReaderSettings) -> Policy | None:
+    path = settings.audit_witness_policy_file
+    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
 
 
 def _made(database: Database, request: EvidenceRequest) -> EvidenceFile | None:

@@ -19,11 +19,14 @@ from audit.domain.log.evidence import (
     prove_entries,
 )
 from audit.domain.log.evidence_checks import check_evidence
+from audit.domain.log.evidence_policy import evidence_policy
 from audit.domain.log.keys import VerifierKey
-from audit.domain.log.notes import parse_note
+from audit.domain.log.notes import Note, parse_note
+from audit.domain.log.policies import NO_QUORUM, Policy
 from audit.domain.log.tiles import TileKey, split_hashes, tiles_of
 from audit.domain.log.tree import inclusion_ranges
 from audit.domain.own_entries import evidence_exported
+from audit.handlers.cosigning import cosigned_note, newest_cosigned
 from chassis import clock
 from chassis.postgres import Connection, Database
 from contracts.metadata import format_time
@@ -31,7 +34,7 @@ from contracts.metadata import format_time
 ENTRIES_MAX = 5_000
 _TILES_SPLIT_MAX = 32
 # Checks that fail only where stored leaves, tiles or signatures were changed.
-_OURS = frozenset({"file", "signature", "entries"})
+_OURS = frozenset({"file", "signature", "witnesses", "entries"})
 
 
 class NothingSealedError(Exception):
@@ -52,16 +55,16 @@ class EvidenceRequest:
 
     Attributes:
         booking_id: as entries have it.
-        policy: C2SP tlog-policy with the keys of the log and its witnesses.
         keys: of the log; one of them must have signed the checkpoint.
+        witnesses: policy of the operator; None asks for no witness.
         actor: caller of the API, or login of the command line.
         through: `http` or `cli`.
         with_payloads: add the contents of messages.
     """
 
     booking_id: str
-    policy: str
     keys: Sequence[VerifierKey]
+    witnesses: Policy | None
     actor: str
     through: str
     with_payloads: bool = False
@@ -69,11 +72,18 @@ class EvidenceRequest:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """A file of evidence, and how many entries are proved in it and how many wait to be sealed."""
+    """A file of evidence.
+
+    Attributes:
+        proved: entries in the file.
+        waiting: entries that are not sealed yet.
+        lacks_witnesses: the policy asks for witnesses, and its quorum has not cosigned all of the entries.
+    """
 
     content: bytes
     proved: int
     waiting: int
+    lacks_witnesses: bool
 
 
 async def make_evidence(reads: Database, database: Database, request: EvidenceRequest) -> EvidenceFile | None:
@@ -95,7 +105,7 @@ async def make_evidence(reads: Database, database: Database, request: EvidenceRe
         material = await _read(connection, request)
     if material is None:
         return None
-    evidence = await asyncio.to_thread(_proved, material)
+    evidence, is_witnessed = await asyncio.to_thread(_proved, material)
     async with database.transaction() as connection:
         exported = evidence_exported(
             clock.new_id(),
@@ -108,7 +118,8 @@ async def make_evidence(reads: Database, database: Database, request: EvidenceRe
         )
         await event_log.append(connection, [exported])
     content = await asyncio.to_thread(lambda: evidence_page(encode_evidence(evidence)))
-    return EvidenceFile(content, len(evidence.entries), len(evidence.waiting))
+    lacks_witnesses = _asks_witnesses(request) and not is_witnessed
+    return EvidenceFile(content, len(evidence.entries), len(evidence.waiting), lacks_witnesses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,7 @@ class _Material:
             booking_id=self.request.booking_id,
             made_at=format_time(clock.now()),
             checkpoint=self.note,
-            policy=self.request.policy,
+            policy=evidence_policy(self.request.keys, self.request.witnesses),
             entries=prove_entries(leaves, self.size, hashes_of, self._payloads()),
             waiting=[
                 WaitingEntry(entry.entry_id, entry.event_type, format_time(entry.recorded_at))
@@ -151,30 +162,37 @@ class _Material:
         }
 
 
-def _proved(material: _Material) -> Evidence:
+def _proved(material: _Material) -> tuple[Evidence, bool]:
+    """Return the evidence, and whether the quorum of witnesses has cosigned it."""
     evidence = material.prove()
-    for check in check_evidence(evidence, material.request.keys):
+    checks = check_evidence(evidence, material.request.keys)
+    for check in checks:
         if check.id in _OURS and check.result == "fail":
             raise WrongProofsError(f"{check.id}: {check.text}")
-    return evidence
+    return evidence, any(check.id == "witnesses" and check.result == "pass" for check in checks)
+
+
+def _asks_witnesses(request: EvidenceRequest) -> bool:
+    return request.witnesses is not None and request.witnesses.quorum != NO_QUORUM
 
 
 async def _read(connection: Connection, request: EvidenceRequest) -> _Material | None:
     # The checkpoint first: leaves are only ever added, so that all of its leaves are there afterwards.
-    note = await log_head.head_note(connection)
+    head = await log_head.head_note(connection)
     entries = await booking_leaves.entries_of(connection, request.booking_id, rows_max=ENTRIES_MAX + 1)
     if not entries:
         return None
-    if note is None or not request.keys:
+    if head is None or not request.keys:
         raise NothingSealedError
     if len(entries) > ENTRIES_MAX:
         raise TooManyEntriesError(f"the booking has more than {ENTRIES_MAX:,} entries")
-    size = read_checkpoint(parse_note(note.encode())).size
+    note = await _best_note(connection, request, parse_note(head.encode()), entries)
+    size = read_checkpoint(note).size
     sealed = sorted((entry for entry in entries if _is_covered(entry, size)), key=_index)
     ranges = {each for entry in sealed for each in inclusion_ranges(_index(entry), size)}
     return _Material(
         request,
-        note,
+        str(note),
         size,
         sealed,
         [entry for entry in entries if not _is_covered(entry, size)],
@@ -183,6 +201,19 @@ async def _read(connection: Connection, request: EvidenceRequest) -> _Material |
         if request.with_payloads
         else None,
     )
+
+
+async def _best_note(
+    connection: Connection, request: EvidenceRequest, head: Note, entries: Sequence[BookingEntry]
+) -> Note:
+    """Return the newest checkpoint that the quorum has cosigned, if it has all entries, else the newest."""
+    size = read_checkpoint(head).size
+    needed = max((_index(entry) + 1 for entry in entries if _is_covered(entry, size)), default=1)
+    if request.witnesses is not None and _asks_witnesses(request):
+        cosigned = await newest_cosigned(connection, request.witnesses, above=needed - 1)
+        if cosigned is not None:
+            return cosigned
+    return await cosigned_note(connection, size) or head
 
 
 def _is_covered(entry: BookingEntry, size: int) -> bool:
