@@ -1,6 +1,6 @@
 """Prove that an entry stands in the log (AU-4, AU-5)."""
 
-from audit.adapters import log_head, log_leaves, log_tiles, verification
+from audit.adapters import log_cosignatures, log_leaves, log_tiles, verification
 from audit.domain.log.checkpoints import read_checkpoint
 from audit.domain.log.notes import NoteError, parse_note
 from audit.domain.log.proofs import TlogProof
@@ -63,7 +63,7 @@ async def prove_leaf(connection: Connection, index: int, *, extra: bool) -> Tlog
     Raises:
         DamagedLogError: the log does not lead to its own checkpoint.
     """
-    note = await log_head.head_note(connection)
+    note = await log_cosignatures.read_note(connection, None)
     try:
         checkpoint = None if note is None else read_checkpoint(parse_note(note.encode()))
     except NoteError as error:
