@@ -145,6 +145,8 @@ async def test_no_byte_of_a_person_is_left_in_the_database(
     assert [found[ids[record.header("ce_id")]] for record in others] == ["kept"] * 2
     history = (await audit.get(f"/api/bookings/{booking_id}/history")).json()["history"]
     assert [each["reason"] for each in history] == [None, None]
+    verified = json.loads((await audit_stack.run("audit", "verify", "--json")).stdout)
+    assert (verified["verdict"], verified["findings"]) == ("intact", []), "every proof still verifies"
 
     # What comes again brings nothing back.
     erasures = len(await audit.entries(event_type="audit.payloads-erased"))

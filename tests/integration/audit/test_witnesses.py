@@ -178,6 +178,9 @@ async def test_witness_that_is_away_holds_up_nothing_and_the_runbook_leads_back(
         assert "cannot be reached" in ready.stdout
         report = await pair.a.report()
         assert report["tree_size"] > size >= report["cosigned_size"]
+        entry = await pair.a.stack.database("audit").fetchval("SELECT min(entry_id) FROM log_leaf")
+        proof = await pair.a.stack.run("audit", "prove", str(entry), "-o", "-")
+        assert f"\n{report['cosigned_size']}\n" in proof.stdout, "a proof has the checkpoint of the quorum"
         url = pair.a.stack.url("audit")
         detail = (await readiness(url))["witnesses"]
         assert detail["ok"]

@@ -23,6 +23,7 @@ from audit.api.responses import (
     shown_time,
 )
 from audit.domain.filters import EntryFilter, Position
+from audit.domain.log.policies import Policy
 from audit.handlers import queries
 from audit.handlers.exports import Exporter, export_entries
 from audit.handlers.proving import DamagedLogError, get_proof
@@ -115,17 +116,21 @@ async def event_log_values(database: NamedDependency[Database], field: _Field = 
     tags=["log"],
     opt=refuses({404: ["not-found"], 500: [*STORED_ROW[500], "log-damaged"]}),
 )
-async def event_log_entry(entry_id: FromPath[int], database: NamedDependency[Database]) -> EntryDetail:
+async def event_log_entry(
+    entry_id: FromPath[int],
+    database: NamedDependency[Database],
+    witnesses: NamedDependency[Policy | None],
+) -> EntryDetail:
     entry = await queries.get_entry(database, entry_id)
     if entry is None:
         raise unknown_entry(entry_id)
-    proof = None if entry.leaf_index is None else await _proof(database, entry.leaf_index)
+    proof = None if entry.leaf_index is None else await _proof(database, entry.leaf_index, witnesses)
     return {**shown_entry(entry), "payload_digest": entry.payload_digest.hex(), "proof": proof}
 
 
-async def _proof(database: Database, leaf_index: int) -> str | None:
+async def _proof(database: Database, leaf_index: int, witnesses: Policy | None) -> str | None:
     try:
-        return await get_proof(database, leaf_index)
+        return await get_proof(database, leaf_index, witnesses)
     except DamagedLogError:
         raise log_damaged() from None
 

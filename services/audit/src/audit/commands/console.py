@@ -7,7 +7,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from audit.adapters.policy_files import read_policy_file
 from audit.domain.log.keys import InvalidKeyError, KeyType, VerifierKey, parse_verifier_key
+from audit.domain.log.policies import Policy
 from audit.settings import LogReaderSettings
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
@@ -53,6 +55,16 @@ def log_keys(given: list[str] | None, settings: LogReaderSettings) -> tuple[Veri
             "no key to verify with: set AUDIT_SIGNING_KEY_FILE, or give the log's key as --key"
         )
     return ring.verifiers
+
+
+def witness_policy(settings: LogReaderSettings) -> Policy | None:
+    """Return the policy of the log's witnesses; None without one.
+
+    Raises:
+        SettingsError: the file cannot be read, or is no policy.
+    """
+    path = settings.audit_witness_policy_file
+    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
 
 
 def _parse(text: str) -> list[VerifierKey]:

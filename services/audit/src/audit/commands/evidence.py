@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audit.adapters.policy_files import read_policy_file
-from audit.commands.console import Keys, log_keys, query
+from audit.commands.console import Keys, log_keys, query, witness_policy
 from audit.domain.identifiers import booking_identifier
-from audit.domain.log.policies import Policy
 from audit.handlers.evidence import (
     EvidenceFile,
     EvidenceRequest,
@@ -62,7 +60,7 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
         request = EvidenceRequest(
             booking_id,
             keys,
-            _witnesses(settings),
+            witness_policy(settings),
             actor=login_name(),
             through="cli",
             with_payloads=with_payloads,
@@ -81,11 +79,6 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
             typer.echo(_NOT_SEALED.format(file.waiting), err=True)
         if file.lacks_witnesses:
             typer.echo(_NOT_WITNESSED, err=True)
-
-
-def _witnesses(settings: LogReaderSettings) -> Policy | None:
-    path = settings.audit_witness_policy_file
-    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
 
 
 def _made(database: Database, request: EvidenceRequest) -> EvidenceFile | None:

@@ -1,20 +1,24 @@
 """`audit prove`: a proof that an entry stands in the log, as a file for others."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audit.commands.console import OpenDatabase, query
+from audit.commands.console import query, witness_policy
 from audit.handlers.proving import DamagedLogError, NotSealedError, UnknownEntryError, prove_entry
+from audit.settings import SERVICE, LogReaderSettings
+from chassis.postgres import Database
 from chassis.process.command_line import EXIT_NO, CommandError
+from chassis.process.local_stack import load_command_settings
 from chassis.process.terminal import plain_reason
 
 _STANDARD_OUTPUT = "-"
 
 
-def add_prove(cli: typer.Typer, open_database: OpenDatabase) -> None:
+def add_prove(cli: typer.Typer, open_database: Callable[[LogReaderSettings], Database]) -> None:
     """Add the command `prove`."""
 
     @cli.command()
@@ -36,11 +40,16 @@ def add_prove(cli: typer.Typer, open_database: OpenDatabase) -> None:
     ) -> None:
         """Write a proof that an entry stands in the log: a C2SP tlog-proof, for `audit verify-proof`.
 
-        It holds the entry, never its payload. Reads AUDIT_POSTGRES_DSN.
+        It holds the entry, never its payload. Its checkpoint is the newest one that the quorum of witnesses
+        has cosigned, if it has the entry, else the newest. Reads AUDIT_POSTGRES_DSN and
+        AUDIT_WITNESS_POLICY_FILE.
         """
+        settings = load_command_settings(LogReaderSettings, SERVICE)
+        policy = witness_policy(settings)
         try:
             proof = query(
-                open_database, lambda database: prove_entry(database, entry_id, extra=not without_entry)
+                lambda: open_database(settings),
+                lambda database: prove_entry(database, entry_id, policy=policy, extra=not without_entry),
             )
         except NotSealedError as error:
             raise CommandError(f"{error}; try again in a few seconds") from None
