@@ -30,6 +30,9 @@ _TESTS = Path(__file__).parent
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+# Parallel workers have a width of 80 characters, which commands would take for that of a terminal.
+os.environ.pop("COLUMNS", None)
+
 _choice = pytest.StashKey[Choice]()
 
 
@@ -58,6 +61,7 @@ class FilesAndRows(LoadFileScheduling):
         return nodeid if nodeid.startswith(_ROWS) else super()._split_scope(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     """Schedule `--dist loadfile` by files and rows."""
     return FilesAndRows(config, log) if config.getoption("dist") == "loadfile" else None

@@ -75,6 +75,7 @@ async def test_service_may_read_and_append_and_nothing_else(audit_stack: Stack) 
         *((table, "SELECT") for table in APPEND_ONLY_TABLES),  # INSERT is granted by column
         *(("history_gap", right) for right in ("SELECT", "INSERT", "DELETE")),  # what waits: no record
         *(("log_head", right) for right in ("SELECT", "INSERT", "UPDATE")),  # moves with each checkpoint
+        *(("entry_block", right) for right in ("SELECT", "INSERT")),  # the words of entries, for the search
         ("payload_rewrite", "SELECT"),
         ("log_witness", "SELECT"),  # what is known of witnesses may change, column by column
         ("witness_log", "SELECT"),

@@ -15,7 +15,7 @@ from harness import Infra, Stack, start_services
 from integration.audit.witness_processes import SIZE_TYPE, MemoryLog, Witness, cosignatures, submit, witness
 
 # Known to the witness; each test has a log of its own.
-ORIGINS = [f"log.example/{new_id()}" for _ in range(4)]
+ORIGINS = [f"log.example/{new_id()}" for _ in range(5)]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ async def test_each_refusal_has_the_status_of_the_specification(
     backwards = log.request(0, 8).encode().replace(b"old 0", b"old 9")
     assert await _refused(http, serving.url, backwards) == (400, "invalid-request")
     assert await _refused(http, serving.url, b"x" * 2_000_000) == (413, "body-too-large")
-    unseen = hashlib.sha256(ORIGINS[3].encode()).hexdigest()
+    unseen = hashlib.sha256(ORIGINS[4].encode()).hexdigest()
     for origin_hash in (unseen, unseen.upper(), "x", "..%2f.."):
         assert (await http.get(f"{serving.url}/{origin_hash}/checkpoint")).status_code == 404
     assert (await submit(http, serving.url, log.request(9, 12))).status_code == 200

@@ -21,7 +21,7 @@ from harness.ports import free_port
 from harness.processes import Running
 from integration.audit.audit_records import event_on
 from integration.audit.following import Operator
-from integration.audit.sealed_log import readiness
+from integration.audit.sealed_log import is_sealed, readiness
 from integration.audit.witness_processes import run_witness
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -45,7 +45,16 @@ class Company:
         return f"http://127.0.0.1:{self.witness_port}"
 
     async def append(self, entries: int = 1) -> None:
+        """Record entries, and wait until they are sealed."""
+        count = "SELECT count(*) FROM event_log"
+        before = await self.stack.database("audit").fetchval(count)
         await self.stack.topic(TOPIC).publish_all([event_on(TOPIC) for _ in range(entries)])
+
+        async def are_sealed() -> bool:
+            recorded = await self.stack.database("audit").fetchval(count)
+            return recorded >= before + entries and await is_sealed(self.stack)
+
+        await eventually(are_sealed, seconds=30)
 
     async def report(self) -> dict[str, Any]:
         """Return what `audit witnesses` says."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[4]
 # Their callers hand them a session of `Database.dedicated`, or one that a command opens.
-HANDED_A_SESSION = {"shards.py", "migrations.py", "store.py"}
+HANDED_A_SESSION = {"shards.py", "migrations.py", "store.py", "payload_erasure.py"}
 KEPT_BY_A_SESSION = re.compile(
     r"^\s*(SET (?!LOCAL )|LISTEN |PREPARE |CREATE TEMP)|pg_(try_)?advisory_lock|set_config\(|WITH HOLD",
 )
