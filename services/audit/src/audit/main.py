@@ -5,12 +5,11 @@ import asyncio
 from litestar.di import Provide
 
 from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
-from audit.adapters.policy_files import read_policy_file
+from audit.adapters.policy_files import read_policy_file, read_witness_policy
 from audit.api import ACCESS, ROUTES, WITNESS_ROUTES
 from audit.api.filters import provide_entry_filter, provide_stream_filter
 from audit.consumers import build_consumers
 from audit.domain.log.keys import InvalidKeyError
-from audit.domain.log.policies import Policy
 from audit.domain.log.witness_keys import read_witness_keys
 from audit.handlers.live_entries import LiveEntries
 from audit.handlers.witnessing import WitnessIdentity
@@ -70,7 +69,7 @@ def open_database(
 def build(settings: AuditSettings) -> Service:
     """Compose the service without starting it."""
     metrics, health = Metrics(SERVICE), Health()
-    keys, witnesses = settings.key_ring, _witness_policy(settings)
+    keys, witnesses = settings.key_ring, read_witness_policy(settings.audit_witness_policy_file)
     database = open_database(settings)
     dsn = settings.audit_postgres_dsn.get_secret_value()
     searches = ReadPool(dsn, application_name=f"{SERVICE}-searches")
@@ -151,13 +150,8 @@ def _log_components(
 
 
 def _witness_rounds(settings: AuditSettings, database: Database, metrics: Metrics) -> WitnessRounds:
-    policy = _witness_policy(settings)
+    policy = read_witness_policy(settings.audit_witness_policy_file)
     return WitnessRounds(database, policy, metrics, seconds=settings.audit_witness_seconds)
-
-
-def _witness_policy(settings: AuditSettings) -> Policy | None:
-    path = settings.audit_witness_policy_file
-    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
 
 
 def build_witness(settings: WitnessSettings) -> Service:

@@ -1,13 +1,13 @@
 """`outbox status`, the same in every service that publishes: backlog and owner of each shard."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from chassis.postgres.database import DATABASE_ERRORS, Database
-from chassis.process.command_line import EXIT_NO, database_failure
+from chassis.postgres.command_query import run_query
+from chassis.postgres.database import Database
+from chassis.process.command_line import EXIT_NO
 from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import print_json
 from chassis.relay.status import ShardBacklog, ShardOwner, read_backlog, read_owners
@@ -85,19 +85,12 @@ def build_report(
 
 
 def _read(database: Database) -> tuple[list[ShardBacklog], dict[int, ShardOwner]]:
-    async def read() -> tuple[list[ShardBacklog], dict[int, ShardOwner]]:
-        try:
-            await database.start()
-            async with database.transaction(readonly=True) as connection:
-                backlog = await read_backlog(connection, rows_max=COUNTED_ROWS_MAX)
-                return backlog, await read_owners(connection)
-        finally:
-            await database.stop()
+    async def read(started: Database) -> tuple[list[ShardBacklog], dict[int, ShardOwner]]:
+        async with started.transaction(readonly=True) as connection:
+            backlog = await read_backlog(connection, rows_max=COUNTED_ROWS_MAX)
+            return backlog, await read_owners(connection)
 
-    try:
-        return asyncio.run(read())
-    except DATABASE_ERRORS as error:
-        raise database_failure(database.name, error) from error
+    return run_query(database, read)
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -7,6 +7,15 @@ from chassis.process.environment import SettingsError
 from chassis.process.terminal import plain_reason
 
 
+def read_witness_policy(path: Path | None) -> Policy | None:
+    """Return the policy of the log's witnesses, AUDIT_WITNESS_POLICY_FILE; None where none is set.
+
+    Raises:
+        SettingsError: as `read_policy_file`.
+    """
+    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
+
+
 def read_policy_file(path: Path, *, variable: str) -> Policy:
     """Return the policy in a file.
 

@@ -1,18 +1,18 @@
 """What the commands share: options, keys, files, a query against the database."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from audit.adapters.policy_files import read_policy_file
+from audit.adapters.policy_files import read_witness_policy
 from audit.domain.log.keys import InvalidKeyError, KeyType, VerifierKey, parse_verifier_key
 from audit.domain.log.policies import Policy
 from audit.settings import LogReaderSettings
-from chassis.postgres import DATABASE_ERRORS, Database
-from chassis.process.command_line import CommandError, database_failure
+from chassis.postgres import Database
+from chassis.postgres.command_query import run_query
+from chassis.process.command_line import CommandError
 from chassis.process.terminal import plain_reason, printable
 
 OpenDatabase = Callable[[], Database]
@@ -63,8 +63,7 @@ def witness_policy(settings: LogReaderSettings) -> Policy | None:
     Raises:
         SettingsError: the file cannot be read, or is no policy.
     """
-    path = settings.audit_witness_policy_file
-    return None if path is None else read_policy_file(path, variable="AUDIT_WITNESS_POLICY_FILE")
+    return read_witness_policy(settings.audit_witness_policy_file)
 
 
 def _parse(text: str) -> list[VerifierKey]:
@@ -123,16 +122,4 @@ def query(open_database: OpenDatabase, ask: Callable[[Database], Awaitable[Resul
     Raises:
         CommandError: the database does not answer.
     """
-    database = open_database()
-
-    async def run_query() -> ResultT:
-        try:
-            await database.start()
-            return await ask(database)
-        finally:
-            await database.stop()
-
-    try:
-        return asyncio.run(run_query())
-    except DATABASE_ERRORS as error:
-        raise database_failure("AUDIT_POSTGRES_DSN", error) from error
+    return run_query(open_database(), ask, where="AUDIT_POSTGRES_DSN")

@@ -16,7 +16,6 @@ from audit.settings import EraserSettings
 from chassis.postgres import DATABASE_ERRORS, Connection
 from chassis.process.command_line import CommandError, database_failure
 from chassis.process.local_stack import load_command_settings
-from chassis.process.login import login_name
 
 PROGRESS_SECONDS_MIN = 2.0
 
@@ -24,9 +23,6 @@ PROGRESS_SECONDS_MIN = 2.0
 _COMMANDS = "audit-eraser"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Actor = Annotated[
-    str, typer.Option(default_factory=login_name, help="Who does it, for the record; your login name.")
-]
 ResultT = TypeVar("ResultT")
 
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from audit.adapters.payload_erasure import TypeSummary
-from audit.commands.eraser import Actor, AsJson, Meter, as_eraser
+from audit.commands.eraser import AsJson, Meter, as_eraser
 from audit.domain.erasure import needs_search
 from audit.handlers.erasing import Erased, Found, erase, find, rewrite_files
 from chassis.postgres import Connection
 from chassis.process.command_line import CommandError
+from chassis.process.login import Actor
 from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import print_json
 from contracts.metadata import format_time

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from audit.adapters.payload_retention import MonthOfPayloads
-from audit.commands.eraser import Actor, AsJson, Meter, as_eraser
+from audit.commands.eraser import AsJson, Meter, as_eraser
 from audit.domain.retention import RetentionError, first_kept_month, parse_days
 from audit.handlers.erasing import rewrite_files
 from audit.handlers.retention import Expiring, apply_retention, plan_retention
 from chassis import clock
 from chassis.postgres import Connection
 from chassis.process.command_line import CommandError
+from chassis.process.login import Actor
 from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import print_json
 from contracts.metadata import format_time

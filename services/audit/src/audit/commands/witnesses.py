@@ -1,6 +1,5 @@
 """`audit witnesses`: who cosigns our log. `audit witness`: cosign the logs of others (docs/witnesses.md)."""
 
-import asyncio
 import os
 import secrets
 import sys
@@ -12,14 +11,14 @@ from typing import Annotated
 import typer
 
 from audit.adapters.policy_files import read_policy_file
+from audit.commands.console import query
 from audit.domain.log.keys import InvalidKeyError
-from audit.domain.log.policies import Policy
 from audit.domain.log.witness_keys import WITNESS_TYPES, new_witness_keys
 from audit.handlers.witness_report import WitnessLine, WitnessReport, report_witnesses
 from audit.settings import SERVICE, OfflineSettings, WitnessSettings
 from chassis.cli import run_service
-from chassis.postgres import DATABASE_ERRORS, Database
-from chassis.process.command_line import CommandError, database_failure
+from chassis.postgres import Database
+from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from chassis.process.local_stack import load_command_settings
 from chassis.process.tables import Column, Table, number, print_parts
@@ -46,10 +45,7 @@ def add_witnesses(cli: typer.Typer, open_database: Callable[[OfflineSettings], D
         if settings.audit_witness_policy_file is None:
             raise CommandError(f"{_POLICY} is not set: no witness is asked (docs/witnesses.md)")
         policy = read_policy_file(settings.audit_witness_policy_file, variable=_POLICY)
-        try:
-            report = asyncio.run(_report(open_database(settings), policy))
-        except DATABASE_ERRORS as error:
-            raise database_failure("AUDIT_POSTGRES_DSN", error) from error
+        report = query(lambda: open_database(settings), lambda database: report_witnesses(database, policy))
         if as_json:
             print_json(_as_data(report))
         else:
@@ -89,14 +85,6 @@ def add_witness(cli: typer.Typer, build: Callable[[WitnessSettings], Service]) -
         with os.fdopen(descriptor, "w", encoding="utf-8") as target:
             target.writelines(f"{key.encode()}\n" for key in keys)
         sys.stdout.writelines(f"{key.verifier}\n" for key in keys)
-
-
-async def _report(database: Database, policy: Policy) -> WitnessReport:
-    try:
-        await database.start()
-        return await report_witnesses(database, policy)
-    finally:
-        await database.stop()
 
 
 def _as_data(report: WitnessReport) -> dict[str, object]:

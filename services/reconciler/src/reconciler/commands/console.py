@@ -1,15 +1,14 @@
 """What the commands share: options, a query against the database, tables."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from chassis.http.paging import PAGE_ROWS_MAX
-from chassis.postgres import DATABASE_ERRORS, Database
-from chassis.process.command_line import CommandError, database_failure
-from chassis.process.login import login_name
+from chassis.postgres import Database
+from chassis.postgres.command_query import run_query
+from chassis.process.command_line import CommandError
 from chassis.process.tables import Facts, Table, print_parts
 from chassis.process.terminal import print_json
 
@@ -18,9 +17,6 @@ ResultT = TypeVar("ResultT")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
 Limit = Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX, help="How many at most.")]
-Actor = Annotated[
-    str, typer.Option(default_factory=login_name, help="Who does it, for the record; your login name.")
-]
 
 
 def query(
@@ -38,21 +34,10 @@ def query(
     Raises:
         CommandError: the database does not answer, or one of `failures`.
     """
-    database = open_database()
-
-    async def run_query() -> ResultT:
-        try:
-            await database.start()
-            return await ask(database)
-        finally:
-            await database.stop()
-
     try:
-        return asyncio.run(run_query())
+        return run_query(open_database(), ask, where="RECONCILER_POSTGRES_DSN")
     except failures as error:
         raise CommandError(str(error)) from error
-    except DATABASE_ERRORS as error:
-        raise database_failure("RECONCILER_POSTGRES_DSN", error) from error
 
 
 def print_result(data: Any, *parts: Table | Facts | str, as_json: bool) -> None:

@@ -10,13 +10,12 @@ from chassis.http.paging import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError
-from chassis.process.login import login_name
+from chassis.process.login import Actor, login_name
 from chassis.process.terminal import printable
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters.run_queries import RunRecord
 from reconciler.api.run_responses import FindingPage, finding_items, run_item, run_items
 from reconciler.commands.console import (
-    Actor,
     AsJson,
     Limit,
     OpenDatabase,

@@ -17,7 +17,7 @@ from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError
-from chassis.process.login import login_name
+from chassis.process.login import Actor
 from chassis.process.terminal import print_json, printable
 from contracts.reasons import SetAsideReason
 from contracts.text import sanitize_for_postgres
@@ -26,9 +26,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP."
 Id = Annotated[str | None, typer.Argument(metavar="ID", help="Of a dead letter, as `list` shows it.")]
 Key = Annotated[str | None, typer.Option(help="The message key.")]
 Topic = Annotated[str | None, typer.Option(help="The topic, without a prefix.")]
-Actor = Annotated[
-    str, typer.Option(default_factory=login_name, help="Who does it, for the record; your login name.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be done.")]
 SetAsideFor = Annotated[
     SetAsideReason | None, typer.Option("--set-aside-reason", help="Why it was set aside.")

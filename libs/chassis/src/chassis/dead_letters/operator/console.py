@@ -1,6 +1,5 @@
 """The commands' connection to the service's database, their progress bar and their output for people."""
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,8 +12,9 @@ from rich.progress import Progress as Bar
 from chassis.dead_letters.operator.actions import Actions, DeadLetterNotFoundError, DeadLetterSettledError
 from chassis.messaging.message import Apply
 from chassis.observability.logs import configure_logs
-from chassis.postgres.database import DATABASE_ERRORS, Database
-from chassis.process.command_line import CommandError, database_failure
+from chassis.postgres.command_query import run_query
+from chassis.postgres.database import Database
+from chassis.process.command_line import CommandError
 from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import printable
 
@@ -47,18 +47,8 @@ class CommandContext:
         """
         configure_logs(self._consumer, log_format="console", level="WARNING", stream=sys.stderr)
         database = self._open_database()
-
-        async def run_started() -> ResultT:
-            try:
-                await database.start()
-                return await action(Actions(database, self._consumer, self._apply))
-            finally:
-                await database.stop()
-
         try:
-            return asyncio.run(run_started())
-        except DATABASE_ERRORS as error:
-            raise database_failure(database.name, error) from error
+            return run_query(database, lambda started: action(Actions(started, self._consumer, self._apply)))
         except DeadLetterNotFoundError as error:
             raise CommandError(f"{error}; `dead-letters list` shows them") from error
         except DeadLetterSettledError as error:
