@@ -80,6 +80,7 @@ async def test_entry_has_the_shape_of_the_interface(audit: AuditApi) -> None:
     assert isinstance(entry.pop("entry_id"), int)
     assert isinstance(entry.pop("partition"), int)
     assert isinstance(entry.pop("offset"), int)
+    entry.pop("leaf_index")  # none until it is sealed, which takes about a second
     assert entry == {
         "event_type": "stripe.payment_intent.succeeded",
         "status": "success",
@@ -93,7 +94,6 @@ async def test_entry_has_the_shape_of_the_interface(audit: AuditApi) -> None:
         "topic": STRIPE,
         "correlation_id": None,
         "causation_id": None,
-        "leaf_index": None,
     }
 
 
