@@ -1,15 +1,13 @@
 """Records of a provider for the rows about the EventLog, and the processes that store them."""
 
 import json
-import os
-import sys
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from bench.peer_process import start_peer
 from bench.peers import audit_writers
 from chassis import clock
 from contracts.metadata import VERIFICATION_HEADER, MessageMetadata
@@ -92,13 +90,5 @@ async def _start_writer(stack: Stack, side: str) -> Process:
     await stack.database("audit").execute(audit_writers.SCHEMA)
     if side == ROWS:
         await stack.database("audit").execute(audit_writers.UNIQUE)
-    environment = {**stack.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    log = Path(stack.environment()["AUDIT_CHECKPOINT_DIR"]).parent / "writer.log"
-    program = [sys.executable, audit_writers.__file__, FORMS[side], stack.topic(STRIPE).name]
-    process = Process("writer", program, environment=environment, log_path=log)
-
-    async def ready() -> bool:
-        return audit_writers.READY in process.log_of_this_run()
-
-    await process.launch(ready)
-    return process
+    arguments = (FORMS[side], stack.topic(STRIPE).name)
+    return await start_peer(stack, "writer", audit_writers.__file__, *arguments, ready=audit_writers.READY)

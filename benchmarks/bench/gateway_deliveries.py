@@ -12,6 +12,9 @@ BODY_BYTES = 3_072
 KEYS = 2_000
 """Bookings that the events are about, unless a row wants one only."""
 
+AMOUNT = 13_200
+"""What each pays: the price of the bookings that tests insert."""
+
 _FORGED_SECRET = b"whsec_of_somebody_who_has_to_guess_it"
 _ID_AT = len('{\n  "id": "')
 
@@ -24,10 +27,10 @@ _EVENT = {
         "object": {
             "id": "pi_%(id)s",
             "object": "payment_intent",
-            "amount": 4_200,
+            "amount": AMOUNT,
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
-            "amount_received": 4_200,
+            "amount_received": AMOUNT,
             "application": None,
             "automatic_payment_methods": {"allow_redirects": "never", "enabled": True},
             "canceled_at": None,
@@ -76,7 +79,7 @@ _EVENT = {
 def _template() -> bytes:
     """The event as Stripe writes JSON, its description as long as the whole needs."""
     text = json.dumps(_EVENT, indent=2, ensure_ascii=False).replace('"%(created)s"', "%(created)s")
-    fields = {"id": _id("0" * 8, 0), "created": f"{0:010}", "key": _key(0)}
+    fields = {"id": _id("0" * 8, 0), "created": f"{0:010}", "key": booking_id(0)}
     missing = BODY_BYTES - len((text % fields).encode())
     return text.replace('"description": ""', f'"description": "{"Visit. " * BODY_BYTES:.{missing}}"').encode()
 
@@ -85,7 +88,8 @@ def _id(tag: str, number: int) -> str:
     return f"evt_{tag}{number:016}"
 
 
-def _key(number: int) -> str:
+def booking_id(number: int) -> str:
+    """The booking of that number: the key of its events."""
     return f"{number:08x}-0000-7000-8000-000000000000"
 
 
@@ -120,12 +124,14 @@ class Deliveries:
         created: seconds since 1970, in every body and every signature.
         keys: how many bookings the events are about, in turn.
         genuine_every: one in so many is signed with the secret, the others are forged; 0: none is.
+        first_key: the number of the first of these bookings.
     """
 
     tag: str
     created: int
     keys: int = KEYS
     genuine_every: int = 1
+    first_key: int = 0
 
     def is_genuine(self, number: int) -> bool:
         """Return whether the delivery is signed with the secret."""
@@ -140,7 +146,7 @@ class Deliveries:
         return _TEMPLATE % {
             b"id": self.event_id(number).encode(),
             b"created": b"%d" % self.created,
-            b"key": _key(number % self.keys).encode(),
+            b"key": booking_id(self.first_key + number % self.keys).encode(),
         }
 
     def request(self, number: int, secret: bytes) -> bytes:

@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Load:
         genuine_every: one delivery in so many is genuine; 0: none.
         connections: how many are open from the beginning.
         seed: of the arrivals.
+        first_key: the number of the first of these bookings.
     """
 
     phases: tuple[Phase, ...]
@@ -36,6 +37,7 @@ class Load:
     genuine_every: int = 1
     connections: int = CONNECTIONS
     seed: int = 0
+    first_key: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,28 @@ class PhaseOutcome:
 
 
 async def run_load(
-    load: Load, ports: Sequence[int], secret: str, trees: Mapping[str, int], directory: Path
+    load: Load,
+    ports: Sequence[int],
+    secret: str,
+    trees: Mapping[str, int],
+    directory: Path,
+    *,
+    until: Callable[[int], Awaitable[object]] | None = None,
 ) -> Outcome:
-    """Run it to its end; `directory` is for its answers."""
-    deliveries = Deliveries(secrets.token_hex(4), int(clock.now().timestamp()), load.keys, load.genuine_every)
+    """Run it to its end.
+
+    Args:
+        load: what is sent.
+        ports: of the gateway's processes.
+        secret: of the source.
+        trees: whose cost is metered, beside the load's own.
+        directory: for the answers.
+        until: returns when what follows from so many accepted deliveries is over; then the meter is read.
+    """
+    created = int(clock.now().timestamp())
+    deliveries = Deliveries(
+        secrets.token_hex(4), created, load.keys, load.genuine_every, first_key=load.first_key
+    )
     path = directory / f"{deliveries.tag}.json"
     plan = Plan(tuple(ports), secret, load.connections, deliveries, load.phases, load.seed, str(path))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -110,7 +130,9 @@ async def run_load(
     try:
         await _exchange(process, plan.to_json())
         meter = Meter({**trees, "load": process.pid})
-        await _exchange(process, "go")
+        accepted = int(await _exchange(process, "go"))
+        if until:
+            await until(accepted)
         usage = meter.read()
         await _exchange(process, "write")
     finally:
@@ -120,11 +142,13 @@ async def run_load(
     return Outcome(deliveries, Answers(**json.loads(path.read_text(encoding="utf-8"))), usage)
 
 
-async def _exchange(process: Process, line: str) -> None:
-    """Say something to the load process, and wait until it has something to say, or ends."""
+async def _exchange(process: Process, line: str) -> str:
+    """Say something to the load process, wait until it has something to say, or ends, and return that."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{line}\n".encode())
     await process.stdin.drain()
-    if not await process.stdout.readline() and await process.wait():
+    told = await process.stdout.readline()
+    if not told and await process.wait():
         raise RuntimeError("the load process failed; its error is above")
+    return told.decode().strip()

