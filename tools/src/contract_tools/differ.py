@@ -107,13 +107,13 @@ def _alternatives(schema: Object, document: Object) -> dict[str, Object]:
     if not options:
         kinds = resolved.get("type", _ANYTHING)
         return {str(kind): resolved for kind in ([kinds] if isinstance(kinds, str) else kinds)}
-    found: dict[str, Object] = {}
+    branches: dict[str, Object] = {}
     for option in options:
         for kind, each in _alternatives(option, document).items():
             if _MARKS.isdisjoint(each.get("required", ())):
                 # Two alternatives of one type are told apart by their titles.
-                found[f"{kind} {each.get('title', len(found))}" if kind in found else kind] = each
-    return found
+                branches[f"{kind} {each.get('title', len(branches))}" if kind in branches else kind] = each
+    return branches
 
 
 def _schema(value: object) -> Object:

@@ -27,17 +27,17 @@ def read_lock(root: Path) -> dict[str, str]:
 
 def problems(published: Mapping[str, str], present: Mapping[str, str], *, is_check: bool) -> list[str]:
     """Return a line for each published file that changed or is gone and, in a check, each new one."""
-    found = [
+    lines = [
         f"{name} was {'edited' if name in present else 'removed'} after it was published: restore it,"
         " and write a new migration"
         for name, digest in published.items()
         if present.get(name) != digest
     ]
     if is_check:
-        found += [
+        lines += [
             f"{name} is not in {LOCK}: run `make contracts`" for name in present if name not in published
         ]
-    return found
+    return lines
 
 
 def main() -> None:

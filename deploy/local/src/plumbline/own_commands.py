@@ -9,8 +9,8 @@ from pathlib import Path
 def missing_folder() -> str | None:
     """Return the folder of `plumbline`, `booking`, `python` and so on; None if the shell finds them there."""
     folder = Path(sys.executable).parent
-    found = shutil.which("plumbline")
-    return None if found and Path(found).parent == folder else str(folder)
+    program = shutil.which("plumbline")
+    return None if program and Path(program).parent == folder else str(folder)
 
 
 def plumbline() -> str:

@@ -35,9 +35,9 @@ def slips(environ: Mapping[str, str]) -> Iterator[str]:
 def _validation(value: str | None) -> Protection:
     if value == "true":
         return Protection(f"webhook signatures: checked ({VALIDATION}=true)", is_on=True)
-    said = f"{VALIDATION} is not set" if value is None else f"{VALIDATION}={value!a} is not `true`"
+    reason = f"{VALIDATION} is not set" if value is None else f"{VALIDATION}={value!a} is not `true`"
     return Protection(
-        f"webhook signatures: NOT CHECKED, forged deliveries are accepted ({said}; set it to `true`)",
+        f"webhook signatures: NOT CHECKED, forged deliveries are accepted ({reason}; set it to `true`)",
         is_on=False,
     )
 

@@ -73,12 +73,12 @@ def _visits_outside(inputs: Inputs) -> Iterator[PriceWarning]:
 def _overlapping_visits(inputs: Inputs) -> Iterator[PriceWarning]:
     in_order = sorted(enumerate(inputs.visits), key=lambda entry: entry[1])
     latest: datetime | None = None
-    found: list[tuple[int, datetime]] = []
+    ambiguous: list[tuple[int, datetime]] = []
     for index, (starts, ends) in in_order:
         if latest is not None and starts < latest:
-            found.append((index, starts))
+            ambiguous.append((index, starts))
         latest = ends if latest is None else max(latest, ends)
-    for index, starts in sorted(found):
+    for index, starts in sorted(ambiguous):
         message = f"The visit at {_text(starts)} starts before an earlier visit has ended."
         yield PriceWarning("visits_overlap", f"visits.{index}.starts_at", message)
 

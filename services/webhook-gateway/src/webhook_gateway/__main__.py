@@ -206,17 +206,19 @@ def _to_sign_with(source_name: str, scheme_name: str | None) -> tuple[Source, Ac
     if source_name not in sources:
         raise CommandError(f"--source: {source_name} is not configured; {one_of(list(sources), source_name)}")
     offered = sources[source_name].accepted
-    wanted = [each for each in offered if scheme_name in {None, each.scheme.name}]
-    if not wanted:
+    candidates = [each for each in offered if scheme_name in {None, each.scheme.name}]
+    if not candidates:
         names = ", ".join(each.scheme.name for each in offered)
         raise CommandError(f"--scheme: {source_name} does not accept {scheme_name}; it accepts {names}")
-    for accepted in wanted:
+    for accepted in candidates:
         for secret in accepted.secrets:
             if secret.is_live(clock.now()):
                 return sources[source_name], accepted, secret
-    variables = " or ".join(each.variable for each in wanted)
+    variables = " or ".join(each.variable for each in candidates)
     state = (
-        "only secrets that have ended" if any(each.secrets for each in wanted) else "no secret to sign with"
+        "only secrets that have ended"
+        if any(each.secrets for each in candidates)
+        else "no secret to sign with"
     )
     raise CommandError(
         f'{source_name} has {state}: set {variables}; of a stack of this machine: eval "$(plumbline env)"'

@@ -180,8 +180,8 @@ def _declared(app: Litestar) -> Iterator[tuple[RouteKey, Parameters]]:
                 Parameters(
                     names=tuple(types),
                     lists=frozenset(each.field_alias for each in expected if each.is_sequence),
-                    times=frozenset(name for name, found in types.items() if datetime in found),
-                    texts=frozenset(name for name, found in types.items() if str in found),
+                    times=frozenset(name for name, kinds in types.items() if datetime in kinds),
+                    texts=frozenset(name for name, kinds in types.items() if str in kinds),
                     headers=tuple(each.field_alias for each in model.expected_header_params),
                     choices={
                         each.field_alias: allowed

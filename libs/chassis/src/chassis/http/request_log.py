@@ -100,10 +100,10 @@ def route_of(scope: Any) -> str:
 
 def _trace(scope: Any) -> tuple[str, Span | None]:
     """Return the `traceparent` (the caller's, or a new one), and a span if spans are exported."""
-    given = trace_context.read([value for name, value in scope["headers"] if name == _TRACEPARENT])
+    parent = trace_context.read([value for name, value in scope["headers"] if name == _TRACEPARENT])
     if not spans.is_on() or scope["path"] in _PROBES:
-        return given or trace_context.new(), None
-    span = spans.start("HTTP", SpanKind.SERVER, given, {"url.scheme": scope["scheme"]})
+        return parent or trace_context.new(), None
+    span = spans.start("HTTP", SpanKind.SERVER, parent, {"url.scheme": scope["scheme"]})
     return spans.traceparent_of(span), span
 
 

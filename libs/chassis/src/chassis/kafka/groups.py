@@ -126,7 +126,7 @@ async def _new(
     """Return the partitions whose first record ever is younger than NEW_SECONDS_MAX."""
     since = round((clock.now().timestamp() - NEW_SECONDS_MAX) * 1000)
     first: Any = await consumer.offsets_for_times(dict.fromkeys(unassigned, since)) if unassigned else {}
-    return frozenset(each for each, found in first.items() if found and found.offset == begins[each] == 0)
+    return frozenset(each for each, record in first.items() if record and record.offset == begins[each] == 0)
 
 
 async def _log_bounds(

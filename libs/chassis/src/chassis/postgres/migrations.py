@@ -66,7 +66,7 @@ def find_migrations(packages: Sequence[str]) -> list[Migration]:
     Raises:
         MigrationError: a file's name has another form.
     """
-    found: list[Migration] = []
+    migrations: list[Migration] = []
     for package in packages:
         entries = (entry for entry in files(package).joinpath("migrations").iterdir())
         for entry in sorted((e for e in entries if e.name.endswith(".sql")), key=lambda e: e.name):
@@ -74,8 +74,8 @@ def find_migrations(packages: Sequence[str]) -> list[Migration]:
                 raise MigrationError(
                     f"{package}: {entry.name} is not named NNNN_pre_x.sql or NNNN_post_x.sql"
                 )
-            found.append(Migration(package, entry.name, entry.read_text(encoding="utf-8")))
-    return found
+            migrations.append(Migration(package, entry.name, entry.read_text(encoding="utf-8")))
+    return migrations
 
 
 async def migrate(dsn: str, *, owner: str, packages: Sequence[str]) -> list[str]:

@@ -36,9 +36,9 @@ def load_command_settings(settings_class: type[SettingsT], service: str) -> Sett
         return load_settings(settings_class)
     except SettingsError as error:
         path = Path(os.environ.get(STATE_VARIABLE) or STATE_DEFAULT) / FILE
-        found = _read(path).get(service, {})
+        variables = _read(path).get(service, {})
         read = {name.upper() for name in settings_class.model_fields}
-        unset = {name: found[name] for name in read & found.keys() if not _is_set(name)}
+        unset = {name: variables[name] for name in read & variables.keys() if not _is_set(name)}
         if not unset or os.environ.get("ENVIRONMENT") == "production":
             raise SettingsError(f'{error}. For a stack of this machine: eval "$(plumbline env)"') from None
         os.environ.update(unset)

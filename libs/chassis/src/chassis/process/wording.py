@@ -123,13 +123,13 @@ def one_of(allowed: Sequence[str], value: object = None) -> str:
 
 def choices(annotation: Any) -> list[str]:
     """Return the values of the enums and literals in a type."""
-    found: list[str] = []
+    values: list[str] = []
     for each in types_in(annotation):
         if isinstance(each, type) and issubclass(each, Enum):
-            found += [str(member.value) for member in each]
+            values += [str(member.value) for member in each]
         elif get_origin(each) is Literal:
-            found += [str(value) for value in get_args(each)]
-    return found
+            values += [str(value) for value in get_args(each)]
+    return values
 
 
 def types_in(annotation: Any) -> Collection[Any]:

@@ -159,7 +159,7 @@ def _invoice_reference(invoice: JsonObject) -> str | None:
     """Return the booking of an invoice: its own metadata, else those of its subscription."""
     details = member(member(invoice, "parent"), "subscription_details")
     places = (invoice, details, member(invoice, "subscription_details"))
-    return next((found for place in places if (found := _reference(place)) is not None), None)
+    return next((reference for place in places if (reference := _reference(place)) is not None), None)
 
 
 def read_invoice_payment(payment: JsonObject, _type: str, event_id: str, occurred_at: int) -> list[Fact]:

@@ -91,12 +91,12 @@ async def differences(
 ) -> DifferencesAnswer:
     """Return fields with their values before and after, and price lines that add up; without `to`, to now."""
     try:
-        found = await history.get_differences(database, parse_id(booking_id), before, after)
+        differences = await history.get_differences(database, parse_id(booking_id), before, after)
     except NoSuchStateError as error:
         raise Problem(404, error.kind, str(error)) from None
-    if found is None:
+    if differences is None:
         raise unknown_booking(booking_id)
-    old, new, difference = found
+    old, new, difference = differences
     price = difference.price
     return {
         "booking_id": old.booking_id,

@@ -49,28 +49,30 @@ class OpenAnomaly:
 def anomalies_of(recorded: RecordedPayment, booking: Booking | None) -> Mapping[AnomalyKey, str]:
     """Return the anomalies that a payment has now, each with its explanation in one sentence."""
     payment = recorded.payment
-    found: dict[tuple[Anomaly, str], str] = {}
+    anomalies: dict[tuple[Anomaly, str], str] = {}
     own = payment.payment_id
     if payment.held:
         if recorded.exclusion is not None:
-            found[Anomaly(recorded.exclusion.value), own] = _explain_exclusion(
+            anomalies[Anomaly(recorded.exclusion.value), own] = _explain_exclusion(
                 recorded.exclusion, payment, booking
             )
         if payment.is_out_of_band:
-            found[Anomaly.PAID_OUT_OF_BAND, own] = (
+            anomalies[Anomaly.PAID_OUT_OF_BAND, own] = (
                 f"{payment.captured} were paid outside of Stripe: check that the money arrived"
             )
     if payment.conflicts:
-        found[Anomaly.PAYMENT_CONFLICT, own] = "; ".join(payment.conflicts)
+        anomalies[Anomaly.PAYMENT_CONFLICT, own] = "; ".join(payment.conflicts)
     for refund in payment.failed_refunds:
-        found[Anomaly.REFUND_FAILED, refund] = (
+        anomalies[Anomaly.REFUND_FAILED, refund] = (
             f"the refund {refund} failed and its money is back: refund the client in another way"
         )
     for dispute in payment.lost_disputes:
-        found[Anomaly.DISPUTE_LOST, dispute] = (
+        anomalies[Anomaly.DISPUTE_LOST, dispute] = (
             f"the dispute {dispute} was lost: {Money(payment.lost, payment.captured.currency)} are gone"
         )
-    return {AnomalyKey(payment.provider, own, kind, subject): text for (kind, subject), text in found.items()}
+    return {
+        AnomalyKey(payment.provider, own, kind, subject): text for (kind, subject), text in anomalies.items()
+    }
 
 
 def _explain_exclusion(exclusion: Exclusion, payment: Payment, booking: Booking | None) -> str:

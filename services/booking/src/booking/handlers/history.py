@@ -91,10 +91,10 @@ async def _at_version(connection: Connection, first: Revision, version: int) -> 
             "version-not-recorded",
             f"version {version} is from before states were recorded: the oldest one is {first.version}",
         )
-    found = await revisions.find_at_version(connection, first.booking_id, version)
-    if found is None:
+    revision = await revisions.find_at_version(connection, first.booking_id, version)
+    if revision is None:
         raise NoSuchStateError("version-unknown", f"the booking has no version {version} yet")
-    return found
+    return revision
 
 
 async def _at_moment(
@@ -102,9 +102,9 @@ async def _at_moment(
 ) -> Revision | StatusOnly:
     if moment > await revisions.database_time(connection):
         raise NoSuchStateError("moment-in-the-future", f"{moment.isoformat()} lies in the future")
-    found = await revisions.find_at_moment(connection, booking_id, moment)
-    if found is not None:
-        return found
+    revision = await revisions.find_at_moment(connection, booking_id, moment)
+    if revision is not None:
+        return revision
     status = await revisions.find_status_at(connection, booking_id, moment)
     if status is None:
         raise NoSuchStateError(

@@ -79,9 +79,9 @@ class _Readings:
 
     def unapplied(self, world: StripeWorld) -> list[UnappliedEvent]:
         return [
-            found
+            event_unapplied
             for message, event in self._events.items()
-            if isinstance(event, StripeEvent) and (found := find_unapplied(message, event, world))
+            if isinstance(event, StripeEvent) and (event_unapplied := find_unapplied(message, event, world))
         ]
 
     def statement(self, message: Message) -> Statement | None:

@@ -87,11 +87,11 @@ def _payload(event: OfferEvent, sms_event_id: str | None) -> WireModel:
                 recorded_at=recorded_at,
             )
         case OfferAmbiguous(offers=offers):
-            named = [contract.OfferReference(**_names(offer)) for offer in offers]
+            references = [contract.OfferReference(**_names(offer)) for offer in offers]
             return contract.BookingOfferAmbiguous(
                 booking_id=offers[0].booking_id,
                 person_id=offers[0].person_id,
-                offers=named,
+                offers=references,
                 sms_event_id=sms_event_id,
                 recorded_at=recorded_at,
             )

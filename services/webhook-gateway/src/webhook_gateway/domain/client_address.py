@@ -16,5 +16,5 @@ def client_address(peer: str | None, headers: Iterable[tuple[bytes, bytes]], *, 
         return peer or UNKNOWN_ADDRESS
     forwarded = b",".join(value for name, value in headers if name == b"x-forwarded-for")
     hops = [hop.strip() for hop in forwarded.decode("latin-1").split(",")]
-    seen = hops[-proxies_trusted] if len(hops) >= proxies_trusted else ""
-    return seen[:ADDRESS_CHARACTERS_MAX] if seen.isascii() and seen else peer or UNKNOWN_ADDRESS
+    address = hops[-proxies_trusted] if len(hops) >= proxies_trusted else ""
+    return address[:ADDRESS_CHARACTERS_MAX] if address.isascii() and address else peer or UNKNOWN_ADDRESS

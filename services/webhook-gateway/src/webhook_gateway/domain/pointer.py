@@ -25,26 +25,26 @@ def parse_pointer(text: str) -> Pointer:
 
 def find(value: object, pointer: Pointer) -> object:
     """Return the value at the pointer; None if there is none."""
-    found: Any = value
+    current: Any = value
     try:
         for token in pointer:
-            found = found[token]  # of JSON's types, only an object has a value for a text
+            current = current[token]  # of JSON's types, only an object has a value for a text
     except (KeyError, TypeError):
         return _find_in_arrays(value, pointer)
-    return found
+    return current
 
 
 def _find_in_arrays(value: object, pointer: Pointer) -> object:
-    found: Any = value
+    current: Any = value
     for token in pointer:
-        if isinstance(found, dict):
-            found = found.get(token)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
-        elif isinstance(found, list) and is_index(token):
-            items: list[Any] = found  # pyright: ignore[reportUnknownVariableType] - any JSON
-            found = items[int(token)] if int(token) < len(items) else None
+        if isinstance(current, dict):
+            current = current.get(token)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
+        elif isinstance(current, list) and is_index(token):
+            items: list[Any] = current  # pyright: ignore[reportUnknownVariableType] - any JSON
+            current = items[int(token)] if int(token) < len(items) else None
         else:
             return None
-    return found  # pyright: ignore[reportUnknownVariableType] - any JSON
+    return current  # pyright: ignore[reportUnknownVariableType] - any JSON
 
 
 def is_index(token: str) -> bool:

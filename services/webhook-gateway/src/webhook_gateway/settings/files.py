@@ -26,5 +26,5 @@ def read_fingerprint(sources_file: str | None, sources: Collection[Source]) -> b
 
 def _paths(sources_file: str | None, sources: Collection[Source]) -> list[str]:
     variables = sorted({accepted.variable for source in sources for accepted in source.accepted})
-    named = [sources_file, *(os.environ.get(f"{variable}_FILE") for variable in variables)]
-    return [path for path in named if path]
+    paths = [sources_file, *(os.environ.get(f"{variable}_FILE") for variable in variables)]
+    return [path for path in paths if path]

@@ -114,9 +114,9 @@ class HmacTable(Table):
             raise ValueError("items: one of them has to hold {signature}")
         if "{body}" not in self.signed and "{form}" not in self.signed:
             raise ValueError("signed: has to hold {body} or {form}, or anybody could change the body")
-        told = self.timestamp_header is not None or any("{timestamp}" in item for item in self.items)
+        has_timestamp = self.timestamp_header is not None or any("{timestamp}" in item for item in self.items)
         used = "{timestamp}" in self.signed
-        if not told == used == (self.timestamp_unit is not None):
+        if not has_timestamp == used == (self.timestamp_unit is not None):
             raise ValueError(
                 "a timestamp has to be sent (items or timestamp_header), signed, and have a timestamp_unit:"
                 " all three or none"

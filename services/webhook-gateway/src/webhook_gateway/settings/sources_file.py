@@ -137,10 +137,10 @@ class _Source(Table):
 
 def _forms(schemes: Sequence[Scheme]) -> FormKind | None:
     """Return how forms of these schemes are read; as fields if the schemes differ."""
-    said = {
+    kinds = {
         FormKind.FIELDS if "{form}" in scheme.signed else FORM_SCHEMES.get(scheme.name) for scheme in schemes
     }
-    return next((kind for kind in FormKind if kind in said), None)
+    return next((kind for kind in FormKind if kind in kinds), None)
 
 
 def _source_name(name: str) -> str:
@@ -207,21 +207,21 @@ def _one_line(detail: ErrorDetails) -> str:
     place = [str(step) for step in detail["loc"]]
     match detail["type"]:
         case "extra_forbidden":
-            said = f"is no key of this table; there are {', '.join(_table_of(place).model_fields)}"
+            problem = f"is no key of this table; there are {', '.join(_table_of(place).model_fields)}"
         case "missing":
-            said = "is missing"
+            problem = "is missing"
         case "list_type" if place[-1] == "accept":
-            said = f"is an array of tables: write [[{'.'.join(place)}]] above it"
+            problem = f"is an array of tables: write [[{'.'.join(place)}]] above it"
         case "list_type" | "tuple_type":
-            said = 'is an array: write ["…"]'
+            problem = 'is an array: write ["…"]'
         case _:
-            said = explain(detail, shows_value=False)
-    return f"{'.'.join(place)}: {said}"
+            problem = explain(detail, shows_value=False)
+    return f"{'.'.join(place)}: {problem}"
 
 
 def _table_of(place: Sequence[str]) -> type[Table]:
     """Return the table of the last key of a path such as `sources.<name>.accept.0.hmac.<key>`."""
     within = place[2:-1]
     tables: dict[str, type[Table]] = {"hmac": HmacTable, "identity": _Identity, "accept": _Accept}
-    named = next((table for name, table in tables.items() if name in within), _Source)
-    return named if len(place) > len(("sources", "name")) else _File
+    model = next((table for name, table in tables.items() if name in within), _Source)
+    return model if len(place) > len(("sources", "name")) else _File

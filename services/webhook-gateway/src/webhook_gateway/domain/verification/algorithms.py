@@ -33,9 +33,9 @@ def matches(scheme: Scheme, key: bytes, signed: bytes, written: Sequence[bytes])
     """
     if scheme.algorithm is Algorithm.HMAC:
         expected = make_hmac(scheme, key, signed)
-        verdicts = [hmac.compare_digest(expected, given) for given in written]
+        verdicts = [hmac.compare_digest(expected, signature) for signature in written]
     else:
-        decoded = [_decoded(scheme, given) for given in written]
+        decoded = [_decoded(scheme, signature) for signature in written]
         verdicts = [
             each is not None and _is_signed_by(scheme.algorithm, key, signed, each) for each in decoded
         ]

@@ -36,9 +36,9 @@ def find_mistake(text: str, look: SecretFormat) -> str:
     if text.startswith(_PEM):
         return f"begins with {_PEM}, as a key file does: this scheme's secret is one line without it"
     for pattern, meaning in look.lookalikes:
-        if found := re.match(pattern, text):
+        if beginning := re.match(pattern, text):
             behind = f", and this scheme's secrets begin with {look.prefix}" if look.prefix else ""
-            return f"is {meaning}, as its beginning {found[1]} tells{behind}"
+            return f"is {meaning}, as its beginning {beginning[1]} tells{behind}"
     return _unlike(text, look)
 
 

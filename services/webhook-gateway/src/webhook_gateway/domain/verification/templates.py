@@ -78,16 +78,16 @@ def _read_items(
 ) -> dict[bytes, list[bytes]]:
     """Read a header with several signatures, several timestamps or items of other schemes."""
     shared = [timestamp] if timestamp else []
-    found: list[tuple[bytes | None, bytes]] = []
+    pairs: list[tuple[bytes | None, bytes]] = []
     for item in split_items(value, form.separator):
         fields = _match(form.items, item)
         if "signature" in fields:
-            found.append((fields.get("timestamp"), fields["signature"]))
+            pairs.append((fields.get("timestamp"), fields["signature"]))
         elif "timestamp" in fields:
             shared.append(fields["timestamp"])
-    if not 0 < len(found) <= SIGNATURES_MAX or len(shared) > 1:
+    if not 0 < len(pairs) <= SIGNATURES_MAX or len(shared) > 1:
         raise MalformedHeaderError
-    return _grouped(found, shared[0] if shared else None, needed=scheme.timestamp_unit is not None)
+    return _grouped(pairs, shared[0] if shared else None, needed=scheme.timestamp_unit is not None)
 
 
 def split_items(value: bytes, separator: bytes | None) -> list[bytes]:
@@ -117,10 +117,10 @@ def _match(patterns: tuple[re.Pattern[bytes], ...], item: bytes) -> dict[str, by
 
 
 def _grouped(
-    found: list[tuple[bytes | None, bytes]], shared: bytes | None, *, needed: bool
+    pairs: list[tuple[bytes | None, bytes]], shared: bytes | None, *, needed: bool
 ) -> dict[bytes, list[bytes]]:
     groups: dict[bytes, list[bytes]] = {}
-    for own, signature in found:
+    for own, signature in pairs:
         timestamp = own or shared
         if timestamp is None and needed:
             raise MalformedHeaderError
@@ -131,9 +131,9 @@ def _grouped(
 @lru_cache(maxsize=256)
 def compile_scheme(scheme: Scheme) -> CompiledScheme:
     """Compile a scheme, once: a scheme equals itself alone, so the cached result is found quickly."""
-    named = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
+    patterns = {"timestamp": _TIMESTAMP_PATTERN, "signature": _signature_pattern(scheme)}
     items = [
-        b"".join(re.escape(literal) + named.get(name, b"") for literal, name in _parts(item.strip()))
+        b"".join(re.escape(literal) + patterns.get(name, b"") for literal, name in _parts(item.strip()))
         for item in scheme.items
     ]
     separator = scheme.separator.encode().strip(_SPACE) if scheme.separator else None
@@ -142,7 +142,9 @@ def compile_scheme(scheme: Scheme) -> CompiledScheme:
     whole = around + between.join(items) + around
     in_header, in_items = scheme.timestamp_header is not None, whole.count(_TIMESTAMP_PATTERN)
     timestamps = in_header + in_items
-    is_ordinary = whole.count(named["signature"]) == 1 and timestamps == (scheme.timestamp_unit is not None)
+    is_ordinary = whole.count(patterns["signature"]) == 1 and timestamps == (
+        scheme.timestamp_unit is not None
+    )
     return CompiledScheme(
         scheme.signature_header.encode(),
         (scheme.timestamp_header or "").encode(),
