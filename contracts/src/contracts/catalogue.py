@@ -45,6 +45,7 @@ MESSAGES: tuple[MessageCard, ...] = (
     MessageCard("reconciliation.run-completed", reconciliation.RunCompleted, topics.RECONCILIATION_EVENTS),
     MessageCard("reconciliation.run-failed", reconciliation.RunFailed, topics.RECONCILIATION_EVENTS),
     MessageCard("reconciliation.run-cancelled", reconciliation.RunCancelled, topics.RECONCILIATION_EVENTS),
+    MessageCard("reconciliation.slots-skipped", reconciliation.SlotsSkipped, topics.RECONCILIATION_EVENTS),
     MessageCard("reconciliation.drift-detected", reconciliation.DriftDetected, topics.RECONCILIATION_EVENTS),
     MessageCard(
         "reconciliation.booking-errored", reconciliation.BookingErrored, topics.RECONCILIATION_EVENTS

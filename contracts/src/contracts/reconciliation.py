@@ -89,6 +89,20 @@ class RunCancelled(WireModel):
     finished_at: UtcDatetime
 
 
+class SlotsSkipped(WireModel):
+    """No process ran at these times of the schedule (REC-1).
+
+    `slots` counts them, from `first_slot` to `last_slot`. `made_up_by` is the run of the next time; it reads
+    everything; None if that one was missed longer ago than allowed, too.
+    """
+
+    first_slot: UtcDatetime
+    last_slot: UtcDatetime
+    slots: int
+    made_up_by: str | None
+    noticed_at: UtcDatetime
+
+
 class LineDifference(WireModel):
     """One line item, in minor units; the differences of all lines add up to the total's (REC-6)."""
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from harness.exploring import examples
 from reconciler.domain.runs import run_id_of_slot
 from reconciler.domain.schedule import (
+    DueSlots,
     InvalidScheduleError,
     check_cron,
-    latest_due,
+    due_slots,
     slots,
 )
 
@@ -120,23 +121,25 @@ def test_windows_side_by_side_miss_nothing_and_fire_nothing_twice(
 
 def test_slots_missed_while_down_leave_only_the_latest() -> None:
     now = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
-    latest = latest_due("0 2 * * *", CHICAGO, since=now - timedelta(days=9), now=now, lateness=DAY)
-    assert latest == datetime(2026, 6, 10, 7, 0, tzinfo=UTC)
+    due = due_slots("0 2 * * *", CHICAGO, since=now - timedelta(days=9), now=now, lateness=DAY)
+    today = datetime(2026, 6, 10, 7, 0, tzinfo=UTC)
+    assert due == DueSlots(today, tuple(today - days * DAY for days in range(8, 0, -1)))
 
 
 def test_slot_missed_long_ago_is_not_made_up_for() -> None:
     now = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
     missed = now - timedelta(hours=5, minutes=1)
     cron = f"{missed.minute} {missed.hour} {missed.day} {missed.month} *"
-    for hours, due_slot in ((5, None), (6, missed)):
+    for hours, expected in ((5, DueSlots(None, (missed,))), (6, DueSlots(missed))):
         lateness = timedelta(hours=hours)
-        found = latest_due(cron, ZoneInfo("UTC"), since=now - timedelta(days=9), now=now, lateness=lateness)
-        assert found == due_slot
+        due = due_slots(cron, ZoneInfo("UTC"), since=now - timedelta(days=9), now=now, lateness=lateness)
+        assert due == expected
 
 
 def test_slots_before_the_schedule_was_in_force_were_not_missed() -> None:
     now = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
-    assert latest_due("0 2 * * *", CHICAGO, since=now - timedelta(hours=1), now=now, lateness=DAY) is None
+    due = due_slots("0 2 * * *", CHICAGO, since=now - timedelta(hours=1), now=now, lateness=DAY)
+    assert due == DueSlots(None)
 
 
 def test_slot_has_one_run_id_whatever_zone_it_is_written_in() -> None:

@@ -97,6 +97,9 @@ RULES: dict[str, Rule] = {
         actor="cancelled_by",
         metadata=("run_id", "scanned", "clean", "drifted", "skipped", "errored"),
     ),
+    "reconciliation.slots-skipped": Rule(
+        "skipped", metadata=("first_slot", "last_slot", "slots", "made_up_by")
+    ),
     "reconciliation.drift-detected": Rule(
         "failed",
         error="drift_class",

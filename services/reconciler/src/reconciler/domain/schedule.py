@@ -11,6 +11,7 @@ and run `*/30 1 * * *` twice as often on the day with that hour twice.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
@@ -56,19 +57,29 @@ def slots(cron: str, zone: ZoneInfo, *, after: datetime, until: datetime) -> Ite
             yield slot
 
 
-def latest_due(
-    cron: str, zone: ZoneInfo, *, since: datetime, now: datetime, lateness: timedelta
-) -> datetime | None:
-    """Return the latest slot that is due since `since`; None without one.
+@dataclass(frozen=True, slots=True)
+class DueSlots:
+    """Slots that are due.
+
+    Attributes:
+        latest: the slot to request now; None if all were missed too long ago, or none is due.
+        skipped: the ones before it, in order.
+    """
+
+    latest: datetime | None
+    skipped: tuple[datetime, ...] = ()
+
+
+def due_slots(cron: str, zone: ZoneInfo, *, since: datetime, now: datetime, lateness: timedelta) -> DueSlots:
+    """Return the slots that are due since `since`.
 
     A slot that no process requested is made up for within `lateness`; of several, only the latest: a run
     checks every booking, so one run is enough.
     """
-    after = max(since, now - lateness)
-    latest = None
-    for slot in slots(cron, zone, after=after, until=now):
-        latest = slot
-    return latest
+    due = tuple(slots(cron, zone, after=since, until=now))
+    if due and due[-1] > now - lateness:
+        return DueSlots(due[-1], due[:-1])
+    return DueSlots(None, due)
 
 
 def _moment(wall: datetime, zone: ZoneInfo) -> datetime:

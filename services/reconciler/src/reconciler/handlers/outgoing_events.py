@@ -1,5 +1,6 @@
 """Outgoing events: messages of `reconciliation.events.v1` and commands, built from decisions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chassis.messaging.outbox import OutgoingEvent
@@ -14,6 +15,7 @@ from contracts.reconciliation import (
     LineDifference,
     OperationFinished,
     RunRequested,
+    SlotsSkipped,
 )
 from contracts.sweeps import SweepCompleted, SweepFailed, SweepRequested
 from contracts.wire import WireModel
@@ -49,6 +51,16 @@ def run_requested(request: RequestedRun) -> OutgoingEvent:
             scope=str(request.scope),
             dry_run=request.is_dry_run,
         ),
+    )
+
+
+def slots_skipped(slots: Sequence[datetime], *, made_up_by: str | None, now: datetime) -> OutgoingEvent:
+    """Return the event of scheduled times without a run of their own (REC-1)."""
+    payload = SlotsSkipped(
+        first_slot=slots[0], last_slot=slots[-1], slots=len(slots), made_up_by=made_up_by, noticed_at=now
+    )
+    return OutgoingEvent(
+        payload=payload, key=SERVICE, source=SERVICE, subject=SERVICE, correlation_id=made_up_by
     )
 
 

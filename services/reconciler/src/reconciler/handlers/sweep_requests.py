@@ -8,7 +8,7 @@ from chassis.messaging import outbox
 from chassis.postgres import Connection, Database
 from reconciler.adapters import sweep_queries, sweeps
 from reconciler.adapters.schedule import in_force_since
-from reconciler.domain.schedule import latest_due
+from reconciler.domain.schedule import due_slots
 from reconciler.domain.sweeps import (
     RequestedSweep,
     SweepTrigger,
@@ -58,7 +58,7 @@ async def request_due_sweep(
     """
     async with database.transaction() as connection:
         since = checked_until or await in_force_since(connection, cron, zone.key, now=now)
-        slot = latest_due(cron, zone, since=since, now=now, lateness=LATENESS)
+        slot = due_slots(cron, zone, since=since, now=now, lateness=LATENESS).latest
         failed = await sweep_queries.failed_before(connection, now - RETRY_AFTER)
         if slot is not None:
             request = _request(sweep_id_of_slot(slot), "schedule", slot, now)
