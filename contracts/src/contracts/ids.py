@@ -56,6 +56,8 @@ _DIGEST = "sha256:"
 _DIGEST_FORM = re.compile("sha256:[0-9a-f]{64}")
 _FORM = re.compile(r"/?[0-9A-Za-z][0-9A-Za-z._:/|-]*")
 _PART = re.compile(r"[:|/]")
+# Most ids: the form, in one part that has a letter.
+_WORD = re.compile(r"(?=[0-9._-]*[A-Za-z])[0-9A-Za-z][0-9A-Za-z._-]*")
 _LETTER = re.compile("[A-Za-z]")
 # Numbers of a person or an account: telephone (7 to 15 digits), card (12 to 19), social security.
 _PHONE_DIGITS = range(7, 20)
@@ -66,7 +68,7 @@ def has_id_form(text: str) -> bool:
 
     A telephone number, an e-mail address and a text with blanks do not have the form of an id.
     """
-    if _UUID.fullmatch(text):
+    if _UUID.fullmatch(text) or (len(text) <= ID_CHARACTERS_MAX and _WORD.fullmatch(text)):
         return True
     if len(text) > ID_CHARACTERS_MAX or not _FORM.fullmatch(text):
         return False

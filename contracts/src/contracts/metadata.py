@@ -95,33 +95,41 @@ def read_metadata(headers: Iterable[tuple[str, bytes | None]]) -> MessageMetadat
     Raises:
         MetadataError: id, source or type is missing, or a known header is not readable.
     """
-    raw = dict(headers)
+    texts = _texts(dict(headers))
     return MessageMetadata(
-        id=_required(raw, "ce_id"),
-        source=_required(raw, "ce_source"),
-        type=_required(raw, "ce_type"),
-        time=_time(_text(raw, "ce_time")),
-        subject=_text(raw, "ce_subject"),
-        sequence=_sequence(_text(raw, "ce_sequence")),
-        correlation_id=_text(raw, "ce_correlationid"),
-        causation_id=_text(raw, "ce_causationid"),
-        traceparent=_text(raw, "traceparent"),
-        content_type=_text(raw, "content-type") or CONTENT_TYPE_JSON,
+        id=_required(texts, "ce_id"),
+        source=_required(texts, "ce_source"),
+        type=_required(texts, "ce_type"),
+        time=_time(texts.get("ce_time")),
+        subject=texts.get("ce_subject"),
+        sequence=_sequence(texts.get("ce_sequence")),
+        correlation_id=texts.get("ce_correlationid"),
+        causation_id=texts.get("ce_causationid"),
+        traceparent=texts.get("traceparent"),
+        content_type=texts.get("content-type") or CONTENT_TYPE_JSON,
     )
 
 
-def _text(raw: Mapping[str, bytes | None], name: str) -> str | None:
-    value = raw.get(name)
-    if value is None:
-        return None
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise MetadataError(f"header {name} is not UTF-8") from error
+_NAMES = (
+    "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_sequence", "ce_correlationid",
+    "ce_causationid", "traceparent", "content-type",
+)  # fmt: skip
 
 
-def _required(raw: Mapping[str, bytes | None], name: str) -> str:
-    value = _text(raw, name)
+def _texts(raw: Mapping[str, bytes | None]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for name in _NAMES:
+        value = raw.get(name)
+        if value is not None:
+            try:
+                texts[name] = value.decode()
+            except UnicodeDecodeError as error:
+                raise MetadataError(f"header {name} is not UTF-8") from error
+    return texts
+
+
+def _required(texts: Mapping[str, str], name: str) -> str:
+    value = texts.get(name)
     if not value:
         raise MetadataError(f"header {name} is missing")
     return value

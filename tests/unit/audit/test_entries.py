@@ -1,9 +1,9 @@
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from audit.domain.entries import entry_of, history_conflict, identity_conflict, unreadable_entry
 from audit.domain.events import Event, Origin

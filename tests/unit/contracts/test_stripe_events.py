@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from contracts.stripe_events import JsonObjectError, StripeWorld, read_stripe_event, stripe_world
+from contracts.stripe_events import (
+    JsonObjectError,
+    StripeWorld,
+    read_envelope,
+    read_stripe_event,
+    stripe_world,
+)
 
 LIVE = StripeWorld(is_live=True, account=None)
 TEST = StripeWorld(is_live=False, account=None)
@@ -25,7 +31,10 @@ THIN = {
 
 
 def not_applied(world: StripeWorld, event: dict[str, Any], **members: Any) -> str | None:
-    return world.not_applied(read_stripe_event(json.dumps({**event, **members}).encode()))
+    body = json.dumps({**event, **members}).encode()
+    reason = world.not_applied(read_stripe_event(body))
+    assert world.not_applied(read_envelope(body)) == reason, "the envelope alone says something else"
+    return reason
 
 
 @pytest.mark.parametrize(
@@ -94,5 +103,29 @@ def test_production_takes_live_events_unless_told_otherwise(
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"null", b"NaN", b"[" * 100_000])
 def test_what_is_no_object_is_no_event(body: bytes) -> None:
-    with pytest.raises(JsonObjectError):
-        read_stripe_event(body)
+    for read in (read_stripe_event, read_envelope):
+        with pytest.raises(JsonObjectError):
+            read(body)
+
+
+@pytest.mark.parametrize(
+    ("member", "is_json"),
+    [
+        (b'"a": "\\ud83d"', True),
+        (b'"a": 1e400', True),
+        (b'"livemode": false, "livemode": true', True),
+        (b'"a": "\xff"', False),
+        (b'"a": NaN', False),
+        (b'"a": 01', False),
+        (b'"a": "\x01"', False),
+        (b'"a": "\\x"', False),
+    ],
+)
+def test_envelope_reads_what_the_whole_event_reads(member: bytes, *, is_json: bool) -> None:
+    body = b'\xef\xbb\xbf{"livemode": true, "data": {%s}, %s}' % (member, member)
+    if is_json:
+        assert LIVE.not_applied(read_envelope(body)) == LIVE.not_applied(read_stripe_event(body)) is None
+        return
+    for read in (read_stripe_event, read_envelope):
+        with pytest.raises(JsonObjectError):
+            read(body)

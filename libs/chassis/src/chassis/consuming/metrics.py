@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from prometheus_client import Histogram
+
 from chassis import clock
 from chassis.consuming.partition_queue import Partition
+from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics
 from contracts.reasons import SetAsideReason
 
@@ -36,9 +39,15 @@ class ConsumerMetrics:
         """Observe the time from the start of a batch to its commit."""
         self._seconds.observe(seconds)
 
-    def since_sent(self, topic: str, seconds: float) -> None:
-        """Observe the time from the timestamp of a record to the commit of its effect."""
-        self._since_sent.labels(topic).observe(max(0.0, seconds))
+    def since_sent(self, messages: Iterable[Message], now: float) -> None:
+        """Observe the time from each record's timestamp to the commit of its effect, `now` in epoch s."""
+        series: dict[str, Histogram] = {}
+        for message in messages:
+            if message.sent_at is not None:
+                topic = message.topic
+                if topic not in series:
+                    series[topic] = self._since_sent.labels(topic)
+                series[topic].observe(max(0.0, now - message.sent_at))
 
     def set_aside(self, reason: SetAsideReason) -> None:
         """Count a message that became a dead letter."""

@@ -102,8 +102,7 @@ class HandlingReport:
         self.metrics.handled((message.topic for message in messages), outcome)
         for message in messages:
             in_flight.spans.end(message, outcome, error_type=cause.reason.value if cause else None)
-            if message.sent_at is not None:
-                self.metrics.since_sent(message.topic, now - message.sent_at)
+        self.metrics.since_sent(messages, now)
         write_lines(
             HANDLED_LOGGER,
             logging.WARNING if cause else logging.INFO,

@@ -52,6 +52,7 @@ class Message:
         headers: raw, in order; absent values are empty.
         sent_at: timestamp of the record in seconds since the epoch, by the clock of its producer or of the
             broker; None if the record has none.
+        size_bytes: roughly how much memory the message takes.
     """
 
     def __init__(
@@ -72,6 +73,9 @@ class Message:
         self.value = value
         self.headers = headers
         self.sent_at = sent_at
+        self.size_bytes = OVERHEAD_BYTES + len(key) + len(value)
+        for name, content in headers:
+            self.size_bytes += len(name) + len(content)
         self._continued: str | None = None
 
     def without_content(self) -> "Message":
@@ -87,15 +91,9 @@ class Message:
             offset=record.offset,
             key=record.key or b"",
             value=record.value or b"",
-            headers=tuple((name, value or b"") for name, value in record.headers),
+            headers=tuple([(name, value or b"") for name, value in record.headers]),
             sent_at=record.timestamp / 1000 if record.timestamp > 0 else None,
         )
-
-    @cached_property
-    def size_bytes(self) -> int:
-        """Return roughly how much memory the message takes."""
-        headers = sum(len(name) + len(value) for name, value in self.headers)
-        return OVERHEAD_BYTES + len(self.key) + len(self.value) + headers
 
     @cached_property
     def metadata(self) -> MessageMetadata:
@@ -104,7 +102,7 @@ class Message:
         Raises:
             MalformedMessageError: the headers do not describe an event.
         """
-        if not all(_is_utf8(name) for name, _ in self.headers):
+        if not _is_utf8("".join([name for name, _ in self.headers])):
             raise MalformedMessageError("the name of a header is not UTF-8")
         try:
             metadata = read_metadata(self.headers)

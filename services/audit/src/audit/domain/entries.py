@@ -3,8 +3,10 @@
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import msgspec
 
 from audit.domain.events import AUDIT, Event, Origin, PayloadError, source_name
 from audit.domain.facts import Facts, Status, error_text, facts_of
@@ -26,8 +28,7 @@ EventIdentity = tuple[str, str]
 """Source and event id, which identify an event for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """An entry to append, and its payload, which is stored separately (AU-6).
 
     Attributes:
@@ -51,8 +52,8 @@ class Entry:
     causation_id: str | None
     subject: str | None
     body: bytes
-    texts: dict[str, str] = field(default_factory=dict[str, str])
-    metadata: dict[str, object] = field(default_factory=dict[str, object])
+    texts: dict[str, str] = {}
+    metadata: dict[str, object] = {}
     transition: Transition | None = None
 
     @property
@@ -194,7 +195,7 @@ def identity_conflict(second: Entry, *, first_entry_id: int, body_digest: bytes)
         first_entry_id: the log's entry with this identity.
         body_digest: of the second body, salted like the first. The same body again adds nothing.
     """
-    return replace(
+    return msgspec.structs.replace(
         _report(second, IDENTITY_CONFLICT, error="an event id came again with another body"),
         event_id=body_digest.hex(),
         metadata={**_source_of(second), "first_entry_id": first_entry_id},
@@ -203,7 +204,7 @@ def identity_conflict(second: Entry, *, first_entry_id: int, body_digest: bytes)
 
 def history_conflict(second: Entry, *, version: int, first_entry_id: int) -> Entry:
     """Return the entry that reports a second, different transition of one booking and version."""
-    return replace(
+    return msgspec.structs.replace(
         _report(second, HISTORY_CONFLICT, error="a version of a status history came again, different"),
         event_id=short(f"{HISTORY_CONFLICT}/{second.source}/{second.event_id}"),
         metadata={**_source_of(second), "version": version, "first_entry_id": first_entry_id},
@@ -215,7 +216,7 @@ def gap_entry(booking_id: str, gap: Gap, origin: Origin) -> Entry:
 
     The same gap reported again adds nothing.
     """
-    return replace(
+    return msgspec.structs.replace(
         _of_history(booking_id, HISTORY_GAP, gap.first, origin),
         status="failed",
         error=f"versions {gap.first} to {gap.last} of the status history have not come",
@@ -225,7 +226,7 @@ def gap_entry(booking_id: str, gap: Gap, origin: Origin) -> Entry:
 
 def healed_entry(booking_id: str, version: int, origin: Origin) -> Entry:
     """Return the entry that reports a closed gap; `origin` is the record of the last missing version."""
-    return replace(
+    return msgspec.structs.replace(
         _of_history(booking_id, HISTORY_HEALED, version, origin), metadata={"complete_to": version}
     )
 
@@ -249,7 +250,7 @@ def _of_history(booking_id: str, event_type: str, version: int, origin: Origin) 
 
 
 def _report(cause: Entry, event_type: str, *, error: str) -> Entry:
-    return replace(
+    return msgspec.structs.replace(
         cause,
         event_type=event_type,
         status="failed",

@@ -1,8 +1,9 @@
 """Erasures and retention: how payloads are found, and the entries that say what was done (AU-6, AU-10)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
+
+import msgspec
 
 from audit.domain.entries import Entry
 from audit.domain.identifiers import booking_identifier, identifier, short
@@ -54,7 +55,9 @@ def erasure_entry(
         metadata={**counts, **ticket},
     )
     # Without a subject: the next erasure of this booking does not find it.
-    return replace(entry, subject=None, body=sanitize_for_postgres(reason).encode() if reason else b"")
+    return msgspec.structs.replace(
+        entry, subject=None, body=sanitize_for_postgres(reason).encode() if reason else b""
+    )
 
 
 def retention_entry(

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
+
+import msgspec
 
 AUDIT = "audit"
 """Source of entries that audit itself adds; no message may claim it."""
@@ -15,8 +16,7 @@ SERVICES = frozenset({BOOKING, "reconciler", "webhook-gateway", AUDIT})
 _WEBHOOK_PREFIX = "/webhooks/"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Topic (as on its card), partition and offset of a record."""
 
     topic: str
@@ -24,8 +24,7 @@ class Origin:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """An event as its headers describe it (`contracts.metadata`), and its unchanged body.
 
     Attributes:

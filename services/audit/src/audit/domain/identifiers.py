@@ -1,12 +1,12 @@
 """Conversion of outside identifiers for PostgreSQL and the EventLog; none is refused (GW-12)."""
 
-from contracts.ids import booking_id_of, digest_of, id_or_digest, is_digest, recorded_id
+from contracts.ids import booking_id_of, digest_of, has_id_form, id_or_digest, is_digest, recorded_id
 from contracts.text import sanitize_for_postgres
 
 
 def identifier(text: str) -> str:
     """Return an identifier for an entry; a text without an id's form is replaced by its digest (AU-6)."""
-    return recorded_id(sanitize_for_postgres(text))
+    return text if has_id_form(text) else recorded_id(sanitize_for_postgres(text))
 
 
 def short(text: str) -> str:

@@ -8,7 +8,7 @@ from chassis.observability.trace_context import trace_id
 from contracts.dead_letters import MessagesLost
 from contracts.metadata import ORIGIN_HEADER, SWEEP_ORIGIN, VERIFICATION_HEADER
 from contracts.provenance import misplacement
-from contracts.stripe_events import JsonObjectError, NotApplied, StripeWorld, read_stripe_event
+from contracts.stripe_events import JsonObjectError, NotApplied, StripeWorld, read_envelope
 from contracts.topics import WEBHOOKS_STRIPE
 
 _VERIFICATIONS = {b"verified": "verified", b"unverified": "unverified"}
@@ -23,8 +23,10 @@ def read_entry(message: Message, world: StripeWorld) -> Entry:
         return unreadable(message, str(error))
     if metadata.source == AUDIT:
         return unreadable(message, f"a message claims to come from {AUDIT}, which sends none of these")
+    traceparent = message.traceparent
     if problem := misplacement(message.topic, metadata, message.headers):
         return unreadable(message, problem, event_type=OUT_OF_PLACE)
+    headers = dict(message.headers)
     event = Event(
         id=metadata.id,
         source=metadata.source,
@@ -34,11 +36,11 @@ def read_entry(message: Message, world: StripeWorld) -> Entry:
         sequence=metadata.sequence,
         correlation_id=metadata.correlation_id,
         causation_id=metadata.causation_id,
-        verification=_VERIFICATIONS.get(dict(message.headers).get(VERIFICATION_HEADER, b"")),
+        verification=_VERIFICATIONS.get(headers.get(VERIFICATION_HEADER, b"")),
         body=message.value,
         not_applied=_not_applied(message, world),
-        trace_id=trace_id(message.traceparent) if message.traceparent else None,
-        found_by=_ORIGINS.get(dict(message.headers).get(ORIGIN_HEADER, b"")),
+        trace_id=trace_id(traceparent) if traceparent else None,
+        found_by=_ORIGINS.get(headers.get(ORIGIN_HEADER, b"")),
     )
     return entry_of(event, _origin(message))
 
@@ -48,7 +50,7 @@ def _not_applied(message: Message, world: StripeWorld) -> NotApplied | None:
     if message.topic != WEBHOOKS_STRIPE.name:
         return None
     try:
-        return world.not_applied(read_stripe_event(message.value))
+        return world.not_applied(read_envelope(message.value))
     except JsonObjectError:
         return None
 

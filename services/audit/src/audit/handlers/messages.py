@@ -1,5 +1,6 @@
 """Messages of every topic: each becomes an entry, whatever bytes it holds (AU-1)."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from audit.handlers.appending import Outcome, append_entries
@@ -62,8 +63,8 @@ class MessageHandler:
         self._count(await append_entries(connection, [expired(lost)]))
 
     def _count(self, outcome: Outcome) -> None:
-        for entry in outcome.entries:
-            self._entries.labels(entry.status).inc()
+        for status, count in Counter(entry.status for entry in outcome.entries).items():
+            self._entries.labels(status).inc(count)
         self._duplicates.inc(outcome.duplicates)
         self._conflicts.inc(outcome.conflicts)
         if outcome.conflicts:
