@@ -24,6 +24,8 @@ NOT_INSTALLED := the packages were not installed; behind a company's certificate
 
 # What a caller's Python path holds is none of ours; recipes that need one set their own.
 unexport PYTHONPATH PYTHONHOME
+# Without bytecode each worker of the tests compiles all sources and rewrites all assertions: 10 s of CPU each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-fast simulate simulate-faults mutants constant-time test-containers faults up down reset check clean lock contracts format setup sbom
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,9 @@ _TESTS = Path(__file__).parent
 # A machine may be slow, and busy with other things: how long an example takes says nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+# jsonschema imports it, and it builds 38 parsers for formats that no schema has: 3 s of CPU a worker.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 # Parallel workers have a width of 80 characters, which commands would take for that of a terminal.
 os.environ.pop("COLUMNS", None)
@@ -116,7 +120,8 @@ async def http() -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture(scope="session")
+# Four services that nobody calls take a sixth of a core: they end with the module.
+@pytest.fixture(scope="module")
 async def shared_stack(infra: Infra) -> AsyncGenerator[Stack]:
     async with start_services(infra, *(service.name for service in SERVICES)) as services:
         yield services

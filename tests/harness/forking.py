@@ -20,6 +20,8 @@ VARIABLE = "PROCESSES"
 _SERVER = Path(__file__).with_name("fork_server.py")
 # The interpreter reads these when it starts.
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG")
+_PATH = "PYTHONPATH"
+_CUSTOMIZES = "sitecustomize.py"
 
 
 def can_fork(environment: Mapping[str, str]) -> bool:
@@ -27,7 +29,16 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     requested = os.environ.get(VARIABLE) or "forked"
     if requested not in {"forked", "new"}:
         raise pytest.UsageError(f"{VARIABLE}={requested}: use forked or new, or leave it unset")
-    return requested == "forked" and not any(name.startswith(_OF_THE_INTERPRETER) for name in environment)
+    if requested == "new":
+        return False
+    names = {name for name in environment if name.startswith(_OF_THE_INTERPRETER)}
+    return not names or (names == {_PATH} and _only_customizes(environment[_PATH]))
+
+
+def _only_customizes(path: str) -> bool:
+    """Return whether a Python path is one folder with a `sitecustomize`, which can be imported late."""
+    folder = Path(path)
+    return folder.is_dir() and {each.name for each in folder.iterdir()} - {"__pycache__"} == {_CUSTOMIZES}
 
 
 class Forked:

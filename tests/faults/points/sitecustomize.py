@@ -1,5 +1,6 @@
 """Fault points: the interpreter loads this file when its folder is on PYTHONPATH, so that the services' own
-code has no trace of them.
+code has no trace of them. A forked process loads it after the services: a point replaces a function in each
+module that has imported it by name.
 
 `FAULT_POINTS=point:action[=argument][@probability],…`; FAULT_SEED seeds the dice. Actions: `kill` (SIGKILL,
 which nothing can catch), `pause` (SIGSTOP), `delay=SECONDS`, `raise=SQLSTATE` (by the database itself); of
@@ -94,7 +95,7 @@ def _outgoing_record(fault: Fault) -> None:
     """Return the record that a newer or an older version would publish (F28)."""
     from msgspec.structs import replace
 
-    from chassis.messaging import outbox
+    from chassis.messaging import outbox, outbox_templates
 
     to_record = outbox.to_record
 
@@ -108,7 +109,7 @@ def _outgoing_record(fault: Fault) -> None:
         kept = tuple((name, value) for name, value in record.headers if name not in _ADDED_HEADERS)
         return replace(record, headers=kept)
 
-    outbox.to_record = {"newer": newer, "older": older}[fault.action]
+    outbox.to_record = outbox_templates.to_record = {"newer": newer, "older": older}[fault.action]
 
 
 def _facts_read(fault: Fault) -> None:

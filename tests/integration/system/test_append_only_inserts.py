@@ -1,11 +1,12 @@
 """A service appends to its histories and chooses no id or time that the database sets (BK-5, AU-3, REC-9)."""
 
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from harness import Stack
+from harness import Infra, Stack, start_services
 from plumbline.doctor.schema import APPEND_ONLY
 from reconciler.adapters import booking_view
 
@@ -19,6 +20,12 @@ _CHOSEN = "INSERT INTO {table} ({column}) OVERRIDING SYSTEM VALUE SELECT {column
 
 
 _SETS_NOTHING = {"event_payload", "status_history", "log_leaf", "log_tile", "log_submission"}
+
+
+@pytest.fixture(scope="module")
+async def stack(infra: Infra) -> AsyncGenerator[Stack]:
+    async with start_services(infra) as databases:
+        yield databases
 
 
 @pytest.mark.parametrize(("service", "table"), TABLES)

@@ -60,6 +60,15 @@ def test_process_is_killed_alone(nothing: int) -> None:
     second.wait(30)
 
 
+async def test_process_is_customized_as_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('customized')", encoding="utf-8")
+    environment = HERE | {"PYTHONPATH": str(tmp_path)}
+    assert can_fork(environment)
+    forked = await run_program("audit", ["--version"], environment)
+    assert forked == await run(command_line("audit", ["--version"]), environment)
+    assert forked.stdout.startswith("customized")
+
+
 def test_variables_of_the_interpreter_need_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert can_fork(HERE)
     assert not can_fork(HERE | {"PYTHONPATH": "."})

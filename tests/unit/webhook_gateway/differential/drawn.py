@@ -21,6 +21,9 @@ keys = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1
 """Secrets as text, short ones and such as are longer than a block of SHA-256."""
 skews = st.integers(-400, 400)
 """Seconds between signing and judging, on both sides of both ends of the window."""
+# A process may stand still between our reading of the clock and the package's: the ends are a minute away.
+skews_in_real_time = st.sampled_from([-400, -240, 0, 0, 240, 400])
+"""The same for packages that read the real clock."""
 
 MOSTLY = 8
 """So many times more often a thing is left as it is than changed in one way: or else all would be refused."""
