@@ -220,6 +220,14 @@ _SWAP_ENTRIES = (
     "UPDATE log_leaf SET entry_id = :e WHERE leaf_index = :j",
     "UPDATE log_leaf SET entry_id = :f WHERE leaf_index = :i",
 )
+# The entry next to the leaf's that reports no transition: with one more row, it would report one.
+_FORGED_TRANSITION = """
+INSERT INTO status_history (
+    booking_id, version, from_status, to_status, changed_by, recorded_at, entry_id
+)
+SELECT booking_id, 9, 'confirmed', 'cancelled', 'system', recorded_at, entry_id FROM event_log
+WHERE event_type = 'booking.payment-recorded' ORDER BY abs(entry_id - :e) LIMIT 1
+"""
 _DELETE_UNSEALED = tuple(
     f"DELETE FROM {table} AS row WHERE NOT EXISTS (SELECT FROM log_leaf AS l WHERE l.entry_id = row.entry_id)"
     for table in ("event_payload", "status_history", "event_log")
@@ -257,6 +265,9 @@ _DOUBLED_ENTRY = (
     "INSERT INTO event_log OVERRIDING SYSTEM VALUE SELECT * FROM event_log WHERE entry_id = :e",
 )
 _FLIPPED = "set_byte({0}, :i % 32, get_byte({0}, :i % 32) # 1)"
+_TILE_HASH = (
+    f"UPDATE log_tile SET hashes = {_FLIPPED.format('hashes')} WHERE level = 0 AND tile_index = :i / 256",
+)
 _LARGER_NOTE = "note = replace(note, E'\\n' || tree_size || E'\\n', E'\\n' || tree_size + 1 || E'\\n')"
 
 
@@ -270,6 +281,10 @@ def _behind(i: int, _j: int, _n: int) -> int:
 
 def _end(_i: int, _j: int, n: int) -> int:
     return n
+
+
+def _first_of_tile(i: int, _j: int, _n: int) -> int:
+    return i // TILE_WIDTH * TILE_WIDTH
 
 
 def _smaller(i: int, j: int, _n: int) -> int:
@@ -288,12 +303,27 @@ WAYS: tuple[Way, ...] = (
     Way("metadata", "unreadable time", "entry-altered", _text("event_log", "occurred_at = '20000-01-01Z'")),
     Way("metadata", "payload too", "entry-altered", (*_text("event_payload", "body = 'x'"), _NEW_DIGEST)),
     Way("metadata", "sealed form too", "entry-altered", (_METADATA, _SEAL_AGAIN), at=None),
+    Way("metadata", "a transition that no entry reports", "history-altered", (_FORGED_TRANSITION,), at=None),
     Way("delete", "entry", "entry-deleted", _DELETE_ENTRY),
     Way("delete", "leaf too, others move up", "entry-deleted", (*_DELETE_ENTRY, *_MOVE_UP), in_tiles=True),
     Way("insert", "entry", "entry-inserted", (_NEW_ENTRY,)),
     Way("insert", "leaf too, others move", "entry-inserted", (_NEW_ENTRY, *_MOVE_ON), at=_behind),
     Way(
         "insert", "leaf at the end", "entry-inserted", (_NEW_ENTRY, _SEALED_NEW.replace(":at", ":n")), at=_end
+    ),
+    Way(
+        "insert",
+        "behind a leaf of no tree",
+        "entry-inserted",
+        (_NO_CHECK, _NEW_ENTRY, _SEALED_NEW.replace(":at", "-1")),
+        at=None,
+    ),
+    Way(
+        "insert",
+        "with an id that was never given",
+        "entry-inserted",
+        (_NEW_ENTRY.replace("entry_id - 1", "entry_id + 1000000"),),
+        at=None,
     ),
     Way("reorder", "two leaves", "leaves-reordered", _SWAP_LEAVES, at=_smaller),
     Way("reorder", "entries of two leaves", "leaves-reordered", _SWAP_ENTRIES, at=_smaller),
@@ -304,6 +334,14 @@ WAYS: tuple[Way, ...] = (
     Way("doubled index", "an entry twice", "leaf-doubled", _DOUBLED_ENTRY),
     Way("seal row", "sealed form", "seal-altered", (_SEALED_OTHERWISE,)),
     Way("seal row", "entry", "seal-altered", ("UPDATE log_leaf SET entry_id = -7 WHERE leaf_index = :i",)),
+    Way(
+        "seal row",
+        "tile",
+        "tile-altered",
+        _TILE_HASH,
+        at=_first_of_tile,
+        in_tiles=True,
+    ),
     Way("tail cut", "all but the head", "tail-cut", _CUT),
     Way("tail cut", "an older head restored", "tail-cut", _older_head(cut=True), at=None),
     Way("head rewritten", "root", "head-rewritten", _head(f"root = {_FLIPPED.format('root')}"), at=None),
@@ -316,6 +354,13 @@ WAYS: tuple[Way, ...] = (
         at=None,
     ),
     Way("head rewritten", "note", "head-rewritten", _head(_LARGER_NOTE), at=None),
+    Way(
+        "head rewritten",
+        "ids that were never given are sealed",
+        "head-rewritten",
+        _head("sealed_through = sealed_through + 1000"),
+        at=None,
+    ),
     Way("head rewritten", "removed", "head-rewritten", ("DELETE FROM log_head",), at=None),
     Way("head rewritten", "an older one restored", "head-rewritten", _older_head(cut=False), at=None),
     Way("rebuilt with another key", "all of it", "tree-rebuilt", _rebuilt(OTHER_SEED), at=None),

@@ -120,6 +120,20 @@ async def test_cut_tail_is_noticed_by_the_sealer_that_runs_and_appending_goes_on
     await eventually(lambda: is_sealed(own), seconds=20, what="all sealed")
 
 
+async def test_entries_that_only_the_head_calls_sealed_are_not_left_out(own: Stack) -> None:
+    await leads(own)
+    async with restored(own) as owner:
+        # The next entry is not sealed yet, and the head says that it is.
+        last = await owner.fetchval("SELECT last_value FROM event_log_entry_id_seq")
+        await owner.execute(f"UPDATE log_head SET sealed_through = {last + 1}")
+        await opened_anew(own)
+        await refused(own, f"the log has sealed up to entry {last + 1}, and the last id")
+        appended = await own.database("audit").fetchval(INSERT, *row(), role="audit")
+        await refused(own, f"entry {appended} has no leaf")
+    await leads(own)
+    await eventually(lambda: is_sealed(own), seconds=20, what="all sealed")
+
+
 def signed(own: Stack, size: int, root: bytes, key: SigningKey | None = None) -> bytes:
     secret = Path(own.environment()["AUDIT_SIGNING_KEY_FILE"]).read_text().strip()
     checkpoint = Checkpoint(ORIGIN, size, root)

@@ -80,6 +80,14 @@ def test_a_changed_byte_is_never_verified(at: int, change: int) -> None:
     assert len(verify_signatures(note, [key.verifier for key in KEYS])) < len(KEYS)
 
 
+@pytest.mark.parametrize("key", KEYS[1:])
+def test_time_of_more_than_63_bits_is_none(key: SigningKey) -> None:
+    last, beyond = (sign_checkpoint(CHECKPOINT, [key], time=time) for time in (2**63 - 1, 2**63))
+    assert verify_signatures(last, [key.verifier])[0].time == 2**63 - 1
+    with pytest.raises(CheckpointError, match="time"):
+        verify_signatures(beyond, [key.verifier])
+
+
 def test_checkpoint_of_another_log_or_without_a_known_key_is_refused() -> None:
     with pytest.raises(CheckpointError, match=r"not of 'example\.com/other'"):
         open_checkpoint(SIGNED, [KEYS[0].verifier], origin="example.com/other")

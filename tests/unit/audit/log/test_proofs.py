@@ -11,6 +11,7 @@ from audit.domain.log.keys import KeyType, SigningKey
 from audit.domain.log.notes import NoteError
 from audit.domain.log.proofs import (
     PROOF_BYTES_MAX,
+    NoEntryError,
     ProofFormatError,
     TlogProof,
     parse_proof,
@@ -57,7 +58,7 @@ def test_form_is_that_of_the_specification() -> None:
 def test_proof_without_its_entry_needs_the_entry() -> None:
     bare = parse_proof(proof_of(INDEX, extra=False).encode())
     assert verify_proof(bare, VERIFIERS, origin=ORIGIN, entry=ENTRIES[INDEX]).entry == ENTRIES[INDEX]
-    with pytest.raises(ProofFormatError, match="does not hold its entry"):
+    with pytest.raises(NoEntryError, match="does not hold its entry"):
         verify_proof(bare, VERIFIERS, origin=ORIGIN, entry=None)
     with pytest.raises(ProofError):
         verify_proof(bare, VERIFIERS, origin=ORIGIN, entry=ENTRIES[INDEX - 1])
@@ -123,6 +124,16 @@ def test_index_beyond_the_tree_other_keys_and_other_origins_are_refused() -> Non
         verify_proof(proof, [stranger], origin=ORIGIN, entry=None)
     with pytest.raises(NoteError, match="not of"):
         verify_proof(proof, VERIFIERS, origin="example.com/other", entry=None)
+
+
+def test_witness_named_like_the_log_does_not_sign_for_it() -> None:
+    witness = SigningKey(ORIGIN, KeyType.MLDSA44_COSIGNATURE, b"w" * 32)
+    forged, witnesses = proof_of(INDEX, [witness]), [witness.verifier]
+    with pytest.raises(NoteError, match="no signature of a known key"):
+        verify_proof(forged, VERIFIERS, origin=ORIGIN, entry=None, witnesses=witnesses)
+    proof = proof_of(INDEX, [KEYS[0], witness])
+    proved = verify_proof(proof, VERIFIERS, origin=ORIGIN, entry=None, witnesses=witnesses)
+    assert [each.key for each in proved.signatures] == [KEYS[0].verifier, witness.verifier]
 
 
 def test_proof_of_ten_million_entries_has_at_most_1536_bytes_without_entry_and_second_signature() -> None:

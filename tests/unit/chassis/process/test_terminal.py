@@ -19,7 +19,7 @@ def test_no_control_character_is_left(text: str) -> None:
     assert not set(printable(text, keep_lines=True)) & (set(CONTROLS) - {"\n", "\t"})
 
 
-@pytest.mark.parametrize("sequence", ["\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\r", "\x7f\x08"])
+@pytest.mark.parametrize("sequence", ["\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\r", "\x7f\x08", "\u202eexe"])
 def test_sequence_that_would_steer_shows_as_replacement(sequence: str) -> None:
     assert printable(f"key{sequence}") == f"key{printable(sequence)}"
     assert printable(sequence).startswith("\ufffd")

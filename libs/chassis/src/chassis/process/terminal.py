@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-# C0, DEL and C1; and half surrogate pairs, which UTF-8 cannot write.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# C0, DEL and C1; half surrogate pairs, which UTF-8 cannot write; and what reverses the text behind it.
+_OTHERS = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = re.compile(f"[\x00-\x1f{_OTHERS}]")
+_CONTROLS_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_OTHERS}]")
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
 # JSON escapes C0 only, but terminals obey DEL and C1 too. In UTF-8 these bytes occur in no other character.
 _LEFT_BY_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
@@ -19,7 +20,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
-    """Return the text with U+FFFD in place of control characters and half surrogate pairs.
+    """Return the text with U+FFFD in place of control characters, of direction too, and half surrogate pairs.
 
     An escape sequence in a message could clear the screen, hide a row or forge one.
 

@@ -90,6 +90,12 @@ SELECT coalesce(string_agg({_LEAF_HASH}, ''::bytea ORDER BY leaf_index), ''::byt
 FROM log_leaf WHERE leaf_index >= $1 AND leaf_index < $2
 """  # noqa: S608 - constants of this module
 
+# Entries behind the last leaf that count as sealed.
+_SKIPPED = """
+SELECT min(entry_id) FROM event_log
+WHERE entry_id <= $1 AND entry_id > (SELECT coalesce(max(entry_id), 0) FROM log_leaf)
+"""
+
 _SEALED = "SELECT sealed FROM log_leaf WHERE leaf_index >= $1 AND leaf_index < $2 ORDER BY leaf_index"
 
 
@@ -126,6 +132,11 @@ async def append_leaves(connection: Connection, *, after_id: int, first_index: i
     assert row is not None, "an aggregate has one row"
     hashes = split_hashes(row["hashes"] or b"")
     return Leaves(hashes, row["last_id"] or 0, row["oldest"], row["leaves_before"])
+
+
+async def skipped_entry(connection: Connection, sealed_through: int) -> int | None:
+    """Return the first entry up to `sealed_through` that lies behind the last leaf; None for none."""
+    return await connection.fetchval(_SKIPPED, sealed_through)
 
 
 async def leaf_hashes(connection: Connection, first: int, end: int) -> list[bytes]:

@@ -13,7 +13,12 @@ from chassis.postgres.stored_rows import UnreadableRow
 
 STATEMENT_SECONDS_MAX = 3_600.0
 # A reader that computes for a while between two pages is no idle transaction.
-_SESSION = {"statement_timeout": "1h", "idle_in_transaction_session_timeout": "0"}
+# The path is not left to the role: its owner could show other tables, or functions, under the same names.
+_SESSION = {
+    "statement_timeout": "1h",
+    "idle_in_transaction_session_timeout": "0",
+    "search_path": "audit, pg_temp",
+}
 # Pages are planned once, by their keys. What the planner assumes of an unknown range would read whole tables.
 _BY_PAGES = {
     "plan_cache_mode": "force_generic_plan",
@@ -63,6 +68,16 @@ ORDER BY tile_index
 
 _HEAD = "SELECT tree_size, root, frontier, sealed_through, note FROM log_head"
 
+# No id is greater than that of the sequence, which is read after the snapshot was taken.
+_LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_log_entry_id_seq"
+
+# Rows that no range of leaves or ids has.
+_OUTSIDE = """
+(SELECT entry_id FROM event_log WHERE entry_id > $1 OR entry_id IS NULL LIMIT $2)
+UNION ALL
+(SELECT entry_id FROM log_leaf WHERE leaf_index < 0 OR leaf_index IS NULL LIMIT $2)
+"""
+
 _CHECKPOINTS = """
 SELECT tree_size, root, note FROM log_checkpoint WHERE tree_size > $1 AND tree_size <= $2
 ORDER BY tree_size LIMIT $3
@@ -70,8 +85,10 @@ ORDER BY tree_size LIMIT $3
 
 _HISTORY = """
 SELECT entry_id, booking_id, version, from_status, to_status, changed_by, recorded_at
-FROM status_history WHERE entry_id = ANY($1::bigint[])
+FROM status_history WHERE
 """
+_HISTORY_BETWEEN = f"{_HISTORY} entry_id BETWEEN $1 AND $2"
+_HISTORY_OF = f"{_HISTORY} entry_id = ANY($1::bigint[])"
 
 _HISTORY_KEYS = """
 SELECT booking_id, version
@@ -130,10 +147,7 @@ async def leaves(connection: Connection, start: int, stop: int) -> list[asyncpg.
 
 async def payloads(connection: Connection, entry_ids: Sequence[int]) -> list[asyncpg.Record]:
     """Return entry_id, salt, texts, body (None for a large one) and digest (None for others) of payloads."""
-    first, last = min(entry_ids, default=0), max(entry_ids, default=0)
-    if last - first > _SPREAD_MAX * len(entry_ids):
-        return await connection.fetch(_PAYLOADS_OF, entry_ids)
-    return await connection.fetch(_PAYLOADS_BETWEEN, first, last)
+    return await _of_page(connection, entry_ids, _PAYLOADS_BETWEEN, _PAYLOADS_OF)
 
 
 async def bare_leaves(connection: Connection, indexes: Sequence[int]) -> list[tuple[int, int, bytes]]:
@@ -161,8 +175,18 @@ async def checkpoints(
 
 
 async def history(connection: Connection, entry_ids: Sequence[int]) -> dict[int, HistoryRow]:
-    """Return the transitions that these entries reported, by entry."""
-    return {row["entry_id"]: HistoryRow(*row) for row in await connection.fetch(_HISTORY, entry_ids)}
+    """Return the rows of the status history that name these entries, or others between them, by entry."""
+    rows = await _of_page(connection, entry_ids, _HISTORY_BETWEEN, _HISTORY_OF)
+    return {row["entry_id"]: HistoryRow(*row) for row in rows}
+
+
+async def _of_page(
+    connection: Connection, entry_ids: Sequence[int], between: str, of_each: str
+) -> list[asyncpg.Record]:
+    first, last = min(entry_ids, default=0), max(entry_ids, default=0)
+    if last - first > _SPREAD_MAX * len(entry_ids):
+        return await connection.fetch(of_each, entry_ids)
+    return await connection.fetch(between, first, last)
 
 
 async def known_versions(connection: Connection, keys: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
@@ -220,6 +244,16 @@ _TILE_COUNT = "SELECT count(*) FROM log_tile"
 async def unsealed(connection: Connection, through: int, *, rows_max: int) -> list[int]:
     """Return entries up to this id that have no leaf."""
     return [row["entry_id"] for row in await connection.fetch(_UNSEALED, through, rows_max)]
+
+
+async def last_id(connection: Connection) -> int:
+    """Return the last entry id that the log has given."""
+    return await connection.fetchval(_LAST_ID)
+
+
+async def outside(connection: Connection, last_id: int, *, rows_max: int) -> list[int | None]:
+    """Return entries whose id the log has not given, and entries of leaves that no tree can have."""
+    return [row["entry_id"] for row in await connection.fetch(_OUTSIDE, last_id, rows_max)]
 
 
 async def next_leaf(connection: Connection, entry_id: int) -> int | None:

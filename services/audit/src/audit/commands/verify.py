@@ -19,7 +19,14 @@ from audit.domain.log.keys import VerifierKey
 from audit.domain.log.notes import NOTE_BYTES_MAX, NoteError
 from audit.domain.log.tampering import Finding
 from audit.handlers.kept_checkpoints import CheckpointFileError
-from audit.handlers.verification import NothingSealedError, Request, Show, Verification, verify_log
+from audit.handlers.verification import (
+    AlteredSchemaError,
+    NothingSealedError,
+    Request,
+    Show,
+    Verification,
+    verify_log,
+)
 from audit.settings import SERVICE, LogReaderSettings
 from chassis.postgres import DATABASE_ERRORS
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
@@ -92,6 +99,11 @@ def _verify(request: Request) -> Verification:
             return asyncio.run(verify_log(request, show))
     except (CheckpointFileError, NothingSealedError) as error:
         raise CommandError(f"verify: could not check: {error}") from error
+    except AlteredSchemaError as error:
+        raise CommandError(
+            f"verify: could not check: tables are not as the migrations make them: {error};"
+            " run `audit migrate` if some are missing, else see the runbook log-tampered.md"
+        ) from error
     except DATABASE_ERRORS as error:
         raise database_failure("verify: could not check: AUDIT_POSTGRES_DSN", error) from error
 
@@ -139,6 +151,7 @@ def _data(result: Verification, request: Request, seconds: float) -> dict[str, A
         "payloads": result.payloads,
         "checkpoints": result.kept,
         "outside_checkpoints": result.outside,
+        "files_left_out": [str(path) for path in result.strange],
         "first_bad_index": None if first is None else first.index,
         "class": None if first is None else first.kind.value,
         "bad": result.bad,
@@ -170,6 +183,11 @@ def _shown(result: Verification, request: Request, seconds: float) -> list[Facts
     facts.add(
         "kept", f"{number(result.kept)} checkpoints, {number(result.outside)} of them outside the database"
     )
+    if result.strange:
+        names = ", ".join(path.name for path in result.strange[:3])
+        facts.add(
+            "left out", f"{number(len(result.strange))} files that are no checkpoints of this log: {names}"
+        )
     if not result.findings:
         warning = (
             ""

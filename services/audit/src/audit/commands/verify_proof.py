@@ -16,6 +16,7 @@ from audit.domain.log.notes import NoteError
 from audit.domain.log.policies import POLICY_BYTES_MAX, Policy, PolicyError, is_met, parse_policy
 from audit.domain.log.proofs import (
     PROOF_BYTES_MAX,
+    NoEntryError,
     ProofFormatError,
     Proved,
     origin_of,
@@ -62,6 +63,8 @@ def add_verify_proof(cli: typer.Typer) -> None:
         content = read_file(file, PROOF_BYTES_MAX, "verify-proof")
         try:
             proved = _check(content, keys, trusted, given)
+        except NoEntryError as error:
+            raise CommandError(f"verify-proof: {file}: {error} as --entry FILE") from None
         except _REFUSED as error:
             sys.stderr.write(f"verify-proof: {printable(str(file))}: not proved: {printable(str(error))}\n")
             raise typer.Exit(EXIT_NO) from None
@@ -89,8 +92,10 @@ def _check(content: bytes, keys: Sequence[VerifierKey], policy: Policy | None, e
     proof = parse_proof(content)
     origin = origin_of(proof)
     if policy is not None:
-        keys = [*keys, *policy.log_keys(origin), *policy.witness_keys()]
-    proved = verify_proof(proof, list(dict.fromkeys(keys)), origin=origin, entry=entry)
+        keys = [*keys, *policy.log_keys(origin)]
+    witnesses = [] if policy is None else [key for key in policy.witness_keys() if key not in keys]
+    own = list(dict.fromkeys(keys))
+    proved = verify_proof(proof, own, origin=origin, entry=entry, witnesses=witnesses)
     if policy is not None and not is_met(policy, proved.signatures):
         raise _PolicyNotMetError("too few witnesses of the policy have cosigned the checkpoint")
     return proved

@@ -65,11 +65,11 @@ def list_directory(path: Path) -> Directory:
                 sizes.append(int(match[1]))
             elif not each.name.startswith(".") and each.is_file():
                 directory.others.append(each)
+        directory.sizes.extend(sorted(sizes))
     except OSError as error:
         raise CheckpointFileError(plain_reason(error)) from None
     except OverflowError:
         raise CheckpointFileError(f"{path}: a file is named after a tree that no log can have") from None
-    directory.sizes.extend(sorted(sizes))
     return directory
 
 
@@ -83,6 +83,24 @@ def check_row(row: CheckpointRow, keys: Sequence[VerifierKey], *, origin: str) -
     if (kept.size, kept.root) != (row.size, row.root):
         return Finding(Tampering.CHECKPOINT, f"{place}: its columns differ from its signed note")
     return kept
+
+
+def check_copies(
+    paths: Sequence[Path], keys: Sequence[VerifierKey], *, origin: str
+) -> tuple[list[Kept | Finding], list[Path]]:
+    """Return the checkpoints in files of any name, and the files that do not look like one of this log.
+
+    Raises:
+        CheckpointFileError: a file cannot be read, or holds a checkpoint of another log.
+    """
+    checked = [(path, check_file(path, keys, origin=origin)) for path in paths]
+    strange = [path for path, result in checked if isinstance(result, Finding) and not _names(path, origin)]
+    return [result for path, result in checked if path not in strange], strange
+
+
+def _names(path: Path, origin: str) -> bool:
+    first = f"{origin}\n".encode()
+    return read_bounded(path, len(first))[: len(first)] == first
 
 
 def check_file(

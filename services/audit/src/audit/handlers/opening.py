@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.adapters import log_head, log_tiles
+from audit.adapters import log_head, log_leaves, log_tiles
 from audit.adapters.checkpoint_sinks import CheckpointSink, SinkError
 from audit.adapters.log_head import Head
 from audit.domain.log.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
@@ -65,6 +65,11 @@ async def open_log(session: Session, keys: KeyRing, outside: Sequence[Checkpoint
     if edge.frontier() != split_hashes(head.frontier):
         raise SealingRefusedError(
             f"leaves and tiles do not lead to the root of the newest checkpoint, {head.size}"
+        )
+    skipped = await log_leaves.skipped_entry(session, head.sealed_through)
+    if skipped is not None:
+        raise SealingRefusedError(
+            f"entry {skipped} has no leaf, although the log has sealed up to entry {head.sealed_through}"
         )
     for place, checkpoint in kept:
         await _check_kept(session, head, place, checkpoint)

@@ -29,8 +29,17 @@ class Sealed:
 
 
 async def waiting_entries(session: Session, log: OpenLog) -> int:
-    """Return at most how many entries wait, and note which ids are decided."""
+    """Return at most how many entries wait, and note which ids are decided.
+
+    Raises:
+        SealingRefusedError: head or sequence were changed: coming entries would never be sealed.
+    """
     reading = await log_leaves.read_writers(session)
+    if reading.last_id < log.head.sealed_through:
+        raise SealingRefusedError(
+            f"the log has sealed up to entry {log.head.sealed_through}, and the last id that was given is"
+            f" {reading.last_id}: head or sequence were changed"
+        )
     log.decided = log.decided.observe(reading)
     if reading.last_id <= log.head.sealed_through:
         return 0

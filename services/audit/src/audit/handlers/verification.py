@@ -1,10 +1,10 @@
 """Verify the whole log against its signed checkpoints (AU-4): parts in parallel, put together in order."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audit.adapters import verification
+from audit.adapters import log_schema, verification
 from audit.domain.log.checkpoints import Checkpoint, Verified
 from audit.domain.log.conclusions import Evidence, conclude
 from audit.domain.log.heads import check_head
@@ -12,7 +12,7 @@ from audit.domain.log.keys import VerifierKey
 from audit.domain.log.regrowth import Regrowth
 from audit.domain.log.tampering import Finding
 from audit.domain.log.tree import EMPTY_ROOT
-from audit.handlers.kept_checkpoints import Directory, Kept, check_file, list_directory
+from audit.handlers.kept_checkpoints import Directory, Kept, check_copies, list_directory
 from audit.handlers.verification_assembly import (
     Scope,
     State,
@@ -34,6 +34,10 @@ Show = Callable[[int, int], None]
 
 class NothingSealedError(Exception):
     """The log has no checkpoint and no leaf: there is nothing to verify yet."""
+
+
+class AlteredSchemaError(Exception):
+    """The tables of the log are not as the migrations made them. The text names each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Verification:
         payloads: of verified leaves that are still there; the others were erased.
         waiting: entries that are not sealed yet.
         kept: checkpoints that the tree was compared with; `outside` of them were not in the database.
+        strange: files of the directory that are no checkpoints of this log.
     """
 
     origin: str
@@ -73,6 +78,7 @@ class Verification:
     waiting: int = 0
     kept: int = 0
     outside: int = 0
+    strange: Sequence[Path] = ()
     root: bytes = EMPTY_ROOT
     signatures: Sequence[Verified] = ()
     findings: Sequence[Finding] = ()
@@ -90,11 +96,14 @@ async def verify_log(request: Request, show: Show = show_nothing) -> Verificatio
     Raises:
         NothingSealedError: there is nothing to verify.
         CheckpointFileError: a file cannot be read, or is of another log.
+        AlteredSchemaError: what the tables hold cannot be read as what was written.
     """
     directory = list_directory(request.directory) if request.directory else Directory(Path())
-    others = [check_file(path, request.keys, origin=request.origin) for path in directory.others]
+    others, strange = check_copies(directory.others, request.keys, origin=request.origin)
     database = Database(request.dsn, application_name="audit-verify", read_only=True)
     async with verification.reading(database) as session:
+        if problems := await log_schema.altered(session):
+            raise AlteredSchemaError("; ".join(problems))
         head = check_head(await verification.head(session), request.keys, origin=request.origin)
         leaves = await verification.leaves_end(session)
         largest = await verification.kept_end(session)
@@ -108,7 +117,7 @@ async def verify_log(request: Request, show: Show = show_nothing) -> Verificatio
         scope = Scope(session, source, head, leaves, directory, kept, request.since, request.part_leaves)
         state = State(Regrowth())
         state.add([each for each in others if isinstance(each, Finding)])
-        return await _verify(scope, state, show)
+        return replace(await _verify(scope, state, show), strange=strange)
 
 
 async def _verify(scope: Scope, state: State, show: Show) -> Verification:

@@ -41,6 +41,7 @@ async def verify_loose_rows(source: Source, size: int, sealed_through: int) -> L
     report = LooseReport()
     async with verification.reading(database, snapshot=source.snapshot) as session:
         await _unsealed(session, size, sealed_through, report)
+        await _outside(session, sealed_through, report)
         await _orphans(session, report)
         for entry_id in await verification.altered_renderings(session, rows_max=FINDINGS_MAX):
             what = f"a rendering of entry {entry_id} does not lead to its digest"
@@ -60,6 +61,19 @@ async def _unsealed(connection: Connection, size: int, sealed_through: int, repo
     if altered is not None:
         what = f"the payload of entry {altered}, not sealed yet, does not lead to the digest in the entry"
         report.findings.append(Finding(Tampering.PAYLOAD, what, None, altered))
+
+
+async def _outside(connection: Connection, sealed_through: int, report: LooseReport) -> None:
+    last_id = await verification.last_id(connection)
+    if sealed_through > last_id:
+        what = (
+            f"log_head has sealed up to entry {sealed_through}, and the last id that was given is {last_id}"
+        )
+        report.findings.append(Finding(Tampering.HEAD, what))
+        return
+    for entry_id in await verification.outside(connection, last_id, rows_max=FINDINGS_MAX):
+        what = f"entry {entry_id} is outside of the log, which gave ids up to {last_id} and leaves from 0 on"
+        report.findings.append(Finding(Tampering.INSERTED, what, None, entry_id))
 
 
 async def _orphans(connection: Connection, report: LooseReport) -> None:

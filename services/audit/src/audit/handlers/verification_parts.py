@@ -259,8 +259,7 @@ async def _check_payloads(
             transitions.append((index, entry, body))
     if len(payloads) < len(rows):
         page.findings += _doubled_payloads(entries, [row[0] for row in rows])
-    if transitions:
-        page.findings += await _check_history(connection, transitions)
+    page.findings += await _check_history(connection, entries, transitions)
 
 
 def _doubled_payloads(entries: Sequence[tuple[int, StoredEntry]], ids: Sequence[int]) -> list[Finding]:
@@ -272,9 +271,21 @@ def _doubled_payloads(entries: Sequence[tuple[int, StoredEntry]], ids: Sequence[
     ]
 
 
-async def _check_history(connection: Connection, transitions: Sequence[Transition]) -> list[Finding]:
-    rows = await verification.history(connection, [entry.entry_id for _, entry, _ in transitions])
-    findings: list[Finding] = []
+async def _check_history(
+    connection: Connection, entries: Sequence[tuple[int, StoredEntry]], transitions: Sequence[Transition]
+) -> list[Finding]:
+    rows = await verification.history(connection, [entry.entry_id for _, entry in entries])
+    reporting = {entry.entry_id for _, entry, _ in transitions}
+    findings = [
+        Finding(
+            Tampering.HISTORY,
+            f"status_history has a row of entry {entry.entry_id}, which reports no transition",
+            index,
+            entry.entry_id,
+        )
+        for index, entry in entries
+        if entry.entry_id in rows and entry.entry_id not in reporting
+    ]
     missing: list[tuple[int, StoredEntry, tuple[str, int]]] = []
     for index, entry, body in transitions:
         row = rows.get(entry.entry_id)

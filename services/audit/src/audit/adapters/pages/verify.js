@@ -118,9 +118,11 @@ async function stateOf(key, note) {
   let state = "absent";
   for (const { name, id, signature } of note.signatures) {
     if (name !== key.name || id !== key.id) continue;
-    if (signature.length !== SIGNATURE_BYTES[key.type]) return "invalid";
+    if (signature.length !== SIGNATURE_BYTES[key.type] || (key.type > 1 && signature[0] > 127)) return "invalid";
     if (key.type === 6) return "unchecked";
-    const time = key.type === 4 ? `cosignature/v1\ntime ${new DataView(signature.buffer).getBigUint64(0)}\n` : "";
+    const seconds = new DataView(signature.buffer).getBigUint64(0);
+    if (key.type === 4 && !seconds) continue;
+    const time = key.type === 4 ? `cosignature/v1\ntime ${seconds}\n` : "";
     try {
       const imported = await importKey(key.bytes);
       const isValid = await crypto.subtle.verify("Ed25519", imported, signature.slice(-64), utf8(time + note.text));

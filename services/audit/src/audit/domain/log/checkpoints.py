@@ -9,6 +9,7 @@ from audit.domain.log.notes import Note, NoteError, SignatureLine, lines_by, par
 from audit.domain.log.tree import EMPTY_ROOT, HASH_BYTES
 
 SIZE_MAX = 2**63 - 1
+TIME_MAX = 2**63 - 1
 _TIME_BYTES = 8
 _LINES = 3
 _NAME_BYTES_MAX = 255
@@ -128,6 +129,8 @@ def _split(line: SignatureLine, key: VerifierKey) -> tuple[int | None, bytes]:
     if len(line.signature) != stamp + key.type.signature_bytes:
         raise CheckpointError(f"the signature of {key.name} ({key.id.hex()}) has a wrong length")
     time = int.from_bytes(line.signature[:stamp], "big") if stamp else None
+    if time is not None and time > TIME_MAX:
+        raise CheckpointError(f"the signature of {key.name} ({key.id.hex()}) has a time that is none")
     return time, line.signature[stamp:]
 
 

@@ -33,6 +33,10 @@ class ProofFormatError(ValueError):
     """A text is no tlog-proof."""
 
 
+class NoEntryError(Exception):
+    """Neither the caller nor the proof has the entry: nothing can be verified."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlogProof:
     """A proof, not verified.
@@ -74,6 +78,8 @@ def parse_proof(content: bytes) -> TlogProof:
     if len(content) > PROOF_BYTES_MAX:
         raise ProofFormatError(f"more than {PROOF_BYTES_MAX:,} bytes: no proof is that long")
     head, separator, checkpoint = content.partition(b"\n\n")
+    if b"\r" in head:
+        raise ProofFormatError("it has carriage returns: a mail program or editor has changed its lines")
     try:
         lines = head.decode("ascii").split("\n")
     except UnicodeDecodeError:
@@ -93,7 +99,12 @@ def parse_proof(content: bytes) -> TlogProof:
 
 
 def verify_proof(
-    proof: TlogProof, keys: Sequence[VerifierKey], *, origin: str, entry: bytes | None
+    proof: TlogProof,
+    keys: Sequence[VerifierKey],
+    *,
+    origin: str,
+    entry: bytes | None,
+    witnesses: Sequence[VerifierKey] = (),
 ) -> Proved:
     """Verify a proof.
 
@@ -103,15 +114,16 @@ def verify_proof(
             signature line that names one of them must be by it.
         origin: of the log.
         entry: canonical form of the entry; None takes the one in the proof.
+        witnesses: further keys, which never count as the log's, whatever their names are.
 
     Raises:
         NoteError: the checkpoint is none, or no key of the log signed it.
         ProofError: the entry is not the leaf that the proof names, or the log has no such leaf.
-        ProofFormatError: neither the caller nor the proof has the entry.
+        NoEntryError: neither the caller nor the proof has the entry.
     """
     content = proof.extra if entry is None else entry
     if content is None:
-        raise ProofFormatError("the proof does not hold its entry: give the entry's canonical form")
+        raise NoEntryError("the proof does not hold its entry: give the entry's canonical form")
     if entry is not None and proof.extra not in {None, entry}:
         raise ProofError("the proof holds another entry than the given one")
     if not 0 < len(content) <= SEALED_BYTES_MAX:
@@ -124,7 +136,7 @@ def verify_proof(
             f"the tree of the checkpoint has {checkpoint.size} leaves, and so no leaf {proof.index}"
         )
     verify_inclusion(hash_leaf(content), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
-    return Proved(content, proof.index, checkpoint, verify_signatures(note, keys))
+    return Proved(content, proof.index, checkpoint, verify_signatures(note, [*keys, *witnesses]))
 
 
 def origin_of(proof: TlogProof) -> str:
