@@ -8,9 +8,14 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator
 from typing import cast
 
-_PHONE = re.compile(r"\+?[\d\s().\-/]{7,}")
+# Also dashes and dots of other scripts, and characters without width: telephones put them into numbers.
+_SEPARATOR = (
+    r"\s().\-/_~\u00ad\u00b7\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2022\u2044\u2060-\u2069\u2212\ufeff"
+)
+_PHONE = re.compile(rf"[{_SEPARATOR}]*\+?[\d{_SEPARATOR}]{{7,}}")
 _DIGITS_MIN = 7
-_SEPARATORS = r"[\s().\-/\u00a0]*"
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
+_SEPARATORS = f"[{_SEPARATOR}]*"
 _RECORD = frozenset({"key", "headers", "value"})
 """Members of a record that described no event: its bytes stand there in base64."""
 
@@ -80,4 +85,10 @@ def _found(text: str, patterns: list[re.Pattern[str]]) -> bool:
 
 
 def _plain(text: str) -> str:
-    return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    if text.isascii():
+        return text.casefold()
+    return _OTHER_DIGIT.sub(_ascii_digit, unicodedata.normalize("NFKC", text).casefold())
+
+
+def _ascii_digit(digit: re.Match[str]) -> str:
+    return str(unicodedata.decimal(digit[0]))
