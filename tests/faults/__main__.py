@@ -21,7 +21,6 @@ from faults.verdicts import Verdict, judge
 from harness import Infra
 from harness.choice import ChoiceError, choose
 
-ROW_SECONDS_MAX = 1_200.0
 LONG_ROW_SECONDS_MAX = 6 * 3_600.0
 _SEEDS = 2**31
 
@@ -63,7 +62,7 @@ def _wanted(environ: "os._Environ[str]") -> tuple[list[Row], Size, int]:
 async def _bounded(row: Row, infra: Infra, size: Size, seed: int, directory: Path) -> Verdict:
     """A row that takes too long, or breaks, does not hold; the others run all the same."""
     began = time.monotonic()
-    limit = LONG_ROW_SECONDS_MAX if size == LONG else ROW_SECONDS_MAX
+    limit = LONG_ROW_SECONDS_MAX if size == LONG else row.seconds_max
     try:
         async with asyncio.timeout(limit):
             return await judge(row, infra, size=size, seed=seed, directory=directory)

@@ -24,6 +24,7 @@ from faults import (
 from faults.scene import Scene
 
 SERVICES = ("webhook-gateway", "booking", "audit")
+SECONDS_MAX = 1_200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Row:
         run: does it, under load; what must hold besides G it asserts itself.
         in_make_test: whether it also runs, small, with every commit.
         services: what runs from the beginning; the row starts the rest.
+        seconds_max: after which it does not hold.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Row:
     run: Callable[[Scene], Awaitable[None]]
     in_make_test: bool = False
     services: tuple[str, ...] = SERVICES
+    seconds_max: float = SECONDS_MAX
 
 
 _WITHOUT_BOOKING = ("webhook-gateway", "audit")
@@ -116,6 +119,7 @@ ROWS: tuple[Row, ...] = (
         tampered_logs.every_way,
         in_make_test=True,
         services=(),
+        seconds_max=2 * SECONDS_MAX,
     ),
     Row(
         "F31",

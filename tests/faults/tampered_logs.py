@@ -19,7 +19,7 @@ from harness.databases import TestDatabase
 from harness.deployment import PASSWORDS
 from harness.sealing import ORIGIN, key_ring, seal_all
 
-OF_EACH_WAY, OF_EACH_WAY_SHORT = 50, 1
+OF_EACH_WAY, OF_EACH_WAY_SHORT = 25, 1
 CLEAN_RUNS, CLEAN_RUNS_SHORT = 1_000, 10
 ENTRIES = 1_100
 TABLES = (

@@ -1,8 +1,5 @@
 """A dump restored elsewhere keeps histories, states and their guards, and the service runs on it (F38)."""
 
-import asyncio
-import shutil
-import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,9 +9,8 @@ import pytest
 
 from harness import Infra, Stack, start_services
 from harness.databases import TestDatabase
-from harness.deployment import PASSWORDS
+from harness.dumps import restored
 from integration.booking.booking_calls import BookingApi
-from plumbline import databases, postgres_binaries
 
 _CONTENT = {
     "history": "SELECT * FROM status_transition ORDER BY transition_id",
@@ -40,22 +36,6 @@ async def own(infra: Infra) -> AsyncGenerator[Stack]:
         yield stack
 
 
-def programs() -> Path:
-    """Return the folder of pg_dump and pg_restore; skip the test where there are none."""
-    try:
-        return postgres_binaries.directory(postgres_binaries.account())
-    except Exception:  # noqa: BLE001 - no binaries here, for whatever reason
-        found = shutil.which("pg_dump")
-        if found is None:
-            pytest.skip("pg_dump is not installed here")
-        return Path(found).parent
-
-
-async def run(*command: str) -> None:
-    finished = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
-    assert finished.returncode == 0, finished.stderr.decode()
-
-
 async def content(database: TestDatabase) -> dict[str, list[asyncpg.Record]]:
     return {name: await database.fetch(query) for name, query in _CONTENT.items()}
 
@@ -65,29 +45,19 @@ async def test_restored_database_keeps_history_and_guards(
 ) -> None:
     api = BookingApi(own, http)
     booking = await api.brought_to("confirmed", "in_progress")
-    source, where, dump = own.database("booking"), programs(), str(tmp_path / "booking.dump")
+    source = own.database("booking")
     before = await content(source)
-    name = f"{source.dsn().rpartition('/')[2].partition('?')[0]}_restored"
-    await databases.provision(infra.admin_dsn(), PASSWORDS, databases={"booking": name})
-    try:
-        await run(str(where / "pg_dump"), "-Fc", "-f", dump, source.dsn())
-        restored = TestDatabase(infra.admin_dsn(name), PASSWORDS)
-        await run(
-            str(where / "pg_restore"), "--clean", "--if-exists", "--exit-on-error", "-d", restored.dsn(), dump
-        )
-        after = await content(restored)
+    async with restored(infra, source, "booking", tmp_path / "booking.dump") as copy:
+        after = await content(copy)
         for part, rows in before.items():
             assert [row for row in after[part] if row not in rows] == [], part
             assert len(after[part]) == len(rows), part
         for statement in _REFUSED:
             with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.CheckViolationError)):
-                await restored.execute(statement)
+                await copy.execute(statement)
 
-        service = await own.start("booking", {"BOOKING_POSTGRES_DSN": restored.dsn("booking")})
+        service = await own.start("booking", {"BOOKING_POSTGRES_DSN": copy.dsn("booking")})
         changed = await api.call("PATCH", f"/{booking['id']}", {"status": "completed"}, url=service.url)
         assert changed.status_code == 200, changed.text
         history = "SELECT count(*) FROM status_transition WHERE booking_id = $1"
-        assert await restored.fetchval(history, booking["id"]) == 4
-    finally:
-        async with source.connect() as connection:
-            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        assert await copy.fetchval(history, booking["id"]) == 4

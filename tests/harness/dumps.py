@@ -1,0 +1,51 @@
+"""Dumps of a database, restored into a new one (F38)."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.databases import TestDatabase
+from harness.deployment import PASSWORDS
+from harness.infra import Infra
+from plumbline import databases, postgres_binaries
+
+
+@asynccontextmanager
+async def restored(
+    infra: Infra, source: TestDatabase, service: str, dump: Path
+) -> AsyncGenerator[TestDatabase]:
+    """Dump a service's database and restore it into one that is provisioned anew; drop that at the end.
+
+    Skipped where pg_dump is not installed.
+    """
+    where = _programs()
+    name = f"{source.dsn().rpartition('/')[2].partition('?')[0]}_restored"
+    await databases.provision(infra.admin_dsn(), PASSWORDS, databases={service: name})
+    try:
+        await _run(str(where / "pg_dump"), "-Fc", "-f", str(dump), source.dsn())
+        copy = TestDatabase(infra.admin_dsn(name), PASSWORDS)
+        options = ("--clean", "--if-exists", "--exit-on-error")
+        await _run(str(where / "pg_restore"), *options, "-d", copy.dsn(), str(dump))
+        yield copy
+    finally:
+        await TestDatabase(infra.admin_dsn(), PASSWORDS).execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _programs() -> Path:
+    try:
+        return postgres_binaries.directory(postgres_binaries.account())
+    except Exception:  # noqa: BLE001 - no binaries here, for whatever reason
+        found = shutil.which("pg_dump")
+        if found is None:
+            pytest.skip("pg_dump is not installed here")
+        return Path(found).parent
+
+
+async def _run(*command: str) -> None:
+    finished = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+    assert finished.returncode == 0, finished.stderr.decode()
