@@ -1,5 +1,6 @@
 """Keys and policy files of witnesses: what is written, and what is refused with which words."""
 
+import asyncio
 import stat
 from pathlib import Path
 
@@ -7,10 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.__main__ import cli
-from audit.adapters.policy_files import read_policy_file
+from audit.adapters.policy_files import read_policy_file, read_witness_policy
+from audit.adapters.witness_client import WitnessClient
+from audit.domain.log.checkpoints import Checkpoint, sign_checkpoint
 from audit.domain.log.keys import InvalidKeyError, KeyType, SigningKey, parse_verifier_key
 from audit.domain.log.policies import parse_policy
+from audit.domain.log.witness_answers import NotCosigned, Outcome
 from audit.domain.log.witness_keys import read_witness_keys
+from audit.domain.log.witness_requests import AddCheckpoint
 from audit.handlers.cosigning import sites_of
 from chassis.process.command_line import CommandError
 from chassis.process.environment import SettingsError
@@ -86,3 +91,34 @@ def test_keys_with_one_address_are_one_witness_and_one_without_is_not_asked() ->
     assert site.url == "https://w.example/"
     assert site.keys == (ED25519.verifier, MLDSA.verifier)
     assert site.name == "a+\ufffdb"
+
+
+@pytest.mark.parametrize(
+    "url", ["witness.example", "ftp://witness.example", "https://", "http://w:99999/", "http://w:0"]
+)
+def test_witness_that_cannot_be_asked_stops_the_start(tmp_path: Path, url: str) -> None:
+    key = SigningKey("witness.example/1", KeyType.ED25519_COSIGNATURE, bytes(32)).verifier
+    (tmp_path / "policy").write_text(f"witness w {key} {url}\nquorum w\n")
+    with pytest.raises(
+        SettingsError, match=r"^AUDIT_WITNESS_POLICY_FILE: .* the address of witness 'w' is not"
+    ):
+        read_witness_policy(tmp_path / "policy")
+
+
+async def test_connection_that_a_witness_closed_while_it_waited_is_opened_anew() -> None:
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+        await reader.readuntil(b"POST")
+        writer.close()
+
+    log = SigningKey("log.example/1", KeyType.ED25519, bytes(32))
+    note = sign_checkpoint(Checkpoint(log.name, 1, bytes(32)), [log], time=0)
+    client = WitnessClient()
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for _ in range(2):
+            answer = await client.add_checkpoint(url, AddCheckpoint(0, (), note), [])
+            assert isinstance(answer, NotCosigned)
+            assert answer.outcome is Outcome.UNKNOWN_LOG, answer.sentence
+        await client.close()

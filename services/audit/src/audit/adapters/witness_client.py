@@ -37,7 +37,7 @@ class WitnessClient:
         """
         try:
             async with asyncio.timeout(REQUEST_SECONDS_MAX):
-                return await self._post(f"{url.rstrip('/')}/add-checkpoint", request, keys)
+                return await self._post_again(f"{url.rstrip('/')}/add-checkpoint", request, keys)
         except TimeoutError:
             return NotCosigned(Outcome.UNREACHABLE, f"no answer within {REQUEST_SECONDS_MAX:g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -46,6 +46,13 @@ class WitnessClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def _post_again(self, url: str, request: AddCheckpoint, keys: Sequence[VerifierKey]) -> Answer:
+        try:
+            return await self._post(url, request, keys)
+        except httpx.RemoteProtocolError:
+            # The kept connection was closed while it waited. To ask twice does no harm.
+            return await self._post(url, request, keys)
 
     async def _post(self, url: str, request: AddCheckpoint, keys: Sequence[VerifierKey]) -> Answer:
         body = bytearray()
