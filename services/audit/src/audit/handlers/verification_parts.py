@@ -14,13 +14,14 @@ from pathlib import Path
 from audit.adapters import verification
 from audit.adapters.verification import TileRow
 from audit.domain.log.canonical import StoredEntry, sealed_form
-from audit.domain.log.derived import history_differs, reports_transition, texts_differ, version_of
+from audit.domain.log.derived import reports_transition, texts_differ
 from audit.domain.log.examination import Dispute, Examined, Leaf, examine
 from audit.domain.log.keys import VerifierKey
 from audit.domain.log.tampering import Finding, Tampering
 from audit.domain.log.tiles import TILE_WIDTH, split_hashes
 from audit.domain.log.tree import HASH_BYTES, hash_leaf, root_of
 from audit.handlers.kept_checkpoints import Directory, Kept, check_file, check_row
+from audit.handlers.verification_history import Transition, check_history
 from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import UnreadableRow
 
@@ -28,8 +29,6 @@ FINDINGS_MAX = 100
 DISPUTES_MAX = 1_000
 PAGE_TILES = 8
 CHECKPOINTS_PAGE = 500
-Transition = tuple[int, StoredEntry, bytes | None]
-"""Leaf index, entry and payload of a reported transition."""
 
 _UNREADABLE = b"?"
 _ENTRY = slice(3, None)
@@ -259,7 +258,7 @@ async def _check_payloads(
             transitions.append((index, entry, body))
     if len(payloads) < len(rows):
         page.findings += _doubled_payloads(entries, [row[0] for row in rows])
-    page.findings += await _check_history(connection, entries, transitions)
+    page.findings += await check_history(connection, entries, transitions)
 
 
 def _doubled_payloads(entries: Sequence[tuple[int, StoredEntry]], ids: Sequence[int]) -> list[Finding]:
@@ -268,41 +267,4 @@ def _doubled_payloads(entries: Sequence[tuple[int, StoredEntry]], ids: Sequence[
         Finding(Tampering.PAYLOAD, f"entry {entry.entry_id} has two payloads", index, entry.entry_id)
         for index, entry in entries
         if entry.entry_id in doubled
-    ]
-
-
-async def _check_history(
-    connection: Connection, entries: Sequence[tuple[int, StoredEntry]], transitions: Sequence[Transition]
-) -> list[Finding]:
-    rows = await verification.history(connection, [entry.entry_id for _, entry in entries])
-    reporting = {entry.entry_id for _, entry, _ in transitions}
-    findings = [
-        Finding(
-            Tampering.HISTORY,
-            f"status_history has a row of entry {entry.entry_id}, which reports no transition",
-            index,
-            entry.entry_id,
-        )
-        for index, entry in entries
-        if entry.entry_id in rows and entry.entry_id not in reporting
-    ]
-    missing: list[tuple[int, StoredEntry, tuple[str, int]]] = []
-    for index, entry, body in transitions:
-        row = rows.get(entry.entry_id)
-        if row is None:
-            if key := version_of(entry):
-                missing.append((index, entry, key))
-        elif problem := history_differs(row, entry, body):
-            findings.append(Finding(Tampering.HISTORY, problem, index, entry.entry_id))
-    # A second transition of a version is reported, and stands in no history.
-    known = await verification.known_versions(connection, [key for _, _, key in missing])
-    return findings + [
-        Finding(
-            Tampering.HISTORY,
-            f"status_history has no version {version} of booking {booking_id}, see entry {entry.entry_id}",
-            index,
-            entry.entry_id,
-        )
-        for index, entry, (booking_id, version) in missing
-        if (booking_id, version) not in known
     ]
