@@ -69,6 +69,7 @@ test: $(STAMP) ## every test that belongs to a commit, on real Kafka and Postgre
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
+	@$(if $(filter containers external,$(INFRA)),,PYTHONPATH=tests $(BIN)/python -m harness.kafka_classes)
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/faults tests/integration $(BROKERLESS)
 endif
 

