@@ -1,9 +1,10 @@
 """The embedded servers from Python wheels, started as by `make up`."""
 
-import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from harness.infra import Infra
@@ -11,6 +12,8 @@ from harness.ports import free_port
 from plumbline import dsn, waiting
 from plumbline.kafka import CONTROLLER_PORT_OFFSET, EmbeddedKafka
 from plumbline.postgres import EmbeddedPostgres
+
+_KEEPER = Path(__file__).with_name("keeper.py")
 
 # Tests connect for each statement, and a login of 4,096 iterations costs more than most statements.
 _POSTGRES_SETTINGS = {"scram_iterations": "1"}
@@ -38,12 +41,21 @@ async def embedded_infra() -> AsyncGenerator[Infra]:
     """Run both servers, and remove their data at the end."""
     directory = _new_directory()
     infra = EmbeddedInfra(directory)
-    try:
-        await waiting.gather_or_cancel(infra.kafka.start(), infra.postgres.start())
-        yield infra
-    finally:
-        await waiting.gather_or_cancel(infra.kafka.kill(), infra.postgres.kill())
-        shutil.rmtree(directory)
+    with keeper(directory):
+        try:
+            await waiting.gather_or_cancel(infra.kafka.start(), infra.postgres.start())
+            yield infra
+        finally:
+            await waiting.gather_or_cancel(infra.kafka.kill(), infra.postgres.kill())
+
+
+@contextmanager
+def keeper(directory: Path) -> Generator["subprocess.Popen[bytes]"]:
+    """Remove `directory` after the block, with all processes in it, also if this process is killed."""
+    command = [sys.executable, "-P", "-s", _KEEPER, directory]
+    # A session of its own: Ctrl-C reaches pytest only.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
+        yield process  # its standard input closes with the block, or with this process
 
 
 def _new_directory() -> Path:

@@ -2,9 +2,10 @@
 
 The import of a service takes longer than all that most of its processes do in a test. A forked process is a
 process as any other: its own pid, session, environment, signals and exit code. Requests come over the socket
-with the number `sys.argv[1]`; the server ends when the socket closes.
+with the number `sys.argv[1]`; the server ends when the socket closes, and its processes with it.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -13,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 LENGTH_BYTES = 4
@@ -44,6 +46,7 @@ def serve(control: socket.socket) -> None:
             _reap(statuses)
         if control in readable:
             if (received := _receive(control)) is None:
+                _end_all(statuses)
                 return
             request, (*streams, status) = received
             program = _load(request["package"])
@@ -104,6 +107,13 @@ def _reap(statuses: dict[int, int]) -> None:
         pipe = statuses.pop(pid)
         _write(pipe, os.waitstatus_to_exitcode(status))
         os.close(pipe)
+
+
+def _end_all(pids: Iterable[int]) -> None:
+    """Kill what still runs, with its children: the suite has ended, perhaps by SIGKILL."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _write(pipe: int, number: int) -> None:

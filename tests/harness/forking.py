@@ -122,7 +122,7 @@ class ForkServer:
         return Forked(received)
 
     def stop(self) -> None:
-        """End the server. Its processes go on."""
+        """End the server and the processes that still run."""
         if self._control is not None and self._server is not None:
             self._control.close()
             self._server.wait()
