@@ -115,7 +115,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "F30",
-        "the sealed log tampered with in 41 ways",
+        "the sealed log tampered with in 42 ways",
         tampered_logs.every_way,
         in_make_test=True,
         services=(),

@@ -268,6 +268,10 @@ _FLIPPED = "set_byte({0}, :i % 32, get_byte({0}, :i % 32) # 1)"
 _TILE_HASH = (
     f"UPDATE log_tile SET hashes = {_FLIPPED.format('hashes')} WHERE level = 0 AND tile_index = :i / 256",
 )
+_SECOND_HEAD = (
+    "ALTER TABLE log_head DROP CONSTRAINT log_head_is_head_check",
+    "INSERT INTO log_head SELECT false, tree_size, root, frontier, sealed_through, note FROM log_head",
+)
 _LARGER_NOTE = "note = replace(note, E'\\n' || tree_size || E'\\n', E'\\n' || tree_size + 1 || E'\\n')"
 
 
@@ -361,6 +365,7 @@ WAYS: tuple[Way, ...] = (
         _head("sealed_through = sealed_through + 1000"),
         at=None,
     ),
+    Way("head rewritten", "a second one", "head-rewritten", _SECOND_HEAD, at=None),
     Way("head rewritten", "removed", "head-rewritten", ("DELETE FROM log_head",), at=None),
     Way("head rewritten", "an older one restored", "head-rewritten", _older_head(cut=False), at=None),
     Way("rebuilt with another key", "all of it", "tree-rebuilt", _rebuilt(OTHER_SEED), at=None),

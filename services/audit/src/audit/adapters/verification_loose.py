@@ -41,6 +41,8 @@ _RENDERINGS = """
 SELECT entry_id FROM event_rendering WHERE body_sha256 <> pg_catalog.sha256(body) ORDER BY entry_id LIMIT $1
 """
 
+_HEAD_COUNT = "SELECT count(*) FROM log_head"
+
 _TILE_COUNT = "SELECT count(*) FROM log_tile"
 
 
@@ -82,6 +84,11 @@ async def altered_renderings(connection: Connection, *, rows_max: int) -> list[i
         row["entry_id"]
         for row in await connection.fetch(_RENDERINGS, rows_max, timeout=STATEMENT_SECONDS_MAX)
     ]
+
+
+async def head_count(connection: Connection) -> int:
+    """Return how many heads there are."""
+    return await connection.fetchval(_HEAD_COUNT)
 
 
 async def tile_count(connection: Connection) -> int:

@@ -48,6 +48,9 @@ async def verify_loose_rows(source: Source, size: int, sealed_through: int) -> L
             index = await verification.index_of(session, entry_id)
             report.findings.append(Finding(Tampering.RENDERING, what, index, entry_id))
         await _tile_count(session, size, report)
+        heads = await verification_loose.head_count(session)
+        if heads > 1:
+            report.findings.append(Finding(Tampering.HEAD, f"log_head has {heads} rows, and readers see any"))
     return report
 
 
