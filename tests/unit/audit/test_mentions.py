@@ -6,9 +6,12 @@ from base64 import b64encode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from audit.__main__ import cli
 from audit.domain.erasure import needs_search, stored_subjects
 from audit.domain.mentions import mentions, pattern_of
+from chassis.process.command_line import CommandError
 
 PHONE = "+15550001111"
 
@@ -88,3 +91,9 @@ def test_only_a_bookings_id_is_not_searched_for() -> None:
     assert not needs_search([booking_id])
     assert needs_search([booking_id, PHONE])
     assert booking_id.lower() in stored_subjects([booking_id])
+
+
+def test_one_character_erases_nothing() -> None:
+    refused = CliRunner().invoke(cli, ["erase", "--subject", "jane", "--subject", "x"])
+    assert isinstance(refused.exception, CommandError)
+    assert "one character" in str(refused.exception)

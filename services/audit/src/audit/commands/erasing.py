@@ -64,6 +64,10 @@ def add_erase(cli: typer.Typer) -> None:
         """
         subjects = _subjects(subject)
         searches = needs_search(subjects) if contains is None else contains
+        if searches and not dry_run and any(len(each) == 1 for each in subjects):
+            raise CommandError(
+                "--subject is one character, which nearly every payload mentions: give more of it"
+            )
 
         async def work(connection: Connection, meter: Meter) -> Report:
             found = await find(connection, subjects, searches_bodies=searches, progress=meter.show)
