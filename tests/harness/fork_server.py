@@ -54,7 +54,7 @@ def serve(control: socket.socket) -> None:
             if pid == 0:
                 control.detach()
                 _become(request, streams)
-                program.main()
+                _run(program, request["code"])
                 return
             for stream in streams:
                 os.close(stream)
@@ -97,6 +97,13 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     if folder := os.environ.get("PYTHONPATH"):  # with a sitecustomize and nothing else (`can_fork`)
         sys.path.insert(0, folder)
         importlib.import_module("sitecustomize")
+
+
+def _run(program: Any, code: str) -> None:
+    if code:
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        program.main()
 
 
 def _reap(statuses: dict[int, int]) -> None:

@@ -102,13 +102,18 @@ class ForkServer:
         streams: Sequence[int],
         *,
         directory: Path | None = None,
+        code: str = "",
     ) -> Forked:
-        """Start `python -m package arguments` with stdin, stdout and stderr."""
+        """Start `python -m package arguments` with stdin, stdout and stderr.
+
+        With `code` start `python -c code arguments` in a process that has imported the package.
+        """
         request = {
             "package": package,
             "arguments": list(arguments),
             "environment": dict(environment),
             "directory": str(directory or Path.cwd()),
+            "code": code,
         }
         text = json.dumps(request).encode()
         received, status = os.pipe()

@@ -9,6 +9,9 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.05
+# A look at a database or a service costs some ms of CPU, which other tests need: long waits look less often.
+_POLL_SHARE = 0.1
+_POLL_SECONDS_MAX = 0.2
 
 
 async def eventually(
@@ -26,14 +29,14 @@ async def eventually(
     Raises:
         AssertionError: the time is up; the message has the last result.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         last, met = await _evaluate(condition)
         if met:
             return last
-        if time.monotonic() >= deadline:
+        if (waited := time.monotonic() - began) >= seconds:
             break
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(min(max(_POLL_SECONDS, waited * _POLL_SHARE), _POLL_SECONDS_MAX))
     name = what or getattr(condition, "__name__", "condition")
     failure = last if isinstance(last, AssertionError) else None
     raise AssertionError(f"not within {seconds:g} s: {name}; last result: {last!r}") from failure

@@ -67,9 +67,9 @@ async def test_old_row_exits_with_1_and_is_told_by_shard(silent: Stack) -> None:
     assert {s["shard"] for s in found["shards"] if s["oldest_unsent_seconds"] is not None} == {3, 5}
     await status(silent, "booking", "--older-than", "10000")
     told = (await silent.run("booking", "outbox", "status")).stdout
-    assert re.search(r"^ +3 +2 +7,2\d\d\.\d s +nobody", told, re.MULTILINE)
-    assert re.search(r"^ +5 +1,000\+ +7,2\d\d\.\d s +nobody", told, re.MULTILINE)
-    assert told.splitlines()[-1].startswith("1,002+ unsent, the oldest for 7,2")
+    assert re.search(r"^ +3 +2 +7,[2-7]\d\d\.\d s +nobody", told, re.MULTILINE)
+    assert re.search(r"^ +5 +1,000\+ +7,[2-7]\d\d\.\d s +nobody", told, re.MULTILINE)
+    assert re.match(r"1,002\+ unsent, the oldest for 7,[2-7]", told.splitlines()[-1])
 
 
 async def test_database_that_does_not_answer_exits_with_2_and_one_line(silent: Stack) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -58,12 +57,14 @@ run_cli(cli)
 WAYS = ("echo", "json", "table", "bytes")
 
 
-def run(*arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, **more: str) -> tuple[int, bytes, bytes]:
-    command = [sys.executable, "-c", SAMPLE, *arguments]
-    done = subprocess.run(
-        command, stdout=stdout, stderr=subprocess.PIPE, env={**os.environ, **more}, check=False
-    )
-    return done.returncode, done.stdout, done.stderr
+def run(*arguments: str, stdout: int | None = None) -> tuple[int, bytes, bytes]:
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        streams = [given.fileno(), out.fileno() if stdout is None else stdout, err.fileno()]
+        # The audit service imports all that the sample does.
+        code = SERVER.start("audit", arguments, {"PATH": os.environ["PATH"]}, streams, code=SAMPLE).wait(60)
+        out.seek(0)
+        err.seek(0)
+        return code, out.read(), err.read()
 
 
 def assert_one_line(code: int, errors: bytes) -> None:
@@ -74,7 +75,7 @@ def assert_one_line(code: int, errors: bytes) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_full_disk_is_one_line_and_exit_2(way: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        code, _, errors = run(way, stdout=full)
+        code, _, errors = run(way, stdout=full.fileno())
     assert_one_line(code, errors)
 
 
@@ -112,8 +113,14 @@ def test_nothing_can_be_written_at_all_is_exit_2() -> None:
 def test_what_can_be_written_is_written_and_the_answer_is_no() -> None:
     assert run("json") == (1, b'{"a":"\\u009b2J\\u007f"}\n', b"")
     assert run("bytes")[:2] == (1, b"x" * 100_000)
-    assert run("letters", PYTHONIOENCODING="ascii") == (1, b"\\u2500\\ud800\n", b"")
     assert run("error") == (2, b"first\n", b"error: not done\n")
+
+
+def test_letters_that_the_terminal_has_not_are_escaped() -> None:
+    command = [sys.executable, "-c", SAMPLE, "letters"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"\\u2500\\ud800\n", b"")
 
 
 def test_error_of_ours_is_not_the_answer_no() -> None:
