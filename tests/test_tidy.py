@@ -187,7 +187,7 @@ def test_every_silenced_check_says_why() -> None:
 READS_OWN_TIMES = {
     "contracts/src/contracts/times.py",
     "services/booking/src/booking/adapters/booking_rows.py",
-    "services/reconciler/src/reconciler/adapters/booking_view.py",
+    "services/reconciler/src/reconciler/adapters/booking_rows.py",
     "services/reconciler/src/reconciler/api/parameters.py",
     "services/webhook-gateway/src/webhook_gateway/__main__.py",
 }

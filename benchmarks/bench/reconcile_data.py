@@ -12,6 +12,15 @@ TEMPLATES = 2_000
 SERVICES = ("drop-in", "dog-walking", "pet-taxi")
 VISITS_MAX = 3
 PETS_MAX = 3
+# Each booking has a snapshot of its own, as real ones do: the stay begins at a second of its own. Of equal
+# snapshots PostgreSQL would compute each but once (Memoize), and a program could do the same.
+_SECONDS = f"to_char(make_interval(secs => n.number / {TEMPLATES}), 'MI:SS')"
+_PRICING = f"""
+jsonb_set(
+    pricing, '{{inputs,starts_local}}',
+    to_jsonb(overlay(pricing #>> '{{inputs,starts_local}}' PLACING {_SECONDS} FROM 15 FOR 5))
+)
+"""
 # One booking of so many has another total than its snapshot.
 WRONG_OF = 1_000
 WRONG_BY = 500
@@ -37,7 +46,7 @@ INSERT INTO booking.booking (
 SELECT
     {_ID}, 'confirmed', 'paid', 2, 2, service, starts_at, ends_at, 'USD',
     total + CASE WHEN n.number % {WRONG_OF} = 0 THEN {WRONG_BY} ELSE 0 END,
-    total, pricing, 'A', '+13125550100', '[]', '[]', '\\x00', $3, $3, $3
+    total, {_PRICING}, 'A', '+13125550100', '[]', '[]', '\\x00', $3, $3, $3
 FROM generate_series($1::bigint, $2::bigint) AS n (number)
 JOIN public.bench_template AS template ON template.number = n.number % {TEMPLATES}
 """

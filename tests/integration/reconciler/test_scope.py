@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -22,6 +23,9 @@ from integration.reconciler.reconciler_bookings import (
     pay,
     types,
 )
+from reconciler.adapters.booking_rows import IS_PLAIN, read_row
+from reconciler.adapters.booking_view import PAGE_AFTER
+from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 
 FALSIFIED = {
     "empty object": "pricing = '{}'",
@@ -56,6 +60,13 @@ async def falsify(own: Stack, statement: str, *values: Any) -> None:
         await connection.execute(statement, *values)
 
 
+async def read_all(own: Stack, is_plain: str) -> list[StoredBooking | UnreadableBooking]:
+    async with own.database("booking").connect() as connection:
+        await connection.execute("SET timezone TO 'UTC'")
+        rows = await connection.fetch(PAGE_AFTER.replace(IS_PLAIN, is_plain), UUID(int=0), 1000)
+    return [read_row(row) for row in rows]
+
+
 async def test_what_could_not_be_checked_is_an_exception_until_it_can(
     own: Stack, http: httpx.AsyncClient
 ) -> None:
@@ -73,6 +84,9 @@ async def test_what_could_not_be_checked_is_an_exception_until_it_can(
     await pay(own, [ids["sum beyond 64 bits"]], captured=2**63 - 1, number=2)
     await corrupt(own, good[1], "total = 15000")
 
+    assert await read_all(own, IS_PLAIN) == await read_all(own, "false"), (
+        "the form of a row changes a booking"
+    )
     run = await completed_run(own, http)
     added = {outcome: run[outcome] - before[outcome] for outcome in ("errored", "clean", "drifted")}
     assert added == {"errored": len(names), "clean": 2, "drifted": 1}

@@ -1,11 +1,11 @@
 """Differences between a stored and a recomputed price add up, whatever was stored."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contracts.money import CurrencyMismatchError
 from pricing import (

@@ -6,11 +6,9 @@ from importlib.resources import files
 
 import pytest
 
-from pricing import InvalidRateCardError, Quote, UnknownRateCardError, current_rate_card, rate_card
+from pricing import InvalidRateCardError, UnknownRateCardError, current_rate_card, price, rate_card
 from pricing.card_reader import parse_card
-from pricing.engine_v1 import lines_v1
 from pricing.published_cards import published_cards
-from pricing.resolution import resolve
 from unit.pricing.pricing_cases import stay_request, visit_request
 
 PUBLISHED_SHA256 = {
@@ -133,9 +131,8 @@ def test_wrong_adjustment_is_refused_with_file_and_key(addition: str, key: str) 
 
 def quote_with(adjustments: str, pets: int = 1) -> list[tuple[str, int]]:
     card = parse_card(FILE, GOOD + adjustments)
-    lines = lines_v1(resolve(visit_request("walk", 30, pets=pets), card), card)
-    total = Quote(card.currency, lines).total
-    return [*((line.code, line.amount) for line in lines), ("total", total)]
+    quote = price(visit_request("walk", 30, pets=pets), card)
+    return [*((line.code, line.amount) for line in quote.lines), ("total", quote.total)]
 
 
 def test_discounts_fees_and_taxes_are_lines_of_the_same_breakdown() -> None:
@@ -161,4 +158,4 @@ def test_discounts_never_make_a_price_negative() -> None:
 def test_stay_of_a_card_in_its_own_time_zone_counts_its_own_nights() -> None:
     card = parse_card(FILE, GOOD)
     # 10:00 in Chicago is 16:00 in Berlin: the same days
-    assert Quote(card.currency, lines_v1(resolve(stay_request("night", 2), card), card)).total == 10000
+    assert price(stay_request("night", 2), card).total == 10000

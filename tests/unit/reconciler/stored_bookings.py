@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from pricing import PriceRequest, rate_card, snapshot, to_json_object
 from reconciler.domain.bookings import StoredBooking

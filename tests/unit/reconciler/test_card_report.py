@@ -1,11 +1,11 @@
 """The report of today's prices: sums by service, currency and card, and what is counted apart."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pricing import price, rate_card, snapshot, to_json_object, with_override
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking

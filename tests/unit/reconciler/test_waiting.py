@@ -1,12 +1,12 @@
 """Findings that may pass by themselves wait; settled money and wrong prices never do (REC-8)."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.charges import MONEY_PENDING_MAX

@@ -7,11 +7,10 @@ Lines come in a fixed order: units, extra pets, holiday, discounts, fees, taxes.
 Shares are rounded to the minor unit half to even, each line by itself; everything else is integers.
 """
 
-from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from pricing.adjustments import Adjustment, Fee
-from pricing.inputs import Inputs
+from pricing.counts import Counts
 from pricing.quotes import Line
 from pricing.rate_card import RateCard, Service
 
@@ -21,38 +20,30 @@ _PERCENT = Decimal("0.01")
 _MINOR_UNIT = Decimal(1)
 
 
-def lines_v2(inputs: Inputs, card: RateCard) -> tuple[Line, ...]:
-    """Return the lines of a price, or raise UnknownServiceError."""
-    service = card.service(inputs.service)
-    units = sum(count for _, count in inputs.charged_units(service.unit))
-    lines = _base_lines(inputs, service, units) + _add_on_lines(inputs, service, units)
-    lines += _adjustment_lines(inputs.service, units, sum(line.amount for line in lines), card)
+def lines_v2(counts: Counts, name: str, card: RateCard) -> tuple[Line, ...]:
+    """Return the lines of a price by the counts of a booking, for a service of the card."""
+    service, units = card.service(name), counts.units
+    lines = _base_lines(counts, service) + _add_on_lines(counts, service)
+    lines += _adjustment_lines(name, units, sum(line.amount for line in lines), card)
     return tuple(line for line in lines if line.quantity and line.unit_amount)
 
 
-def _base_lines(inputs: Inputs, service: Service, units: int) -> list[Line]:
+def _base_lines(counts: Counts, service: Service) -> list[Line]:
     long_visit = service.long_visit
     if long_visit is None:
-        return [Line.of(service.unit, service.title, units, service.base_amount)]
-    long_from = timedelta(minutes=long_visit.minutes)
-    long_count = sum(ends - starts >= long_from for starts, ends in inputs.slots)
+        return [Line.of(service.unit, service.title, counts.units, service.base_amount)]
     long_title = f"{service.title}, {long_visit.minutes} minutes or more"
     return [
-        Line.of("visit", service.title, units - long_count, service.base_amount),
-        Line.of("long_visit", long_title, long_count, long_visit.amount),
+        Line.of("visit", service.title, counts.units - counts.long_visits, service.base_amount),
+        Line.of("long_visit", long_title, counts.long_visits, long_visit.amount),
     ]
 
 
-def _add_on_lines(inputs: Inputs, service: Service, units: int) -> list[Line]:
-    if inputs.holiday is None:
-        charged = inputs.charged_units(service.unit)
-        holiday_units = sum(count for day, count in charged if day in inputs.holiday_dates)
-    else:
-        holiday_units = units if inputs.holiday else 0
-    extra_pets = max(0, inputs.pets - service.pets_included)
+def _add_on_lines(counts: Counts, service: Service) -> list[Line]:
+    extra_pets = max(0, counts.pets - service.pets_included)
     return [
-        Line.of("extra_pet", "Extra pet", extra_pets * units, service.extra_pet_amount),
-        Line.of("holiday", "Holiday", holiday_units, service.holiday_amount),
+        Line.of("extra_pet", "Extra pet", extra_pets * counts.units, service.extra_pet_amount),
+        Line.of("holiday", "Holiday", counts.holiday_units, service.holiday_amount),
     ]
 
 

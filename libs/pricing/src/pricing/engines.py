@@ -5,8 +5,10 @@ card.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
+from pricing.counts import Counts, count_units
 from pricing.engine_v1 import lines_v1
 from pricing.engine_v2 import lines_v2
 from pricing.errors import InvalidPriceRequestError, UnknownEngineVersionError, UnsuitableEngineError
@@ -16,7 +18,12 @@ from pricing.quotes import AMOUNT_MINOR_UNITS_MAX, Line, Quote
 from pricing.rate_card import RateCard
 from pricing.resolution import resolve
 
-Engine = Callable[[Inputs, RateCard], tuple[Line, ...]]
+QUOTES_KEPT_MAX = 4_096
+"""Quotes kept for other bookings with equal counts, by engine, service and card. About 1 KB each."""
+
+
+Engine = Callable[[Counts, str, RateCard], tuple[Line, ...]]
+"""Computes the lines of a price from the counts of a booking, the name of its service and the card."""
 
 ENGINES: Mapping[int, Engine] = MappingProxyType({1: lines_v1, 2: lines_v2})
 
@@ -30,7 +37,15 @@ def compute(inputs: Inputs, card: RateCard, engine_version: int) -> Quote:
         UnknownServiceError: the card does not have the service.
         InvalidPriceRequestError: an amount is beyond AMOUNT_MINOR_UNITS_MAX.
     """
-    quote = Quote(card.currency, _engine(engine_version, card)(inputs, card))
+    engine = _engine(engine_version, card)
+    counts = count_units(inputs, card.service(inputs.service))
+    return _quote(engine, counts, inputs.service, card)
+
+
+# A function of these four values and of nothing else: a published card never changes.
+@lru_cache(maxsize=QUOTES_KEPT_MAX)
+def _quote(engine: Engine, counts: Counts, service: str, card: RateCard) -> Quote:
+    quote = Quote.of(card.currency, engine(counts, service, card))
     largest = max([abs(quote.total), *(abs(line.amount) for line in quote.lines)])
     if largest > AMOUNT_MINOR_UNITS_MAX:
         raise InvalidPriceRequestError(

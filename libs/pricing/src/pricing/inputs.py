@@ -1,7 +1,9 @@
 """The data that an engine reads besides the rate card. No later question to a clock or calendar is needed."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NoReturn
+
+from msgspec import Struct
 
 from pricing.errors import InvalidPriceRequestError, excerpt
 from pricing.price_requests import Slot
@@ -15,10 +17,12 @@ YEAR_MIN = 2000
 YEAR_MAX = 2100
 
 _HOUR = timedelta(hours=1)
+_NOTHING = timedelta()
+_STAY_MAX = timedelta(days=STAY_DAYS_MAX)
+_YEARS = range(YEAR_MIN, YEAR_MAX + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(Struct, frozen=True, gc=False):
     """A request with its time zone and holidays resolved. Inputs that cannot be priced do not exist.
 
     Moments are in the business's local time with a fixed offset, so that local dates and exact durations
@@ -46,9 +50,11 @@ class Inputs:
             raise InvalidPriceRequestError(f"pets: {excerpt(self.pets)} is not from 1 to {PETS_MAX}")
         if len(self.visits) > VISITS_MAX:
             raise InvalidPriceRequestError(f"visits: {len(self.visits)} are more than {VISITS_MAX}")
-        _check_slot(self.stay, "")
+        if not _is_chargeable(self.stay):
+            _refuse_slot(self.stay, "")
         for index, visit in enumerate(self.visits):
-            _check_slot(visit, f"visits.{index}.")
+            if not _is_chargeable(visit):
+                _refuse_slot(visit, f"visits.{index}.")
 
     def charged_units(self, unit: Unit) -> list[tuple[date, int]]:
         """Return the local date and the number of units of each visit or night that is charged.
@@ -80,10 +86,15 @@ class Inputs:
         return self.visits or (self.stay,)
 
 
-def _check_slot(slot: Slot, where: str) -> None:
+def _is_chargeable(slot: Slot) -> bool:
+    starts, ends = slot
+    return starts.year in _YEARS and ends.year in _YEARS and _NOTHING < ends - starts <= _STAY_MAX
+
+
+def _refuse_slot(slot: Slot, where: str) -> NoReturn:
     starts, ends = slot
     for field, moment in (("starts_at", starts), ("ends_at", ends)):
-        if not YEAR_MIN <= moment.year <= YEAR_MAX:
+        if moment.year not in _YEARS:
             raise InvalidPriceRequestError(
                 f"{where}{field}: the year {moment.year} is not from {YEAR_MIN} to {YEAR_MAX}"
             )
@@ -91,5 +102,4 @@ def _check_slot(slot: Slot, where: str) -> None:
         raise InvalidPriceRequestError(
             f"{where}ends_at: {ends.isoformat()} is not after {starts.isoformat()}"
         )
-    if ends - starts > timedelta(days=STAY_DAYS_MAX):
-        raise InvalidPriceRequestError(f"{where}ends_at: more than {STAY_DAYS_MAX} days after the start")
+    raise InvalidPriceRequestError(f"{where}ends_at: more than {STAY_DAYS_MAX} days after the start")

@@ -1,17 +1,15 @@
 """A computed price: its lines, and nothing but its lines."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 # Sums of as many lines as a snapshot may have still fit 64 bits.
 AMOUNT_MINOR_UNITS_MAX = 10**15
 Amount = Annotated[int, Meta(ge=-AMOUNT_MINOR_UNITS_MAX, le=AMOUNT_MINOR_UNITS_MAX)]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, gc=False):
     """One line of a breakdown; amount = quantity x unit_amount on every line an engine makes.
 
     Attributes:
@@ -35,14 +33,18 @@ class Line:
         return cls(code, description, quantity, unit_amount, quantity * unit_amount)
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A price as an engine computes it, in minor units of `currency` (ISO 4217)."""
+class Quote(Struct, frozen=True, gc=False):
+    """A price as an engine computes it, in minor units of `currency` (ISO 4217).
+
+    Attributes:
+        total: the sum of the lines, by definition: `of` adds it up.
+    """
 
     currency: str
     lines: tuple[Line, ...]
+    total: int
 
-    @property
-    def total(self) -> int:
-        """Minor units: the sum of the lines, by definition."""
-        return sum(line.amount for line in self.lines)
+    @classmethod
+    def of(cls, currency: str, lines: tuple[Line, ...]) -> "Quote":
+        """Return the quote of these lines."""
+        return cls(currency, lines, sum(line.amount for line in lines))

@@ -1,8 +1,9 @@
 """Conversion of requests to inputs: only this module asks the time zone database and the holiday calendar."""
 
-from dataclasses import replace
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from pricing.errors import InvalidPriceRequestError, excerpt
 from pricing.holiday_calendar import holidays_among

@@ -1,6 +1,7 @@
 """Agreed prices with everything that their recomputation needs (BK-6, REC-3)."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pricing.engines import compute
 from pricing.errors import InvalidPriceRequestError, excerpt
@@ -19,8 +20,7 @@ _OVERRIDE_CODE = "override"
 _OVERRIDE_DESCRIPTION = "Agreed price"
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """A total that a person set in place of the computed one (BK-3): before and after in minor units."""
 
     before: Amount
@@ -39,8 +39,7 @@ class Override:
             raise InvalidPriceRequestError(f"actor: expected 1 to {ACTOR_CHARACTERS_MAX} characters")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, gc=False):
     """The price that a booking stores and freezes at confirmation; `lines` and `total` are as stored.
 
     Amounts are minor units of `currency`. The inputs are what the engine reads (only the zone's name is
@@ -102,4 +101,4 @@ def recompute(stored: Snapshot) -> Quote:
     if stored.override is None or stored.override.after == computed.total:
         return computed
     agreed = Line.of(_OVERRIDE_CODE, _OVERRIDE_DESCRIPTION, 1, stored.override.after - computed.total)
-    return Quote(card.currency, (*computed.lines, agreed))
+    return Quote.of(card.currency, (*computed.lines, agreed))

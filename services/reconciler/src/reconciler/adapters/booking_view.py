@@ -10,18 +10,17 @@ its snapshot is as short, however few they are.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from chassis.postgres import Connection, Database
+from reconciler.adapters.booking_rows import IS_PLAIN, ROW, read_row
 from reconciler.domain.bookings import StoredBooking, UnreadableBooking
 from reconciler.domain.scopes import Scope, month_bounds
 
@@ -35,71 +34,61 @@ _FIRST = UUID(int=0)
 # stops. With a sort, every page would read all bookings after its beginning.
 IN_ORDER = "SET LOCAL enable_sort = off"
 
-# Times as text: for a time that Python cannot hold ('infinity', 4714 BC) the driver fails the whole page.
-_COLUMNS = """
-    booking_id, status, history_status, payment_status, currency, total, pricing::text AS pricing,
-    captured, refunded, charge_count, payment_currencies, coalesce(confirmed_at, created_at)::text AS due_at,
-    cancelled_at::text AS cancelled_at, held, contradictory_payments, refund_pending, disputed, lost,
-    pending_payments, money_changed_at::text AS money_changed_at, open_anomalies,
-    kept_captured, kept_refunded, counted_captured, counted_refunded
-"""
-
 # The service gives no booking the nil UUID; a row with it is read like others.
 _BEFORE_ALL = "booking_id >= $1"
 _AFTER = "booking_id > $1"
 
 _PAGE = f"""
-SELECT {_COLUMNS}
-FROM booking.reconciliation_v1
-WHERE {{place}}
-ORDER BY booking_id
-LIMIT $2
-"""  # noqa: S608 - a constant
+SELECT {ROW}
+FROM (
+    SELECT *, {IS_PLAIN} AS is_plain
+    FROM booking.reconciliation_v1
+    WHERE {{place}}
+    ORDER BY booking_id
+    LIMIT $2
+) AS page
+ORDER BY page.booking_id
+"""  # noqa: S608 - constants
 
 PAGE_AFTER = _PAGE.replace("{place}", _AFTER)
 """The statement of a page that is not the first: $1 is the id before it, $2 its number of bookings."""
 
-_ONE = f"SELECT {_COLUMNS} FROM booking.reconciliation_v1 WHERE booking_id = $1"  # noqa: S608 - a constant
+_ONE = f"""
+SELECT {ROW}
+FROM (SELECT *, {IS_PLAIN} AS is_plain FROM booking.reconciliation_v1 WHERE booking_id = $1) AS page
+"""  # noqa: S608 - constants
 
 # A row without a booking says how far the page went.
 _PAGE_OF_SCOPE = f"""
 WITH page AS MATERIALIZED (
-    SELECT *
+    SELECT *, {IS_PLAIN} AS is_plain
     FROM booking.reconciliation_v1
     WHERE {{place}}
     ORDER BY booking_id
     LIMIT $2
 )
-SELECT {_COLUMNS}, passed.bookings AS passed_bookings, passed.last_booking_id
+SELECT {ROW}, passed.bookings AS passed_bookings, passed.last_booking_id
 FROM (
     SELECT
         count(*)::integer AS bookings,
-        (array_agg(booking_id ORDER BY booking_id DESC))[1] AS last_booking_id
+        (array_agg(booking_id ORDER BY booking_id DESC))[1]::text AS last_booking_id
     FROM page
 ) AS passed
 LEFT JOIN page ON {{column}} >= $3 AND ($4::timestamptz IS NULL OR {{column}} < $4)
-ORDER BY booking_id
-"""  # noqa: S608 - a constant
+ORDER BY page.booking_id
+"""  # noqa: S608 - constants
 
 _ESTIMATE = "EXPLAIN (FORMAT JSON) SELECT booking_id FROM booking.reconciliation_v1"
+
+# Of all clients. PostgreSQL adds up a session's transactions once a second.
+_TRANSACTIONS = """
+SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()
+"""
 
 _EVALUATED = "SELECT booking_id FROM booking.reconciliation_v1 WHERE booking_id = ANY($1::uuid[])"
 _STATUSES = """
 SELECT booking_id, status FROM booking.reconciliation_status_v1 WHERE booking_id = ANY($1::uuid[])
 """
-
-_FIELDS = tuple(field.name for field in fields(StoredBooking))
-_OPTIONAL = frozenset({"pricing", "cancelled_at", "history_status", "money_changed_at"})
-_REQUIRED = tuple(name for name in _FIELDS if name not in _OPTIONAL)
-Columns = Callable[[Any], tuple[Any, ...]]
-# A run reads millions of rows: the columns are fetched in one call.
-_values = cast("Columns", itemgetter(*_FIELDS))
-_required = cast("Columns", itemgetter(*_REQUIRED))
-_MOMENTS = (
-    ("due_at", "confirmed_at"), ("cancelled_at", "cancelled_at"), ("money_changed_at", "money_changed_at")
-)  # fmt: skip
-"""Fields that are times, and their columns."""
-_NUMERIC = ("held", "refund_pending", "disputed", "lost")
 
 
 class ViewMismatchError(Exception):
@@ -162,7 +151,7 @@ async def read_page(
         else:
             query = _placed(_PAGE, after_booking_id)
             rows = await connection.fetch(query, *_place(after_booking_id), rows_max)
-    bookings = [_booking(row) for row in rows]
+    bookings = [read_row(row) for row in rows]
     return BookingPage(bookings, len(bookings), bookings[-1].booking_id if bookings else None)
 
 
@@ -190,6 +179,12 @@ async def estimate_bookings(database: Database, scope: Scope) -> int:
     return int(plan["Plan"]["Plan Rows"])
 
 
+async def count_transactions(database: Database) -> int:
+    """Return the number of transactions that all clients of booking's database have ended so far."""
+    async with database.connection() as connection:
+        return await connection.fetchval(_TRANSACTIONS)
+
+
 async def _read_one(connection: Connection, booking_id: str, after: str | None) -> list[asyncpg.Record]:
     return [] if after is not None else await connection.fetch(_ONE, UUID(booking_id))
 
@@ -205,8 +200,8 @@ async def _read_of_scope(
     query = _placed(_PAGE_OF_SCOPE, after).replace("{column}", column)
     rows = await connection.fetch(query, *_place(after), rows_max, begins, ends)
     last = rows[0]["last_booking_id"]
-    bookings = [_booking(row) for row in rows if row["booking_id"] is not None]
-    return BookingPage(bookings, rows[0]["passed_bookings"], None if last is None else str(last))
+    bookings = [read_row(row) for row in rows if row["booking_id"] is not None]
+    return BookingPage(bookings, rows[0]["passed_bookings"], last)
 
 
 def _placed(query: str, after: str | None) -> str:
@@ -241,35 +236,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _booking(row: asyncpg.Record) -> StoredBooking | UnreadableBooking:
-    """Return the row's booking, or the row's error: a damaged row affects no other booking (REC-12)."""
-    columns: dict[str, Any] = dict(zip(_FIELDS, _values(row), strict=True))
-    columns["booking_id"] = str(columns["booking_id"])
-    try:
-        if None in _required(columns) or None in columns["payment_currencies"]:
-            _refuse_null(columns)
-        columns["payment_currencies"] = tuple(columns["payment_currencies"])
-        for name, column in _MOMENTS:
-            if (text := columns[name]) is not None:
-                columns[name] = _moment(column, text)
-        for name in _NUMERIC:
-            columns[name] = int(columns[name])
-        return StoredBooking(**columns)
-    except ValueError as error:
-        return UnreadableBooking(columns["booking_id"], str(error))
-
-
-def _refuse_null(columns: Mapping[str, Any]) -> None:
-    for name in _REQUIRED:
-        if columns[name] is None:
-            raise ValueError(f"{name}: NULL, or a sum beyond 64 bits")
-    raise ValueError("payments: one has no currency")
-
-
-def _moment(name: str, text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {text} is a time that no calendar here has") from error

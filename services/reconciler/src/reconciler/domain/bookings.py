@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredBooking:
-    """One row of `reconciliation_v1`. Amounts are minor units.
+
+class StoredBooking(Struct, frozen=True, array_like=True, gc=False):
+    """One row of `reconciliation_v1`, its columns in this order. Amounts are minor units.
 
     Attributes:
         history_status: the last status of the booking's history; None if its history is empty.
@@ -25,7 +26,7 @@ class StoredBooking:
         disputed: captured money that an open dispute holds back.
         lost: part of `refunded` that lost disputes took.
         pending_payments: number of payments that are known and have no money yet.
-        money_changed_at: last change of a payment; None without a payment.
+        money_changed_at: last change of a payment; None where no payment is pending.
         open_anomalies: number of payment anomalies that booking has reported and not resolved.
         kept_captured, kept_refunded: the sums in the booking's own row.
         counted_captured, counted_refunded: the same sums over its payments.

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
+
+from msgspec import Struct
 
 from contracts.money import Money
 from pricing import Line, LineDifference, Quote, Snapshot, compare
@@ -12,8 +13,7 @@ STORED_TOTAL_CODE = "stored_total"
 """Code of the line for the difference between the stored total and the snapshot's total."""
 
 
-@dataclass(frozen=True, slots=True)
-class PriceComparison:
+class PriceComparison(Struct, frozen=True, gc=False):
     """Stored against recomputed, in minor units of one currency.
 
     A booking stores its total three times: in its own row, in the snapshot, and as the sum of the snapshot's
@@ -23,7 +23,6 @@ class PriceComparison:
         stored: A.
         recomputed: B.
         coherent: True if the stored amounts agree with each other.
-        is_exact: True if every stored amount is the recomputed one.
         damage: largest difference in any amount of a line; the totals may still be right.
         remarks: facts that the differences do not show, one sentence each.
         snapshot, quote: both prices, for the lines.
@@ -32,7 +31,6 @@ class PriceComparison:
     stored: int
     recomputed: int
     coherent: bool
-    is_exact: bool
     damage: int
     remarks: tuple[str, ...]
     snapshot: Snapshot
@@ -47,11 +45,14 @@ class PriceComparison:
         return (*lines, LineDifference(STORED_TOTAL_CODE, beyond, 0, -beyond)) if beyond else lines
 
 
+def is_exact(booking_total: int, snapshot: Snapshot, quote: Quote) -> bool:
+    """Return True if every stored amount, quantity and text is the recomputed one."""
+    return booking_total == snapshot.total == quote.total and snapshot.lines == quote.lines
+
+
 def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> PriceComparison:
     """Compare the stored with the recomputed price. Both must be in the same currency."""
     price = quote.total
-    if booking_total == price == snapshot.total and snapshot.lines == quote.lines:
-        return PriceComparison(price, price, True, True, 0, (), snapshot, quote)  # noqa: FBT003 - fastest form
     sum_of_lines = sum(line.amount for line in snapshot.lines)
     totals = (booking_total, snapshot.total, sum_of_lines)
     currency = snapshot.currency
@@ -60,7 +61,6 @@ def compare_price(booking_total: int, snapshot: Snapshot, quote: Quote) -> Price
         stored=max(totals, key=lambda total: abs(price - total)),
         recomputed=price,
         coherent=len(set(totals)) == 1 and all(_adds_up(line) for line in snapshot.lines),
-        is_exact=False,
         damage=max((size for size, _ in deviations), default=0),
         remarks=(
             *_remarks_on_totals(*(Money(total, currency) for total in totals)),

@@ -1,16 +1,18 @@
 """Evaluation of one booking's price and payments: clean, or findings (REC-3 to REC-6)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from reconciler.domain import price_problems
 from reconciler.domain.bookings import StoredBooking
 from reconciler.domain.cancelled import HeldMoney, held_money
 from reconciler.domain.charges import compared_charge, foreign_currencies, is_duplicate, waiting_of_charge
 from reconciler.domain.classify import DriftClass, drift_class
-from reconciler.domain.comparison import PriceComparison, compare_price
+from reconciler.domain.comparison import PriceComparison, compare_price, is_exact
 from reconciler.domain.contradictions import (
     disagreement_of_sums,
     refuse_contradictions,
@@ -24,8 +26,7 @@ from reconciler.domain.rules import Rules
 Outcome = Literal["clean", "drifted", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(Struct, frozen=True, gc=False):
     """A, B and C of one booking, in minor units; C is 0 if nothing was charged."""
 
     currency: str
@@ -34,8 +35,7 @@ class Amounts:
     charged: int
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, gc=False):
     """The outcome for one booking.
 
     Attributes:
@@ -74,14 +74,17 @@ def evaluate(booking: StoredBooking, rules: Rules, *, as_of: datetime) -> Evalua
     if not booking.currency == snapshot.currency == quote.currency:
         finding = price_problems.price_currencies(booking, snapshot, quote)
         return Evaluation(booking.booking_id, "drifted", (finding,))
-    comparison = compare_price(booking.total, snapshot, quote)
-    charged = booking.charged or 0
-    amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, charged)
-    if comparison.is_exact and _is_charged_exactly(booking, comparison.recomputed):
+    price = quote.total
+    if is_exact(booking.total, snapshot, quote) and _is_charged_exactly(booking, price):
+        # Most bookings: no other rule can find anything.
         if disagreement is not None:
             raise disagreement
         refuse_payment_status(booking)
-        return Evaluation(booking.booking_id, "clean", amounts=amounts)
+        amounts = Amounts(booking.currency, price, price, price)
+        return Evaluation(booking.booking_id, "clean", (), None, amounts)
+    comparison = compare_price(booking.total, snapshot, quote)
+    charged = booking.charged or 0
+    amounts = Amounts(booking.currency, comparison.stored, comparison.recomputed, charged)
     findings = tuple(_findings(booking, comparison, rules.in_minor_units(booking.currency), as_of))
     if disagreement is not None:
         findings = _with_disagreement(findings, disagreement)
@@ -104,8 +107,9 @@ def _with_disagreement(
 
 
 def _is_charged_exactly(booking: StoredBooking, price: int) -> bool:
-    """Return True for most bookings: then no other rule can find anything."""
-    return booking.charged == price > 0 and booking.payment_currencies == (booking.currency,)
+    return booking.captured - booking.refunded == price > 0 and booking.payment_currencies == (
+        booking.currency,
+    )
 
 
 def _outcome(findings: tuple[PriceFinding, ...]) -> Outcome:

@@ -138,8 +138,9 @@ def evaluate_page(
             continue
         try:
             evaluation = evaluate(booking, rules, as_of=as_of)
-            findings += _findings(evaluation)
             evaluations.append(evaluation)
+            if evaluation.findings or evaluation.held:
+                findings += _findings(evaluation)
         except Exception as error:  # noqa: BLE001 - any error is recorded for this booking
             errors.append(record_error(booking.booking_id, error))
     findings += [not_evaluable(error) for error in errors]

@@ -21,6 +21,7 @@ from reconciler.domain.rules import Rules
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
 from reconciler.handlers import execution
 from reconciler.handlers.execution import Execution
+from reconciler.handlers.pacing import Pacing
 from reconciler.handlers.read_ahead import PageReader
 
 _log = get_logger(__name__)
@@ -100,6 +101,7 @@ class RunExecutor(LoopComponent):
     async def _process_pages(
         self, session: Connection, run: ActiveRun, reader: PageReader, stopping: asyncio.Event
     ) -> None:
+        pacing = Pacing(self._execution.bookings)
         while not stopping.is_set():
             try:
                 page = await execution.process_page(session, self._execution, run, reader)
@@ -115,6 +117,7 @@ class RunExecutor(LoopComponent):
             reached, counts = page
             run = replace(run, after_booking_id=reached)
             self._count(counts)
+            await pause(stopping, await pacing.pause_seconds())
 
     def _count(self, counts: PageCounts) -> None:
         for outcome in ("clean", "drifted", "skipped", "errored"):

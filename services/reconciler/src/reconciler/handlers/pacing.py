@@ -1,0 +1,30 @@
+"""Let a run yield to booking: pause after a page while others use booking's database."""
+
+import time
+from dataclasses import dataclass, field
+
+from chassis.postgres import Database
+from reconciler.adapters.booking_view import count_transactions
+from reconciler.domain.pacing import pause_seconds
+
+
+@dataclass(slots=True)
+class Pacing:
+    """Paces the pages of one run."""
+
+    bookings: Database
+    _transactions: int | None = field(default=None, init=False)
+    _counted_at: float = field(default=0.0, init=False)
+    _paused: float = field(default=0.0, init=False)
+
+    async def pause_seconds(self) -> float:
+        """Return how long to wait after the page that was committed now. The caller waits."""
+        transactions, now = await count_transactions(self.bookings), time.monotonic()
+        before, elapsed = self._transactions, now - self._counted_at
+        self._transactions, self._counted_at = transactions, now
+        if before is None:
+            return 0.0
+        self._paused = pause_seconds(
+            transactions=transactions - before, elapsed=elapsed, worked=max(0.0, elapsed - self._paused)
+        )
+        return self._paused
