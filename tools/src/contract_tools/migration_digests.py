@@ -44,10 +44,10 @@ def main() -> None:
     """Add new files to the lock, or with `--check` only compare. Exit with 1 if a published file changed."""
     root, is_check = Path.cwd(), "--check" in sys.argv
     present = digests(root)
-    found = problems(read_lock(root), present, is_check=is_check)
-    for line in found:
+    lines = problems(read_lock(root), present, is_check=is_check)
+    for line in lines:
         sys.stderr.write(f"migrations: {line}\n")
-    if found:
+    if lines:
         raise SystemExit(1)
     if not is_check:
         (root / LOCK).write_text("".join(f"{digest}  {name}\n" for name, digest in present.items()))

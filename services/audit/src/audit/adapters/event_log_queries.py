@@ -188,10 +188,10 @@ async def values(connection: Connection, field: ValueField, *, rows_max: int) ->
     """Return the first distinct values of a field, sorted. Reads the field's index only."""
     is_status = field == "status"
     query = _VALUES.format(field=field, condition="status <> 'success'" if is_status else "true")
-    found = [row["value"] for row in await connection.fetch(query, rows_max)]
+    values = [row["value"] for row in await connection.fetch(query, rows_max)]
     if is_status and await connection.fetchval(_SUCCESS):
-        found = sorted([*found, "success"])
-    return found
+        values = sorted([*values, "success"])
+    return values
 
 
 async def database_time(connection: Connection) -> datetime:

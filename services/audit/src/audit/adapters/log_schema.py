@@ -78,9 +78,9 @@ async def altered(connection: Connection) -> Sequence[str]:
             problems.setdefault(table, f"{table} is missing")
             continue
         for column, expected in columns.items():
-            found, is_not_null = stored[table].get(column, ("missing", True))
-            if found != expected.removesuffix(_FILLED):
-                problems.setdefault(table, f"{table}.{column} is {found}, not {expected}")
+            stored_type, is_not_null = stored[table].get(column, ("missing", True))
+            if stored_type != expected.removesuffix(_FILLED):
+                problems.setdefault(table, f"{table}.{column} is {stored_type}, not {expected}")
             elif expected.endswith(_FILLED) and not is_not_null:
                 problems.setdefault(table, f"{table}.{column} is no longer NOT NULL")
     return list(problems.values())

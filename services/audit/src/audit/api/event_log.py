@@ -103,10 +103,10 @@ async def event_log_export(
 @get("/api/event-log/values", summary="Values of filters, as entries have them", tags=["log"])
 async def event_log_values(database: NamedDependency[Database], field: _Field = None) -> FilterValues:
     values = await queries.list_values(database, _FIELDS if field is None else (field,))
-    more = [name for name, found in values.items() if len(found) > queries.VALUES_MAX]
+    more = [name for name, items in values.items() if len(items) > queries.VALUES_MAX]
     response: FilterValues = {"more": more}
-    for name, found in values.items():
-        response[name] = found[: queries.VALUES_MAX]
+    for name, items in values.items():
+        response[name] = items[: queries.VALUES_MAX]
     return response
 
 

@@ -93,8 +93,8 @@ class EntryFilter:
     def matches(self, entry: FilteredEntry) -> bool:
         """Return whether an entry agrees with every given field except the times."""
         same = all(
-            wanted is None or wanted == stored
-            for wanted, stored in (
+            value is None or value == stored
+            for value, stored in (
                 (self.event_type, entry.event_type),
                 (self.status, entry.status),
                 (self.source, entry.source),

@@ -19,7 +19,7 @@ def parse_days(text: str) -> timedelta:
     Raises:
         RetentionError: it has another form.
     """
-    days = int(found[1]) if (found := _DAYS.fullmatch(text)) else 0
+    days = int(match[1]) if (match := _DAYS.fullmatch(text)) else 0
     if not DAYS_MIN <= days <= DAYS_MAX:
         raise RetentionError(
             f"{text}: expected a number of days such as 400d, from {DAYS_MIN}d to {DAYS_MAX}d"

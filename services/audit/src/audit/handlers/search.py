@@ -69,7 +69,7 @@ async def page_of_entries(
     last: Block | None = None
     for batch_blocks in chain([NEAREST_BLOCKS], BATCH_BLOCKS, repeat(BATCH_BLOCKS[-1])):
         # One more than is read: it says how late, or early, an entry of the blocks behind can be.
-        found = await entry_blocks.candidates(
+        blocks = await entry_blocks.candidates(
             connection,
             terms if last is not None else [],
             until_entry=frontier,
@@ -79,7 +79,7 @@ async def page_of_entries(
             rows_max=batch_blocks + 1,
             order=order,
         )
-        read, unread = found[:batch_blocks], found[batch_blocks:]
+        read, unread = blocks[:batch_blocks], blocks[batch_blocks:]
         ranges = tail + [(block.first_entry_id, block.last_entry_id) for block in read]
         if ranges:
             page.add(

@@ -219,8 +219,8 @@ async def read_page(connection: Connection, start: int, stop: int) -> Page:
     for row in rows:
         if isinstance(row, UnreadableRow):
             continue
-        index, entry_id, sealed, found = row[:4]
-        if found is None:
+        index, entry_id, sealed, entry_there = row[:4]
+        if entry_there is None:
             page.add(index, entry_id, sealed, None)
             continue
         try:

@@ -167,10 +167,10 @@ async def list_operations(
     _check_choice("status", status, OPERATION_STATUSES)
     query = ("operations", status)
     before = parse_run_cursor(cursor, query)
-    found = await operation_queries.list_operations(
+    operations = await operation_queries.list_operations(
         database, before=before, status=status, rows_max=limit + 1
     )
-    rows = page(found, limit=limit, key=_key, of=query)
+    rows = page(operations, limit=limit, key=_key, of=query)
     return {
         "items": operation_items(rows["items"], at=clock.now()),
         "next_cursor": rows["next_cursor"],
@@ -205,10 +205,10 @@ async def list_items(
     query = ("operation-items", str(operation_id), outcome)
     after = parse_exception_id_cursor(cursor, query)
     await operation_queries.get_operation(database, str(operation_id))
-    found = await operation_queries.list_items(
+    items = await operation_queries.list_items(
         database, str(operation_id), after=after, outcome=outcome, rows_max=limit + 1
     )
-    rows = page(found, limit=limit, key=_item_key, of=query)
+    rows = page(items, limit=limit, key=_item_key, of=query)
     return {"items": operation_exceptions(rows["items"]), "next_cursor": rows["next_cursor"]}
 
 

@@ -74,10 +74,10 @@ async def get_exception(
     database: NamedDependency[Database], targets: NamedDependency[Targets], exception_id: FromPath[UUID]
 ) -> Response[ExceptionDetail]:
     """Return the exception as in the list, and its history. The ETag begins with the version."""
-    found = await queries.get_exception(database, str(exception_id))
-    if found is None:
+    row = await queries.get_exception(database, str(exception_id))
+    if row is None:
         raise unknown_exception(exception_id)
-    exception, steps = found
+    exception, steps = row
     detail = exception_detail(exception, steps, Reading(clock.now(), targets))
     return tagged(detail, exception.state.version)
 

@@ -46,12 +46,12 @@ def _cells(item: ExceptionItem) -> Sequence[Cell]:
     severity = Text(item["severity"], style=_SEVERITY_STYLES.get(item["severity"], ""))
     kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
     age, seen = short_age(clock.now() - item["first_seen_at"]), number(item["occurrences"])
-    told = [item["title"]]
-    told += [
-        text for remark in item["explanation"].get("remarks", []) if (text := str(remark)) not in told[0]
+    texts = [item["title"]]
+    texts += [
+        text for remark in item["explanation"].get("remarks", []) if (text := str(remark)) not in texts[0]
     ]
     assigned, booking = item["assignee"] or "", item["booking_id"] or ""
-    cells = kind, item["status"], assigned, booking, age, seen, "; ".join(told)
+    cells = kind, item["status"], assigned, booking, age, seen, "; ".join(texts)
     return item["id"][-ID_CHARACTERS:], severity, *cells
 
 

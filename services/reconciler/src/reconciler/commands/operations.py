@@ -88,14 +88,14 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
         as_json: AsJson = False,
     ) -> None:
         _check("--outcome", outcome, _OUTCOMES)
-        wanted = _SHOWN_FIRST if outcome is None else (outcome,)
+        outcomes = _SHOWN_FIRST if outcome is None else (outcome,)
 
         async def read(
             database: Database,
         ) -> tuple[OperationRecord, list[OperationItemRecord | UnreadableRow]]:
             operation = await operation_queries.get_operation(database, _parse(operation_id))
             rows: list[OperationItemRecord | UnreadableRow] = []
-            for each in wanted:
+            for each in outcomes:
                 rows += await operation_queries.list_items(
                     database, operation.id, after=None, outcome=each, rows_max=limit
                 )
@@ -103,9 +103,11 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
 
         operation, rows = query(open_database, read, UnknownOperationError)
         item, items = operation_item(operation, at=clock.now()), operation_exceptions(rows)
-        shown = exception_table(items, wanted)
+        shown = exception_table(items, outcomes)
         shown.count(
-            len(items), sum(count for name, count in operation.counts.items() if name in wanted), "exceptions"
+            len(items),
+            sum(count for name, count in operation.counts.items() if name in outcomes),
+            "exceptions",
         )
         print_result({**item, "items": items}, operation_table([item]), shown, as_json=as_json)
 
@@ -139,9 +141,11 @@ def _counts(outcomes: Mapping[str, int]) -> str:
     return ", ".join(f"{number(count)} {name}" for name, count in counts if count) or "none"
 
 
-def exception_table(items: Sequence[OperationExceptionItem | UnreadableItem], wanted: Sequence[str]) -> Table:
-    """Return exceptions of an operation as a table; `wanted` are the outcomes that were asked for."""
-    names = " or ".join(name.replace("_", " ") for name in wanted)
+def exception_table(
+    items: Sequence[OperationExceptionItem | UnreadableItem], outcomes: Sequence[str]
+) -> Table:
+    """Return exceptions of an operation as a table; `outcomes` are the outcomes that were asked for."""
+    names = " or ".join(name.replace("_", " ") for name in outcomes)
     table = Table(
         Column("exception"),
         Column("outcome"),

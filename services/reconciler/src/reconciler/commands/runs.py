@@ -66,12 +66,16 @@ def _add_run(cli: typer.Typer, open_database: OpenDatabase) -> None:
         fail_on_drift: FailOnDrift = False,
         as_json: AsJson = False,
     ) -> None:
-        wanted = _parse_scope(scope)
+        parsed_scope = _parse_scope(scope)
 
         async def request(database: Database) -> RunRecord:
             async with database.transaction() as connection:
                 return await request_run(
-                    connection, trigger="cli", requested_by=login_name(), scope=wanted, is_dry_run=dry_run
+                    connection,
+                    trigger="cli",
+                    requested_by=login_name(),
+                    scope=parsed_scope,
+                    is_dry_run=dry_run,
                 )
 
         requested = query(open_database, request)
@@ -143,13 +147,13 @@ def _follow(open_database: OpenDatabase, run_id: str, *, fail_on_drift: bool, as
             run = await wait_for_run(database, run_id, show=show)
         return run, await _findings(database, run_id, PAGE_ROWS_DEFAULT) if run.is_dry_run else None
 
-    run, found = _interruptible(
+    run, findings = _interruptible(
         lambda: query(open_database, wait, NotQueuedError, UnknownRunError),
         f"no longer waiting; the run goes on. {_how_to_follow(run_id)}",
     )
     item = run_item(run)
-    data: Any = item if found is None else {**item, "findings": found}
-    tables = [run_table([item]), *([] if found is None else [finding_table(found)])]
+    data: Any = item if findings is None else {**item, "findings": findings}
+    tables = [run_table([item]), *([] if findings is None else [finding_table(findings)])]
     print_result(data, *tables, as_json=as_json)
     if run.status != "completed":
         raise CommandError(printable(ended_line(run)))

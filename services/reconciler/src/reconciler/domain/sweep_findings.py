@@ -46,31 +46,31 @@ def mismatch_fingerprint(kind: str, payment_id: str, object_id: str) -> str:
     return payment_anomaly_fingerprint(kind, PROVIDER, payment_id, object_id)
 
 
-def mismatch(found: Mismatch) -> Finding:
+def mismatch(difference: Mismatch) -> Finding:
     """Return the finding of money that Stripe and booking count differently."""
-    at_stake = found.here if found.kind == "missing_at_stripe" else found.at_stripe
+    at_stake = difference.here if difference.kind == "missing_at_stripe" else difference.at_stripe
     if at_stake == NOTHING:
-        at_stake = found.here
+        at_stake = difference.here
     return payment_anomaly(
-        booking_id=_booking(found.booking),
-        kind=found.kind,
+        booking_id=_booking(difference.booking),
+        kind=difference.kind,
         provider=PROVIDER,
-        payment_id=found.payment_id,
-        subject=found.object_id,
+        payment_id=difference.payment_id,
+        subject=difference.object_id,
         captured=at_stake,
-        explanation=_sentence(found),
+        explanation=_sentence(difference),
     )
 
 
-def _sentence(found: Mismatch) -> str:
-    name = f"{found.object_type.replace('_', ' ')} {found.object_id}"
-    match found.kind:
+def _sentence(difference: Mismatch) -> str:
+    name = f"{difference.object_type.replace('_', ' ')} {difference.object_id}"
+    match difference.kind:
         case "missing_here":
-            return f"Stripe has the {name} over {found.at_stripe}; booking does not count it"
+            return f"Stripe has the {name} over {difference.at_stripe}; booking does not count it"
         case "missing_at_stripe":
-            return f"booking counts the {name} over {found.here}; Stripe does not have it"
+            return f"booking counts the {name} over {difference.here}; Stripe does not have it"
         case "amount_differs":
-            return f"{name}: {_amount(found.at_stripe)} at Stripe, {_amount(found.here)} here"
+            return f"{name}: {_amount(difference.at_stripe)} at Stripe, {_amount(difference.here)} here"
 
 
 def _amount(money: Money) -> str:

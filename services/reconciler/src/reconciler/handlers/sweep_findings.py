@@ -72,18 +72,18 @@ async def queue_mismatches(
 ) -> None:
     """Open or count the exception of each mismatch; arguments as of `publish_missed`."""
     by_fingerprint = {
-        mismatch_fingerprint(found.kind, found.payment_id, found.object_id): found for found in mismatches
+        mismatch_fingerprint(each.kind, each.payment_id, each.object_id): each for each in mismatches
     }
     entered = await sweep_findings.enter(
         connection,
         "payment_anomaly",
         [
-            OpenFinding(fingerprint, found.object_type, found.object_id)
-            for fingerprint, found in by_fingerprint.items()
+            OpenFinding(fingerprint, each.object_type, each.object_id)
+            for fingerprint, each in by_fingerprint.items()
         ],
         sweep_id,
     )
-    findings = [mismatch(found) for fingerprint, found in by_fingerprint.items() if fingerprint in entered]
+    findings = [mismatch(each) for fingerprint, each in by_fingerprint.items() if fingerprint in entered]
     await queue_observed(connection, findings, reason=FOUND_BY_SWEEP, evidence=evidence, now=now)
 
 

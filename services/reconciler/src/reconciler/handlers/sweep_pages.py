@@ -113,7 +113,9 @@ async def _objects(object_type: ObjectType, step: Step, read: Reading) -> tuple[
 
 async def _write_objects(read: Reading, by_id: Mapping[str, Mismatch | None]) -> SweepCounts:
     fresh = await sweeps.see(read.connection, read.sweep.sweep_id, list(by_id))
-    mismatches = [found for object_id, found in by_id.items() if found is not None and object_id in fresh]
+    mismatches = [
+        difference for object_id, difference in by_id.items() if difference is not None and object_id in fresh
+    ]
     return await _write_mismatches(read, mismatches, compared=len(fresh))
 
 
@@ -131,12 +133,12 @@ async def _payments(read: Reading) -> tuple[Cursor, Write]:
     seen = await sweeps.seen(read.connection, read.sweep.sweep_id, ids)
     mismatches: list[Mismatch] = []
     for payment in payments:
-        found = missing_at_stripe(payment)
+        difference = missing_at_stripe(payment)
         # Others, such as an invoice that was paid elsewhere, are not in these lists.
         if payment.payment_id in seen or not payment.payment_id.startswith(("pi_", "ch_", "py_")):
             continue
-        if await read.stripe.fetch(found.object_type, payment.payment_id) is None:
-            mismatches.append(found)
+        if await read.stripe.fetch(difference.object_type, payment.payment_id) is None:
+            mismatches.append(difference)
     if len(mismatches) > UNKNOWN_PER_PAGE_MAX:
         raise SweepRefusedError(
             f"Stripe does not have {len(mismatches)} of {len(payments)} payments;"
@@ -162,12 +164,12 @@ async def _open(read: Reading) -> tuple[Cursor, Write]:
         own = await read_own(read.bookings, ids)
         payment = own.payments.get(finding.object_id)
         if item is not None:
-            found = _COMPARISONS[finding.object_type](item, own)
+            difference = _COMPARISONS[finding.object_type](item, own)
         else:
             is_money = payment is not None and payment.state == "succeeded" and not payment.is_void
-            found = missing_at_stripe(payment) if payment is not None and is_money else None
-        if found is not None:
-            mismatches.append(found)
+            difference = missing_at_stripe(payment) if payment is not None and is_money else None
+        if difference is not None:
+            mismatches.append(difference)
     fingerprints = [finding.fingerprint for finding in page]
     reached = Cursor("open", after=fingerprints[-1]) if len(page) == OPEN_PER_PAGE else _after("open")
     return reached, partial(_write_open, read, fingerprints, mismatches)
@@ -178,17 +180,17 @@ async def _write_open(
 ) -> SweepCounts:
     counts = await _write_mismatches(read, mismatches, compared=len(fingerprints))
     if not read.sweep.is_dry_run:
-        still = {mismatch(found).fingerprint for found in mismatches}
+        still = {mismatch(difference).fingerprint for difference in mismatches}
         gone = [fingerprint for fingerprint in fingerprints if fingerprint not in still]
         await resolve_mismatches(read.connection, gone, evidence=read.evidence, now=clock.now())
     return counts
 
 
 async def _write_mismatches(read: Reading, mismatches: Sequence[Mismatch], *, compared: int) -> SweepCounts:
-    found = {
+    findings = {
         finding.fingerprint: (each.object_id, finding) for each in mismatches if (finding := mismatch(each))
     }
-    new = await sweeps.add_found(read.connection, read.sweep.sweep_id, list(found.values()))
+    new = await sweeps.add_found(read.connection, read.sweep.sweep_id, list(findings.values()))
     if not read.sweep.is_dry_run:
         await queue_mismatches(
             read.connection, read.sweep.sweep_id, mismatches, evidence=read.evidence, now=clock.now()

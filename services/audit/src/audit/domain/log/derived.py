@@ -91,7 +91,7 @@ def _has_time(body: bytes, recorded_at: datetime) -> bool:
 def texts_differ(texts: str, entry: StoredEntry) -> bool:
     """Return whether a text of a payload is not the one whose digest stands in its entry."""
     try:
-        named = _texts.decode(texts)
+        headers = _texts.decode(texts)
     except (msgspec.DecodeError, ValueError):
         return True
-    return any(getattr(entry, name, None) != identifier(text) for name, text in named.items())
+    return any(getattr(entry, name, None) != identifier(text) for name, text in headers.items())

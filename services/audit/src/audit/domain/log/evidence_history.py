@@ -42,16 +42,16 @@ def history_of(contents: Iterable[Mapping[str, Any]]) -> History:
 
 
 def _contradictions(changes: Sequence[Mapping[str, Any]]) -> list[int]:
-    found: list[int] = []
+    versions: list[int] = []
     version, status = 0, None
     for metadata in map(_metadata, changes):
         before, version = version, metadata["version"]
         is_next = version == before + 1
         if version == before or (is_next and metadata.get("from_status") != status):
-            found.append(version)
+            versions.append(version)
         to_status = metadata.get("to_status")
         status = metadata.get("status") if to_status is None else to_status
-    return found
+    return versions
 
 
 def _is_change(content: Mapping[str, Any]) -> bool:
