@@ -40,7 +40,12 @@ async def test_forged_webhook_is_refused(compose: ComposeStack) -> None:
 
 async def test_down_and_up_again_keeps_the_event_log(compose: ComposeStack) -> None:
     event_id = await deliver_payment(compose)
-    before = await eventually(lambda: find_entry(compose, event_id), seconds=30)
+
+    async def find_sealed() -> dict[str, object] | None:
+        entry = await find_entry(compose, event_id)
+        return entry if entry and entry["leaf_index"] is not None else None
+
+    before = await eventually(find_sealed, seconds=30)
     await compose.compose("down")
     await compose.up()
     assert await eventually(lambda: find_entry(compose, event_id), seconds=30) == before
