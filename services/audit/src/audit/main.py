@@ -10,6 +10,7 @@ from audit.api import ACCESS, ROUTES, WITNESS_ROUTES
 from audit.api.filters import provide_entry_filter, provide_stream_filter
 from audit.consumers import build_consumers
 from audit.domain.log.keys import InvalidKeyError
+from audit.domain.log.policies import Policy
 from audit.domain.log.witness_keys import read_witness_keys
 from audit.handlers.live_entries import LiveEntries
 from audit.handlers.witnessing import WitnessIdentity
@@ -87,7 +88,7 @@ def build(settings: AuditSettings) -> Service:
         *auth.components,
         searches,
         exports,
-        *_components(settings, database, metrics),
+        *_components(settings, database, metrics, witnesses),
         LiveEntriesPoll(live, metrics),
     ]
     lifecycle = Lifecycle(settings, components, health, stopping=stopping)
@@ -113,7 +114,9 @@ def build(settings: AuditSettings) -> Service:
     return Service(SERVICE, settings, app, lifecycle, host=settings.audit_host, port=settings.audit_port)
 
 
-def _components(settings: AuditSettings, database: Database, metrics: Metrics) -> list[Component]:
+def _components(
+    settings: AuditSettings, database: Database, metrics: Metrics, witnesses: Policy | None
+) -> list[Component]:
     """Return the components in the order in which they start."""
     kafka = KafkaConnection.from_settings(settings)
     return [
@@ -126,7 +129,7 @@ def _components(settings: AuditSettings, database: Database, metrics: Metrics) -
         *_log_components(settings, database, kafka, metrics),
         PayloadMonths(database, metrics),
         SearchIndexer(database, metrics),
-        _witness_rounds(settings, database, metrics),
+        WitnessRounds(database, witnesses, metrics, seconds=settings.audit_witness_seconds),
     ]
 
 
@@ -147,11 +150,6 @@ def _log_components(
         may_publish=lambda: sealer.has_open_log,
     )
     return [*([producer] if keys else []), sealer, publisher, LogGauges(database, metrics)]
-
-
-def _witness_rounds(settings: AuditSettings, database: Database, metrics: Metrics) -> WitnessRounds:
-    policy = read_witness_policy(settings.audit_witness_policy_file)
-    return WitnessRounds(database, policy, metrics, seconds=settings.audit_witness_seconds)
 
 
 def build_witness(settings: WitnessSettings) -> Service:

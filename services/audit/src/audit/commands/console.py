@@ -6,9 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from audit.adapters.policy_files import read_witness_policy
 from audit.domain.log.keys import InvalidKeyError, KeyType, VerifierKey, parse_verifier_key
-from audit.domain.log.policies import Policy
 from audit.settings import LogReaderSettings
 from chassis.postgres import Database
 from chassis.postgres.command_query import run_query
@@ -55,15 +53,6 @@ def log_keys(given: list[str] | None, settings: LogReaderSettings) -> tuple[Veri
             "no key to verify with: set AUDIT_SIGNING_KEY_FILE, or give the log's key as --key"
         )
     return ring.verifiers
-
-
-def witness_policy(settings: LogReaderSettings) -> Policy | None:
-    """Return the policy of the log's witnesses; None without one.
-
-    Raises:
-        SettingsError: the file cannot be read, or is no policy.
-    """
-    return read_witness_policy(settings.audit_witness_policy_file)
 
 
 def _parse(text: str) -> list[VerifierKey]:

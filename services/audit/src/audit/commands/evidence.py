@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audit.commands.console import Keys, log_keys, query, witness_policy
+from audit.adapters.policy_files import read_witness_policy
+from audit.commands.console import Keys, log_keys, query
 from audit.domain.identifiers import booking_identifier
 from audit.handlers.evidence import (
     EvidenceFile,
@@ -60,7 +61,7 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
         request = EvidenceRequest(
             booking_id,
             keys,
-            witness_policy(settings),
+            read_witness_policy(settings.audit_witness_policy_file),
             actor=login_name(),
             through="cli",
             with_payloads=with_payloads,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audit.commands.console import query, witness_policy
+from audit.adapters.policy_files import read_witness_policy
+from audit.commands.console import query
 from audit.handlers.proving import DamagedLogError, NotSealedError, UnknownEntryError, prove_entry
 from audit.settings import SERVICE, LogReaderSettings
 from chassis.postgres import Database
@@ -45,7 +46,7 @@ def add_prove(cli: typer.Typer, open_database: Callable[[LogReaderSettings], Dat
         AUDIT_WITNESS_POLICY_FILE.
         """
         settings = load_command_settings(LogReaderSettings, SERVICE)
-        policy = witness_policy(settings)
+        policy = read_witness_policy(settings.audit_witness_policy_file)
         try:
             proof = query(
                 lambda: open_database(settings),

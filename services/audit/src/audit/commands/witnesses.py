@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from audit.adapters.policy_files import read_policy_file
+from audit.adapters.policy_files import WITNESS_POLICY, read_policy_file
 from audit.commands.console import query
 from audit.domain.log.keys import InvalidKeyError
 from audit.domain.log.witness_keys import WITNESS_TYPES, new_witness_keys
@@ -25,8 +25,6 @@ from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import plain_reason, print_json
 from chassis.service import Service
 from contracts.metadata import format_time
-
-_POLICY = "AUDIT_WITNESS_POLICY_FILE"
 
 
 def add_witnesses(cli: typer.Typer, open_database: Callable[[OfflineSettings], Database]) -> None:
@@ -43,8 +41,8 @@ def add_witnesses(cli: typer.Typer, open_database: Callable[[OfflineSettings], D
         """
         settings = load_command_settings(OfflineSettings, SERVICE)
         if settings.audit_witness_policy_file is None:
-            raise CommandError(f"{_POLICY} is not set: no witness is asked (docs/witnesses.md)")
-        policy = read_policy_file(settings.audit_witness_policy_file, variable=_POLICY)
+            raise CommandError(f"{WITNESS_POLICY} is not set: no witness is asked (docs/witnesses.md)")
+        policy = read_policy_file(settings.audit_witness_policy_file, variable=WITNESS_POLICY)
         report = query(lambda: open_database(settings), lambda database: report_witnesses(database, policy))
         if as_json:
             print_json(_as_data(report))

@@ -56,13 +56,15 @@ async def request_due_run(
     """
     since = checked_until or await _undecided_since(database, cron, zone, now=now)
     due = due_slots(cron, zone, since=since, now=now, lateness=lateness)
-    run_id = None if due.latest is None else run_id_of_slot(due.latest)
-    if due.latest is not None or due.skipped:
+    slot, run_id = due.latest, None
+    if slot is not None or due.skipped:
         async with database.transaction() as connection:
-            if due.latest is not None and run_id is not None:
-                await _insert(connection, RequestedRun(run_id, "schedule", due.latest, "schedule", now))
-            await _skip(connection, due.skipped, made_up_by=run_id, now=now)
-    return due.latest
+            if slot is not None:
+                run_id = run_id_of_slot(slot)
+                await _insert(connection, RequestedRun(run_id, "schedule", slot, "schedule", now))
+            if due.skipped:
+                await _skip(connection, due.skipped, made_up_by=run_id, now=now)
+    return slot
 
 
 async def _undecided_since(database: Database, cron: str, zone: ZoneInfo, *, now: datetime) -> datetime:

@@ -58,6 +58,8 @@ async def request_due_sweep(
     """
     async with database.transaction() as connection:
         since = checked_until or await in_force_since(connection, cron, zone.key, now=now)
+        # Earlier slots need no record: a sweep reads on from the last one that finished.
+        since = max(since, now - LATENESS)
         slot = due_slots(cron, zone, since=since, now=now, lateness=LATENESS).latest
         failed = await sweep_queries.failed_before(connection, now - RETRY_AFTER)
         if slot is not None:
