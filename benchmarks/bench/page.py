@@ -1,6 +1,7 @@
-"""Write `docs/performance.md` from `var/bench/*.json` (`make bench-page`)."""
+"""Write `docs/performance.md` from `var/bench/*.json` (`make bench-page`); other rows keep their sections."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from bench.document import Document, Table, tables
 
 RESULTS = Path("var/bench")
 PAGE = Path("docs/performance.md")
+
+_SECTION = re.compile(r"^## (\w+) · .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 _HEAD = """# Performance
 
@@ -21,9 +24,16 @@ number, only an indication. `benchmarks/README.md` has all rules.
 """
 
 
-def render(documents: Sequence[Document]) -> str:
-    """Return the page in Markdown, with one section for each row."""
-    return "\n".join([_HEAD, *(_section(document) for document in documents)])
+def render(documents: Sequence[Document], page: str = "") -> str:
+    """Return the page in Markdown, with one section for each row, by name.
+
+    Args:
+        documents: the rows that were measured.
+        page: the page as it is. Sections of rows without a document are taken over.
+    """
+    sections = {found[1]: found[0].rstrip("\n") + "\n" for found in _SECTION.finditer(page)}
+    sections |= {document["row"]: _section(document) for document in documents}
+    return "\n".join([_HEAD, *(section for _, section in sorted(sections.items()))])
 
 
 def _section(document: Document) -> str:
@@ -56,9 +66,9 @@ def main() -> int:
     if not results:
         sys.stderr.write(f"bench: no result in {RESULTS}: run `make bench` first\n")
         return 2
-    PAGE.write_text(
-        render([json.loads(path.read_text(encoding="utf-8")) for path in results]), encoding="utf-8"
-    )
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in results]
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    PAGE.write_text(render(documents, page), encoding="utf-8")
     sys.stdout.write(f"{PAGE} written from {len(results)} results\n")
     return 0
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -56,6 +57,13 @@ def test_void_rounds_and_moved_yardsticks_leave_indications_only() -> None:
     moved = render([to_document(result(ROW, after=200.0))])
     assert "* no number: yardstick raw COPY moved by 100%" in moved
     assert "| drain, ÷ tutorial | [1.5 (1.5 to 1.5)] | ≥ 3 |" in moved
+
+
+def test_rows_without_a_new_result_keep_their_sections() -> None:
+    others = render([to_document(result(ROWS[name])) for name in ("B4", "A1")])
+    page = render([to_document(result(ROW))], others)
+    assert re.findall(r"^## (\w+) ·", page, re.MULTILINE) == ["A1", "B3", "B4"]
+    assert render([to_document(result(ROWS["B4"]))], page) == page
 
 
 def test_incorrect_sample_is_named() -> None:
