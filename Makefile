@@ -11,6 +11,8 @@ PYTEST := $(BIN)/python -m pytest
 BROKERLESS := tests/unit tests/contract tests/mutation tests/test_tidy.py
 # Each worker of `make test` has a Kafka and a PostgreSQL of its own, and waits for a third of the time.
 WORKERS ?= 3
+ROWS := tests/faults/test_rows.py
+KAFKA_CLASSES = $(if $(filter containers external,$(INFRA)),,PYTHONPATH=tests $(BIN)/python -m harness.kafka_classes)
 ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py system/test_failover.py \
 	system/test_replicas.py webhook_gateway/test_ack.py booking/test_payments.py audit/test_delivery.py \
 	reconciler/test_runs.py chassis/relay/test_relay.py chassis/postgres/test_migrations.py)
@@ -65,22 +67,27 @@ demo: $(RUN_STAMP) ## a business day through the front doors, then the tables: t
 test-fast: $(STAMP) ## all that needs no broker and no database, a few examples of what explores: the loop to work in
 	@EXPLORE=quick $(PYTEST) -q -n auto --dist worksteal -m "not slow" $(BROKERLESS) $(ARGS)
 
-test: $(STAMP) ## every test that belongs to a commit, on real Kafka and PostgreSQL (ARGS="tests/unit -k pricing" some)
+test: $(STAMP) ## every test but the rows of the fault table, on real Kafka and PostgreSQL (ARGS="tests/unit -k pricing" some)
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@$(if $(filter containers external,$(INFRA)),,PYTHONPATH=tests $(BIN)/python -m harness.kafka_classes)
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/faults tests/integration $(BROKERLESS)
+	@$(KAFKA_CLASSES)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore $(ROWS) tests/e2e tests/faults tests/integration $(BROKERLESS)
 endif
 
 test-containers: $(STAMP) ## what containers can break: one pass of each service on them, and the compose stack
 	@INFRA=containers PROCESSES=new $(PYTEST) $(ON_CONTAINERS) $(ARGS)
 
-faults: $(STAMP) ## every row of the fault table at full size (ROW=F4 one, SEED=… again, LONG=1 a million)
-	@$(if $(ROW)$(SHORT),,$(MAKE) --no-print-directory simulate ARGS="--random 20000")
-	@$(if $(ROW)$(SHORT),,EXPLORE=whole MUTATED_DELIVERIES=5000000 $(PYTEST) -q -n auto -m explores tests/unit)
-	@$(if $(ROW)$(SHORT),,EXPLORE=whole $(PYTEST) -q -m explores tests/integration)
-	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" SHORT="$(SHORT)" $(BIN)/python -m faults
+faults: $(STAMP) ## every row of the fault table at full size (SHORT=1 small, ROW=F4 one, SEED=… again, LONG=1 a million)
+ifdef SHORT
+	@$(KAFKA_CLASSES)
+	@ROW="$(ROW)" SEED="$(SEED)" $(PYTEST) -n $(WORKERS) --dist load --maxschedchunk 1 $(ROWS) $(ARGS)
+else
+	@$(if $(ROW),,$(MAKE) --no-print-directory simulate ARGS="--random 20000")
+	@$(if $(ROW),,EXPLORE=whole MUTATED_DELIVERIES=5000000 $(PYTEST) -q -n auto -m explores tests/unit)
+	@$(if $(ROW),,EXPLORE=whole $(PYTEST) -q -m explores tests/integration)
+	@PYTHONPATH=tests ROW="$(ROW)" SEED="$(SEED)" LONG="$(LONG)" $(BIN)/python -m faults
+endif
 
 simulate: $(STAMP) ## the simulation of consuming: SEED=n one with its trace, SEEDS=n so many (docs/simulation.md)
 	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),10000)) $(if $(SECONDS_MAX),--seconds-max $(SECONDS_MAX)) $(ARGS)

@@ -11,8 +11,6 @@ from typing import NoReturn
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import NodeManager
 
 from harness import Deliver, Infra, Stack, eventually, start_services
@@ -24,7 +22,6 @@ from plumbline.services import SERVICES
 _ORDER = ("unit", "contract", "integration", "faults", "e2e")
 _READY_SECONDS_MAX = 60.0
 _WORKER_EXIT_SECONDS_MAX = 60
-_ROWS = "tests/faults/test_rows.py::"
 _TESTS = Path(__file__).parent
 
 # A machine may be slow, and busy with other things: how long an example takes says nothing about the code.
@@ -56,19 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: (_is_long(item), _rank(item)), reverse=True)
     else:
         items.sort(key=_rank)
-
-
-class FilesAndRows(LoadFileScheduling):
-    """Give a worker a whole file at a time, and of the fault table a row: each row has its own stack."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith(_ROWS) else super()._split_scope(nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """Schedule `--dist loadfile` by files and rows."""
-    return FilesAndRows(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)

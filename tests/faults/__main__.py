@@ -1,7 +1,7 @@
 """`make faults`: every row at full size; a table, and histories and verdicts as files.
 
-ROW=F4 runs one row (or F4,F7), SEED=… repeats a plan, LONG=1 takes a million deliveries, SHORT=1 as few as
-`make test`. Exit code 1 if any row does not hold.
+ROW=F4 runs one row (or F4,F7), SEED=… repeats a plan, LONG=1 takes a million deliveries. Exit code 1 if any
+row does not hold. `make faults SHORT=1` runs `test_rows.py` instead.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from faults.plan import FULL, LONG, SHORT, Size
-from faults.rows import ROWS, Row
+from faults.plan import FULL, LONG, Size
+from faults.rows import Row, choose
 from faults.verdicts import Verdict, judge
-from harness import Infra
-from harness.choice import ChoiceError, choose
+from harness import Infra, choice
+from harness.choice import ChoiceError
 
 LONG_ROW_SECONDS_MAX = 6 * 3_600.0
 _SEEDS = 2**31
@@ -33,13 +33,13 @@ async def main(directory: Path) -> int:
     console = Console()
     try:
         rows, size, seed = _wanted(os.environ)
-        choice = choose(os.environ)
+        servers = choice.choose(os.environ)
     except (ValueError, ChoiceError) as error:
         console.print(f"faults: {error}", style="red")
         return 2
-    console.print(f"{choice}; seed {seed}; {size.deliveries} deliveries over {size.bookings} bookings")
+    console.print(f"{servers}; seed {seed}; {size.deliveries} deliveries over {size.bookings} bookings")
     verdicts: list[Verdict] = []
-    async with choice.start() as infra:
+    async with servers.start() as infra:
         for number, row in enumerate(rows, 1):
             console.print(f"[{number}/{len(rows)}] {row.name} {row.fault} …", markup=False)
             verdicts.append(await _bounded(row, infra, size, seed, directory))
@@ -49,14 +49,11 @@ async def main(directory: Path) -> int:
 
 
 def _wanted(environ: "os._Environ[str]") -> tuple[list[Row], Size, int]:
-    names = [name.strip().upper() for name in environ.get("ROW", "").split(",") if name.strip()]
-    if unknown := set(names) - {row.name for row in ROWS}:
-        raise ValueError(f"ROW={','.join(unknown)}: choose from {', '.join(row.name for row in ROWS)}")
+    rows = choose(environ.get("ROW", ""))
     seed = environ.get("SEED") or str(secrets.randbelow(_SEEDS))
     if not seed.isdecimal():
         raise ValueError(f"SEED={seed}: a whole number is expected, as an earlier run printed it")
-    size = LONG if environ.get("LONG") else SHORT if environ.get("SHORT") else FULL
-    return [row for row in ROWS if not names or row.name in names], size, int(seed)
+    return rows, LONG if environ.get("LONG") else FULL, int(seed)
 
 
 async def _bounded(row: Row, infra: Infra, size: Size, seed: int, directory: Path) -> Verdict:
