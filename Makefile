@@ -12,6 +12,8 @@ BROKERLESS := tests/unit tests/contract tests/mutation tests/test_tidy.py
 # Each worker of `make test` has a Kafka and a PostgreSQL of its own, and waits for a third of the time.
 WORKERS ?= 3
 ROWS := tests/faults/test_rows.py
+# `make check` runs these, and tests/contract and tests/test_tidy.py.
+OF_CHECK := tests/unit/chassis/auth/test_access.py tests/unit/booking/test_domain_coverage.py tests/unit/deploy/test_sbom.py
 KAFKA_CLASSES = $(if $(filter containers external,$(INFRA)),,PYTHONPATH=tests $(BIN)/python -m harness.kafka_classes)
 ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py system/test_failover.py \
 	system/test_replicas.py webhook_gateway/test_ack.py booking/test_payments.py audit/test_delivery.py \
@@ -67,12 +69,13 @@ demo: $(RUN_STAMP) ## a business day through the front doors, then the tables: t
 test-fast: $(STAMP) ## all that needs no broker and no database, a few examples of what explores: the loop to work in
 	@EXPLORE=quick $(PYTEST) -q -n auto --dist worksteal -m "not slow" $(BROKERLESS) $(ARGS)
 
-test: $(STAMP) ## every test but the rows of the fault table, on real Kafka and PostgreSQL (ARGS="tests/unit -k pricing" some)
+test: $(STAMP) ## every test but those of `make check` and the fault rows, on real Kafka and PostgreSQL (ARGS="tests/unit -k pricing" some)
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
 	@$(KAFKA_CLASSES)
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore $(ROWS) tests/e2e tests/faults tests/integration $(BROKERLESS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ROWS) $(OF_CHECK)) \
+	  tests/e2e tests/faults tests/integration tests/unit tests/mutation
 endif
 
 test-containers: $(STAMP) ## what containers can break: one pass of each service on them, and the compose stack
@@ -116,7 +119,7 @@ down: $(RUN_STAMP) ## stop it; data is kept
 reset: $(RUN_STAMP) ## delete the data of a stopped stack, after saying what is lost (YES=1 does not ask)
 	@$(BIN)/plumbline reset $(if $(YES),--yes)
 
-check: $(STAMP) ## format, lint, types, import walls, schemas: all that needs no broker; every step runs
+check: $(STAMP) ## format, lint, types, import walls, contracts and their tests: no broker; every step runs
 	@$(BIN)/python -m contract_tools.check
 
 contracts: $(STAMP) ## write JSON Schemas, AsyncAPI and OpenAPI documents; refuses what breaks a consumer

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.postgres.migrations import find_migrations
+from contract_tools import check
 from contracts.catalogue import MESSAGES
 from contracts.topics import TOPICS, webhook_topic
 from plumbline.doctor.grants import granted
@@ -339,3 +340,9 @@ def test_no_address_or_path_of_one_machine_in_any_file() -> None:
         if MACHINE_PATH.search(line) or INDEX_ADDRESS.search(line)
     ]
     assert found == []
+
+
+def test_files_that_make_test_leaves_out_run_in_make_check() -> None:
+    (left_out,) = re.findall(r"^OF_CHECK := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    run = {argument for step in check.steps(ROOT) for argument in step.command}
+    assert {*left_out.split(), "tests/contract", "tests/test_tidy.py"} <= run

@@ -15,9 +15,9 @@ async def place(infra: Infra) -> AsyncGenerator[Ground]:
 
 
 @pytest.fixture
-async def ground(infra: Infra, place: Ground) -> AsyncGenerator[Ground]:
+async def ground(place: Ground) -> AsyncGenerator[Ground]:
     """Create a database and topics for the test."""
-    async with with_topics(infra, place):
+    async with with_topics(place):
         yield place
 
 

@@ -1,7 +1,6 @@
 """A database and topics for tests of the chassis, with a minimal consumer and a minimal relay."""
 
 import os
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,12 +29,15 @@ from contracts.bookings import BookingIdentityConflict
 from contracts.metadata import MessageMetadata, read_metadata
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS
 from harness import Infra, Record, TestDatabase, TestTopic
+from harness.forking import SERVER, Forked
 from plumbline import dsn
 
 TOPICS = (BOOKINGS_EVENTS, DEAD_LETTERS)
 TOPIC = BOOKINGS_EVENTS.name
 SERVICE = "sample"
 _PASSWORD = "for-tests"
+_TEMPLATE = "template_ground"
+_with_template: set[str] = set()
 
 _PROVISION = """
 CREATE ROLE "{owner}" NOLOGIN;
@@ -151,19 +153,18 @@ class Ground:
         """Return the offset after the last record, by partition that has records."""
         return {record.partition: record.offset + 1 for record in await self.topic.records()}
 
-    def start_process(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a program of this folder with this ground's addresses; the test kills it."""
-        return subprocess.Popen(
-            [sys.executable, Path(__file__).parent / program, *self._arguments, *arguments],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start_process(self, program: str, *arguments: str) -> Forked:
+        """Start a program of this folder with this ground's addresses; the test kills it.
 
-    @property
-    def _arguments(self) -> Sequence[str]:
-        return (self.bootstrap, self.name, self.admin_dsn)
+        The program is forked from a process that has imported a service: its imports would take two seconds.
+        Its output is that of the test.
+        """
+        code = f"import sys\nsys.path[:] = {sys.path!r}\n{(Path(__file__).parent / program).read_text()}"
+        with Path(os.devnull).open("rb") as nothing:
+            streams = [nothing.fileno(), sys.__stderr__.fileno(), sys.__stderr__.fileno()]
+            place = (self.bootstrap, self.name, self.admin_dsn)
+            environment = {"PATH": os.environ["PATH"]}
+            return SERVER.start("booking", [*place, *arguments], environment, streams, code=code)
 
 
 @asynccontextmanager
@@ -174,10 +175,14 @@ async def make_ground(infra: Infra) -> AsyncGenerator[Ground]:
     names = {"owner": ground.owner, "role": ground.role, "password": _PASSWORD}
     server = TestDatabase(infra.admin_dsn(), {})
     await server.execute(_PROVISION.format(**names))
-    await server.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    template = await _template(infra, server)
+    await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         await ground.sql.execute(_SCHEMA.format(**names))
-        await migrate(ground.admin_dsn, owner=ground.owner, packages=["chassis"])
+        if template == _TEMPLATE:
+            await ground.sql.execute(f'REASSIGN OWNED BY "{_TEMPLATE}" TO "{ground.owner}"')
+        else:
+            await migrate(ground.admin_dsn, owner=ground.owner, packages=["chassis"])
         await ground.sql.execute(_GRANTS.format(**names))
         yield ground
     finally:
@@ -185,17 +190,33 @@ async def make_ground(infra: Infra) -> AsyncGenerator[Ground]:
         await server.execute(f'DROP ROLE "{ground.owner}", "{ground.role}"')
 
 
+async def _template(infra: Infra, server: TestDatabase) -> str:
+    """Return the database to copy: the chassis's tables migrated once a server, or PostgreSQL's empty one."""
+    if infra.outlives_session:  # a template would be left behind on it
+        return "template0"
+    if infra.admin_dsn() not in _with_template:
+        await server.execute(f'CREATE ROLE "{_TEMPLATE}" NOLOGIN')
+        await server.execute(f'CREATE DATABASE "{_TEMPLATE}" TEMPLATE template0')
+        dsn_of_template = infra.admin_dsn(_TEMPLATE)
+        await TestDatabase(dsn_of_template, {}).execute(f'GRANT ALL ON SCHEMA public TO "{_TEMPLATE}"')
+        await migrate(dsn_of_template, owner=_TEMPLATE, packages=["chassis"])
+        await TestDatabase(dsn_of_template, {}).execute(f'REVOKE ALL ON SCHEMA public FROM "{_TEMPLATE}"')
+        _with_template.add(infra.admin_dsn())
+    return _TEMPLATE
+
+
 @asynccontextmanager
-async def with_topics(infra: Infra, ground: Ground) -> AsyncGenerator[None]:
-    """Create the ground's topics, and delete them at the end if the broker outlives the suite."""
+async def with_topics(ground: Ground) -> AsyncGenerator[None]:
+    """Create the ground's topics, and delete them at the end: each partition makes restarts slower."""
     names = await apply_topics(ground.kafka, TOPICS)
     try:
         yield
     finally:
-        if infra.outlives_session:
-            admin = AIOKafkaAdminClient(bootstrap_servers=ground.bootstrap)
-            await admin.start()
+        admin = AIOKafkaAdminClient(bootstrap_servers=ground.bootstrap)
+        await admin.start()
+        try:
             await admin.delete_topics(names)
+        finally:
             await admin.close()
 
 

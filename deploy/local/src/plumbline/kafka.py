@@ -5,7 +5,7 @@ import base64
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -41,7 +41,8 @@ class EmbeddedKafka(Server):
     """A broker with all its files in `directory`; listens on 127.0.0.1:`port` (and port + 2).
 
     `report` receives the progress of the jar download at the first start. With `trained_classes` the broker
-    writes a cache of its classes there when it stops (`plumbline.kafka_classes`).
+    writes a cache of its classes there when it stops (`plumbline.kafka_classes`). `settings` are added to the
+    broker's own.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class EmbeddedKafka(Server):
         ledger: Ledger | None = None,
         report: jars.Report = lambda _done, _total: None,
         trained_classes: Path | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("kafka")
         self._directory = directory.absolute()
@@ -61,6 +63,7 @@ class EmbeddedKafka(Server):
         self._ledger = ledger
         self._report = report
         self._trained_classes = trained_classes
+        self._settings = settings or {}
 
     @property
     def bootstrap(self) -> str:
@@ -117,7 +120,8 @@ class EmbeddedKafka(Server):
         text = _shipped("kafka-server.properties").format(
             port=self._port, controller_port=self._port + CONTROLLER_PORT_OFFSET, data=data.name
         )
-        (self._directory / name).write_text(text, encoding="utf-8")
+        added = "".join(f"{setting}={value}\n" for setting, value in self._settings.items())
+        (self._directory / name).write_text(text + added, encoding="utf-8")
 
     def _java(self, name: str, class_path: Sequence[Path], *program: str) -> Process:
         cached = () if self._trained_classes else kafka_classes.use(_class_cache(class_path))

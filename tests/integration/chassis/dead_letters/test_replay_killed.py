@@ -67,7 +67,6 @@ async def _two_replays(ground: Ground, deaths: Sequence[tuple[str, float]]) -> i
         ground.start_process("dead_letters/replay_process.py", "sick", kind, str(number))
         for kind, number in deaths
     ]
-    outputs = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in both))
-    codes = [process.returncode for process in both]
-    assert set(codes) <= {0, -signal.SIGKILL}, outputs
+    codes = await asyncio.gather(*(asyncio.to_thread(process.wait, 60) for process in both))
+    assert set(codes) <= {0, -signal.SIGKILL}, codes
     return codes.count(-signal.SIGKILL)

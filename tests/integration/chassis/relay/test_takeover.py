@@ -1,6 +1,7 @@
 """Another relay takes over the shards of a silent one within seconds, and no event is lost (F3, F4)."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -45,10 +46,10 @@ def relay_process(ground: Ground) -> Generator[Callable[[signal.Signals], None]]
     """Run a relay in its own process. Yield a function that sends a signal to it."""
     process = ground.start_process("relay/relay_process.py")
     try:
-        yield process.send_signal
+        yield lambda number: os.kill(process.pid, number)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 @asynccontextmanager
