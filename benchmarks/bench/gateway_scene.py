@@ -15,7 +15,7 @@ from bench.gateway_load import Phase
 from bench.gateway_sides import GATEWAYS
 from bench.judging import Sample
 from bench.row import Size
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from contracts.topics import WEBHOOKS_STRIPE, topics_of
 from harness.deployment import Deployment, draw_secrets

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.peer_process import start_peer
 from bench.peers import skip_locked_poller
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.messaging import outbox
 from chassis.messaging.message import pack_headers
 from chassis.messaging.outbox import OutgoingEvent, shard_of

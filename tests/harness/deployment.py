@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from contracts.topics import TOPICS
 from harness.infra import Infra

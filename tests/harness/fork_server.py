@@ -17,6 +17,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+import typer
+
 LENGTH_BYTES = 4
 # Libraries import these when a service starts. Each process would spend a fifth of its start on them.
 _IMPORTED_LATE = (
@@ -75,6 +77,7 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 
 def _load(package: str) -> Any:
     program = importlib.import_module(f"{package}.__main__")
+    list(typer.main.get_command(program.cli).commands.values())  # imports the modules of all commands
     for name in _IMPORTED_LATE:
         importlib.import_module(name)
     gc.collect()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from chassis import clock
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from contracts.ids import digest_of
 from contracts.topics import TOPICS, webhook_topic

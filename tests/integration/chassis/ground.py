@@ -15,7 +15,7 @@ from chassis import clock
 from chassis.consuming import Consumer
 from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters import DeadLetters
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics import apply_topics
 from chassis.messaging import inbox, outbox
@@ -24,7 +24,7 @@ from chassis.messaging.outbox import OutgoingEvent
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Connection, Database
 from chassis.postgres.migrations import migrate
-from chassis.relay import Relay
+from chassis.relay.component import Relay
 from contracts.bookings import BookingIdentityConflict
 from contracts.metadata import MessageMetadata, read_metadata
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS

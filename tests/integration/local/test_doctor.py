@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chassis import clock
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from chassis.postgres.append_only_catalog import read_shipped
 from contracts import topics

@@ -9,7 +9,7 @@ import asyncpg
 import psutil
 import pytest
 
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from contracts.topics import TOPICS
 from harness import eventually

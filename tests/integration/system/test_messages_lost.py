@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from chassis.clock import new_id
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.groups import GroupState, read_group
 from contracts.metadata import MessageMetadata
 from contracts.topics import WEBHOOKS_SMS

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from contracts.topics import TOPICS
 from harness import Infra, Stack, eventually, start_services

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chassis import clock
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from harness import Infra, Stack, eventually, start_services
 from harness.ports import free_port

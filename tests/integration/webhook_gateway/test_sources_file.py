@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from chassis import clock
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics
 from harness import Infra, Stack, eventually, start_services
 from plumbline import deployment

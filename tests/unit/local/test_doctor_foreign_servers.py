@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import plumbline.__main__ as command_line
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.groups import GroupState
 from contracts.topics import TOPICS, webhook_topic
 from harness.ports import free_port

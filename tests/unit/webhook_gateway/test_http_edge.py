@@ -18,8 +18,8 @@ from litestar.types import Message
 from structlog.testing import capture_logs
 
 from chassis import clock
-from chassis.http import build_app
-from chassis.kafka import KafkaConnection
+from chassis.http.app import build_app
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.topics import apply_topics as create_topics
 from chassis.process.environment import SettingsError, load_settings
 from chassis.process.published_secrets import find_published

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.cells import cell_len, set_cell_size
 
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.tail import PassedRecord, UnknownTopicError, tail
 from chassis.process.tables import output_characters

@@ -1,18 +1,25 @@
-"""Run a composed service: uvicorn serves its application until a signal."""
+"""Run a composed service: uvicorn serves its application until a signal. The command `serve`."""
 
 import asyncio
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import TypeVar
 
+import typer
 import uvicorn
 from litestar import Litestar
 
 from chassis.http.internal_port import listen
-from chassis.observability.logs import get_logger
+from chassis.observability.logs import configure_logs, get_logger
+from chassis.observability.spans import exporting
+from chassis.process.environment import load_settings
 from chassis.process.lifecycle import Lifecycle
+from chassis.process.output import end_guard
 from chassis.settings import ServiceSettings
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 _log = get_logger(__name__)
 
@@ -107,3 +114,25 @@ class _Server(uvicorn.Server):
 
 def _already_handled(_number: int, _frame: FrameType | None) -> None:
     """Ignore the signal that uvicorn raises again after its graceful stop."""
+
+
+def add_serve(
+    cli: typer.Typer, name: str, settings_class: type[SettingsT], build: Callable[[SettingsT], Service]
+) -> None:
+    """Add the command `serve`: read the settings, compose the service, run it until a signal."""
+
+    @cli.command()
+    def serve() -> None:
+        """Run the service until SIGTERM or Ctrl-C."""
+        settings = load_settings(settings_class)
+        raise typer.Exit(run_service(name, settings, lambda: build(settings)))
+
+
+def run_service(name: str, settings: ServiceSettings, build: Callable[[], Service]) -> int:
+    """Run a service until a signal, with the logs and spans of its settings. Return the exit code."""
+    end_guard()
+    configure_logs(
+        name, log_format=settings.log_format, level=settings.log_level, messages=settings.log_messages
+    )
+    with exporting(name, settings.otel_exporter_otlp_endpoint):
+        return build().serve()

@@ -6,7 +6,7 @@ from audit.handlers.messages import MessageHandler
 from audit.settings import SERVICE, AuditSettings
 from chassis.consuming import Consumer
 from chassis.consuming.broker import Consumers, build_broker
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.topics import TOPICS, WEBHOOK_TOPIC_PATTERN

@@ -2,12 +2,16 @@
 
 import asyncio
 
+import typer
 from litestar.di import Provide
 
 from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
 from audit.adapters.policy_files import read_policy_file, read_witness_policy
-from audit.api import ACCESS, ROUTES, WITNESS_ROUTES
 from audit.api.filters import provide_entry_filter, provide_stream_filter
+from audit.api.roles import ACCESS
+from audit.api.routes import ROUTES
+from audit.api.witness import WITNESS_ROUTES
+from audit.commands.database import open_database
 from audit.consumers import build_consumers
 from audit.domain.log.keys import InvalidKeyError
 from audit.domain.log.policies import Policy
@@ -24,10 +28,10 @@ from audit.jobs import (
     SearchIndexer,
     WitnessRounds,
 )
-from audit.settings import SERVICE, AuditSettings, LogReaderSettings, OfflineSettings, WitnessSettings
+from audit.settings import SERVICE, AuditSettings, WitnessSettings
 from chassis.auth.setup import build_auth
-from chassis.http import build_app
-from chassis.kafka import KafkaConnection
+from chassis.http.app import build_app
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.observability.metrics import Metrics
@@ -39,7 +43,7 @@ from chassis.process.component import Component
 from chassis.process.environment import SettingsError
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
-from chassis.service import Service
+from chassis.service import Service, add_serve, run_service
 from contracts.topics import AUDIT_CHECKPOINTS, topics_of
 
 APPEND_ONLY_TABLES = (
@@ -58,13 +62,6 @@ APPEND_ONLY_TABLES = (
 # Exports at once in one process. An export keeps one connection until its reader has read it.
 EXPORTS_MAX = 2
 EXPORT_PAGE_SECONDS_MAX = 30.0
-
-
-def open_database(
-    settings: AuditSettings | OfflineSettings | LogReaderSettings | WitnessSettings,
-) -> Database:
-    """Build the service's database, with its own role; not yet connected."""
-    return Database(settings.audit_postgres_dsn.get_secret_value(), application_name=SERVICE)
 
 
 def build(settings: AuditSettings) -> Service:
@@ -183,3 +180,13 @@ def _witness_identity(settings: WitnessSettings) -> WitnessIdentity:
         raise SettingsError(f"AUDIT_WITNESS_KEY: {error}") from None
     logs = read_policy_file(settings.audit_witness_logs_file, variable="AUDIT_WITNESS_LOGS_FILE")
     return WitnessIdentity(signers, logs)
+
+
+def add_serve_command(cli: typer.Typer) -> None:
+    """Add the command `serve`."""
+    add_serve(cli, SERVICE, AuditSettings, build)
+
+
+def serve_witness(settings: WitnessSettings) -> int:
+    """Run the witness until a signal. Return the exit code."""
+    return run_service("audit-witness", settings, lambda: build_witness(settings))

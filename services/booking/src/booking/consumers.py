@@ -9,7 +9,7 @@ from booking.settings import SERVICE, BookingSettings
 from chassis.consuming import Consumer
 from chassis.consuming.broker import Consumers, build_broker
 from chassis.dead_letters import DeadLetters
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.messaging.inbox import conflict_counter
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Database

@@ -3,25 +3,28 @@
 from collections.abc import Collection
 from enum import StrEnum
 from functools import partial
+from typing import Annotated
 
+import typer
 from litestar.di import Provide
 
 from booking.adapters import entries, imported_bookings, money_facts, revisions, transitions
 from booking.adapters.stripe_client import StripeObjects
 from booking.api import ACCESS, ROUTES
+from booking.commands.database import open_database
 from booking.consumers import build_consumers
 from booking.handlers import messages
 from booking.handlers.unapplied_events import unapplied_counter
 from booking.jobs.offer_expiry import OfferExpiry
 from booking.jobs.thin_events import ThinEvents
-from booking.settings import SERVICE, BookingSettings, OfflineSettings
+from booking.settings import SERVICE, BookingSettings
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.http.idempotency.retention import AnswerRetention
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.messaging.inbox_retention import InboxRetention
@@ -30,11 +33,13 @@ from chassis.postgres import Database
 from chassis.postgres.append_only import AppendOnlyStartupCheck
 from chassis.postgres.migrations_check import MigrationsStartupCheck
 from chassis.postgres.read_pool import ReadPool
+from chassis.process.command_line import CommandError
 from chassis.process.component import Component
+from chassis.process.environment import load_settings
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
-from chassis.relay import Relay
-from chassis.service import Service
+from chassis.relay.component import Relay
+from chassis.service import Service, run_service
 from contracts.topics import topics_of
 from pricing import published_cards
 
@@ -56,9 +61,7 @@ class WorkerRole(StrEnum):
     RELAY = "relay"
 
 
-def open_database(settings: BookingSettings | OfflineSettings) -> Database:
-    """Build the service's database, with its own role; not yet connected."""
-    return Database(settings.booking_postgres_dsn.get_secret_value(), application_name=SERVICE)
+_ALL = ",".join(WorkerRole)
 
 
 def build(settings: BookingSettings, roles: Collection[WorkerRole] = tuple(WorkerRole)) -> Service:
@@ -129,3 +132,23 @@ def _components(
 def _stripe_objects(settings: BookingSettings) -> StripeObjects | None:
     key = settings.stripe_api_key
     return None if key is None else StripeObjects(key.get_secret_value(), settings.stripe_api_base)
+
+
+def add_serve_command(cli: typer.Typer) -> None:
+    """Add the command `serve`."""
+
+    @cli.command()
+    def serve(
+        only: Annotated[str, typer.Option(help="Work of this process, separated by commas.")] = _ALL,
+    ) -> None:
+        """Run the service until SIGTERM or Ctrl-C."""
+        roles = _parse_roles(only)
+        settings = load_settings(BookingSettings)
+        raise typer.Exit(run_service(SERVICE, settings, lambda: build(settings, roles)))
+
+
+def _parse_roles(only: str) -> list[WorkerRole]:
+    try:
+        return [WorkerRole(name.strip()) for name in only.split(",")]
+    except ValueError:
+        raise CommandError(f"--only {only}: choose from {_ALL}") from None

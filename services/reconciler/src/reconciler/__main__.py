@@ -1,42 +1,38 @@
-"""Command line of the reconciler."""
+"""Command line of the reconciler. Each command is imported when it is used."""
 
 import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUnusedImport] - for Ctrl-C
 
-from chassis.cli import add_migrate, add_serve, build_cli, run_cli
-from chassis.dead_letters.operator.cli import add_dead_letters
-from chassis.postgres import Database
-from chassis.process.local_stack import load_command_settings
-from chassis.relay.cli import add_outbox
-from pricing import InvalidRateCardError
-from reconciler.commands.card_report import add_card_report
-from reconciler.commands.exceptions import add_exceptions
-from reconciler.commands.operations import add_operations
-from reconciler.commands.runs import add_runs
-from reconciler.commands.sweeping import add_sweep
-from reconciler.handlers import messages
-from reconciler.main import build, open_database
-from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
+from chassis.cli import build_cli, run_cli
+from chassis.process.commands_on_demand import command, late
 
+SERVICE = "reconciler"
+_DATABASE = late("reconciler.commands.database:open_command_database")
+_RUNS = command("reconciler.commands.runs:add_runs", _DATABASE)
 
-def _open_database() -> Database:
-    return open_database(load_command_settings(OfflineSettings, SERVICE))
-
-
-cli = build_cli("Compares every stored price with a fresh computation and with what was charged.")
-add_serve(cli, SERVICE, ReconcilerSettings, build)
-add_migrate(cli, SERVICE, packages=["chassis", SERVICE])
-add_runs(cli, _open_database)
-add_exceptions(cli, _open_database)
-add_sweep(cli, _open_database)
-add_card_report(cli)
-add_operations(cli, _open_database)
-add_dead_letters(cli, SERVICE, _open_database, messages.apply)
-add_outbox(cli, _open_database)
+cli = build_cli(
+    "Compares every stored price with a fresh computation and with what was charged.",
+    {
+        "serve": command("reconciler.main:add_serve_command"),
+        "migrate": command("chassis.postgres.migrate_command:add_migrate", SERVICE, ["chassis", SERVICE]),
+        **dict.fromkeys(("run", "follow", "runs", "findings", "cancel"), _RUNS),
+        "sweep": command("reconciler.commands.sweeping:add_sweep", _DATABASE),
+        "card-report": command("reconciler.commands.card_report:add_card_report"),
+        "exceptions": command("reconciler.commands.exceptions:add_exceptions", _DATABASE),
+        "operations": command("reconciler.commands.operations:add_operations", _DATABASE),
+        "dead-letters": command(
+            "chassis.dead_letters.operator.cli:add_dead_letters",
+            SERVICE,
+            _DATABASE,
+            late("reconciler.handlers.messages:apply"),
+        ),
+        "outbox": command("chassis.relay.cli:add_outbox", _DATABASE),
+    },
+)
 
 
 def main() -> None:
     """Run the console script."""
-    run_cli(cli, failures=[InvalidRateCardError])
+    run_cli(cli, late_failures=["pricing:InvalidRateCardError"])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """Composition root: settings in, a service ready to run out."""
 
+import typer
 from litestar.di import Provide
 
 from chassis.auth.setup import build_auth
 from chassis.dead_letters.history import ACTION_TABLE
 from chassis.dead_letters.metrics import DeadLetterGauges
 from chassis.dead_letters.operator.routes import dead_letter_routes
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.http.idempotency.retention import AnswerRetention
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.messaging.inbox_retention import InboxRetention
@@ -20,28 +21,25 @@ from chassis.postgres.read_pool import ReadPool
 from chassis.process.component import Component
 from chassis.process.health import Health
 from chassis.process.lifecycle import Lifecycle
-from chassis.relay import Relay
-from chassis.service import Service
+from chassis.relay.component import Relay
+from chassis.service import Service, add_serve
 from contracts.topics import topics_of
 from pricing import published_cards
 from reconciler.adapters.stripe_client import StripeLists
-from reconciler.api import ACCESS, ROUTES
 from reconciler.api.exception_filter import provide_exception_filter
+from reconciler.api.roles import ACCESS
+from reconciler.api.routes import ROUTES
+from reconciler.commands.database import open_database
 from reconciler.consumers import build_consumers
 from reconciler.handlers import messages
 from reconciler.jobs import ExceptionClocks, OperationWorker, RunExecutor, Scheduler, Sweeper
-from reconciler.settings import SERVICE, OfflineSettings, ReconcilerSettings
+from reconciler.settings import SERVICE, ReconcilerSettings
 
 APPEND_ONLY_TABLES = ("exception_event", ACTION_TABLE)
 # One for the executor's pages, one for what it looks up beside them, one for the sweeper.
 VIEW_CONNECTIONS_MAX = 3
 EXPORTS_MAX = 2
 """Exports at once. Each holds a connection as long as its client reads."""
-
-
-def open_database(settings: ReconcilerSettings | OfflineSettings) -> Database:
-    """Build the service's database, with its own role; not yet connected."""
-    return Database(settings.reconciler_postgres_dsn.get_secret_value(), application_name=SERVICE)
 
 
 def build(settings: ReconcilerSettings) -> Service:
@@ -123,3 +121,8 @@ def _components(settings: ReconcilerSettings, database: Database, metrics: Metri
 def _stripe(settings: ReconcilerSettings) -> StripeLists | None:
     key = settings.stripe_api_key
     return None if key is None else StripeLists(key.get_secret_value(), settings.stripe_api_base)
+
+
+def add_serve_command(cli: typer.Typer) -> None:
+    """Add the command `serve`."""
+    add_serve(cli, SERVICE, ReconcilerSettings, build)

@@ -4,7 +4,6 @@ import chassis.process.quiet_interrupt  # noqa: F401  # pyright: ignore[reportUn
 
 import json
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypedDict
@@ -12,19 +11,14 @@ from typing import Annotated, TypedDict
 import typer
 
 from chassis import clock
-from chassis.cli import build_cli, run_cli, run_service
-from chassis.http.internal_port import listen
-from chassis.observability.logs import configure_logs
+from chassis.cli import build_cli, run_cli
 from chassis.process.command_line import CommandError
-from chassis.process.environment import load_settings
+from chassis.process.commands_on_demand import command
 from chassis.process.local_stack import load_command_settings
-from chassis.process.output import end_guard
 from chassis.process.tables import Column, Table, print_parts
-from chassis.process.terminal import plain_reason
 from chassis.process.wording import one_of
 from contracts.metadata import format_time
 from contracts.topics import webhook_topic
-from webhook_gateway.adapters.worker import Worker
 from webhook_gateway.domain.identity import identity_headers
 from webhook_gateway.domain.source import Source
 from webhook_gateway.domain.verification import (
@@ -35,56 +29,17 @@ from webhook_gateway.domain.verification import (
     UnsignedDelivery,
     sign,
 )
-from webhook_gateway.main import build
 from webhook_gateway.settings import (
     SERVICE,
-    GatewaySettings,
     OfflineSettings,
     configured_sources,
 )
-from webhook_gateway.supervisor import Supervisor
 
-cli = build_cli("Verifies webhooks and publishes them: 200 only after the broker's ack.")
-WORKERS_MAX = 64
+cli = build_cli(
+    "Verifies webhooks and publishes them: 200 only after the broker's ack.",
+    {"serve": command("webhook_gateway.supervisor:add_serve_command")},
+)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@cli.command()
-def serve(
-    workers: Annotated[
-        int, typer.Option(min=1, max=WORKERS_MAX, help="How many processes share the port.")
-    ] = 1,
-) -> None:
-    """Run the service until SIGTERM or Ctrl-C; SIGHUP reloads secrets and sources.
-
-    One worker is one process. With more, a supervisor starts them on one port, replaces one that ends, and
-    passes signals on; metrics and readiness cover all of them. Give each about one CPU.
-    """
-    settings = load_settings(GatewaySettings)
-    if workers == 1:
-        raise typer.Exit(run_service(SERVICE, settings, lambda: build(settings)))
-    configured_sources(settings)  # a mistake ends the command, not each of the workers
-    raise typer.Exit(_supervise(settings, workers))
-
-
-def _supervise(settings: GatewaySettings, count: int) -> int:
-    end_guard()
-    configure_logs(SERVICE, log_format=settings.log_format, level=settings.log_level)
-    public = (settings.webhook_gateway_host, settings.webhook_gateway_port)
-    addresses = [public, *filter(None, [settings.internal_address])]
-    try:
-        sockets = [listen(*address) for address in addresses]
-    except OSError as error:
-        where = " and ".join(f"{host}:{port}" for host, port in addresses)
-        raise CommandError(f"cannot listen on {where}: {plain_reason(error)}") from None
-
-    def run(worker: Worker) -> int:
-        return run_service(SERVICE, settings, lambda: build(settings, worker))
-
-    with tempfile.TemporaryDirectory(prefix=f"{SERVICE}-") as directory:
-        workers = [Worker(number, count, sockets, Path(directory)) for number in range(1, count + 1)]
-        # Requests in flight and components each get `stop_seconds_max`.
-        return Supervisor(workers, run, 2 * settings.stop_seconds_max).run()
 
 
 class SecretRow(TypedDict):

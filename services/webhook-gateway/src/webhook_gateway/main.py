@@ -6,8 +6,8 @@ from functools import partial
 from litestar import Litestar
 
 from chassis import clock
-from chassis.http import build_app
-from chassis.kafka import KafkaConnection
+from chassis.http.app import build_app
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.producer import Producer
 from chassis.kafka.topics_check import TopicsStartupCheck
 from chassis.observability.logs import add_to_every_line, get_logger

@@ -1,4 +1,4 @@
-"""Runs several workers of the gateway on shared listening sockets, and replaces those that end (GW-15).
+"""The command `serve`: one worker, or several on shared listening sockets, replaced when they end (GW-15).
 
 All workers accept from one queue: connections that wait when a worker is killed go to the others. With a
 socket each (SO_REUSEPORT) the kernel would reset them. Workers are forked, so no thread may run before.
@@ -8,14 +8,28 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
-from chassis.observability.logs import get_logger
-from chassis.process.command_line import EXIT_COULD_NOT, EXIT_NO
+import typer
+
+from chassis.http.internal_port import listen
+from chassis.observability.logs import configure_logs, get_logger
+from chassis.process.command_line import EXIT_COULD_NOT, EXIT_NO, CommandError
+from chassis.process.environment import load_settings
+from chassis.process.output import end_guard
+from chassis.process.terminal import plain_reason
+from chassis.service import run_service
 from webhook_gateway.adapters.worker import Worker
+from webhook_gateway.main import build
+from webhook_gateway.settings import SERVICE, GatewaySettings, configured_sources
+
+WORKERS_MAX = 64
 
 RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 # A worker may end so often in a row before it has started, while no other one runs. Then all end.
@@ -118,3 +132,44 @@ class Supervisor:
             _log.error("no worker could start")
             self._exit_code = EXIT_NO
             self._stop()
+
+
+def add_serve_command(cli: typer.Typer) -> None:
+    """Add the command `serve`."""
+
+    @cli.command()
+    def serve(
+        workers: Annotated[
+            int, typer.Option(min=1, max=WORKERS_MAX, help="How many processes share the port.")
+        ] = 1,
+    ) -> None:
+        """Run the service until SIGTERM or Ctrl-C; SIGHUP reloads secrets and sources.
+
+        One worker is one process. With more, a supervisor starts them on one port, replaces one that ends,
+        and passes signals on; metrics and readiness cover all of them. Give each about one CPU.
+        """
+        settings = load_settings(GatewaySettings)
+        if workers == 1:
+            raise typer.Exit(run_service(SERVICE, settings, lambda: build(settings)))
+        configured_sources(settings)  # a mistake ends the command, not each of the workers
+        raise typer.Exit(_supervise(settings, workers))
+
+
+def _supervise(settings: GatewaySettings, count: int) -> int:
+    end_guard()
+    configure_logs(SERVICE, log_format=settings.log_format, level=settings.log_level)
+    public = (settings.webhook_gateway_host, settings.webhook_gateway_port)
+    addresses = [public, *filter(None, [settings.internal_address])]
+    try:
+        sockets = [listen(*address) for address in addresses]
+    except OSError as error:
+        where = " and ".join(f"{host}:{port}" for host, port in addresses)
+        raise CommandError(f"cannot listen on {where}: {plain_reason(error)}") from None
+
+    def run(worker: Worker) -> int:
+        return run_service(SERVICE, settings, lambda: build(settings, worker))
+
+    with tempfile.TemporaryDirectory(prefix=f"{SERVICE}-") as directory:
+        workers = [Worker(number, count, sockets, Path(directory)) for number in range(1, count + 1)]
+        # Requests in flight and components each get `stop_seconds_max`.
+        return Supervisor(workers, run, 2 * settings.stop_seconds_max).run()

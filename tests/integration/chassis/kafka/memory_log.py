@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
-from chassis.kafka.producer import REQUEST_BYTES_MAX, OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
+from chassis.kafka.producer import REQUEST_BYTES_MAX
 
 
 class MemoryLog:

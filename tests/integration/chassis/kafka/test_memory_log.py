@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from chassis.kafka.errors import RecordRefusedError
-from chassis.kafka.producer import OutgoingRecord, Producer
+from chassis.kafka.outgoing_record import OutgoingRecord
+from chassis.kafka.producer import Producer
 from chassis.relay.publisher import RecordProducer
 from integration.chassis.ground import TOPIC, Ground
 from integration.chassis.kafka.memory_log import MemoryLog

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chassis.kafka import KafkaConnection
-from chassis.kafka.connection import STOP_SECONDS_MAX
+from chassis.kafka.connection import STOP_SECONDS_MAX, KafkaConnection
 from chassis.kafka.errors import BrokerUnavailableError
-from chassis.kafka.producer import OutgoingRecord, Producer
+from chassis.kafka.outgoing_record import OutgoingRecord
+from chassis.kafka.producer import Producer
 from chassis.kafka.topics import TopicFinding, apply_topics, compare_topics
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS
 from harness import Infra, down, eventually

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from chassis.kafka.errors import BrokerUnavailableError
-from chassis.kafka.producer import OutgoingRecord, Producer
+from chassis.kafka.outgoing_record import OutgoingRecord
+from chassis.kafka.producer import Producer
 from chassis.messaging import outbox
 from chassis.messaging.outbox import SHARDS
 from chassis.postgres import Session

@@ -17,7 +17,7 @@ from chassis import clock
 from chassis.auth.access import OPERATORS, READERS, Access
 from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import Auth, build_auth
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
 

@@ -40,7 +40,7 @@ def routes(app: Litestar) -> Iterator[str]:
 
 
 def table(service: str) -> Access:
-    return importlib.import_module(f"{service}.api").ACCESS
+    return importlib.import_module(f"{service}.api.roles").ACCESS
 
 
 @pytest.mark.parametrize("service", GUARDED)

@@ -16,7 +16,7 @@ from chassis.consuming.broker import Consumers, build_broker
 from chassis.consuming.consumer import DRAIN_SECONDS_MAX
 from chassis.consuming.polling import Poller
 from chassis.dead_letters import DeadLetters
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.lenient_records import LenientRecords
 from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics

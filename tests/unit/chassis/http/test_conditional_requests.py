@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from litestar import Response, get, patch
 from litestar.di import NamedDependency
 
-from chassis.http import Problem, build_app
+from chassis.http.app import build_app
 from chassis.http.conditional_requests import IfMatch, encode, entity_tag, parse_tags, tagged
+from chassis.http.problems import Problem
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.http import Problem
 from chassis.http.idempotency.keys import CHARACTERS_MAX, parse_key, request_digest, scope_digest
+from chassis.http.problems import Problem
 
 PRINTABLE = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=CHARACTERS_MAX

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from litestar import get
 
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Health
 

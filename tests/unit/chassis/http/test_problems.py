@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from chassis.auth.identity import SYSTEM_ACTOR
 from chassis.auth.settings import AuthSettings
 from chassis.auth.setup import build_auth
-from chassis.http import Problem, build_app
+from chassis.http.app import build_app
 from chassis.http.error_responses import REQUEST_BYTES_MAX
+from chassis.http.problems import Problem
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.observability.metrics import Metrics
 from chassis.postgres import DatabaseNotReadyError

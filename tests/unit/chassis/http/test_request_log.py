@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.types import Receive, Scope, Send
 from opentelemetry.trace import SpanKind
 
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.http.request_log import METHODS, OTHER_METHOD, UNMATCHED
 from chassis.observability import trace_context
 from chassis.observability.metrics import Metrics

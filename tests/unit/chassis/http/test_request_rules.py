@@ -10,7 +10,7 @@ from litestar import post
 from litestar.params import JSONBody
 from pydantic import BaseModel
 
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.http.host_and_origin import refusal_of
 from chassis.http.json_bodies import is_json_if_any
 from chassis.http.request_rules import RequestRules

@@ -5,7 +5,7 @@ import sys
 
 from litestar import get
 
-from chassis.http import build_app
+from chassis.http.app import build_app
 from chassis.observability.logs import configure_logs
 from chassis.observability.metrics import Metrics
 from chassis.process.environment import load_settings

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.messaging.message import pack_headers
 from chassis.messaging.outbox import SHARDS
 from chassis.relay import publisher

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chassis.kafka import KafkaConnection
+from chassis.kafka.connection import KafkaConnection
 from plumbline import databases, deployment, dsn, stack_file
 from plumbline.failure import StackError
 from plumbline.state_directory import StateDirectory

@@ -1,12 +1,13 @@
 """Settings of authentication: AUTH_MODE and AUTH_JWT_* (interface.md)."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
-from chassis.auth.keys import UnusableKeyError, shared_key
-from chassis.auth.tokens import Expectation
+# Commands read settings and verify no token: what verifies is imported where it is needed.
+if TYPE_CHECKING:
+    from chassis.auth.tokens import Expectation
 
 LIFETIME_SECONDS_MAX_DEFAULT = 24 * 60 * 60
 _ROLES_CLAIM_DEFAULT = "roles"
@@ -46,6 +47,8 @@ def _is_fetchable(url: str) -> bool:
 
 
 def _is_usable(key: SecretStr) -> SecretStr:
+    from chassis.auth.keys import UnusableKeyError, shared_key  # noqa: PLC0415 - see above
+
     try:
         shared_key(key.get_secret_value())
     except UnusableKeyError as error:
@@ -72,8 +75,10 @@ class AuthSettings(BaseModel):
     )
 
     @property
-    def expectation(self) -> Expectation:
+    def expectation(self) -> "Expectation":
         """Return the values that a token must have, where AUTH_MODE=jwt."""
+        from chassis.auth.tokens import Expectation  # noqa: PLC0415 - see above
+
         assert self.auth_jwt_issuer, "validated below"
         assert self.auth_jwt_audience, "validated below"
         return Expectation(

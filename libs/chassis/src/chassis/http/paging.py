@@ -11,8 +11,6 @@ from chassis.http.problems import InvalidRequestError
 from chassis.postgres.stored_rows import KeyPart
 from contracts.text import sanitize_for_postgres
 
-PAGE_ROWS_DEFAULT = 50
-PAGE_ROWS_MAX = 500
 # A page ends before the row that would make it larger, unless that row is its first.
 PAGE_BYTES_MAX = 2 * 1024 * 1024
 

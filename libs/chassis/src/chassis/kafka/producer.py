@@ -18,10 +18,10 @@ from chassis.kafka.connection import (
     KafkaConnection,
 )
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError, broker_reason, publish_error
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.observability import spans
 from chassis.observability.metrics import Metrics
 from chassis.process.health import Check
-from contracts.metadata import Headers
 
 BATCH_BYTES_MAX = 1024 * 1024
 REQUEST_BYTES_MAX = 1024 * 1024 + 64 * 1024
@@ -30,15 +30,6 @@ REACHABLE_SECONDS_MAX = 2.0
 # Readiness fails for this long after a record without an ack, unless a later record was acknowledged: a
 # broker can answer and lead, and still have too few in-sync replicas to acknowledge.
 FAILURE_SECONDS = 5.0
-
-
-class OutgoingRecord(msgspec.Struct, frozen=True):
-    """A record to be published. The topic has no prefix."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: Headers
 
 
 class Producer:

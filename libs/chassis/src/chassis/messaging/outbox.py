@@ -10,7 +10,7 @@ from weakref import WeakSet
 from zlib import crc32
 
 from chassis import clock
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.messaging.failures import require_written
 from chassis.messaging.message import pack_headers
 from chassis.observability import trace_context

@@ -6,7 +6,7 @@ win silently.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -22,10 +22,9 @@ class OptionError(Exception):
 
 def refuse_slips(command: Any) -> None:
     """Make a command and its subcommands raise `OptionError` for a wrong option or an unknown command."""
-    for each in _commands(command):
-        each.parse_args = partial(_checked, each, each.parse_args)
-        if hasattr(each, "resolve_command"):
-            each.resolve_command = partial(_resolved, each, each.resolve_command)
+    command.parse_args = partial(_checked, command, command.parse_args)
+    if hasattr(command, "resolve_command"):
+        command.resolve_command = partial(_resolved, command, command.resolve_command)
 
 
 def _resolved(
@@ -36,13 +35,9 @@ def _resolved(
         expected = one_of(list(group.commands), name)
         advice = f"`{context.command_path} -h` says what each does"
         raise OptionError(f"{shown(name)} is no command: expected {expected}; {advice}")
-    return resolve(context, arguments)
-
-
-def _commands(command: Any) -> Iterator[Any]:
-    yield command
-    for each in getattr(command, "commands", {}).values():
-        yield from _commands(each)
+    found, command, rest = resolve(context, arguments)
+    refuse_slips(command)
+    return found, command, rest
 
 
 def _checked(command: Any, parse: Parse, context: Any, arguments: list[str]) -> list[str]:

@@ -21,7 +21,3 @@ expect, and are safe against:
 
 Never: a row that is deleted without an ack, or skipped because its transaction committed late.
 """
-
-from chassis.relay.component import Relay
-
-__all__ = ["Relay"]

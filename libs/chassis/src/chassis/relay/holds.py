@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chassis.kafka.errors import BrokerUnavailableError, RecordRefusedError
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.messaging.message import OrderingKey
 
 HELD_KEYS_MAX = 1_000

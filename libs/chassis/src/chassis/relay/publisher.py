@@ -7,7 +7,7 @@ from typing import Protocol
 import asyncpg
 
 from chassis.kafka.errors import BrokerUnavailableError
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.messaging.message import unpack_headers
 from chassis.postgres.database import Session
 from chassis.relay.holds import BatchResult, Holds, classify_outcomes

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from audit.domain.log.checkpoints import Checkpoint, read_checkpoint
 from audit.domain.log.notes import NoteError, parse_note
-from chassis.kafka.producer import OutgoingRecord, Producer
+from chassis.kafka.outgoing_record import OutgoingRecord
+from chassis.kafka.producer import Producer
 from chassis.process.terminal import plain_reason
 from contracts.checkpoints import checkpoint_metadata
 from contracts.topics import AUDIT_CHECKPOINTS

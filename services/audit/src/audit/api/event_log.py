@@ -28,7 +28,8 @@ from audit.handlers import queries
 from audit.handlers.exports import Exporter, export_entries
 from audit.handlers.proving import DamagedLogError, get_proof
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
 from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS, ReadPool

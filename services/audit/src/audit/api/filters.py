@@ -8,7 +8,8 @@ from litestar.params import FromQuery, QueryParameter
 from audit.api.problems import invalid_filter
 from audit.domain.facts import Status
 from audit.domain.filters import EntryFilter, FilterError, Position, entry_filter
-from chassis.http.paging import PAGE_ROWS_MAX, decode_cursor
+from chassis.http.page_sizes import PAGE_ROWS_MAX
+from chassis.http.paging import decode_cursor
 
 _TEXT_CHARACTERS_MAX = 500
 _WORDS = (

@@ -4,8 +4,7 @@ from datetime import datetime
 
 from audit.domain.filters import FilterError
 from audit.domain.payload_states import PayloadState
-from chassis.http import Problem
-from chassis.http.problems import InvalidRequestError
+from chassis.http.problems import InvalidRequestError, Problem
 from contracts.metadata import format_time
 
 NO_LOG = {404: ["not-found"], 500: ["internal-error", "log-damaged"]}

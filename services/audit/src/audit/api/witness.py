@@ -11,9 +11,9 @@ from audit.domain.log.witness_answers import SIZE_TYPE
 from audit.domain.log.witness_requests import WitnessRefusalError
 from audit.handlers import witnessing
 from audit.handlers.witnessing import WitnessIdentity
-from chassis.http import Problem
 from chassis.http.json_bodies import takes_text
 from chassis.http.openapi.problems import refuses
+from chassis.http.problems import Problem
 from chassis.postgres import Database
 
 _KINDS: Mapping[int, str] = {

@@ -16,14 +16,12 @@ from audit.domain.log.keys import InvalidKeyError
 from audit.domain.log.witness_keys import WITNESS_TYPES, new_witness_keys
 from audit.handlers.witness_report import WitnessLine, WitnessReport, report_witnesses
 from audit.settings import SERVICE, OfflineSettings, WitnessSettings
-from chassis.cli import run_service
 from chassis.postgres import Database
 from chassis.process.command_line import CommandError
 from chassis.process.environment import load_settings
 from chassis.process.local_stack import load_command_settings
 from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import plain_reason, print_json
-from chassis.service import Service
 from contracts.metadata import format_time
 
 
@@ -50,7 +48,7 @@ def add_witnesses(cli: typer.Typer, open_database: Callable[[OfflineSettings], D
             print_parts(witness_table(report.witnesses), _summary(report))
 
 
-def add_witness(cli: typer.Typer, build: Callable[[WitnessSettings], Service]) -> None:
+def add_witness(cli: typer.Typer, serve_until_signal: Callable[[WitnessSettings], int]) -> None:
     """Add the commands `witness serve` and `witness new-key`."""
     witness = typer.Typer(help="Cosign the logs of others.", no_args_is_help=True)
     cli.add_typer(witness, name="witness")
@@ -61,8 +59,7 @@ def add_witness(cli: typer.Typer, build: Callable[[WitnessSettings], Service]) -
 
         Reads AUDIT_POSTGRES_DSN, AUDIT_WITNESS_KEY and AUDIT_WITNESS_LOGS_FILE.
         """
-        settings = load_settings(WitnessSettings)
-        raise typer.Exit(run_service("audit-witness", settings, lambda: build(settings)))
+        raise typer.Exit(serve_until_signal(load_settings(WitnessSettings)))
 
     @witness.command(name="new-key")
     def new_key(

@@ -2,10 +2,10 @@
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from audit.adapters import log_cosignatures, log_tiles, log_witnesses
 from audit.adapters.log_cosignatures import Submission
-from audit.adapters.witness_client import WitnessClient
 from audit.domain.log.checkpoints import CheckpointError, verify_signatures
 from audit.domain.log.keys import VerifierKey
 from audit.domain.log.notes import Note, parse_note
@@ -16,6 +16,9 @@ from audit.domain.log.witness_answers import Cosigned, HasSeen, NotCosigned, Out
 from audit.domain.log.witness_requests import AddCheckpoint
 from chassis.postgres import Connection, Database
 from chassis.process.terminal import printable
+
+if TYPE_CHECKING:  # the HTTP client takes as long to import as all else that a command uses
+    from audit.adapters.witness_client import WitnessClient
 
 _PAGE_ROWS = 500
 # The second request begins at the size that the witness has named.
@@ -57,7 +60,7 @@ async def needs_cosignature(connection: Connection, site: WitnessSite, size: int
 
 
 async def ask(
-    database: Database, client: WitnessClient, site: WitnessSite, submission: Submission
+    database: Database, client: "WitnessClient", site: WitnessSite, submission: Submission
 ) -> Cosigned | NotCosigned:
     """Ask a witness to cosign a checkpoint, and keep what it says.
 
@@ -106,7 +109,7 @@ async def newest_cosigned(connection: Connection, policy: Policy, *, above: int 
 
 
 async def _ask(
-    database: Database, client: WitnessClient, site: WitnessSite, submission: Submission
+    database: Database, client: "WitnessClient", site: WitnessSite, submission: Submission
 ) -> Cosigned | NotCosigned:
     note = parse_note(submission.note.encode())
     async with database.connection() as connection:

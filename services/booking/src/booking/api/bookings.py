@@ -34,7 +34,8 @@ from booking.handlers.creation import BookingRequest, create_booking, rebuild_cr
 from chassis.http.conditional_requests import IfMatch, tagged
 from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
 from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Connection, Database
 from chassis.postgres.read_pool import READ_REFUSALS

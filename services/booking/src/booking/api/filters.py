@@ -10,7 +10,8 @@ from litestar.params import QueryParameter
 from booking.adapters.phone_numbers import to_e164
 from booking.api.problems import unknown_booking
 from booking.domain.booking import parse_booking_id
-from chassis.http.paging import PAGE_ROWS_MAX, bad_cursor, decode_cursor
+from chassis.http.page_sizes import PAGE_ROWS_MAX
+from chassis.http.paging import bad_cursor, decode_cursor
 from chassis.http.problems import InvalidRequestError
 from contracts.ids import BookingId
 

@@ -24,9 +24,8 @@ from booking.domain.revisions import AsOf, Revision, Step, next_steps
 from booking.handlers import history
 from booking.handlers.history import NoSuchStateError, StatusOnly
 from chassis.auth.identity import Identity
-from chassis.http import Problem
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.problems import InvalidRequestError
+from chassis.http.problems import InvalidRequestError, Problem
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow, show_row, show_rows
 from contracts.ids import BookingId

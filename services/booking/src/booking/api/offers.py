@@ -23,7 +23,8 @@ from booking.handlers.offers import OfferRequest
 from chassis import clock
 from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
 from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow, show_rows

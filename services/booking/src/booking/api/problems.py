@@ -11,8 +11,7 @@ from booking.domain.entries import EntryRefusedError
 from booking.domain.offers import BookingClosedError, OfferClosedError, OfferExistsError
 from booking.domain.statuses import Status
 from booking.handlers.preconditions import StaleVersionError
-from chassis.http import Problem
-from chassis.http.problems import problem_response
+from chassis.http.problems import Problem, problem_response
 from pricing import InvalidPriceRequestError, UnknownServiceError
 
 AnyRequest = Request[Any, Any, Any]

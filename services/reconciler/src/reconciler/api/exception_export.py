@@ -1,10 +1,9 @@
 """Route of the export: exactly the exceptions of a filter or view, as CSV or NDJSON (REC-9d)."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from litestar import get
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
@@ -16,27 +15,14 @@ from chassis import clock
 from chassis.http.openapi.problems import refuses
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
-from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow
-from reconciler.adapters.exception_queries import ExceptionRecord
+from reconciler.api.exception_chunks import export_chunks
 from reconciler.api.exception_filter import SELECTION_REFUSALS
-from reconciler.api.responses import ExceptionItem, exception_items
 from reconciler.domain.clocks import Reading, Targets
 from reconciler.domain.filters import ExceptionFilter
-from reconciler.domain.spreadsheet import Cell, to_csv
 from reconciler.handlers import queries
 
 Format = Annotated[Literal["csv", "ndjson"], QueryParameter(name="format")]
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
-
-COLUMNS = (
-    "id", "type", "class", "severity", "status", "waiting", "booking_id", "title", "amount", "currency",
-    "snapshot", "recomputed", "charged", "assignee", "occurrences", "revision", "version", "regressions",
-    "escalated_at", "first_seen_at", "last_seen_at", "acknowledge_due_at", "resolve_due_at", "overdue",
-    "cause", "suppressed_until", "suppressed_beyond", "suppressed_occurrences", "proposed_code",
-    "proposed_by", "proposed_up_to", "resolution", "resolved_by", "resolved_by_machine", "resolved_at",
-    "resolved_up_to", "unreadable",
-)  # fmt: skip
-"""Of the CSV, in order. Further ones are added at the end."""
 
 
 @get(
@@ -70,45 +56,8 @@ async def export_exceptions(
     )
 
 
-async def export_chunks(
-    pages: AsyncGenerator[Sequence[ExceptionRecord | UnreadableRow]], reading: Reading, form: str
-) -> AsyncGenerator[bytes]:
-    """Yield an export, `csv` or `ndjson`, page by page."""
-    async with aclosing(pages):
-        if form == "csv":
-            first = await anext(pages, ())
-            yield (to_csv([COLUMNS]) + _csv(exception_items(first, reading))).encode()
-        async for page in pages:
-            items = exception_items(page, reading)
-            yield _csv(items).encode() if form == "csv" else _ndjson(items)
-
-
 async def _after(first: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     async with aclosing(chunks):
         yield first
         async for chunk in chunks:
             yield chunk
-
-
-def _ndjson(items: Sequence[ExceptionItem | UnreadableItem]) -> bytes:
-    return b"".join(msgspec.json.encode(item) + b"\n" for item in items)
-
-
-def _csv(items: Sequence[ExceptionItem | UnreadableItem]) -> str:
-    rows = (_cells(item) for item in items)
-    return to_csv([cells.get(column) for column in COLUMNS] for cells in rows)
-
-
-def _cells(item: ExceptionItem | UnreadableItem) -> Mapping[str, Cell]:
-    if "unreadable" in item:
-        return {"id": item["id"], "unreadable": item["unreadable"]}
-    cells: dict[str, Any] = {**item, **item["clock"], **(item["amount"] or {"amount": None})}
-    cells |= _prefixed("suppressed", item["suppression"])
-    cells |= _prefixed("resolved", item["resolution_details"])
-    cells |= _prefixed("proposed", item["proposal"])
-    totals: dict[str, Any] = item["explanation"].get("totals", {})
-    return cells | {name: totals.get(name) for name in ("snapshot", "recomputed", "charged")}
-
-
-def _prefixed(prefix: str, members: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {f"{prefix}_{name}": value for name, value in (members or {}).items()}

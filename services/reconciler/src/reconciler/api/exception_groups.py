@@ -8,7 +8,8 @@ from litestar.di import NamedDependency
 
 from chassis import clock
 from chassis.http.openapi.problems import refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableItem, UnreadableRow, show_rows

@@ -14,11 +14,12 @@ from pydantic import AfterValidator, Field, StrictBool
 from chassis import clock
 from chassis.auth.access import OPERATORS_AND_FINANCE
 from chassis.auth.identity import Identity
-from chassis.http import Problem
 from chassis.http.idempotency import Idempotency
 from chassis.http.json_bodies import RequestBody
 from chassis.http.openapi.problems import refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
+from chassis.http.problems import Problem
 from chassis.postgres import Connection, Database
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters.exception_views import ViewRecord

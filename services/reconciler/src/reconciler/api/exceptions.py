@@ -10,7 +10,8 @@ from litestar.params import FromPath
 from chassis import clock
 from chassis.http.conditional_requests import tagged
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
 from chassis.postgres import Database
 from chassis.postgres.read_pool import READ_REFUSALS
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow

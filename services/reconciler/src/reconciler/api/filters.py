@@ -7,7 +7,8 @@ from uuid import UUID
 
 from litestar.params import QueryParameter
 
-from chassis.http.paging import PAGE_ROWS_MAX, bad_cursor, decode_cursor
+from chassis.http.page_sizes import PAGE_ROWS_MAX
+from chassis.http.paging import bad_cursor, decode_cursor
 from contracts.times import parse_time
 from reconciler.domain.filters import GroupPosition, Position
 

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from litestar import Request, Response
 
-from chassis.http import Problem
-from chassis.http.problems import problem_response
+from chassis.http.problems import Problem, problem_response
 from reconciler.domain.decisions import StepRefusedError
 from reconciler.handlers.exception_workflow import StaleExceptionError
 

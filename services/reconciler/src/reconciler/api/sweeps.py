@@ -11,7 +11,8 @@ from litestar.types import ControllerRouterHandler
 
 from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
+from chassis.http.paging import page
 from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from reconciler.adapters.sweep_queries import SweepRecord

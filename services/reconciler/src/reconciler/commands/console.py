@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from chassis.http.paging import PAGE_ROWS_MAX
+from chassis.http.page_sizes import PAGE_ROWS_MAX
 from chassis.postgres import Database
 from chassis.postgres.command_query import run_query
 from chassis.process.command_line import CommandError

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from chassis import clock
-from chassis.http.paging import PAGE_ROWS_DEFAULT
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.process.command_line import CommandError
 from chassis.process.local_stack import load_command_settings
 from reconciler.adapters.exception_queries import ExceptionWithHistory
-from reconciler.api.exception_export import export_chunks
+from reconciler.api.exception_chunks import export_chunks
 from reconciler.api.responses import exception_detail, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
 from reconciler.commands.exception_steps import add_steps

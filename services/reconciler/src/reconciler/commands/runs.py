@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from chassis.http.paging import PAGE_ROWS_DEFAULT
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError

@@ -6,7 +6,7 @@ A finding, its exception and its messages are written in the transaction of the 
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.messaging import outbox
 from chassis.messaging.outbox import OutgoingEvent
 from chassis.observability import trace_context

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from chassis import clock
-from chassis.kafka.producer import OutgoingRecord
+from chassis.kafka.outgoing_record import OutgoingRecord
 from chassis.observability import trace_context
 from contracts.catalogue import CARD_BY_MODEL
 from contracts.metadata import VERIFICATION_HEADER, MessageMetadata

@@ -12,7 +12,8 @@ from functools import cache
 from itertools import islice
 
 from chassis import clock
-from chassis.kafka.producer import OutgoingRecord, Producer
+from chassis.kafka.outgoing_record import OutgoingRecord
+from chassis.kafka.producer import Producer
 from chassis.observability.logs import get_logger
 from chassis.process.component import LoopComponent, pause
 from chassis.process.health import Check

@@ -12,7 +12,7 @@ from chassis.dead_letters.operator.actions import Actions
 from chassis.dead_letters.operator.console import CommandContext, Progress, print_detail, print_list
 from chassis.dead_letters.operator.selection import build_filter, parse_age, parse_id, parse_target
 from chassis.dead_letters.queries import DeadLetter, Filter
-from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import UnreadableRow

@@ -24,7 +24,8 @@ from chassis.dead_letters.operator.selection import build_filter
 from chassis.dead_letters.queries import DeadLetter, Status
 from chassis.http.idempotency import Idempotency, StepsEffect
 from chassis.http.openapi.problems import STORED_ROW, refuses
-from chassis.http.paging import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, decode_cursor, page
+from chassis.http.page_sizes import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from chassis.http.paging import decode_cursor, page
 from chassis.http.problems import Problem
 from chassis.messaging.message import Apply
 from chassis.postgres.database import Connection, Database

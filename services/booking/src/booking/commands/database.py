@@ -1,0 +1,15 @@
+"""The service's database."""
+
+from booking.settings import SERVICE, BookingSettings, OfflineSettings
+from chassis.postgres import Database
+from chassis.process.local_stack import load_command_settings
+
+
+def open_database(settings: BookingSettings | OfflineSettings) -> Database:
+    """Build the service's database, with its own role; not yet connected."""
+    return Database(settings.booking_postgres_dsn.get_secret_value(), application_name=SERVICE)
+
+
+def open_command_database() -> Database:
+    """Build the database of a command, with the settings of the command."""
+    return open_database(load_command_settings(OfflineSettings, SERVICE))
