@@ -34,7 +34,7 @@ SHARED_METRICS = (
     Metric(
         "histogram", "since_sent_seconds", ("topic",), "from a record's timestamp to the commit of its effect"
     ),
-    Metric("gauge", "lag_messages", ("topic", "partition"), "records not yet committed, as of the last poll"),
+    Metric("gauge", "lag_messages", ("topic", "partition"), "records not yet handled"),
     Metric(
         "gauge",
         "oldest_unhandled_seconds",

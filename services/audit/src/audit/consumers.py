@@ -16,6 +16,9 @@ TOPIC_PATTERN = "(?:{})".format(
     "|".join([WEBHOOK_TOPIC_PATTERN, *(re.escape(card.name) for card in TOPICS if SERVICE in card.consumers)])
 )
 
+FETCH_WAIT_MILLISECONDS = 50
+"""An entry is read by people and by queries. In larger batches it costs less."""
+
 
 def build_consumers(
     settings: AuditSettings, database: Database, kafka: KafkaConnection, metrics: Metrics
@@ -31,5 +34,5 @@ def build_consumers(
         topic_prefix=kafka.topic_prefix,
         metrics=metrics,
     )
-    consumer.subscribe(broker, pattern=TOPIC_PATTERN)
+    consumer.subscribe(broker, pattern=TOPIC_PATTERN, fetch_wait_milliseconds=FETCH_WAIT_MILLISECONDS)
     return Consumers(broker, [consumer])

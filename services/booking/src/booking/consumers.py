@@ -15,6 +15,9 @@ from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from contracts.topics import WEBHOOKS_SMS, WEBHOOKS_STRIPE
 
+FETCH_WAIT_MILLISECONDS = 25
+"""A client waits for the confirmation of a payment, so batches are collected for a short time only."""
+
 
 def build_consumers(
     settings: BookingSettings,
@@ -39,5 +42,6 @@ def build_consumers(
         topic_prefix=kafka.topic_prefix,
         metrics=metrics,
     )
-    consumer.subscribe(broker, WEBHOOKS_STRIPE.name, WEBHOOKS_SMS.name)
+    topics = (WEBHOOKS_STRIPE.name, WEBHOOKS_SMS.name)
+    consumer.subscribe(broker, *topics, fetch_wait_milliseconds=FETCH_WAIT_MILLISECONDS)
     return Consumers(broker, [consumer])

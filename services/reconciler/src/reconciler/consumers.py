@@ -14,6 +14,9 @@ from reconciler.handlers import messages
 from reconciler.handlers.commands import misplaced_commands
 from reconciler.settings import SERVICE
 
+FETCH_WAIT_MILLISECONDS = 250
+"""Most events of bookings are of no interest here, and nobody waits for the others."""
+
 
 def build_consumers(database: Database, kafka: KafkaConnection, metrics: Metrics) -> Consumers:
     """Build this process's member of the service's consumer group."""
@@ -26,5 +29,6 @@ def build_consumers(database: Database, kafka: KafkaConnection, metrics: Metrics
         topic_prefix=kafka.topic_prefix,
         metrics=metrics,
     )
-    consumer.subscribe(broker, RECONCILIATION_COMMANDS.name, BOOKINGS_EVENTS.name)
+    topics = (RECONCILIATION_COMMANDS.name, BOOKINGS_EVENTS.name)
+    consumer.subscribe(broker, *topics, fetch_wait_milliseconds=FETCH_WAIT_MILLISECONDS)
     return Consumers(broker, [consumer])

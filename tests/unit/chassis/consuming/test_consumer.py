@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import AsyncMock
 
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CoordinatorNotAvailableError
 
-from chassis.consuming import Consumer
+from chassis.consuming import Consumer, commits
 from chassis.consuming.steps import ApplyBatch
 from chassis.dead_letters import DeadLetters, Placement
 from chassis.messaging.message import Message
@@ -28,19 +29,22 @@ async def test_new_topic_of_the_pattern_does_not_fail_the_consumer() -> None:
     subscription.subscribe_from_pattern({"webhooks.a.v1"})
     partition = TopicPartition("webhooks.a.v1", 0)
     subscription.assign_from_subscribed({partition})
+    metrics = Metrics("sample")
     consumer = Consumer(
         "sample",
         database=Database("postgresql://s@127.0.0.1:1/s", application_name="sample"),
         apply=cast("Any", None),
         set_aside=DeadLetters("sample"),
         topic_prefix="",
-        metrics=Metrics("sample"),
+        metrics=metrics,
     )
     consumer._subscriber = cast("Any", type("Subscriber", (), {"consumer": client}))
     await consumer.on_assigned([partition])
     consumer._apply_back_pressure()
+    metrics.expose()
     subscription.subscribe_from_pattern({"webhooks.a.v1", "webhooks.b.v1"})
     consumer._apply_back_pressure()
+    assert b'sample_oldest_unhandled_seconds{partition="0",topic="webhooks.a.v1"} 0.0' in metrics.expose()
     await client.stop()
 
 
@@ -124,3 +128,42 @@ async def test_failed_commit_is_retried_though_no_message_follows() -> None:
     assert client.commits == [{PARTITION: 5}] * 2
     await consumer.stop()
     assert len(client.commits) == 2
+
+
+class RecordingClient(FailingFirstCommit):
+    """A client whose commits all succeed."""
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.commits.append(offsets)
+
+
+async def consumer_that_committed(offset: int, client: RecordingClient) -> Consumer:
+    consumer = await consumer_with(AllFree(), client)
+    await consumer.start()
+    await consumer.receive([record(offset)])
+    await eventually(lambda: client.commits == [{PARTITION: offset + 1}])
+    return consumer
+
+
+async def test_offset_that_waits_is_committed_though_no_message_follows() -> None:
+    client = RecordingClient()
+    consumer = await consumer_that_committed(4, client)
+    await consumer.receive([record(5)])
+    await eventually(lambda: client.commits[1:] == [{PARTITION: 6}])
+    await consumer.stop()
+    assert len(client.commits) == 2
+
+
+@pytest.mark.parametrize("end", ["revoked", "stopped"])
+async def test_offset_that_waits_is_committed_before_another_member_gets_the_partition(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "COMMIT_SECONDS_MIN", 60.0)
+    client = RecordingClient()
+    consumer = await consumer_that_committed(4, client)
+    await consumer.receive([record(5)])
+    await eventually(lambda: consumer._partitions.offsets_to_commit() == {("t.v1", 0): 6})
+    assert len(client.commits) == 1
+    await (consumer.on_revoked([PARTITION]) if end == "revoked" else consumer.stop())
+    assert client.commits[1:] == [{PARTITION: 6}]
+    await consumer.stop()

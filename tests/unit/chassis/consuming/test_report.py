@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import clock
+from chassis.consuming.metrics import Backlog, BacklogGauges
+from chassis.consuming.partition_queue import Partition
 from chassis.consuming.report import OTHER_TYPE, HandlingReport, SetAsideCause
 from chassis.messaging.message import Message
 from chassis.observability.logs import configure_logs
@@ -101,8 +103,6 @@ def test_no_word_of_a_message_becomes_a_label(event_type: str, source: str, key:
     in_flight = report.begin(hostile)
     report.applied(in_flight, hostile[:1])
     report.set_aside(in_flight, hostile[1], BUG, attempts=1)
-    report.metrics.lag(("t.v1", 0), 7)
-    report.metrics.oldest_unhandled(("t.v1", 0), 0.0)
     for family in metrics.registry.collect():
         for sample in family.samples:
             names = set(sample.labels) - {"le"}
@@ -112,16 +112,16 @@ def test_no_word_of_a_message_becomes_a_label(event_type: str, source: str, key:
                 assert all(sample.labels[name] in known[name] for name in names), sample
 
 
-def test_gauges_of_a_revoked_partition_are_removed() -> None:
-    metrics = Metrics("sample")
-    report = HandlingReport("sample", metrics)
-    report.metrics.lag(("t.v1", 0), 7)
-    report.metrics.oldest_unhandled(("t.v1", 0), clock.now().timestamp() - 10)
+def test_gauges_show_the_backlog_at_the_scrape() -> None:
+    metrics, backlog = Metrics("sample"), dict[Partition, Backlog]()
+    metrics.register(BacklogGauges(metrics, lambda: backlog))
     value = metrics.registry.get_sample_value
     labels = {"topic": "t.v1", "partition": "0"}
+    backlog["t.v1", 0] = Backlog(7, clock.now().timestamp() - 10)
     assert value("sample_lag_messages", labels) == 7
     assert (value("sample_oldest_unhandled_seconds", labels) or 0) >= 10
-    report.metrics.oldest_unhandled(("t.v1", 0), None)
-    assert value("sample_oldest_unhandled_seconds", labels) == 0
-    report.metrics.revoked([("t.v1", 0)])
+    backlog["t.v1", 0] = Backlog(None, None)
     assert value("sample_lag_messages", labels) is None
+    assert value("sample_oldest_unhandled_seconds", labels) == 0
+    backlog.clear()
+    assert value("sample_oldest_unhandled_seconds", labels) is None

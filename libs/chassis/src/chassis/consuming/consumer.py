@@ -1,13 +1,13 @@
 """Connect the state machine with Kafka and PostgreSQL. All decisions are made in `state_machine`.
 
-Order: apply in one transaction → COMMIT → commit the offset. After a crash between the last two, Kafka
-delivers the batch again, and the inbox drops the copies. Polling continues meanwhile: records wait in memory,
-within limits.
+Order: apply in one transaction → COMMIT → commit the offset, spread by `commits`. After a crash between the
+last two, Kafka delivers the messages again, and the inbox drops the copies. Polling continues meanwhile:
+records wait in memory, within limits.
 """
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -16,8 +16,10 @@ from faststream.kafka import KafkaBroker
 
 from chassis.consuming import subscription
 from chassis.consuming.attempts import Attempts, SetAsideStore
+from chassis.consuming.commits import CommitSchedule
 from chassis.consuming.limits import IN_USE_REPORTED_SECONDS, Limits
 from chassis.consuming.losses import Losses
+from chassis.consuming.metrics import Backlog, BacklogGauges
 from chassis.consuming.partition_queue import Partition
 from chassis.consuming.report import HandlingReport
 from chassis.consuming.stalls import StallWatch
@@ -39,8 +41,6 @@ _log = get_logger(__name__)
 DRAIN_SECONDS_MAX = 20.0
 """A rebalance waits so long for the step in flight. A later outcome does not count."""
 COMMIT_SECONDS_MAX = 5.0
-COMMIT_AGAIN_SECONDS = 1.0
-"""Pause after a failed offset commit, if no further message arrives."""
 
 kafka_records.install()
 
@@ -78,18 +78,28 @@ class Consumer(LoopComponent):
         self._machine = ConsumerStateMachine(limits)
         self._partitions = self._machine.partitions
         self._attempts = Attempts(self._machine, database, apply, set_aside, report)
+        self._commits = CommitSchedule()
         self._wake_up = asyncio.Event()
         self._in_flight = asyncio.Lock()
         self._stalls = StallWatch()
         self._subscriber: Any = None
+        metrics.register(BacklogGauges(metrics, self._backlog))
 
-    def subscribe(self, broker: KafkaBroker, *topics: str, pattern: str | None = None) -> None:
+    def subscribe(
+        self,
+        broker: KafkaBroker,
+        *topics: str,
+        pattern: str | None = None,
+        fetch_wait_milliseconds: int = 0,
+    ) -> None:
         """Subscribe at the broker, with every delivery option stated.
 
         Args:
             broker: from `chassis.consuming.broker.build_broker`.
             topics: names as on their topic cards; or else
             pattern: a regular expression over such names.
+            fetch_wait_milliseconds: how long a fetch collects records at the broker while records come.
+                Larger batches cost less; a record waits up to so long. 0 takes each record at once.
         """
         self._losses.watch(topics)
         self._subscriber = subscription.subscribe(
@@ -99,6 +109,7 @@ class Consumer(LoopComponent):
             group=self._group,
             topics=[self._prefix + topic for topic in topics],
             pattern=subscription.exactly(self._prefix, pattern) if pattern else None,
+            fetch_wait_milliseconds=fetch_wait_milliseconds,
         )
 
     # --- component ---------------------------------------------------------------------------
@@ -108,6 +119,9 @@ class Consumer(LoopComponent):
         self._loop.ask_to_stop()
         self._wake_up.set()
         await self._loop.stop()
+        if not self._commits.has_failed:  # a stop does not wait again for a broker that is away
+            async with self._in_flight:
+                await self._commit()
 
     async def check(self) -> Check:
         """Return a bad check while no message can be applied or read. A good check may name waiting keys."""
@@ -144,15 +158,15 @@ class Consumer(LoopComponent):
         self._machine.assign(assigned)
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Finish and commit the step in flight, then remove partitions."""
+        """Finish the step in flight and commit all offsets, then remove partitions."""
         revoked = [self._without_prefix(each) for each in partitions]
         try:
             async with asyncio.timeout(DRAIN_SECONDS_MAX), self._in_flight:
+                await self._commit()
                 self._machine.revoke(revoked)
         except TimeoutError:
             self._machine.revoke(revoked)
             _log.warning("partitions revoked while a step is in flight: its outcome will not count")
-        self._metrics.revoked(revoked)
 
     def on_read(self, positions: subscription.Positions) -> None:
         """Let offsets pass offsets without a record for us, such as transaction markers."""
@@ -175,10 +189,10 @@ class Consumer(LoopComponent):
             async with self._in_flight:  # a rebalance waits for this, and changes the next step
                 await self._losses.store()
                 step = self._machine.next_step(time.monotonic())
-                if isinstance(step, Wait):
-                    await self._commit()  # offsets whose commit failed after the last step
-                else:
+                if not isinstance(step, Wait):
                     await self._take(step)
+                if not self._commits.seconds_until_due(time.monotonic()):
+                    await self._commit()
             self._loop.recovered()
             if isinstance(step, Wait):
                 await self._wait(step)
@@ -188,13 +202,13 @@ class Consumer(LoopComponent):
             await self._attempts.apply_batch(step)
         else:
             await self._attempts.make_last_attempt(step)
-        await self._commit()
         self._apply_back_pressure()
 
     async def _wait(self, step: Wait) -> None:
-        waits = [COMMIT_AGAIN_SECONDS] if self._partitions.offsets_to_commit() else []
+        now = time.monotonic()
+        waits = [self._commits.seconds_until_due(now)] if self._partitions.offsets_to_commit() else []
         if step.until is not None:
-            waits.append(max(0.0, step.until - time.monotonic()))
+            waits.append(max(0.0, step.until - now))
         try:
             async with asyncio.timeout(min(waits, default=None)):
                 await self._wake_up.wait()
@@ -205,38 +219,47 @@ class Consumer(LoopComponent):
 
     async def _commit(self) -> None:
         """Commit offsets. After a failed commit the messages come again, and the inbox drops them."""
-        offsets = self._losses.committable(self._partitions.offsets_to_commit())
-        if not offsets:
+        pending = self._partitions.offsets_to_commit()
+        if not pending:
             return
+        offsets = self._losses.committable(pending)
+        is_sent = await self._send_offsets(offsets) if offsets else False
+        self._commits.record(time.monotonic(), succeeded=is_sent and offsets == pending)
+
+    async def _send_offsets(self, offsets: Mapping[Partition, int]) -> bool:
         positions = {TopicPartition(self._prefix + topic, n): at for (topic, n), at in offsets.items()}
         try:
             async with asyncio.timeout(COMMIT_SECONDS_MAX):
                 await self._subscriber.consumer.commit(positions)
         except (KafkaError, TimeoutError) as error:
             _log.warning("offsets not committed; the batch will come again", error=repr(error))
-        else:
-            self._partitions.record_committed(offsets)
+            return False
+        self._partitions.record_committed(offsets)
+        return True
 
     def _apply_back_pressure(self) -> None:
-        """Pause partitions whose memory is used, resume the others, and update lag and ages."""
+        """Pause partitions whose memory is used, and resume the others."""
         client, change = self._subscriber.consumer, self._partitions.flow_change()
         assigned: set[TopicPartition] = client.assignment() if client is not None else set()
         for partitions, method in ((change.pause, "pause"), (change.resume, "resume")):
             changed = [TopicPartition(self._prefix + topic, number) for topic, number in partitions]
             if known := [partition for partition in changed if partition in assigned]:
                 getattr(client, method)(*known)
-        if client is not None:
-            self._update_lag(client, assigned)
 
-    def _update_lag(self, client: Any, assigned: Collection[TopicPartition]) -> None:
-        for partition, (offset, sent_at) in self._partitions.backlog().items():
-            self._metrics.oldest_unhandled(partition, sent_at)
+    def _backlog(self) -> dict[Partition, Backlog]:
+        if self._subscriber is None or self._subscriber.consumer is None:
+            return {}
+        client = self._subscriber.consumer
+        assigned: set[TopicPartition] = client.assignment()
+        backlog: dict[Partition, Backlog] = {}
+        for (topic, number), (offset, sent_at) in self._partitions.backlog().items():
             # The client asserts that the partition is assigned. Between two generations of a group it has
             # fewer partitions than the state machine.
-            client_partition = TopicPartition(self._prefix + partition[0], partition[1])
-            end = client.highwater(client_partition) if client_partition in assigned else None
-            if end is not None and offset is not None:
-                self._metrics.lag(partition, end - offset)
+            partition = TopicPartition(self._prefix + topic, number)
+            end: int | None = client.highwater(partition) if partition in assigned else None
+            messages = None if end is None or offset is None else end - offset
+            backlog[topic, number] = Backlog(messages, sent_at)
+        return backlog
 
     def _without_prefix(self, partition: TopicPartition) -> Partition:
         return partition.topic.removeprefix(self._prefix), partition.partition

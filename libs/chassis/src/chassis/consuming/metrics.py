@@ -1,15 +1,31 @@
 """Metrics of a consumer. Labels are topics, partitions and closed lists, never message content (ALL-5)."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from chassis import clock
 from chassis.consuming.partition_queue import Partition
 from chassis.messaging.message import Message
 from chassis.observability.metrics import Metrics
 from contracts.reasons import SetAsideReason
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The records of a partition that are not handled.
+
+    Attributes:
+        messages: how many; None if not known yet.
+        sent_at: timestamp of the oldest one in memory, in epoch seconds; None if there is none.
+    """
+
+    messages: int | None
+    sent_at: float | None
 
 
 class ConsumerMetrics:
@@ -23,8 +39,6 @@ class ConsumerMetrics:
         self._handled = metrics.counter("messages_handled")
         self._seconds = metrics.seconds("batch_seconds")
         self._since_sent = metrics.seconds("since_sent_seconds")
-        self._lag = metrics.gauge("lag_messages")
-        self._oldest = metrics.gauge("oldest_unhandled_seconds")
         self._dead_letters = metrics.counter("dead_letters")
         self._lost = metrics.counter("messages_lost")
         for reason in SetAsideReason:
@@ -62,22 +76,28 @@ class ConsumerMetrics:
         """Count offsets of records that were deleted before they were read."""
         self._lost.labels(topic).inc(offsets)
 
-    def lag(self, partition: Partition, messages: int) -> None:
-        """Set how many records of a partition are not committed."""
-        self._lag.labels(*_labels(partition)).set(max(0, messages))
 
-    def oldest_unhandled(self, partition: Partition, sent_at: float | None) -> None:
-        """Set the timestamp of the oldest record in memory, in epoch seconds; None if there is none."""
-        gauge = self._oldest.labels(*_labels(partition))
-        gauge.set_function(lambda: 0.0 if sent_at is None else max(0.0, clock.now().timestamp() - sent_at))
+class BacklogGauges(Collector):
+    """Lag and age of each assigned partition, computed at each scrape: no batch pays for them.
 
-    def revoked(self, partitions: Iterable[Partition]) -> None:
-        """Remove the gauges of partitions that went to another member."""
-        for partition in partitions:
-            for gauge in (self._lag, self._oldest):
-                gauge.remove(*_labels(partition))
+    Args:
+        metrics: of the process.
+        backlog: returns the records of each assigned partition that are not handled.
+    """
 
+    def __init__(self, metrics: Metrics, backlog: Callable[[], Mapping[Partition, Backlog]]) -> None:
+        self._metrics = metrics
+        self._backlog = backlog
 
-def _labels(partition: Partition) -> tuple[str, str]:
-    topic, number = partition
-    return topic, str(number)
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield `lag_messages` where it is known, and `oldest_unhandled_seconds`."""
+        now = clock.now().timestamp()
+        lag = self._metrics.gauge_family("lag_messages")
+        oldest = self._metrics.gauge_family("oldest_unhandled_seconds")
+        for (topic, number), backlog in self._backlog().items():
+            labels = (topic, str(number))
+            oldest.add_metric(labels, 0.0 if backlog.sent_at is None else max(0.0, now - backlog.sent_at))
+            if backlog.messages is not None:
+                lag.add_metric(labels, max(0, backlog.messages))
+        yield lag
+        yield oldest

@@ -37,7 +37,7 @@ class Poller:
 
     Args:
         listener: receives read positions and losses.
-        poll: FastStream's own poll of the client.
+        poll: returns the next records of the client.
         receive: receives the records of each poll.
     """
 

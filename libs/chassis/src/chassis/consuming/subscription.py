@@ -9,13 +9,11 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
 
+from chassis.consuming.fetching import Fetches
 from chassis.consuming.polling import Poller, PollListener, Positions
 
 __all__ = ["Positions", "exactly", "subscribe"]
 
-POLL_MESSAGES_MAX = 500
-# A poll ends as soon as a record is there.
-POLL_WAIT_MILLISECONDS = 100
 FETCH_BYTES_MAX = 16 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 2 * 1024 * 1024
 POLL_INTERVAL_MILLISECONDS_MAX = 300_000
@@ -43,6 +41,7 @@ def subscribe(
     group: str,
     topics: Sequence[str] = (),
     pattern: str | None = None,
+    fetch_wait_milliseconds: int = 0,
 ) -> Any:
     """Subscribe without any of FastStream's defaults, which are at-most-once. Return FastStream's subscriber.
 
@@ -53,6 +52,7 @@ def subscribe(
         group: the consumer group.
         topics: full names; or else
         pattern: a regular expression over full names.
+        fetch_wait_milliseconds: how long a fetch collects records at the broker while records come.
     """
     subscriber: Any = broker.subscriber(
         *topics,
@@ -63,8 +63,6 @@ def subscribe(
         isolation_level="read_committed",
         no_reply=True,
         group_id=group,
-        batch_timeout_ms=POLL_WAIT_MILLISECONDS,
-        max_records=POLL_MESSAGES_MAX,
         fetch_max_bytes=FETCH_BYTES_MAX,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
         max_poll_interval_ms=POLL_INTERVAL_MILLISECONDS_MAX,
@@ -74,7 +72,8 @@ def subscribe(
         parser=keep_bytes,
         decoder=raw_records,
     )
-    poller = Poller(member, subscriber.get_msg, receive)
+    fetches = Fetches(fetch_wait_milliseconds)
+    poller = Poller(member, fetches.poll, receive)
     subscriber.get_msg = poller.poll
     subscriber(poller.receive)
     return subscriber
