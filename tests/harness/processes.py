@@ -71,6 +71,7 @@ async def run(
     *,
     stdin: bytes | None = None,
     seconds_max: float = COMMAND_SECONDS_MAX,
+    directory: Path | None = None,
 ) -> Finished:
     """Run a command to its end, in bounded time."""
     done = await asyncio.to_thread(
@@ -80,6 +81,7 @@ async def run(
         input=stdin,
         capture_output=True,
         timeout=seconds_max,
+        cwd=directory,
         check=False,
     )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -92,14 +94,17 @@ async def run_program(
     *,
     stdin: bytes | None = None,
     seconds_max: float = COMMAND_SECONDS_MAX,
+    directory: Path | None = None,
 ) -> Finished:
     """Run `python -m package arguments` to its end, in bounded time."""
     if not can_fork(environment):
-        return await run(command_line(package, arguments), environment, stdin=stdin, seconds_max=seconds_max)
+        command = command_line(package, arguments)
+        return await run(command, environment, stdin=stdin, seconds_max=seconds_max, directory=directory)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin or b"")
         given.seek(0)
-        process = SERVER.start(package, arguments, environment, [each.fileno() for each in (given, out, err)])
+        streams = [each.fileno() for each in (given, out, err)]
+        process = SERVER.start(package, arguments, environment, streams, directory=directory)
         exit_code = await asyncio.to_thread(_wait, process, seconds_max)
         out.seek(0)
         err.seek(0)

@@ -2,16 +2,20 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import Finished, Infra, Stack
-from harness.processes import plain_terminal, run
+from harness.processes import plain_terminal, run, run_program
 from plumbline import dsn
 from plumbline.doctor.target import SERVICE_URLS
+from plumbline.services import SERVICES
 
 RUNBOOKS = Path(__file__).parents[3] / "deploy/runbooks"
+_PROGRAMS = {"plumbline": "plumbline", **{service.name: service.package for service in SERVICES}}
+_OF_THE_SHELL = re.compile(r"[|&;<>()$`*?\[\]{}~#\\\n]")
 
 
 class Operator:
@@ -50,6 +54,15 @@ class Operator:
     async def _do(self, command: str) -> Finished:
         for word, value in self._words.items():
             command = re.sub(rf"\b{word}\b", lambda _, text=value: text, command)
-        done = await run(["bash", "-c", f"cd {self._folder} && {command}"], self._environment)
+        done = await self._run(command)
         assert "\x1b" not in done.stdout + done.stderr, "a pipe gets no colours"
         return done
+
+    async def _run(self, command: str) -> Finished:
+        """Run a command in a shell. A program of ours on its own is forked, in a tenth of the CPU time."""
+        program, *arguments = shlex.split(command)
+        if program not in _PROGRAMS or _OF_THE_SHELL.search(command):
+            return await run(["bash", "-c", f"cd {self._folder} && {command}"], self._environment)
+        # A forked process has no language already.
+        environment = {name: value for name, value in self._environment.items() if name != "LANG"}
+        return await run_program(_PROGRAMS[program], arguments, environment, directory=self._folder)
