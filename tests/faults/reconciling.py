@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from chassis import clock
@@ -17,9 +18,9 @@ from harness import start_services
 from harness.databases import TestDatabase
 from reconciler.adapters.booking_view import read_page
 from reconciler.domain.findings import Finding
+from reconciler.domain.pages import PageResults
 from reconciler.domain.rules import Rules
 from reconciler.domain.scopes import ALL
-from reconciler.handlers.execution import evaluate_page
 
 BOOKINGS, OF_EACH_KIND = 100_000, 100
 BOOKINGS_SHORT, OF_EACH_KIND_SHORT = 5_000, 6
@@ -84,12 +85,19 @@ async def run_over(database: TestDatabase) -> tuple[dict[str, list[Finding]], in
     await view.start()
     try:
         while True:
-            page = await read_page(view, ALL, ZONE, after_booking_id=reached)
-            reached = page.last_booking_id
+            results = PageResults()
+            passed = await read_page(
+                view,
+                ALL,
+                ZONE,
+                after_booking_id=reached,
+                take=partial(results.evaluate, rules=RULES, as_of=clock.now()),
+            )
+            reached = passed.last_booking_id
             if reached is None:
                 return found, scanned
-            scanned += page.passed
-            for finding in evaluate_page(page.bookings, RULES, clock.now(), 1).findings:
+            scanned += passed.bookings
+            for finding in results.findings:
                 found.setdefault(finding.booking_id or "", []).append(finding)
     finally:
         await view.stop()

@@ -44,7 +44,7 @@ class Steps:
             done = await process_page(self.session, self.execution, run, reader)
         finally:
             await reader.close()
-        return done if isinstance(done, str) else replace(run, after_booking_id=done[0])
+        return done if isinstance(done, str) else replace(run, after_booking_id=done.reached)
 
     async def finish(self, run: ActiveRun) -> RunRecord:
         """Commit all pages that are left and return the run."""

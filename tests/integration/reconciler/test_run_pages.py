@@ -9,6 +9,7 @@ from chassis import clock
 from harness import Infra, start_services
 from integration.reconciler.reconciler_bookings import PRICE, corrupt, insert_bookings
 from integration.reconciler.stepped_runs import PAGE_ROWS, Steps, stepping
+from reconciler.adapters import booking_view
 from reconciler.domain.runs import ATTEMPTS_MAX, ActiveRun
 from reconciler.handlers.execution import claim_run, note_failure
 from reconciler.handlers.run_cancellation import RunEndedError, cancel_run
@@ -69,6 +70,19 @@ async def test_run_since_a_time_reads_what_changed_since_then(steps: Steps) -> N
     run = await steps.run(f"since:{since.isoformat()}")
     assert (run.status, run.scanned, run.drifted) == ("completed", 1, 1)
     assert list(await steps.statuses(ids)) == [ids[3]]
+
+
+async def test_slow_page_ends_early_and_the_next_goes_on_there(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(booking_view, "SLICE_ROWS", 1)
+    monkeypatch.setattr(booking_view, "SHORT_OF_SECONDS", -1.0)
+    first, *_ = ids = await insert_bookings(steps.stack, 3)
+    step = await steps.page(await steps.begin())
+    assert isinstance(step, ActiveRun)
+    assert step.after_booking_id == first
+    run = await steps.finish(step)
+    assert (run.status, run.scanned) == ("completed", len(ids))
 
 
 async def test_booking_that_left_the_view_is_resolved_by_its_own_run_only(steps: Steps) -> None:

@@ -4,16 +4,19 @@ A page is one statement in a read-only repeatable-read transaction. A run compar
 and a booking with its payments is one row, so each booking is evaluated as of one moment. One snapshot over
 all pages would hold back vacuum in booking's database for the whole run.
 
+Rows come in slices, and a slice is evaluated while PostgreSQL computes the next one.
+
 A page of a run with a narrower scope passes as many bookings as any other, and returns those in the scope:
 its snapshot is as short, however few they are.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -27,6 +30,10 @@ from reconciler.domain.scopes import Scope, month_bounds
 PAGE_ROWS_MAX = 5_000
 # Longest snapshot of booking's database.
 READ_SECONDS_MAX = 10.0
+# A page of all bookings ends early instead: slow ones would fail the run at every attempt.
+SHORT_OF_SECONDS = 5.0
+# More would keep the event loop from other work, less would wait more often for PostgreSQL.
+SLICE_ROWS = 250
 
 _FIRST = UUID(int=0)
 
@@ -99,18 +106,24 @@ class ViewRefusedError(Exception):
     """The role may not read the view. Waiting does not give it the right: attempts count."""
 
 
+Slice: TypeAlias = Sequence[StoredBooking | UnreadableBooking]
+
+_Bounds: TypeAlias = tuple[str, datetime, datetime | None]
+"""A column, and times that its bookings begin at and end before."""
+
+
 @dataclass(frozen=True, slots=True)
-class BookingPage:
-    """One page of the view.
+class Passed:
+    """How far a page went.
 
     Attributes:
-        bookings: those in the scope.
-        passed: number of bookings passed, with those outside of the scope.
+        rows: number of bookings in the scope.
+        bookings: number of bookings passed, with those outside of the scope.
         last_booking_id: last one passed; None if none was left.
     """
 
-    bookings: Sequence[StoredBooking | UnreadableBooking]
-    passed: int
+    rows: int
+    bookings: int
     last_booking_id: str | None
 
 
@@ -121,8 +134,9 @@ async def read_page(
     *,
     after_booking_id: str | None,
     rows_max: int = PAGE_ROWS_MAX,
-) -> BookingPage:
-    """Return the next bookings by id; a page that passed none means that all were read.
+    take: Callable[[Slice], None],
+) -> Passed:
+    """Hand over the next bookings by id, in slices; a page that passed none means that all were read.
 
     Args:
         database: as the SELECT-only role.
@@ -130,6 +144,7 @@ async def read_page(
         zone: of the business; a month begins and ends in it.
         after_booking_id: last id of the previous page; None for the first page.
         rows_max: bookings to pass.
+        take: is called with each slice of bookings in the scope.
 
     Raises:
         ViewMismatchError: the view is not the one that this release reads.
@@ -141,18 +156,15 @@ async def read_page(
     ):
         await connection.execute(IN_ORDER)
         if scope.booking_id is not None:
-            rows = await _read_one(connection, scope.booking_id, after_booking_id)
-        elif scope.since is not None:
-            bounds = ("changed_at", scope.since, None)
-            return await _read_of_scope(connection, after_booking_id, rows_max, *bounds)
-        elif scope.month is not None:
-            bounds = ("starts_at", *month_bounds(scope.month, zone))
-            return await _read_of_scope(connection, after_booking_id, rows_max, *bounds)
+            rows, passed = await _read_one(connection, scope.booking_id, after_booking_id)
+        elif (bounds := _bounds(scope, zone)) is not None:
+            rows, passed = await _read_of_scope(connection, after_booking_id, rows_max, bounds)
         else:
-            query = _placed(_PAGE, after_booking_id)
-            rows = await connection.fetch(query, *_place(after_booking_id), rows_max)
-    bookings = [read_row(row) for row in rows]
-    return BookingPage(bookings, len(bookings), bookings[-1].booking_id if bookings else None)
+            return await _read_all(connection, after_booking_id, rows_max, take)
+    for first in range(0, len(rows), SLICE_ROWS):
+        take([read_row(row) for row in rows[first : first + SLICE_ROWS]])
+        await asyncio.sleep(0)
+    return passed
 
 
 @asynccontextmanager
@@ -185,23 +197,50 @@ async def count_transactions(database: Database) -> int:
         return await connection.fetchval(_TRANSACTIONS)
 
 
-async def _read_one(connection: Connection, booking_id: str, after: str | None) -> list[asyncpg.Record]:
-    return [] if after is not None else await connection.fetch(_ONE, UUID(booking_id))
+async def _read_all(
+    connection: Connection, after: str | None, rows_max: int, take: Callable[[Slice], None]
+) -> Passed:
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + SHORT_OF_SECONDS
+    cursor = await connection.cursor(_placed(_PAGE, after), *_place(after), rows_max)
+    passed, last = 0, None
+    fetching = asyncio.create_task(cursor.fetch(SLICE_ROWS))
+    try:
+        while rows := await fetching:
+            fetching = asyncio.create_task(cursor.fetch(SLICE_ROWS))
+            await asyncio.sleep(0)  # the task sends its request
+            take([read_row(row) for row in rows])
+            passed, last = passed + len(rows), rows[-1]["booking_id"]
+            if loop.time() > ends_at:
+                break
+    finally:
+        # The transaction cannot end before.
+        await asyncio.gather(fetching, return_exceptions=True)
+    return Passed(passed, passed, last)
+
+
+async def _read_one(
+    connection: Connection, booking_id: str, after: str | None
+) -> tuple[list[asyncpg.Record], Passed]:
+    rows = [] if after is not None else await connection.fetch(_ONE, UUID(booking_id))
+    return rows, Passed(len(rows), len(rows), booking_id if rows else None)
+
+
+def _bounds(scope: Scope, zone: ZoneInfo) -> _Bounds | None:
+    if scope.since is not None:
+        return "changed_at", scope.since, None
+    return None if scope.month is None else ("starts_at", *month_bounds(scope.month, zone))
 
 
 async def _read_of_scope(
-    connection: Connection,
-    after: str | None,
-    rows_max: int,
-    column: str,
-    begins: datetime,
-    ends: datetime | None,
-) -> BookingPage:
+    connection: Connection, after: str | None, rows_max: int, bounds: _Bounds
+) -> tuple[list[asyncpg.Record], Passed]:
+    column, begins, ends = bounds
     query = _placed(_PAGE_OF_SCOPE, after).replace("{column}", column)
     rows = await connection.fetch(query, *_place(after), rows_max, begins, ends)
-    last = rows[0]["last_booking_id"]
-    bookings = [read_row(row) for row in rows if row["booking_id"] is not None]
-    return BookingPage(bookings, rows[0]["passed_bookings"], last)
+    passed, last = rows[0]["passed_bookings"], rows[0]["last_booking_id"]
+    rows = [row for row in rows if row["booking_id"] is not None]
+    return rows, Passed(len(rows), passed, last)
 
 
 def _placed(query: str, after: str | None) -> str:

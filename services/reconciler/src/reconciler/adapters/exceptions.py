@@ -30,6 +30,12 @@ WHERE status <> 'resolved' AND type = ANY($1::text[]) AND booking_id = ANY($2::t
 ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - a constant
 
+_OF_OLDER = """
+SELECT DISTINCT booking_id FROM exception
+WHERE status <> 'resolved' AND type = ANY($1::text[]) AND evidence < $2
+    AND booking_id > $3 AND booking_id <= $4
+"""
+
 _LOCK_SLEEPING = f"""
 SELECT {STATE_COLUMNS} FROM exception WHERE status = 'suppressed' AND suppressed_until <= $1
 ORDER BY id LIMIT $2 FOR NO KEY UPDATE
@@ -164,6 +170,15 @@ async def lock_older(
 ) -> list[ExceptionState]:
     """Lock the unresolved exceptions of these bookings and types that no evidence of this number has seen."""
     return [read_state(row) for row in await connection.fetch(_LOCK_OLDER, types, booking_ids, evidence)]
+
+
+async def bookings_of_older(
+    connection: Connection, evidence: int, *, between: tuple[str | None, str]
+) -> set[str]:
+    """Return the bookings after one id and up to another that have an exception for `lock_older`."""
+    after, last = between
+    rows = await connection.fetch(_OF_OLDER, RUN_TYPES, evidence, after or "", last)
+    return {row["booking_id"] for row in rows}
 
 
 async def lock_sleeping(connection: Connection, *, at: datetime, rows_max: int) -> list[ExceptionState]:

@@ -107,8 +107,10 @@ def _with_disagreement(
 
 
 def _is_charged_exactly(booking: StoredBooking, price: int) -> bool:
-    return booking.captured - booking.refunded == price > 0 and booking.payment_currencies == (
-        booking.currency,
+    return (
+        booking.captured - booking.refunded == price > 0
+        and booking.lost == 0
+        and booking.payment_currencies == (booking.currency,)
     )
 
 

@@ -13,7 +13,7 @@ def pause_seconds(*, transactions: int, elapsed: float, worked: float) -> float:
     Args:
         transactions: of all clients of booking's database since the previous page.
         elapsed: seconds since the previous page.
-        worked: those of them that the run did not wait.
+        worked: seconds that the run worked on a page.
     """
     if transactions < BUSY_TRANSACTIONS_PER_SECOND * elapsed:
         return 0.0

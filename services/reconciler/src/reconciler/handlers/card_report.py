@@ -22,10 +22,9 @@ async def fill(
     """
     estimate, read, reached = await estimate_bookings(bookings, ALL), 0, None
     while True:
-        page = await read_page(bookings, ALL, zone, after_booking_id=reached)
-        reached = page.last_booking_id
+        passed = await read_page(bookings, ALL, zone, after_booking_id=reached, take=report.add)
+        reached = passed.last_booking_id
         if reached is None:
             return report
-        report.add(page.bookings)
-        read += page.passed
+        read += passed.bookings
         show(read, max(read, estimate))

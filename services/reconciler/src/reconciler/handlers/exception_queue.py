@@ -39,6 +39,7 @@ async def queue_findings(
     *,
     evaluated: Sequence[str],
     cancelled: Sequence[str],
+    between: tuple[str | None, str],
     run_id: str,
     evidence: int,
     now: datetime,
@@ -50,6 +51,7 @@ async def queue_findings(
         findings: of the page's bookings.
         evaluated: bookings of the page that were evaluated.
         cancelled: cancelled bookings of the page: only their money was evaluated.
+        between: the last booking before the page, and the page's last.
         run_id: the run.
         evidence: number taken before the page was read.
         now: time of the findings.
@@ -63,7 +65,10 @@ async def queue_findings(
         connection, [outgoing_events.drift_detected(run_id, drift, now=now) for drift in drifts if drift]
     )
     await write(connection, changes, at=now, run_id=run_id)
-    for booking_ids, passing in ((evaluated, NOT_FOUND), (cancelled, CANCELLED)):
+    # Few bookings of a page have an exception: all ids of a page would cost more than the rest of its commit.
+    older = await exceptions.bookings_of_older(connection, evidence, between=between)
+    for evaluated_ids, passing in ((evaluated, NOT_FOUND), (cancelled, CANCELLED)):
+        booking_ids = [booking_id for booking_id in evaluated_ids if booking_id in older] if older else []
         await resolve_unseen(connection, booking_ids, passing, run_id=run_id, evidence=evidence, now=now)
 
 

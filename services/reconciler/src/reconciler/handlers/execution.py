@@ -4,8 +4,7 @@ All writes use the executor's own connection, which holds its lock: an executor 
 write.
 """
 
-import asyncio
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,24 +15,16 @@ from chassis.messaging.failures import classify
 from chassis.postgres import Connection, Database
 from contracts.reconciliation import RunCompleted, RunFailed, RunStarted
 from reconciler.adapters import run_findings, run_pages, run_queries, runs
-from reconciler.adapters.booking_view import BookingPage, ViewMismatchError, estimate_bookings
-from reconciler.domain.bookings import StoredBooking, UnreadableBooking
+from reconciler.adapters.booking_view import ViewMismatchError, estimate_bookings
 from reconciler.domain.counts import PageCounts, count_page, sum_by_outcome
-from reconciler.domain.evaluate import Evaluation, evaluate
-from reconciler.domain.findings import (
-    Finding,
-    cancelled_but_paid,
-    finding_of_price,
-    not_evaluable,
-)
-from reconciler.domain.obstacles import Errored, error_line, record_error
+from reconciler.domain.obstacles import error_line
 from reconciler.domain.rules import Rules
 from reconciler.domain.run_check import figures_problem
 from reconciler.domain.runs import ATTEMPTS_MAX, STALLED_HOURS_MAX, ActiveRun, RunEnd
 from reconciler.domain.scopes import Scope, ScopeError, parse_scope
 from reconciler.handlers.exception_queue import queue_findings
 from reconciler.handlers.outgoing_events import about_run, booking_errored
-from reconciler.handlers.read_ahead import PageReader
+from reconciler.handlers.read_ahead import EvaluatedPage, PageReader
 from reconciler.handlers.run_cancellation import run_cancelled
 from reconciler.handlers.stale_exceptions import resolve_stale
 
@@ -42,13 +33,18 @@ DRY_RUN_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Results of a page of bookings; `evidence` is a number from before it was read."""
+class CommittedPage:
+    """A page that was committed.
 
-    evidence: int
-    evaluations: Sequence[Evaluation]
-    errored: Sequence[Errored]
-    findings: Sequence[Finding]
+    Attributes:
+        reached: its last booking.
+        counts: of its bookings.
+        seconds: that the run worked on it.
+    """
+
+    reached: str
+    counts: PageCounts
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ class Execution:
 
     def reader(self, run: ActiveRun) -> PageReader:
         """Return a reader of the run's pages."""
-        return PageReader(self.bookings, parse_scope(run.scope), self.zone, self.page_rows_max)
+        return PageReader(self.bookings, parse_scope(run.scope), self.zone, self.rules, self.page_rows_max)
 
 
 async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
@@ -97,8 +93,8 @@ async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX)
 
 async def process_page(
     connection: Connection, execution: Execution, run: ActiveRun, reader: PageReader
-) -> tuple[str, PageCounts] | RunEnd:
-    """Evaluate and commit the page after the run's cursor. Return the page's last booking id and its counts.
+) -> CommittedPage | RunEnd:
+    """Evaluate and commit the page after the run's cursor.
 
     Return how the run ended if no booking was left, or if somebody cancelled the run.
 
@@ -114,42 +110,16 @@ async def process_page(
     if run.after_booking_id is None:
         bookings = await estimate_bookings(execution.bookings, reader.scope)
         await runs.estimate(connection, run.run_id, bookings)
-    evidence, read = await reader.read(connection, run.after_booking_id)
-    if read.last_booking_id is None:
+    page = await reader.read(connection, run.after_booking_id)
+    reached = page.passed.last_booking_id
+    if reached is None:
         if not run.is_dry_run:
             await _resolve_stale(connection, execution.bookings, run, reader.scope)
         return await _complete(connection, run)
-    # In a thread: a page computes for a noticeable part of a second.
-    page = await asyncio.to_thread(evaluate_page, read.bookings, execution.rules, clock.now(), evidence)
+    began = time.monotonic()
     async with connection.transaction():
-        return read.last_booking_id, await _commit_page(connection, run, read, read.last_booking_id, page)
-
-
-def evaluate_page(
-    stored: Sequence[StoredBooking | UnreadableBooking], rules: Rules, as_of: datetime, evidence: int
-) -> Page:
-    """Evaluate each booking by itself; a booking that fails does not affect the others (REC-12)."""
-    evaluations: list[Evaluation] = []
-    errors: list[Errored] = []
-    findings: list[Finding] = []
-    for booking in stored:
-        if isinstance(booking, UnreadableBooking):
-            errors.append(Errored(booking.booking_id, error_line(booking.error), "row_unreadable"))
-            continue
-        try:
-            evaluation = evaluate(booking, rules, as_of=as_of)
-            evaluations.append(evaluation)
-            if evaluation.findings or evaluation.held:
-                findings += _findings(evaluation)
-        except Exception as error:  # noqa: BLE001 - any error is recorded for this booking
-            errors.append(record_error(booking.booking_id, error))
-    findings += [not_evaluable(error) for error in errors]
-    return Page(evidence, evaluations, errors, findings)
-
-
-def _findings(evaluation: Evaluation) -> list[Finding]:
-    findings = [finding_of_price(price) for price in evaluation.findings]
-    return findings if evaluation.held is None else [*findings, cancelled_but_paid(evaluation.held)]
+        counts = await _commit_page(connection, run, page, reached)
+    return CommittedPage(reached, counts, page.seconds + time.monotonic() - began)
 
 
 async def note_failure(connection: Connection, run: ActiveRun, error: Exception) -> None:
@@ -169,10 +139,10 @@ async def note_failure(connection: Connection, run: ActiveRun, error: Exception)
 
 
 async def _commit_page(
-    connection: Connection, run: ActiveRun, read: BookingPage, reached: str, page: Page
+    connection: Connection, run: ActiveRun, page: EvaluatedPage, reached: str
 ) -> PageCounts:
-    now = clock.now()
-    counts = count_page(page.evaluations, page.errored)
+    now, results = clock.now(), page.results
+    counts = count_page(results.evaluations, results.errored)
     # The cursor first: its update locks the run, and refuses the page if another process has advanced it.
     number = await runs.advance(
         connection,
@@ -180,7 +150,7 @@ async def _commit_page(
         expected=run.after_booking_id,
         reached=reached,
         page=counts,
-        passed=read.passed,
+        passed=page.passed.bookings,
         now=now,
     )
     if number is not None:
@@ -190,24 +160,25 @@ async def _commit_page(
             number,
             after=run.after_booking_id,
             reached=reached,
-            rows=len(read.bookings),
+            rows=page.passed.rows,
             counts=counts,
-            sums=sum_by_outcome(page.evaluations),
+            sums=sum_by_outcome(results.evaluations),
         )
     if run.is_dry_run:
-        await run_findings.insert(connection, run.run_id, page.findings)
+        await run_findings.insert(connection, run.run_id, results.findings)
         return counts
     await queue_findings(
         connection,
-        page.findings,
-        evaluated=[each.booking_id for each in page.evaluations if not each.is_cancelled],
-        cancelled=[each.booking_id for each in page.evaluations if each.is_cancelled],
+        results.findings,
+        evaluated=[each.booking_id for each in results.evaluations if not each.is_cancelled],
+        cancelled=[each.booking_id for each in results.evaluations if each.is_cancelled],
+        between=(run.after_booking_id, reached),
         run_id=run.run_id,
         evidence=page.evidence,
         now=now,
     )
     await outbox.append(
-        connection, [booking_errored(run.run_id, errored, now=now) for errored in page.errored]
+        connection, [booking_errored(run.run_id, errored, now=now) for errored in results.errored]
     )
     return counts
 

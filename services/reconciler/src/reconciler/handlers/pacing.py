@@ -15,16 +15,16 @@ class Pacing:
     bookings: Database
     _transactions: int | None = field(default=None, init=False)
     _counted_at: float = field(default=0.0, init=False)
-    _paused: float = field(default=0.0, init=False)
 
-    async def pause_seconds(self) -> float:
-        """Return how long to wait after the page that was committed now. The caller waits."""
+    async def pause_seconds(self, *, worked: float) -> float:
+        """Return how long to wait after the page that was committed now. The caller waits.
+
+        Args:
+            worked: seconds that the run worked on the page, also during the pause before.
+        """
         transactions, now = await count_transactions(self.bookings), time.monotonic()
         before, elapsed = self._transactions, now - self._counted_at
         self._transactions, self._counted_at = transactions, now
         if before is None:
             return 0.0
-        self._paused = pause_seconds(
-            transactions=transactions - before, elapsed=elapsed, worked=max(0.0, elapsed - self._paused)
-        )
-        return self._paused
+        return pause_seconds(transactions=transactions - before, elapsed=elapsed, worked=worked)

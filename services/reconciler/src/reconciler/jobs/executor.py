@@ -114,10 +114,9 @@ class RunExecutor(LoopComponent):
                     self._completed.inc()
                 _log.info("run ended", run_id=run.run_id, status=page)
                 return
-            reached, counts = page
-            run = replace(run, after_booking_id=reached)
-            self._count(counts)
-            await pause(stopping, await pacing.pause_seconds())
+            run = replace(run, after_booking_id=page.reached)
+            self._count(page.counts)
+            await pause(stopping, await pacing.pause_seconds(worked=page.seconds))
 
     def _count(self, counts: PageCounts) -> None:
         for outcome in ("clean", "drifted", "skipped", "errored"):
