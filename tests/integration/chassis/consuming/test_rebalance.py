@@ -13,6 +13,8 @@ from integration.chassis.ground import Ground, Member, record
 # aiokafka detects a rebalance by heartbeat.
 REBALANCED_SECONDS_MAX = 30.0
 MORE_THAN_A_BATCH = 700
+# Without a pause thousands of messages come, and each is applied and compared.
+BETWEEN_PUBLICATIONS_SECONDS = 0.1
 
 
 class Hold:
@@ -69,6 +71,7 @@ async def test_members_joining_and_leaving_under_load_lose_nothing_and_double_no
             ids = [f"k{number % 50}:{number}" for number in numbers]
             await ground.topic.publish_all([record(e, key=e.split(":")[0]) for e in ids])
             sent.extend(ids)
+            await asyncio.sleep(BETWEEN_PUBLICATIONS_SECONDS)
 
     async with Member(ground, "first").running():
         publishing = asyncio.create_task(publish())

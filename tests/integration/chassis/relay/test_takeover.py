@@ -20,6 +20,7 @@ from integration.chassis.ground import Ground, Sender, append, event, event_ids
 
 TAKEN_OVER_SECONDS_MAX = 5.0
 STARTED_SECONDS_MAX = 30.0
+BETWEEN_EVENTS_SECONDS = 0.005
 _OWNED = """
 SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND classid = $1 AND objid < $2 AND granted AND application_name = $3
@@ -64,6 +65,7 @@ async def writing(ground: Ground, *, key: str = "k") -> AsyncGenerator[list[str]
         while not enough.is_set():
             await append(database, [event(len(written), key=key)])
             written.append(f"{key}:{len(written)}")
+            await asyncio.sleep(BETWEEN_EVENTS_SECONDS)
 
     writer = asyncio.create_task(write())
     try:
