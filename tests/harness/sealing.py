@@ -20,8 +20,8 @@ def key_ring(seed: bytes = bytes(32)) -> KeyRing:
     return KeyRing(ORIGIN, signers, tuple(each.verifier for each in signers))
 
 
-async def seal_all(dsn: str, keys: KeyRing, *, directory: Path | None = None) -> int:
-    """Seal every entry, publish the head, and return the size of the tree."""
+async def seal_all(dsn: str, keys: KeyRing, *, directory: Path | None = None, publishes: bool = True) -> int:
+    """Seal every entry, publish the head unless told otherwise, and return the size of the tree."""
     database = Database(dsn, application_name="test-sealer")
     await database.start()
     session = await database.dedicated()
@@ -31,6 +31,8 @@ async def seal_all(dsn: str, keys: KeyRing, *, directory: Path | None = None) ->
         while log.head.sealed_through < last:
             await waiting_entries(session, log)
             await seal(session, log, keys)
+        if not publishes:
+            return log.head.size
         await record_head(database)
         if directory is not None:
             note = log.head.note.encode()
