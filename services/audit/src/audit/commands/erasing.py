@@ -12,13 +12,14 @@ from audit.commands.eraser import AsJson, Meter, as_eraser
 from audit.domain.erasure import needs_search
 from audit.handlers.erasing import Erased, Found, erase, find, rewrite_files
 from chassis.postgres import Connection
-from chassis.process.command_line import CommandError
+from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.login import Actor
 from chassis.process.tables import Column, Table, number, print_parts
-from chassis.process.terminal import print_json
+from chassis.process.terminal import print_json, printable
 from contracts.metadata import format_time
 
 FROM_STDIN = "-"
+SUBJECTS_SHOWN_MAX = 5
 
 
 @dataclass(slots=True)
@@ -55,12 +56,14 @@ def add_erase(cli: typer.Typer) -> None:
             typer.Option(help="Why, e.g. a ticket's id: stands in the log for ever if it is an id."),
         ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be erased.")] = False,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")] = False,
         actor: Actor,
         as_json: AsJson = False,
     ) -> None:
         """Erase payloads of a person: bodies, salts, texts and renderings. Entries and proofs stay.
 
-        Reads AUDIT_ERASER_POSTGRES_DSN: of a role that may become audit_eraser.
+        On a terminal it asks before it erases; exit code 1 if the answer is no. Reads
+        AUDIT_ERASER_POSTGRES_DSN: of a role that may become audit_eraser.
         """
         subjects = _subjects(subject)
         searches = needs_search(subjects) if contains is None else contains
@@ -76,6 +79,7 @@ def add_erase(cli: typer.Typer) -> None:
                 print_parts(found_table(found.types))
             report = Report(found)
             if not dry_run:
+                confirm(subjects, found, asks=not yes and sys.stdin.isatty())
                 report.erased = await erase(connection, subjects, found, actor=actor, reason=reason)
                 report.rewritten = await rewrite_files(connection, meter.show)
             return report
@@ -85,6 +89,21 @@ def add_erase(cli: typer.Typer) -> None:
             print_json(_data(report, dry_run=dry_run))
         else:
             print_parts(_sentence(report, dry_run=dry_run))
+
+
+def confirm(subjects: Sequence[str], found: Found, *, asks: bool) -> None:
+    """Ask whether to erase what was found; end the command if the answer is no."""
+    payloads = sum(each.payloads for each in found.types)
+    if not asks or not (payloads or found.renderings):
+        return
+    shown = [printable(each) for each in subjects[:SUBJECTS_SHOWN_MAX]]
+    if len(subjects) > len(shown):
+        shown.append(f"{number(len(subjects) - len(shown))} more")
+    rows = f"{number(payloads)} payloads and {number(found.renderings)} renderings"
+    # Standard output may be a file.
+    if not typer.confirm(f"Erase {rows} of {', '.join(shown)} for ever?", err=True):
+        typer.echo("nothing was erased", err=True)
+        raise typer.Exit(EXIT_NO)
 
 
 def _subjects(given: Collection[str]) -> list[str]:
