@@ -12,7 +12,7 @@ BROKERLESS := tests/unit tests/contract tests/mutation tests/test_tidy.py
 # Each worker of `make test` has a Kafka and a PostgreSQL of its own, and waits for a third of the time.
 WORKERS ?= 3
 ROWS := tests/faults/test_rows.py
-# `make check` runs these, and tests/contract and tests/test_tidy.py.
+# `make check` runs these, and tests/contract, tests/mutation and tests/test_tidy.py.
 OF_CHECK := tests/unit/chassis/auth/test_access.py tests/unit/booking/test_domain_coverage.py tests/unit/deploy/test_sbom.py
 KAFKA_CLASSES = $(if $(filter containers external,$(INFRA)),,PYTHONPATH=tests $(BIN)/python -m harness.kafka_classes)
 ON_CONTAINERS := tests/e2e $(addprefix tests/integration/,system/test_infra.py system/test_failover.py \
@@ -75,7 +75,7 @@ ifdef ARGS
 else
 	@$(KAFKA_CLASSES)
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ROWS) $(OF_CHECK)) \
-	  tests/e2e tests/faults tests/integration tests/unit tests/mutation
+	  tests/e2e tests/faults tests/integration tests/unit
 endif
 
 test-containers: $(STAMP) ## what containers can break: one pass of each service on them, and the compose stack

@@ -10,6 +10,7 @@ _BIN = Path(sys.executable).parent
 _TESTS = (
     "tests/test_tidy.py",
     "tests/contract",
+    "tests/mutation",
     "tests/unit/chassis/auth/test_access.py",
     "tests/unit/booking/test_domain_coverage.py",
     "tests/unit/deploy/test_sbom.py",
