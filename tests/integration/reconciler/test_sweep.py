@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Generator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from chassis.postgres import Database
 from harness import Infra, Stack, eventually, start_services
 from harness.stripe_api import API_KEY, Failure, StripeApi, stripe_api
 from integration.booking.booking_calls import STRIPE, BookingApi
@@ -24,6 +27,7 @@ from integration.reconciler.stripe_days import (
     status_of,
     sweep,
 )
+from reconciler.handlers.run_requests import request_due_run
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 
@@ -317,6 +321,31 @@ async def test_failed_sweep_is_tried_again_and_a_slot_is_swept_once(own: Stack) 
         await process.stop()
         await process.start()
         await eventually(lambda: completed("retry", "schedule"), seconds=30)
+
+
+async def test_skipped_slots_of_runs_become_one_entry(own: Stack, http: httpx.AsyncClient) -> None:
+    database = Database(own.database("reconciler").dsn("reconciler"), application_name="slots")
+    await database.start()
+    try:
+        requested = await request_due_run(
+            database,
+            "30 5 * * *",
+            ZoneInfo("UTC"),
+            checked_until=datetime(2020, 3, 10, 12, tzinfo=UTC),
+            now=datetime(2020, 3, 13, 12, tzinfo=UTC),
+            lateness=timedelta(hours=1),
+        )
+    finally:
+        await database.stop()
+    assert requested is None
+
+    async def recorded() -> list[dict[str, Any]]:
+        return await entries(own, http, event_type="reconciliation.slots-skipped")
+
+    [entry] = await eventually(recorded, seconds=60)
+    slots = {"first_slot": "2020-03-11T05:30:00Z", "last_slot": "2020-03-13T05:30:00Z", "slots": 3}
+    assert (entry["status"], entry["source"]) == ("skipped", "reconciler")
+    assert slots.items() <= entry["metadata"].items(), entry
 
 
 async def test_without_a_key_there_is_no_sweep(own: Stack, http: httpx.AsyncClient) -> None:
