@@ -16,6 +16,11 @@ class Pacing:
     _transactions: int | None = field(default=None, init=False)
     _counted_at: float = field(default=0.0, init=False)
 
+    async def begin(self) -> None:
+        """Count before the first page, so that the pause after it is right. Later calls do nothing."""
+        if self._transactions is None:
+            self._transactions, self._counted_at = await count_transactions(self.bookings), time.monotonic()
+
     async def pause_seconds(self, *, worked: float) -> float:
         """Return how long to wait after the page that was committed now. The caller waits.
 
@@ -25,6 +30,5 @@ class Pacing:
         transactions, now = await count_transactions(self.bookings), time.monotonic()
         before, elapsed = self._transactions, now - self._counted_at
         self._transactions, self._counted_at = transactions, now
-        if before is None:
-            return 0.0
+        assert before is not None, "begun before the first page"
         return pause_seconds(transactions=transactions - before, elapsed=elapsed, worked=worked)

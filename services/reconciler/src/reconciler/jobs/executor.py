@@ -104,6 +104,7 @@ class RunExecutor(LoopComponent):
         pacing = Pacing(self._execution.bookings)
         while not stopping.is_set():
             try:
+                await pacing.begin()
                 page = await execution.process_page(session, self._execution, run, reader)
             except Exception as error:
                 await execution.note_failure(session, run, error)
