@@ -90,8 +90,9 @@ async def test_both_servers_run_for_an_ordinary_user(nobody: pwd.struct_passwd, 
 COMMAND = """
 import os, sys
 import concurrent.futures.thread, encodings.idna
-from {module}.__main__ import main
-import pricing
+import pricing, typer
+from {module}.__main__ import cli, main
+list(typer.main.get_command(cli).commands.values())
 pricing.current_rate_card
 os.setgroups([])
 os.setgid(int(sys.argv[2]))

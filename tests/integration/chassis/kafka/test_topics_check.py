@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.kafka import KafkaConnection, topics_check
+from chassis.kafka import topics_check
+from chassis.kafka.connection import KafkaConnection
 from chassis.kafka.errors import BrokerUnavailableError
 from chassis.kafka.topics import apply_topics
 from chassis.kafka.topics_check import TopicsMissingError, TopicsStartupCheck
