@@ -340,12 +340,14 @@ async def test_skipped_slots_of_runs_become_one_entry(own: Stack, http: httpx.As
     assert requested is None
 
     async def recorded() -> list[dict[str, Any]]:
-        return await entries(own, http, event_type="reconciliation.slots-skipped")
+        # The schedule of this stack may have skipped slots of its own.
+        skipped = await entries(own, http, event_type="reconciliation.slots-skipped")
+        return [each for each in skipped if each["metadata"]["first_slot"] == "2020-03-11T05:30:00Z"]
 
     [entry] = await eventually(recorded, seconds=60)
-    slots = {"first_slot": "2020-03-11T05:30:00Z", "last_slot": "2020-03-13T05:30:00Z", "slots": 3}
+    slots = {"last_slot": "2020-03-13T05:30:00Z", "slots": 3}
     assert (entry["status"], entry["source"]) == ("skipped", "reconciler")
-    assert slots.items() <= entry["metadata"].items(), entry
+    assert slots.items() <= entry["metadata"].items()
 
 
 async def test_without_a_key_there_is_no_sweep(own: Stack, http: httpx.AsyncClient) -> None:

@@ -96,9 +96,7 @@ def test_option_is_told_what_came_and_what_is_expected(
 
 def test_ctrl_c_while_modules_are_imported_prints_no_traceback(tmp_path: Path) -> None:
     # A module that every command imports, during which somebody presses Ctrl-C.
-    (tmp_path / "typer.py").write_text(
-        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n"
-    )
+    (tmp_path / "typer.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)\n")
     for module in ("booking", "audit", "reconciler", "webhook_gateway", "plumbline"):
         ended = subprocess.run(
             [sys.executable, "-m", module, "--version"],

@@ -1,9 +1,8 @@
 """Read the last records of topics, and those that follow, without a consumer group: nothing is committed."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +19,6 @@ from contracts.topics import card_of
 _POLL_MILLISECONDS = 250
 # After so long without a record, the broker is asked whether it still answers.
 _SILENT_SECONDS = 10.0
-_STOP_SECONDS_MAX = 2.0
 
 
 class UnknownTopicError(ValueError):
@@ -85,11 +83,7 @@ async def tail(
     except (KafkaError, OSError) as error:
         raise BrokerUnavailableError(f"Kafka at {connection.bootstrap} does not answer: {error}") from error
     finally:
-        # A task of the client can swallow that it is cancelled, and its stop would wait for ever. The
-        # time-out cancels it a second time.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS_MAX):
-                await consumer.stop()
+        await consumer.stop()
 
 
 async def _partitions(connection: KafkaConnection, topics: Sequence[str]) -> list[TopicPartition]:
