@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from bench.gateway_deliveries import BODY_BYTES, Deliveries
 from bench.gateway_knee import next_rate
-from bench.gateway_load import NO_ANSWER, OK, Answers, Loader, Phase, Plan
+from bench.gateway_load import NO_ANSWER, NOT_SENT, OK, Answers, Loader, Phase, Plan
 
 ACCEPTED = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"{}"
 SHED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n", b""
@@ -71,7 +71,8 @@ def test_an_open_loop_sends_what_was_due() -> None:
 def test_sheddings_and_broken_connections_are_told_apart() -> None:
     with gateway(SHED, SHED_RUDELY, BROKEN, ACCEPTED) as port:
         answers = run(port, Phase(0.2, rate=200))
-    assert {200, 503, NO_ANSWER} == set(answers.statuses)
+    # A slow machine does not send all in time.
+    assert set(answers.statuses) - {NOT_SENT} == {200, 503, NO_ANSWER}
     rude = answers.statuses.count(503) / 2
     assert abs(answers.sheds_without_retry_after - rude) <= 1
 
