@@ -26,7 +26,6 @@ from plumbline.acls import acl_lines
 from plumbline.demo.command import demo
 from plumbline.doctor import checks, report, target
 from plumbline.events import add_events
-from plumbline.failure import StackError
 from plumbline.running import add_running
 
 _HELP = """Run all of Plumbline on one machine: Kafka, PostgreSQL and the four services.
@@ -199,7 +198,7 @@ def apply_databases() -> None:
 def main() -> None:
     """Run a command; a `StackError` is one line on standard error and exit code 2."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the StackError has the same text
-    run_cli(cli, name="plumbline", failures=[StackError])
+    run_cli(cli, name="plumbline", failures=["plumbline.failure:StackError"])
 
 
 if __name__ == "__main__":

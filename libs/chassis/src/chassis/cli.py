@@ -61,13 +61,7 @@ def add_help_and_version(cli: typer.Typer) -> None:
         pass
 
 
-def run_cli(
-    cli: typer.Typer,
-    *,
-    name: str = "error",
-    failures: Sequence[type[Exception]] = (),
-    late_failures: Sequence[str] = (),
-) -> None:
+def run_cli(cli: typer.Typer, *, name: str = "error", failures: Sequence[str] = ()) -> None:
     """Run a command line and end the process.
 
     A failure is one line on standard error and exit code 2. Output that cannot be written is a failure; so is
@@ -76,9 +70,8 @@ def run_cli(
     Args:
         cli: the command line.
         name: stands at the beginning of the line.
-        failures: further errors whose text is meant for a person.
-        late_failures: the same, as "package.module:Error": of modules that not every command
-            imports.
+        failures: further errors whose text is meant for a person, as "package.module:Error": not every
+            command imports their modules.
     """
     log_to_stderr()
     try:
@@ -86,12 +79,12 @@ def run_cli(
             command = typer.main.get_command(cli)
             refuse_slips(command)
             command()
-    except (CommandError, SettingsError, OptionError, OutputError, *failures) as error:
+    except (CommandError, SettingsError, OptionError, OutputError) as error:
         write_error(f"{name}: {error}")
     except OSError as error:
         write_error(f"{name}: {plain_reason(error)}")
     except Exception as error:  # noqa: BLE001 - a process ends here, and Python's exit code would be 1
-        if any(_is(error, place) for place in (UNREADABLE_ROW, *late_failures)):
+        if any(_is(error, place) for place in (UNREADABLE_ROW, *failures)):
             write_error(f"{name}: {error}")
         else:
             traceback.print_exception(error)

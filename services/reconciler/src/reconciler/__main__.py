@@ -32,7 +32,7 @@ cli = build_cli(
 
 def main() -> None:
     """Run the console script."""
-    run_cli(cli, late_failures=["pricing:InvalidRateCardError"])
+    run_cli(cli, failures=["pricing:InvalidRateCardError"])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from chassis.cli import run_cli
 from chassis.process.command_line import EXIT_COULD_NOT, database_failure
 from chassis.process.terminal import plain_reason
 from plumbline.__main__ import cli as plumbline
-from plumbline.failure import StackError
 from reconciler.__main__ import cli as reconciler
 from webhook_gateway.__main__ import cli as gateway
 
@@ -34,7 +33,7 @@ def answer_of(
 ) -> str:
     monkeypatch.setattr("sys.argv", ["command", *line.split()])
     with pytest.raises(SystemExit) as ended:
-        run_cli(cli, failures=[StackError])
+        run_cli(cli, failures=["plumbline.failure:StackError"])
     assert ended.value.code == EXIT_COULD_NOT
     told = capsys.readouterr().err
     assert told.count("\n") == 1, told
