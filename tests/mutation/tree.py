@@ -1,12 +1,13 @@
 """A copy of the work tree with an interpreter that imports the copy alone, in every process.
 
 The harness passes no environment variables to service processes, but starts them with the interpreter of the
-tests. So the copy has a virtual environment: the packages of the real one, and the copy's sources instead of
-the links to the real sources.
+tests. So the copy has a virtual environment: packages and commands of the real one, with the copy's sources
+in place of the links to the real sources.
 """
 
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import venv
@@ -38,11 +39,26 @@ def copied_tree(sources: Path) -> Iterator[Path]:
         paths = [*_source_roots(tree), sysconfig.get_path("purelib")]
         site = sysconfig.get_path("purelib", vars={"base": str(tree / ".venv")})
         (Path(site) / "tree.pth").write_text("\n".join(map(str, paths)))
+        _copy_commands(interpreter(tree))
         yield tree
 
 
 def interpreter(tree: Path) -> Path:
     return tree / ".venv" / "bin" / "python"
+
+
+def _copy_commands(python: Path) -> None:
+    """Write the commands of this installation beside the copy's interpreter, to be run by it.
+
+    Tests that follow a page in a shell find `audit` or `plumbline` there.
+    """
+    first_line = f"#!{Path(sys.executable).parent / 'python'}\n".encode()
+    for command in Path(sys.executable).parent.iterdir():
+        text = command.read_bytes()
+        if text.startswith(first_line):
+            copy = python.with_name(command.name)
+            copy.write_bytes(f"#!{python}\n".encode() + text.removeprefix(first_line))
+            copy.chmod(0o755)
 
 
 def assert_apart(tree: Path) -> None:
