@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from chassis.postgres import Database, sessions
+from chassis.postgres.array_types import ARRAY_TYPES
 from chassis.postgres.sessions import ServerReadOnlyError, ends_session
 from integration.chassis.ground import Ground
 
@@ -71,6 +72,23 @@ async def test_old_session_is_replaced(database: Database, monkeypatch: pytest.M
         monkeypatch.setattr(sessions, "SESSION_SECONDS_MAX", 0.0)
     monkeypatch.undo()
     assert await server_process(database) != before
+
+
+async def test_new_session_sends_no_statement_but_its_own(database: Database) -> None:
+    session = await database.dedicated()
+    sent: list[str] = []
+    session.add_query_logger(lambda query: sent.append(query.query))
+    arrays = ", ".join(f"${number}::{each}[] AS {each}" for number, each in enumerate(ARRAY_TYPES, 1))
+    row = await session.fetchrow(f"SELECT {arrays}", *([None] for _ in ARRAY_TYPES))
+    assert row is not None
+    assert dict(row) == {each: [None] for each in ARRAY_TYPES}
+    assert await session.fetchval("SELECT $1::bigint[]", [1, 2**40]) == [1, 2**40]
+    known = await session.fetch(
+        "SELECT typname, oid, typarray FROM pg_type WHERE typname = ANY($1::text[])", [*ARRAY_TYPES]
+    )
+    assert {name: (oid, array_oid) for name, oid, array_oid in known} == ARRAY_TYPES
+    await session.close()
+    assert len(sent) == 3, "asyncpg asked the server for types"
 
 
 async def test_server_that_takes_no_writes_is_refused_until_it_does(

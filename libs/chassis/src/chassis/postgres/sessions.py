@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
+from chassis.postgres.array_types import register_array_types
+
 if TYPE_CHECKING:  # asyncpg's class takes its parameter in type stubs only
     from asyncpg.connection import LoggedQuery
 
@@ -49,6 +51,7 @@ class WatchedSession(_Connection):
         self._opened_at = time.monotonic()
         self._has_failed = False
         self.add_query_logger(self._on_query)
+        register_array_types(self.get_settings())
 
     @property
     def session(self) -> "WatchedSession":
