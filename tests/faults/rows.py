@@ -10,6 +10,7 @@ from faults import (
     consuming,
     kills,
     links,
+    moves,
     networks,
     outages,
     pauses,
@@ -99,6 +100,7 @@ ROWS: tuple[Row, ...] = (
     Row("F23", "everything fails", consuming.everything_fails, is_short=True),
     Row("F24", "clocks off by ±10 min, jumping", clocks.jumping, services=()),
     Row("F26", "whole topics replayed from offset 0", records.replayed, is_short=True),
+    Row("F27", "databases dumped and restored into a new cluster", moves.restored_elsewhere),
     Row(
         "F28",
         "newer producer, older consumer, and the reverse",

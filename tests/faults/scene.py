@@ -3,16 +3,17 @@
 import os
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faults.checkers import check_all
 from faults.history import History
 from faults.load import WORKERS, Load
+from faults.moves import MovableInfra
 from faults.plan import Size, make_plan
 from faults.snapshot import missing, take_snapshot
-from harness import Infra, Running, Stack, eventually
+from harness import Running, Stack, eventually
 
 SETTLE_SECONDS_MAX = 60.0
 """From the last fault to an empty outbox (G)."""
@@ -31,15 +32,17 @@ class Scene:
         infra: the servers, which a row may take away.
         stack: webhook-gateway, booking and audit of this run alone.
         size, seed: of the plan.
+        stay: what the row entered for as long as its stack runs.
         planted: places (`topic/partition/offset`) of records that the row wants booking to set aside.
         notes: what the row measured, for the verdict.
         history: what the load was told, once it is over.
     """
 
-    infra: Infra
+    infra: MovableInfra
     stack: Stack
     size: Size
     seed: int
+    stay: AsyncExitStack
     planted: set[str] = field(default_factory=set[str])
     notes: dict[str, object] = field(default_factory=dict[str, object])
     history: History = field(default_factory=lambda: History(()))
@@ -104,7 +107,13 @@ class Scene:
             *late,
             *([f"planted and not set aside: {sorted(missed)}"] if missed else []),
             *check_all(self.history, replace(held, set_aside=others)),
+            *(await self._verify_log() if held.log.leaves else []),
         ]
+
+    async def _verify_log(self) -> list[str]:
+        """Return what audit's own command finds, also by the signatures of checkpoints kept outside."""
+        done = await self.stack.run("audit", "verify", "--json")
+        return [] if done.exit_code == 0 else [f"audit verify: {done.stdout}{done.stderr}".strip()]
 
 
 def fault_points(points: str, seed: str) -> Mapping[str, str]:

@@ -2,9 +2,11 @@
 
 import json
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from faults.moves import MovableInfra
 from faults.plan import Size
 from faults.rows import Row
 from faults.scene import Scene
@@ -40,9 +42,10 @@ class Verdict:
 async def judge(row: Row, infra: Infra, *, size: Size, seed: int, directory: Path) -> Verdict:
     """Run a row on a stack of its own and judge it by G; its history is kept in `directory`."""
     began, own = time.monotonic(), list[str]()
-    async with start_services(infra, env=ENVIRONMENT) as stack:
+    servers = MovableInfra(infra)
+    async with start_services(servers, env=ENVIRONMENT) as stack, AsyncExitStack() as stay:
         await waiting.gather_or_cancel(*(stack.start(name) for name in row.services))
-        scene = Scene(infra, stack, size, seed)
+        scene = Scene(servers, stack, size, seed, stay)
         try:
             await row.run(scene)
         except* AssertionError as group:

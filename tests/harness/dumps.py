@@ -23,17 +23,22 @@ async def restored(
 
     Skipped where pg_dump is not installed.
     """
-    where = _programs()
     name = f"{source.dsn().rpartition('/')[2].partition('?')[0]}_restored"
     await databases.provision(infra.admin_dsn(), PASSWORDS, databases={service: name})
     try:
-        await _run(str(where / "pg_dump"), "-Fc", "-f", str(dump), source.dsn())
         copy = TestDatabase(infra.admin_dsn(name), PASSWORDS)
-        options = ("--clean", "--if-exists", "--exit-on-error")
-        await _run(str(where / "pg_restore"), *options, "-d", copy.dsn(), str(dump))
+        await copy_database(source.dsn(), copy.dsn(), dump)
         yield copy
     finally:
         await TestDatabase(infra.admin_dsn(), PASSWORDS).execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def copy_database(source: str, target: str, dump: Path) -> None:
+    """Dump a database and restore it into one that is provisioned, both by their connection strings."""
+    where = _programs()
+    await _run(str(where / "pg_dump"), "-Fc", "-f", str(dump), source)
+    options = ("--clean", "--if-exists", "--exit-on-error")
+    await _run(str(where / "pg_restore"), *options, "-d", target, str(dump))
 
 
 def _programs() -> Path:

@@ -54,6 +54,19 @@ async def embedded_infra() -> AsyncGenerator[Infra]:
             await waiting.gather_or_cancel(infra.kafka.kill(), infra.postgres.kill())
 
 
+@asynccontextmanager
+async def embedded_postgres() -> AsyncGenerator[EmbeddedPostgres]:
+    """Run one more PostgreSQL, and remove its data at the end."""
+    directory = _new_directory()
+    server = EmbeddedPostgres(directory / "postgres", free_port(), settings=_POSTGRES_SETTINGS)
+    with keeper(directory):
+        try:
+            await server.start()
+            yield server
+        finally:
+            await server.kill()
+
+
 @contextmanager
 def keeper(directory: Path) -> Generator["subprocess.Popen[bytes]"]:
     """Remove `directory` after the block, with all processes in it, also if this process is killed."""

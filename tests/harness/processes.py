@@ -38,6 +38,10 @@ class Running(ServiceProcess):
         self._package, self._arguments = package, arguments
         self.url = url
 
+    def change(self, environment: Mapping[str, str]) -> None:
+        """Give the process these variables too, from its next start on."""
+        self._environment = {**self._environment, **environment}
+
     def log(self) -> str:
         """Return the log output since the last start."""
         return self.log_of_this_run()

@@ -273,4 +273,20 @@ async def test_file_is_written_anew_only_when_no_snapshot_sees_the_rows(
         await eraser.close()
 
 
+async def test_rewrite_that_another_cluster_was_to_do_waits_for_no_snapshot(
+    audit_stack: Stack, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restored database names a transaction that its new cluster has not reached (F27)."""
+    monkeypatch.setattr(erasing, "REWRITE_WAIT_SECONDS_MAX", 0.2)
+    to_come = "(pg_current_xact_id()::text::bigint + 1000000)::text::xid8"
+    eraser, reader = await open_eraser(login), audit_stack.database("audit").connect(role="audit")
+    try:
+        async with reader as session, session.transaction(isolation="repeatable_read"):
+            await session.fetchval("SELECT 1")
+            await eraser.execute(f"INSERT INTO payload_rewrite VALUES ('event_rendering', {to_come})")
+            assert await rewrite_files(eraser, _silent) == ["event_rendering"]
+    finally:
+        await eraser.close()
+
+
 def _silent(_name: str, _done: int, _total: int) -> None: ...

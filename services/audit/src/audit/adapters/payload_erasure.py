@@ -52,15 +52,20 @@ _DUE = "SELECT relation, deleted_by::text, to_regclass(relation) IS NOT NULL AS 
 _DONE = "DELETE FROM payload_rewrite WHERE relation = $1 AND deleted_by = $2::text::xid8"
 
 # A snapshot older than the deletion still sees the rows: a rewrite would copy them.
+# A transaction still to come belongs to the cluster that the dump is from: a dump has no deleted rows.
 _HOLDERS = """
-SELECT 'session ' || pid || ' of ' || coalesce(usename, backend_type) FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)
-    AND age(backend_xmin) >= age($1::text::xid8::xid)
-UNION ALL
-SELECT 'replication slot ' || slot_name FROM pg_replication_slots WHERE age(xmin) >= age($1::text::xid8::xid)
-UNION ALL
-SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts
-WHERE age(transaction) >= age($1::text::xid8::xid)
+SELECT holder FROM (
+    SELECT 'session ' || pid || ' of ' || coalesce(usename, backend_type) AS holder FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)
+        AND age(backend_xmin) >= age($1::text::xid8::xid)
+    UNION ALL
+    SELECT 'replication slot ' || slot_name FROM pg_replication_slots
+    WHERE age(xmin) >= age($1::text::xid8::xid)
+    UNION ALL
+    SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts
+    WHERE age(transaction) >= age($1::text::xid8::xid)
+) AS snapshots
+WHERE $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
 LIMIT 1
 """
 
