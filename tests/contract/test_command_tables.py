@@ -66,6 +66,10 @@ EXCEPTION: Any = {
     "occurrences": 12_345,
     "first_seen_at": AT,
     "last_seen_at": AT,
+    "amount": {"amount": -1200, "currency": "USD"},
+    "waiting": None,
+    "proposal": {"code": "accepted", "by": "operator-7", "up_to": 1200},
+    "clock": {"acknowledge_due_at": None, "resolve_due_at": AT, "overdue": False},
     "title": TITLE,
     "explanation": {
         "sentence": f"{TITLE}.",
@@ -314,6 +318,21 @@ def test_narrow_queue_keeps_id_severity_status_age_title_and_remarks(
     assert ID[-8:] in lines[2]
     assert "snapshot's lines sum up to" in "\n".join(lines)
     assert "2 of 1,000 exceptions; --limit shows more" in lines
+
+
+def test_one_exception_in_full_speaks_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    explanation = {
+        **EXCEPTION["explanation"],
+        "sentence": f"{TITLE}: {REMARK}.",
+        "provider_payment_id": "pi_1",
+    }
+    print_parts(*detail_tables({**EXCEPTION, "occurrences": 1, "explanation": explanation}))
+    text = capsys.readouterr().out
+    assert "until 2027-01-01T00:00:00Z, until beyond 2.00 USD: a sentence" in text, "steps have amounts"
+    assert "accepted by operator-7; another person has to resolve it so too" in text
+    assert text.count(REMARK) == 1, "a remark that the sentence has is not repeated"
+    assert re.search(r"seen +once, ", text)
+    assert re.search(r"payment +pi_1\n", text)
 
 
 def test_demo_answers_what_its_tables_ask(printed: Callable[..., list[str]]) -> None:

@@ -59,6 +59,18 @@ async def test_person_works_two_exceptions_off(own: Stack, http: httpx.AsyncClie
     )
     [item] = json.loads(ended.stdout)["items"]
     assert (item["status"], item["history"][-1]["actor"]) == ("resolved", "ana")
+    left = await own.run("reconciler", "exceptions", "--type", "pricing_drift")
+    assert first not in left.stdout, "the queue is what is left to do"
+    assert second in left.stdout
+    done = await own.run("reconciler", "exceptions", "--booking", bookings[0], "--status", "resolved")
+    assert first in done.stdout
+
+    proposing = {"RECONCILER_SECOND_PERSON_ABOVE": "699"}
+    resolve = ("exceptions", "resolve", second, "--as", "accepted", "--reason", "r", "--by", "ana")
+    proposed = await own.run("reconciler", *resolve, env=proposing)
+    assert (
+        "acknowledged, proposed accepted by ana; another person has to resolve it so too" in proposed.stdout
+    )
 
     refused = await own.run("reconciler", "exceptions", "acknowledge", first, "nowhere0", "--by", "bo")
     assert refused.exit_code == 1, "one answer no is the command's answer"

@@ -79,6 +79,14 @@ def test_wrong_argument_of_a_step_is_named_before_anything_is_done(
     assert str(done.exception).startswith(problem)
 
 
+@pytest.mark.parametrize("option", ["--occurrences", "--beyond"])
+def test_number_that_http_refuses_is_refused_here_too(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    monkeypatch.setenv("RECONCILER_POSTGRES_DSN", "postgresql://nowhere/x")
+    arguments = ["exceptions", "suppress", "0000", option, "9" * 20, "--reason", "r"]
+    done = CliRunner().invoke(command_line.cli, arguments)
+    assert (done.exit_code, option in done.output) == (2, True), done.output
+
+
 @pytest.mark.parametrize(("drifted", "errored", "exit_code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1)])
 def test_run_fails_on_drift_and_on_what_could_not_be_checked(
     monkeypatch: pytest.MonkeyPatch, drifted: int, errored: int, exit_code: int

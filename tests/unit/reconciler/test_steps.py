@@ -250,6 +250,13 @@ class TestFourEyes:
         confirm = resolve("written_off", by="bo", alone_up_to=self.LIMIT)
         assert after(proposed, confirm).status == "resolved"
 
+    def test_second_person_confirms_the_same_size_only(self) -> None:
+        proposed = after(opened(), resolve("accepted", up_to=600, alone_up_to=self.LIMIT))
+        wider = resolve("accepted", by="bo", up_to=10_000, alone_up_to=self.LIMIT)
+        assert kinds(proposed, wider) == ["proposed"], "one person alone has agreed to the larger size"
+        same = resolve("accepted", by="bo", up_to=600, alone_up_to=self.LIMIT)
+        assert kinds(proposed, same) == ["resolved"]
+
     def test_small_amount_needs_one_person_and_an_unknown_one_two(self) -> None:
         assert after(opened(amount=499), resolve(alone_up_to=self.LIMIT)).status == "resolved"
         assert after(opened(amount=None), resolve(alone_up_to=self.LIMIT)).status == "open"

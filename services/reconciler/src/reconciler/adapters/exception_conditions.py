@@ -53,7 +53,7 @@ def condition_of(query: ExceptionFilter, reading: Reading) -> Condition:
         return f"${len(arguments)}"
 
     parts = ["NOT superseded", f"waiting IS {'NOT ' if query.waiting else ''}NULL"]
-    if query.status not in (None, "resolved") or query.overdue:
+    if query.unresolved or query.status not in (None, "resolved") or query.overdue:
         parts.append("status <> 'resolved'")  # an index's own condition: lets a cached plan use it
     if query.severity is not None:
         rank = SEVERITIES.index(cast("Severity", query.severity)) + 1

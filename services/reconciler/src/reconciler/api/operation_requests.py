@@ -9,7 +9,6 @@ from chassis.http.problems import InvalidRequestError
 from contracts.wire import UtcDatetime
 from reconciler.api.exception_filter import read_filter
 from reconciler.api.requests import (
-    OCCURRENCES_MAX,
     Assignee,
     Body,
     CommentText,
@@ -19,6 +18,7 @@ from reconciler.api.requests import (
 )
 from reconciler.domain.exceptions import PersonsResolution
 from reconciler.domain.operations import ITEMS_MAX, Action, PlannedStep, Selection, StepArguments
+from reconciler.domain.step_requests import OCCURRENCES_MAX
 
 TOKEN_CHARACTERS_MAX = 200
 

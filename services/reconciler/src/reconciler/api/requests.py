@@ -11,13 +11,11 @@ from contracts.text import sanitize_for_postgres
 from contracts.wire import UtcDatetime
 from reconciler.domain.exceptions import PersonsResolution
 from reconciler.domain.filters import NOBODY
+from reconciler.domain.step_requests import AMOUNT_MINOR_UNITS_MAX, OCCURRENCES_MAX
 
 REASON_CHARACTERS_MAX = 1000
 COMMENT_CHARACTERS_MAX = 4000
 ASSIGNEE_CHARACTERS_MAX = 200
-# Far below 2^53, up to which every JSON reader keeps integers exactly (RFC 8259 §6).
-AMOUNT_MINOR_UNITS_MAX = 10**12
-OCCURRENCES_MAX = 10_000
 
 
 def _assignee(text: str) -> str:

@@ -17,12 +17,12 @@ from contracts.times import TimeError, parse_time
 from reconciler.adapters.exception_queries import ExceptionWithHistory
 from reconciler.api.responses import exception_detail
 from reconciler.commands.console import AsJson, OpenDatabase, print_result, query
-from reconciler.commands.exception_tables import ID_CHARACTERS
+from reconciler.commands.exception_tables import ID_CHARACTERS, proposal_text
 from reconciler.domain import step_requests
 from reconciler.domain.clocks import Reading
 from reconciler.domain.decisions import StepRefusedError
 from reconciler.domain.exceptions import PERSONS_RESOLUTIONS
-from reconciler.domain.step_requests import StepRequest
+from reconciler.domain.step_requests import AMOUNT_MINOR_UNITS_MAX, OCCURRENCES_MAX, StepRequest
 from reconciler.handlers.exception_lookup import AmbiguousIdError, UnknownExceptionError, find_id
 from reconciler.handlers.exception_workflow import take_step
 from reconciler.settings import SERVICE, OfflineSettings
@@ -30,7 +30,13 @@ from reconciler.settings import SERVICE, OfflineSettings
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of exceptions, or their ends.")]
 By = Annotated[str, typer.Option("--by", default_factory=login_name, help="Who takes the step; you.")]
 Reason = Annotated[str, typer.Option(help="Why, in one line.")]
-Amount = Annotated[int | None, typer.Option(min=0, help="Size of the difference in minor units.")]
+Amount = Annotated[
+    int | None,
+    typer.Option(min=0, max=AMOUNT_MINOR_UNITS_MAX, help="Size of the difference in minor units."),
+]
+Occurrences = Annotated[
+    int | None, typer.Option(min=1, max=OCCURRENCES_MAX, help="How often more it may be seen.")
+]
 
 TakenStep = ExceptionWithHistory | str
 """The exception after the step, or why the step was refused."""
@@ -106,7 +112,7 @@ def _add_suppress(group: typer.Typer, take: Callable[..., None]) -> None:
         *,
         until: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339 time.")] = None,
         beyond: Amount = None,
-        occurrences: Annotated[int | None, typer.Option(min=1, help="How often more it may be seen.")] = None,
+        occurrences: Occurrences = None,
         reason: Reason,
         by: By,
         as_json: AsJson = False,
@@ -158,7 +164,12 @@ def _line(text: str, outcome: TakenStep) -> str:
     if isinstance(outcome, str):
         return printable(f"{text}: refused: {outcome}")
     state, title = outcome[0].state, outcome[0].title
-    return printable(f"{state.id[-ID_CHARACTERS:]}: {state.status}, version {state.version}: {title}")
+    proposal = state.workflow.proposal
+    # Without it, a resolution that waits for a second person reads as if nothing had happened.
+    proposed = f", proposed {proposal_text(proposal.code, proposal.by)}" if proposal else ""
+    return printable(
+        f"{state.id[-ID_CHARACTERS:]}: {state.status}{proposed}, version {state.version}: {title}"
+    )
 
 
 def _check_name(option: str, name: str) -> None:

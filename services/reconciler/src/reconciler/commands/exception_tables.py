@@ -16,6 +16,17 @@ from reconciler.api.responses import ExceptionDetail, ExceptionItem
 ID_CHARACTERS = 8
 _SEVERITY_STYLES = {"high": "bold red", "medium": "yellow", "low": ""}
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+_DUE = (("acknowledge_due_at", "acknowledge by"), ("resolve_due_at", "resolve by"))
+_DETAILS = {
+    "resolution": "{}",
+    "up_to": "up to {}",
+    "assignee": "to {}",
+    "until": "until {}",
+    "beyond": "until beyond {}",
+    "occurrences": "until seen {} times more",
+    "reverts": "takes back {}",
+    "waiting": "for {}",
+}
 _TOTALS = (("snapshot", "stored (A)"), ("recomputed", "recomputed (B)"), ("charged", "charged (C)"))
 
 
@@ -68,8 +79,9 @@ def detail_tables(item: ExceptionDetail) -> Iterator[Table | Facts | str]:
     yield printable(item["title"])
     if sentence := explanation.get("sentence"):
         yield printable(str(sentence))
-    for remark in explanation.get("remarks", []):
-        yield f"- {printable(str(remark))}"
+    for remark in map(str, explanation.get("remarks", [])):
+        if remark not in f"{item['title']}\n{explanation.get('sentence')}":
+            yield f"- {printable(remark)}"
     if suggestion := explanation.get("suggestion"):
         yield f"What to do: {printable(str(suggestion['text']))}"
     yield _facts(item)
@@ -83,6 +95,7 @@ def _facts(item: ExceptionDetail) -> Facts:
     record = Facts()
     explanation = item["explanation"]
     totals: Mapping[str, Any] = explanation.get("totals") or {}
+    seen = "once" if item["occurrences"] == 1 else f"{number(item['occurrences'])} times"
     since = f"{_time(item['first_seen_at'])} to {_time(item['last_seen_at'])}"
     facts: list[tuple[str, str]] = [
         ("exception", item["id"]),
@@ -91,8 +104,15 @@ def _facts(item: ExceptionDetail) -> Facts:
         ("severity", item["severity"]),
         ("status", item["status"]),
         ("assignee", item["assignee"] or "-"),
-        ("seen", f"{number(item['occurrences'])} times, {since}"),
+        ("seen", f"{seen}, {since}"),
     ]
+    if item["waiting"]:
+        facts.append(("waiting", f"for {item['waiting']}: it may pass by itself"))
+    if proposal := item["proposal"]:
+        facts.append(("proposed", proposal_text(proposal["code"], proposal["by"])))
+    facts += [(name, _time(due)) for key, name in _DUE if (due := item["clock"].get(key))]
+    if payment := explanation.get("provider_payment_id"):
+        facts.append(("payment", str(payment)))
     facts += [(name, _amount(totals.get(key), explanation.get("currency"))) for key, name in _TOTALS]
     for name, value in facts:
         record.add(name, value)
@@ -113,7 +133,13 @@ def _lines(lines: Sequence[Mapping[str, Any]], currency: str | None) -> Table:
     return table
 
 
+def proposal_text(code: str, by: str) -> str:
+    """Return in words that a resolution waits for a second person."""
+    return f"{code} by {by}; another person has to resolve it so too"
+
+
 def _history(item: ExceptionDetail) -> Table:
+    currency = item["amount"]["currency"] if item["amount"] else item["explanation"].get("currency")
     table = Table(
         Column("when"),
         Column("step"),
@@ -126,10 +152,18 @@ def _history(item: ExceptionDetail) -> Table:
             table.add_damaged(entry["id"], entry["unreadable"])
             continue
         reason = "(erased)" if entry["reason_erased"] else entry["reason"]
-        details = ", ".join(f"{key} {value}" for key, value in (entry["details"] or {}).items() if value)
-        what = ": ".join(part for part in (details, reason) if part)
+        what = ": ".join(part for part in (_details(entry["details"] or {}, currency), reason) if part)
         table.add(_time(entry["recorded_at"]), entry["kind"], entry["actor"], what)
     return table
+
+
+def _details(details: Mapping[str, Any], currency: str | None) -> str:
+    """Return in words what a step set, with amounts in the exception's currency."""
+    values = {
+        name: _amount(value, currency) if name in ("up_to", "beyond") and isinstance(value, int) else value
+        for name, value in details.items()
+    }
+    return ", ".join(words.format(values[name]) for name, words in _DETAILS.items() if values.get(name))
 
 
 def _amount(value: int | None, currency: str | None) -> str:

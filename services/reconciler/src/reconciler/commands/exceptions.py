@@ -1,6 +1,7 @@
 """The commands `exceptions …`: the queue as a table, one exception in full, and its steps."""
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -40,7 +41,10 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an exception, or it
 Text = str | None
 Type = Annotated[Text, typer.Option("--type", help="E.g. pricing_drift.")]
 Class = Annotated[Text, typer.Option("--class", help="Of a pricing drift, e.g. charge_mismatch.")]
-Status = Annotated[Text, typer.Option(help=f"{', '.join(EXCEPTION_STATUSES)}.")]
+Status = Annotated[
+    Text,
+    typer.Option(help=f"{', '.join(EXCEPTION_STATUSES)}. Without it, the table leaves resolved ones out."),
+]
 Severity = Annotated[Text, typer.Option(help="high, medium or low.")]
 Assignee = Annotated[Text, typer.Option(help="Who has it; `nobody`: not assigned.")]
 Booking = Annotated[Text, typer.Option(metavar="ID", help="Of one booking.")]
@@ -94,6 +98,9 @@ def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
             overdue="true" if overdue else None,
             **{"class": class_},
         )
+        if status is None and not (as_json or as_csv):
+            # The queue is what is left to do. JSON and CSV say what HTTP says.
+            chosen = replace(chosen, unresolved=True)
         reading = _reading()
         if as_csv:
             query(open_database, lambda database: _write_csv(database, chosen, reading))

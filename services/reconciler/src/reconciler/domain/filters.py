@@ -16,6 +16,7 @@ class ExceptionFilter:
     """Filter of exceptions; None does not filter. `filter_members` reads it.
 
     Attributes:
+        unresolved: leaves resolved ones out. No member: clients choose a status.
         waiting: exceptions that may pass by themselves. They are a list of their own.
         cause: key of a group (REC-9a).
         overdue: the time to acknowledge or to resolve is over.
@@ -29,6 +30,7 @@ class ExceptionFilter:
     type: str | None = None
     drift_class: str | None = None
     status: str | None = None
+    unresolved: bool = False
     severity: str | None = None
     assignee: str | None = None
     booking_id: str | None = None

@@ -147,7 +147,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "payment_anomaly": Meaning(
         "Money arrived, or went, that a person has to look at.",
         "settle_difference",
-        "Follow the runbook of payment anomalies for this kind.",
+        "Follow deploy/runbooks/payment-anomalies.md for this kind.",
     ),
     "identity_conflict": Meaning(
         "One event id came with two contents; only the first was applied.",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from contracts.money import Money
 from reconciler.domain.classify import SEVERITIES
 from reconciler.domain.commands import Gone, Seen, Wake
 from reconciler.domain.decisions import Decision, Step, StepKind, stepped
@@ -97,7 +98,7 @@ def _suppression_ended(suppression: Suppression, seen: ExceptionState, at: datet
     if suppression.occurrences is not None and seen.occurrences >= suppression.occurrences:
         return f"seen {seen.occurrences} times"
     if suppression.beyond is not None and (seen.size is None or seen.size > suppression.beyond):
-        return f"the difference is beyond {suppression.beyond}"
+        return f"the difference is beyond {_money(suppression.beyond, seen)}"
     return None
 
 
@@ -106,11 +107,15 @@ def _grown(baseline: Baseline, seen: ExceptionState) -> str | None:
     if SEVERITIES.index(seen.severity) < SEVERITIES.index(baseline.severity):
         return f"its severity rose from {baseline.severity} to {seen.severity}"
     if (seen.size or 0) > (baseline.size or 0):
-        return f"its difference grew from {baseline.size or 0} to {seen.size}"
+        return f"its difference grew from {_money(baseline.size, seen)} to {_money(seen.size, seen)}"
     more = seen.occurrences - baseline.occurrences
     if seen.status == "acknowledged" and more >= OCCURRENCES_UNTIL_ESCALATION:
         return f"seen {more} times since it was acknowledged"
     return None
+
+
+def _money(size: int | None, seen: ExceptionState) -> str:
+    return str(Money(size or 0, seen.currency)) if seen.currency else str(size or 0)
 
 
 def resolve_gone(state: ExceptionState, command: Gone, at: datetime) -> Decision:

@@ -42,7 +42,7 @@ def resolve(state: ExceptionState, command: Resolve, at: datetime) -> Decision:
     _refuse_resolved(state, "resolve")
     up_to = _holds_up_to(state, command)
     details = {"resolution": command.code, **({} if up_to is None else {"up_to": up_to})}
-    if _needs_second_person(state, command):
+    if _needs_second_person(state, command, up_to):
         earlier, proposal = state.workflow.proposal, Proposal(command.code, command.by, up_to)
         if earlier == proposal:
             raise StepRefusedError(
@@ -58,17 +58,21 @@ def resolve(state: ExceptionState, command: Resolve, at: datetime) -> Decision:
     return stepped(as_of(state, command.evidence), after, resolved)
 
 
-def _needs_second_person(state: ExceptionState, command: Resolve) -> bool:
+def _needs_second_person(state: ExceptionState, command: Resolve, up_to: int | None) -> bool:
     """Return True if this person's resolution waits for another person (four eyes).
 
-    An unknown size is above every limit. The second person confirms by the same resolution; another one is a
-    new proposal.
+    An unknown size is above every limit. The second person confirms by the same resolution up to the
+    same size; another one is a new proposal.
     """
     limit = command.alone_up_to
     if limit is None or (state.size is not None and state.size <= limit):
         return False
     proposal = state.workflow.proposal
-    return proposal is None or proposal.by == command.by or proposal.code != command.code
+    return (
+        proposal is None
+        or proposal.by == command.by
+        or (proposal.code, proposal.up_to) != (command.code, up_to)
+    )
 
 
 def _holds_up_to(state: ExceptionState, command: Resolve) -> int | None:

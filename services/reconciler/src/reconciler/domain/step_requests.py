@@ -18,6 +18,10 @@ from reconciler.domain.commands import (
 from reconciler.domain.decisions import LastStep, StepRefusedError
 from reconciler.domain.exceptions import ExceptionState, PersonsResolution
 
+# Far below 2^53, up to which every JSON reader keeps integers exactly (RFC 8259 §6).
+AMOUNT_MINOR_UNITS_MAX = 10**12
+OCCURRENCES_MAX = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class StepContext:

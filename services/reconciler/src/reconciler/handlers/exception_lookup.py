@@ -7,7 +7,8 @@ from chassis.postgres import Connection
 from reconciler.adapters import exception_queries
 from reconciler.adapters.exception_queries import ExceptionWithHistory
 
-_END = re.compile(r"[0-9a-f-]{4,36}")
+_CHARACTERS_MIN = 4
+_END = re.compile(rf"[0-9a-f-]{{{_CHARACTERS_MIN},36}}")
 
 
 class UnknownExceptionError(Exception):
@@ -34,7 +35,8 @@ async def find_id(connection: Connection, text: str) -> str:
     if _END.fullmatch(end):
         ids = await exception_queries.ids_ending(connection, end)
     if not ids:
-        raise UnknownExceptionError(f"there is no exception whose id is or ends with {text!a:.80}")
+        short = f"; give at least its last {_CHARACTERS_MIN} characters" if len(end) < _CHARACTERS_MIN else ""
+        raise UnknownExceptionError(f"there is no exception whose id is or ends with {text!a:.80}{short}")
     if len(ids) > 1:
         raise AmbiguousIdError(f"several ids end with {end}: give more of it, e.g. {', '.join(ids)}")
     return ids[0]
