@@ -106,6 +106,7 @@ async def test_proof_of_an_entry_needs_nothing_but_the_key(
     )
 
 
+KEY_OF_ANOTHER_LOG = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 WITHOUT_SERVERS = {
     "AUDIT_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none",
     "KAFKA_BOOTSTRAP": "127.0.0.1:1",
@@ -128,13 +129,14 @@ async def test_bad_proofs_and_keys_are_refused_in_one_line(
     refused(await check("x" * 10_000_000), 2, "more than")
     refused(await check(proof, "--key", "example.com/log+c7cbfc03+AQ=="), 2, "--key")
     refused(await check(proof, "--key", str(tmp_path / "none")), 2, "no such file")
-    other = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
-    refused(await check(proof, "--key", other), 1, "no signature of a known key")
+    refused(await check(proof, "--key", KEY_OF_ANOTHER_LOG), 1, "no signature of a known key")
     refused(await own.run("audit", "verify-proof", str(path)), 2, "no key")
     refused(await own.run("audit", "prove", "999999999"), 2, "no entry 999999999")
 
 
 async def test_what_cannot_be_checked_is_exit_code_2(own: Stack, tmp_path: Path) -> None:
+    # A key that was mistaken for the log's is no alarm.
+    refused(await own.run("audit", "verify", "--key", KEY_OF_ANOTHER_LOG), 2, "a key of example.com/foo")
     refused(
         await own.run("audit", "verify", "--against", str(tmp_path / "none")), 2, "no such file or folder"
     )

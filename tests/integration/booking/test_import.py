@@ -50,7 +50,7 @@ async def imported(
     write(path, lines)
     flags = ["--dry-run"] if dry_run else []
     finished = await api.stack.run("booking", "import", str(path), "--json", *flags)
-    assert finished.exit_code == exit_code, finished.stdout + finished.stderr
+    assert (finished.exit_code, finished.stderr) == (exit_code, ""), finished.stdout
     return json.loads(finished.stdout)
 
 

@@ -128,6 +128,7 @@ async def test_report_of_todays_prices_reads_and_writes_nothing(own: Stack) -> N
     assert after[1] == before[1]
     shown = await own.run("reconciler", "card-report")
     assert "no exception was opened" in shown.stdout
+    assert shown.stderr == "", "elsewhere than on a terminal a bar leaves no empty line"
 
 
 async def test_exceptions_of_what_no_run_evaluates_any_more_end_with_the_reason(

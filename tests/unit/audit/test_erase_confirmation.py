@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from audit.adapters.payload_erasure import TypeSummary
+from audit.commands.eraser import Meter
 from audit.commands.erasing import confirm
 from audit.handlers.erasing import Found
 from chassis.process.command_line import EXIT_NO
@@ -49,3 +50,8 @@ def test_nothing_is_asked_in_scripts_and_where_nothing_is_stored(
     monkeypatch.setattr(typer, "confirm", answering(questions, says=False))
     confirm(["jane@example.org"], found, asks=asks)
     assert questions == []
+
+
+def test_progress_that_never_began_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Meter().stop()
+    assert capsys.readouterr() == ("", "")

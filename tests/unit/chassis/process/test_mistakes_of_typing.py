@@ -59,6 +59,7 @@ def answer_of(
             "error: --since yesterday: expected an RFC 3339 time",
         ),
         (reconciler, "follow 7", "error: '7' is no id of a run: `reconciler runs` lists them"),
+        (reconciler, "follow", "error: RUN is missing; `"),
         (booking, "dead-letters list --reason foo", "error: --reason: expected one of 'malformed'"),
         (booking, "dead-letters list --older-than x", "error: "),
         (booking, "dead-letters discard x", "error: --reason is missing; `"),

@@ -47,8 +47,8 @@ def _checked(command: Any, parse: Parse, context: Any, arguments: list[str]) -> 
         return parse(context, arguments)
     except Exception as error:
         message = getattr(error, "format_message", None)
-        # Help that was asked for by giving nothing stays help.
-        if message is None or not given:
+        # Help of a group that was asked for by giving nothing stays help.
+        if message is None or (not given and hasattr(command, "commands")):
             raise
         raise OptionError(_worded(message(), _value_of(error, given), context.command_path)) from error
 

@@ -43,7 +43,8 @@ class Meter:
             self._progress.start()
 
     def stop(self) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:  # a bar that never began would leave an empty line
+            self._progress.stop()
 
 
 def as_eraser(command: str, work: Callable[[Connection, Meter], Awaitable[ResultT]]) -> ResultT:

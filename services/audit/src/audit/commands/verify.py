@@ -36,6 +36,7 @@ from chassis.process.terminal import print_json
 
 LINE_SECONDS_MIN = 5.0
 FINDINGS_SHOWN_MAX = 20
+FILES_NAMED_MAX = 3
 
 
 def add_verify(cli: typer.Typer) -> None:
@@ -68,6 +69,9 @@ def add_verify(cli: typer.Typer) -> None:
         settings = load_command_settings(LogReaderSettings, SERVICE)
         keys = log_keys(key, settings)
         origin = settings.audit_log_origin or keys[0].name
+        if not any(each.name == origin for each in keys):
+            names = ", ".join(sorted({each.name for each in keys}))
+            raise CommandError(f"--key: a key of {names}; the log is {origin}: give a key of that name")
         request = Request(
             dsn=settings.audit_postgres_dsn.get_secret_value(),
             origin=origin,
@@ -184,7 +188,8 @@ def _shown(result: Verification, request: Request, seconds: float) -> list[Facts
         "kept", f"{number(result.kept)} checkpoints, {number(result.outside)} of them outside the database"
     )
     if result.strange:
-        names = ", ".join(path.name for path in result.strange[:3])
+        names = ", ".join(path.name for path in result.strange[:FILES_NAMED_MAX])
+        names += ", …" if len(result.strange) > FILES_NAMED_MAX else ""
         facts.add(
             "left out", f"{number(len(result.strange))} files that are no checkpoints of this log: {names}"
         )
@@ -192,7 +197,7 @@ def _shown(result: Verification, request: Request, seconds: float) -> list[Facts
         warning = (
             ""
             if result.outside
-            else "\nNo checkpoint outside the database was compared: name some with --against."
+            else ". No checkpoint outside the database was compared: name some with --against"
         )
         return [facts, f"intact{warning}"]
     first = result.findings[0]

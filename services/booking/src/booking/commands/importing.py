@@ -92,7 +92,8 @@ async def _run(database: Database, file: BinaryIO, size: int, *, dry_run: bool) 
             if sys.stderr.isatty() and time.monotonic() - began > PROGRESS_SECONDS_MIN:
                 progress.start()
     finally:
-        progress.stop()
+        if progress.live.is_started:  # a bar that never began would leave an empty line
+            progress.stop()
         await database.stop()
     return report
 

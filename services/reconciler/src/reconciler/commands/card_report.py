@@ -68,7 +68,9 @@ async def _report(report: CardReport) -> CardReport:
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         await view.start()
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        # Elsewhere than on a terminal, a bar leaves an empty line.
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("bookings", total=None)
             return await fill(
                 report,
