@@ -16,6 +16,7 @@ from xdist.workermanage import NodeManager
 from harness import Deliver, Infra, Stack, eventually, start_services
 from harness.choice import Choice, ChoiceError, choose
 from harness.logs import LOGS
+from harness.sessions import sharing
 from harness.stack import http_client
 from plumbline.services import SERVICES
 
@@ -94,7 +95,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 async def infra(request: pytest.FixtureRequest) -> AsyncGenerator[Infra]:
-    async with request.config.stash[_choice].start() as servers:
+    async with request.config.stash[_choice].start() as servers, sharing(servers.admin_dsn()):
         yield servers
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 
+from harness.sessions import Connection, shared
 from plumbline import dsn
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _COMMAND_SECONDS_MAX = 20.0
 
@@ -16,9 +15,10 @@ _ALWAYS = "SELECT tgname FROM pg_trigger WHERE tgrelid = $1::regclass AND tgenab
 
 
 class TestDatabase:
-    """Opens a connection for each call, so that a restart of the server breaks no later call.
+    """Each call has a session as new, so that a restart of the server breaks no later call.
 
-    `role` is the login role, for example the service's own. Without it the calls run as superuser.
+    Calls of the superuser to a stack's databases share sessions (`sessions.py`). `role` is the login role,
+    for example the service's own. Without it the calls run as superuser.
     """
 
     __test__ = False
@@ -34,9 +34,7 @@ class TestDatabase:
     @asynccontextmanager
     async def connect(self, role: str | None = None) -> AsyncGenerator[Connection]:
         """Open a separate session."""
-        connection = await asyncpg.connect(
-            self.dsn(role), timeout=_COMMAND_SECONDS_MAX, command_timeout=_COMMAND_SECONDS_MAX
-        )
+        connection = await self._open(role)
         try:
             yield connection
         finally:
@@ -58,17 +56,27 @@ class TestDatabase:
                 await connection.execute(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER "{name}"')
 
     async def fetch(self, sql: str, *args: Any, role: str | None = None) -> list[asyncpg.Record]:
-        async with self.connect(role) as connection:
-            return await connection.fetch(sql, *args)
+        return await self._call("fetch", role, sql, *args)
 
     async def fetchrow(self, sql: str, *args: Any, role: str | None = None) -> asyncpg.Record | None:
-        async with self.connect(role) as connection:
-            return await connection.fetchrow(sql, *args)
+        return await self._call("fetchrow", role, sql, *args)
 
     async def fetchval(self, sql: str, *args: Any, role: str | None = None) -> Any:
-        async with self.connect(role) as connection:
-            return await connection.fetchval(sql, *args)
+        return await self._call("fetchval", role, sql, *args)
 
     async def execute(self, sql: str, *args: Any, role: str | None = None) -> str:
+        return await self._call("execute", role, sql, *args)
+
+    async def _call(self, method: str, role: str | None, sql: str, *args: Any) -> Any:
+        if role is None and (session := shared(self._admin_dsn)):
+            return await session.call(self._open, method, sql, *args)
         async with self.connect(role) as connection:
-            return await connection.execute(sql, *args)
+            return await getattr(connection, method)(sql, *args)
+
+    async def _open(self, role: str | None = None) -> Connection:
+        return await asyncpg.connect(
+            self.dsn(role),
+            timeout=_COMMAND_SECONDS_MAX,
+            command_timeout=_COMMAND_SECONDS_MAX,
+            statement_cache_size=0,  # tests change tables between their statements
+        )

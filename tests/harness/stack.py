@@ -14,6 +14,7 @@ from harness.infra import Infra
 from harness.logs import LOGS
 from harness.ports import free_port
 from harness.processes import Finished, Running, run_program
+from harness.sessions import sharing
 from harness.topics import TestTopic
 from plumbline import waiting
 from plumbline.service_process import answers_ok, loopback_client
@@ -112,7 +113,9 @@ async def start_services(infra: Infra, *names: str, env: Environment | None = No
     async with AsyncExitStack() as stay:
         directory = Path(stay.enter_context(tempfile.TemporaryDirectory(prefix="plumbline-stack-")))
         http = await stay.enter_async_context(http_client())
-        stack = Stack(await stay.enter_async_context(deploy(infra, directory, names)), http, env or {})
+        deployment = await stay.enter_async_context(deploy(infra, directory, names))
+        await stay.enter_async_context(sharing(*map(deployment.admin_dsn, deployment.databases)))
+        stack = Stack(deployment, http, env or {})
         stay.push_async_callback(stack.stop)
         await waiting.gather_or_cancel(*(stack.start(name) for name in names))
         yield stack

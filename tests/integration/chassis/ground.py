@@ -30,6 +30,7 @@ from contracts.metadata import MessageMetadata, read_metadata
 from contracts.topics import BOOKINGS_EVENTS, DEAD_LETTERS
 from harness import Infra, Record, TestDatabase, TestTopic
 from harness.forking import SERVER, Forked
+from harness.sessions import sharing
 from plumbline import dsn
 
 TOPICS = (BOOKINGS_EVENTS, DEAD_LETTERS)
@@ -178,13 +179,14 @@ async def make_ground(infra: Infra) -> AsyncGenerator[Ground]:
     template = await _template(infra, server)
     await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
-        await ground.sql.execute(_SCHEMA.format(**names))
-        if template == _TEMPLATE:
-            await ground.sql.execute(f'REASSIGN OWNED BY "{_TEMPLATE}" TO "{ground.owner}"')
-        else:
-            await migrate(ground.admin_dsn, owner=ground.owner, packages=["chassis"])
-        await ground.sql.execute(_GRANTS.format(**names))
-        yield ground
+        async with sharing(ground.admin_dsn):
+            await ground.sql.execute(_SCHEMA.format(**names))
+            if template == _TEMPLATE:
+                await ground.sql.execute(f'REASSIGN OWNED BY "{_TEMPLATE}" TO "{ground.owner}"')
+            else:
+                await migrate(ground.admin_dsn, owner=ground.owner, packages=["chassis"])
+            await ground.sql.execute(_GRANTS.format(**names))
+            yield ground
     finally:
         await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         await server.execute(f'DROP ROLE "{ground.owner}", "{ground.role}"')

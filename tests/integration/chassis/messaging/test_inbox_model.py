@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -13,6 +14,7 @@ from chassis.messaging import inbox
 from chassis.messaging.inbox_retention import InboxRetention
 from chassis.observability.metrics import Metrics
 from chassis.postgres import Session
+from harness.exploring import examples
 from integration.chassis.ground import Ground
 from integration.chassis.messaging.test_inbox import message
 
@@ -105,12 +107,13 @@ def _days(days: int) -> timedelta:
     return timedelta(days=days)
 
 
+@pytest.mark.explores
 def test_inbox_does_what_a_dictionary_does(place: Ground) -> None:
     loop = asyncio.new_event_loop()
     try:
         run_state_machine_as_test(
             lambda: InboxMachine(place, loop),
-            settings=settings(max_examples=40, stateful_step_count=15, deadline=None),
+            settings=settings(max_examples=examples(400), stateful_step_count=15, deadline=None),
         )
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())

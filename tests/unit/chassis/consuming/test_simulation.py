@@ -1,4 +1,4 @@
-"""The seeded simulation (docs/simulation.md): 1,000 worlds, the same each time, and a few fresh ones."""
+"""The seeded simulation (docs/simulation.md): the first worlds, the same each time, and a few fresh ones."""
 
 import subprocess
 import sys
@@ -19,10 +19,10 @@ def run_worlds(seeds: int) -> None:
         world.run(seed)
 
 
-# Slow: a tenth of the simulation; `make faults` runs all of it.
+# Slow: a part of the simulation; `make faults` runs all of it.
 @pytest.mark.timeout(900)
 def test_seeds_and_a_few_fresh_ones_keep_every_promise() -> None:
-    seeds = min(examples(10_000), 1_000)  # `make faults` runs all of them with the command itself
+    seeds = min(examples(10_000), 400)  # `make faults` runs all of them with the command itself
     command = [sys.executable, "-m", "simulation", "--seeds", str(seeds), "--random", str(seeds // 20)]
     finished = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
