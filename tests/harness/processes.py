@@ -97,10 +97,16 @@ async def run_program(
     environment: Mapping[str, str],
     *,
     stdin: bytes | None = None,
+    typed: bytes | None = None,
     seconds_max: float = COMMAND_SECONDS_MAX,
     directory: Path | None = None,
 ) -> Finished:
-    """Run `python -m package arguments` to its end, in bounded time."""
+    """Run `python -m package arguments` to its end, in bounded time.
+
+    `typed` is the input from a terminal, in place of `stdin`.
+    """
+    if typed is not None:
+        return await _run_on_terminal(command_line(package, arguments), environment, typed)
     if not can_fork(environment):
         command = command_line(package, arguments)
         return await run(command, environment, stdin=stdin, seconds_max=seconds_max, directory=directory)
@@ -113,6 +119,25 @@ async def run_program(
         out.seek(0)
         err.seek(0)
         return Finished(exit_code, out.read().decode(), err.read().decode())
+
+
+async def _run_on_terminal(command: Sequence[str], environment: Mapping[str, str], typed: bytes) -> Finished:
+    keyboard, terminal = os.openpty()
+    try:
+        os.write(keyboard, typed)
+        done = await asyncio.to_thread(
+            subprocess.run,
+            command,
+            env=dict(environment),
+            stdin=terminal,
+            capture_output=True,
+            timeout=COMMAND_SECONDS_MAX,
+            check=False,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def _wait(process: Forked, seconds_max: float) -> int:

@@ -89,10 +89,19 @@ class Stack:
         return running
 
     async def run(
-        self, name: str, *arguments: str, env: Environment | None = None, stdin: bytes | None = None
+        self,
+        name: str,
+        *arguments: str,
+        env: Environment | None = None,
+        stdin: bytes | None = None,
+        typed: bytes | None = None,
     ) -> Finished:
-        """Run a command of a service to its end, e.g. `run("reconciler", "runs", "--json")`."""
-        return await run_program(_SERVICES[name].package, arguments, self.environment(env), stdin=stdin)
+        """Run a command of a service to its end, e.g. `run("reconciler", "runs", "--json")`.
+
+        `typed` is the input from a terminal, in place of `stdin`.
+        """
+        package = _SERVICES[name].package
+        return await run_program(package, arguments, self.environment(env), stdin=stdin, typed=typed)
 
     def database(self, service: str) -> TestDatabase:
         return TestDatabase(self._deployment.admin_dsn(service), PASSWORDS)

@@ -5,6 +5,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from audit.adapters.payload_erasure import due_rewrites, holder_of_snapshot, open_eraser
 from audit.handlers.verification import Request, Verification, verify_log
 from harness import Infra, start_services
 from harness.audit_entries import insert_entries
@@ -38,3 +39,18 @@ async def test_restored_log_verifies_and_is_continued(infra: Infra, tmp_path: Pa
             assert await seal_all(copy.dsn("audit"), KEYS, directory=kept) == 620
             after = await verified(copy, kept)
             assert (after.bad, after.leaves, after.outside) == (0, 620, 3)
+            await finishes_an_erasure(copy)
+
+
+async def finishes_an_erasure(copy: TestDatabase) -> None:
+    """Rewrite a file that was due in the dump, whose cluster had used far more transactions (F27)."""
+    to_come = "(pg_current_xact_id()::text::bigint + 1000000)::text::xid8"
+    eraser = await open_eraser(copy.dsn())
+    try:
+        async with copy.connect(role="audit") as other, other.transaction(isolation="repeatable_read"):
+            await other.fetchval("SELECT 1")
+            await eraser.execute(f"INSERT INTO payload_rewrite VALUES ('event_rendering', {to_come})")
+            due = await due_rewrites(eraser)
+            assert [await holder_of_snapshot(eraser, each) for each in due] == [None]
+    finally:
+        await eraser.close()

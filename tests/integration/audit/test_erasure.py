@@ -273,20 +273,16 @@ async def test_file_is_written_anew_only_when_no_snapshot_sees_the_rows(
         await eraser.close()
 
 
-async def test_rewrite_that_another_cluster_was_to_do_waits_for_no_snapshot(
-    audit_stack: Stack, login: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("answer", "exit_code", "payloads"), [("n", 1, 1), ("y", 0, 0)])
+async def test_on_a_terminal_it_asks_before_it_erases(
+    audit_stack: Stack, audit: AuditApi, login: str, answer: str, exit_code: int, payloads: int
 ) -> None:
-    """A restored database names a transaction that its new cluster has not reached (F27)."""
-    monkeypatch.setattr(erasing, "REWRITE_WAIT_SECONDS_MAX", 0.2)
-    to_come = "(pg_current_xact_id()::text::bigint + 1000000)::text::xid8"
-    eraser, reader = await open_eraser(login), audit_stack.database("audit").connect(role="audit")
-    try:
-        async with reader as session, session.transaction(isolation="repeatable_read"):
-            await session.fetchval("SELECT 1")
-            await eraser.execute(f"INSERT INTO payload_rewrite VALUES ('event_rendering', {to_come})")
-            assert await rewrite_files(eraser, _silent) == ["event_rendering"]
-    finally:
-        await eraser.close()
+    name, env = f"Asked-{secrets.token_hex(8)}", {"AUDIT_ERASER_POSTGRES_DSN": login}
+    await audit.recorded(STRIPE, webhook(json.dumps({"client": name}).encode()))
+    done = await audit_stack.run("audit", "erase", "--subject", name, env=env, typed=f"{answer}\n".encode())
+    assert f"Erase 1 payloads and 0 renderings of {name} for ever? [y/N]" in done.stderr
+    assert (done.exit_code, "nothing was erased" in done.stderr) == (exit_code, exit_code == 1)
+    assert len(await places(audit_stack, name)) == payloads
 
 
 def _silent(_name: str, _done: int, _total: int) -> None: ...

@@ -60,28 +60,33 @@ SELECT
 FROM taken
 """
 
+# One pass over the forms; only hashes are kept for the answer. The leaves before are counted first: after the
+# insert, the server would pass all new ones to find the last of them. A log that was changed gets no leaf.
 _SEAL = f"""
-WITH unsealed AS MATERIALIZED (
-    SELECT entry_id, recorded_at, {SEALED_FORM} AS sealed
-    FROM event_log AS entry
-    WHERE entry_id > $1
-        -- The second condition keeps the planner from reading the leaves before $1.
-        AND NOT EXISTS (
-            SELECT FROM log_leaf WHERE log_leaf.entry_id = entry.entry_id AND log_leaf.entry_id > $1
-        )
-    ORDER BY entry_id
-    LIMIT $3
+WITH before AS MATERIALIZED (
+    SELECT coalesce(max(leaf_index) + 1, 0) AS leaves FROM log_leaf
 ), leaf AS (
     INSERT INTO log_leaf (leaf_index, entry_id, sealed)
-    SELECT $2 + row_number() OVER (ORDER BY entry_id) - 1, entry_id, sealed FROM unsealed
+    SELECT $2 + row_number() OVER (ORDER BY entry_id) - 1, entry_id, sealed
+    FROM (
+        SELECT entry_id, {SEALED_FORM} AS sealed
+        FROM event_log AS entry
+        WHERE (SELECT leaves FROM before) = $2
+            AND entry_id > $1
+            -- The second condition keeps the planner from reading the leaves before $1.
+            AND NOT EXISTS (
+                SELECT FROM log_leaf WHERE log_leaf.entry_id = entry.entry_id AND log_leaf.entry_id > $1
+            )
+        ORDER BY entry_id
+        LIMIT $3
+    ) AS unsealed
     RETURNING leaf_index, entry_id, {_LEAF_HASH} AS hash
 )
 SELECT
     max(entry_id) AS last_id,
     string_agg(hash, ''::bytea ORDER BY leaf_index) AS hashes,
-    (SELECT min(recorded_at) FROM unsealed) AS oldest,
-    -- Without the new ones: this statement does not see its own rows.
-    (SELECT coalesce(max(leaf_index) + 1, 0) FROM log_leaf) AS leaves_before
+    (SELECT recorded_at FROM event_log WHERE event_log.entry_id = min(leaf.entry_id)) AS oldest,
+    (SELECT leaves FROM before) AS leaves_before
 FROM leaf
 """  # noqa: S608 - constants of this module
 
@@ -106,7 +111,7 @@ class Leaves:
     Attributes:
         hashes: of the leaves, in order.
         last_id: greatest entry id among them; 0 for no leaves.
-        oldest: when the entry that waited longest was recorded; None for no leaves.
+        oldest: when the entry with the smallest id was recorded; None for no leaves.
         leaves_before: greatest leaf index before, plus 1.
     """
 
