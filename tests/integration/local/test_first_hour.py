@@ -23,7 +23,8 @@ from harness.processes import plain_terminal, run
 from integration.local.machine import Machine, alive
 
 ROOT = Path(__file__).parents[3]
-FIRST_BOOKING = (ROOT / "README.md").read_text().split("\n## Your first booking\n")[1].split("\n## ")[0]
+README = (ROOT / "README.md").read_text()
+FIRST_BOOKING = README.split("\n## Your first booking\n")[1].split("\n## ")[0]
 COMMANDS = "\n".join(re.findall(r"```sh\n(.*?)```", FIRST_BOOKING, re.DOTALL))
 CONSUMING = (ROOT / "docs/consuming.md").read_text()
 LINE_SECONDS_MAX = 30.0
@@ -39,8 +40,8 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Mach
     try:
         code, output = await here.plumbline("up", "--detach")
         assert code == 0, output
-        pids = (await here.is_ready())["pids"]
         yield here
+        pids = (await here.is_ready())["pids"]
         assert (await here.plumbline("down"))[0] == 0
         assert alive(pids) == []
     finally:
@@ -48,14 +49,54 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Mach
 
 
 # Slow: the whole system is started for it.
-async def test_whole_system_is_healthy(whole: Machine) -> None:
+async def test_whole_system_is_described_and_healthy(whole: Machine) -> None:
     content = await whole.is_ready()
-    assert sorted(content["urls"]) == ["audit", "booking", "reconciler", "webhook-gateway"]
+    base = whole.state_directory.port_base
+    assert content["urls"] == {
+        name: f"http://127.0.0.1:{base + offset}"
+        for offset, name in enumerate(("webhook-gateway", "booking", "audit", "reconciler"))
+    }
+    assert content["kafka_bootstrap"] == f"127.0.0.1:{base + 10}"
+    assert sorted(alive(content["pids"])) == sorted({*content["urls"], "kafka", "postgres"})
+    assert {"admin_dsn", "booking_dsn", "audit_dsn", "reconciler_dsn"} < set(content["postgres"])
+
     code, output = await whole.plumbline("doctor", "--json")
     assert [finding for finding in json.loads(output) if not finding["good"]] == []
     assert code == 0
     code, output = await whole.plumbline("status", "--json")
     assert {part["state"] for part in json.loads(output)} == {"ready"}
+    _, exported = await whole.plumbline("env")
+    assert f"export BOOKING_URL=http://127.0.0.1:{base + 1}\n" in exported
+    assert "export RECONCILER_POSTGRES_DSN=postgresql://reconciler:" in exported
+    assert (await whole.plumbline("reset", "--yes"))[0] == 2, "a running stack keeps its data"
+    code, output = await whole.plumbline("logs", "-n", "1", "booking")
+    assert (code, len(output.splitlines())) == (0, 1)
+    assert "plumbline doctor" in README
+    assert "plumbline status" in README
+
+
+# Slow: it restarts a service three times.
+async def test_another_setting_restarts_the_one_service_that_reads_it_and_is_said(whole: Machine) -> None:
+    before = await whole.is_ready()
+    changed = {"ENABLE_WEBHOOK_VALIDATION": "true", "STRIPE_WEBHOOK_SECRET": f"whsec_{'rotated' * 4}"}
+    try:
+        code, output = await whole.plumbline("up", "--detach", **changed)
+        assert code == 0, output
+        assert "restarting webhook-gateway: ENABLE_WEBHOOK_VALIDATION: (not set) → true" in output
+        assert "webhook signatures: checked" in output
+        after = await whole.is_ready()
+        restarted = [name for name, pid in before["pids"].items() if after["pids"][name] != pid]
+        assert restarted == ["webhook-gateway"]
+        assert after["secrets"] == {**before["secrets"], "stripe": changed["STRIPE_WEBHOOK_SECRET"]}
+        assert after["postgres"] == before["postgres"]
+
+        anew = await whole.plumbline("restart", "webhook-gateway")
+        assert anew == (0, "restarted: webhook-gateway\n")
+        assert "webhook signatures: checked" in (await whole.plumbline("status"))[1]
+    finally:  # the other tests send webhooks without a signature
+        code, output = await whole.plumbline("up", "--detach")
+    assert "restarting webhook-gateway: ENABLE_WEBHOOK_VALIDATION: true → (not set)" in output
+    assert (await whole.is_ready())["secrets"] == before["secrets"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

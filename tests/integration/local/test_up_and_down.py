@@ -53,7 +53,7 @@ async def test_stack_outlives_its_detached_start_and_ends_completely(machine: Ma
 
 
 # Slow: two starts of a real stack.
-async def test_leftovers_of_a_killed_supervisor_are_ended_by_the_next_start_and_data_are_kept(
+async def test_next_start_ends_leftovers_of_a_killed_one_and_keeps_data_and_down_ends_it_too(
     machine: Machine,
 ) -> None:
     machine.add_service("tiny")
@@ -64,13 +64,18 @@ async def test_leftovers_of_a_killed_supervisor_are_ended_by_the_next_start_and_
     await supervisor.wait()
     assert sorted(alive(first["pids"])) == ["kafka", "postgres", "tiny"]
 
-    code, output = await machine.run(COMMAND, "--detach", "tiny")
-
-    assert code == 0, output
-    assert "leftover processes" in output
-    assert alive(first["pids"]) == []
+    supervisor = await machine.spawn(COMMAND, "tiny")
     second = await machine.is_ready()
+
+    assert alive(first["pids"]) == []
     assert (second["secrets"], second["postgres"]) == (first["secrets"], first["postgres"])
+
+    assert (await machine.plumbline("down"))[0] == 0
+
+    assert alive(second["pids"]) == []
+    output, _ = await supervisor.communicate()
+    assert supervisor.returncode == 0
+    assert b"leftover processes" in output
 
 
 async def test_leftovers_of_a_killed_supervisor_are_ended_by_down(machine: Machine) -> None:
@@ -107,18 +112,6 @@ async def test_death_of_a_service_is_reported_and_ctrl_c_ends_the_rest(machine: 
     assert "| tiny service started" in said
     assert alive(content["pids"]) == []
     assert not machine.state_directory.stack_file.exists()
-
-
-async def test_down_ends_a_supervised_stack_too(machine: Machine) -> None:
-    machine.add_service("tiny")
-    supervisor = await machine.spawn(COMMAND, "tiny")
-    content = await machine.is_ready()
-
-    assert (await machine.plumbline("down"))[0] == 0
-
-    assert alive(content["pids"]) == []
-    await supervisor.communicate()
-    assert supervisor.returncode == 0
 
 
 async def test_sigterm_in_the_middle_of_a_start_leaves_nothing(machine: Machine) -> None:
