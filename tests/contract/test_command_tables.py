@@ -68,8 +68,10 @@ EXCEPTION: Any = {
     "last_seen_at": AT,
     "amount": {"amount": -1200, "currency": "USD"},
     "waiting": None,
+    "regressions": 1,
+    "escalated_at": None,
     "proposal": {"code": "accepted", "by": "operator-7", "up_to": 1200},
-    "clock": {"acknowledge_due_at": None, "resolve_due_at": AT, "overdue": False},
+    "clock": {"acknowledge_due_at": None, "resolve_due_at": AT, "overdue": True},
     "title": TITLE,
     "explanation": {
         "sentence": f"{TITLE}.",
@@ -316,7 +318,8 @@ def test_narrow_queue_keeps_id_severity_status_age_title_and_remarks(
     lines = printed("reconciler exceptions", 80)
     assert lines[0].split() == ["id", "severity", "status", "age", "title", "and", "remarks"]
     assert ID[-8:] in lines[2]
-    assert "snapshot's lines sum up to" in "\n".join(lines)
+    text = " ".join(" ".join(lines).split())
+    assert "; regressed; overdue; the snapshot's lines sum up to" in text
     assert "2 of 1,000 exceptions; --limit shows more" in lines
 
 

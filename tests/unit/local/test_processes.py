@@ -59,10 +59,12 @@ async def test_service_started_twice_is_refused(tmp_path: Path) -> None:
 
 async def test_service_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Path) -> None:
     service = tiny(tmp_path, ledger=Ledger(tmp_path / "processes.json"))
-    service._command = [sys.executable, "-c", "print('no such colour'); raise SystemExit(3)"]
+    service._command = [sys.executable, "-c", "print('no such colour\\n' * 9); raise SystemExit(3)"]
 
-    with pytest.raises(StackError, match=r"tiny ended while starting[^|]*\| no such colour"):
+    with pytest.raises(StackError, match=r"tiny ended while starting[^|]*\| no such colour") as refused:
         await service.start()
+
+    assert str(refused.value).count("no such colour") == 1, "each line once"
 
     assert Ledger(tmp_path / "processes.json").record.processes == ()
 

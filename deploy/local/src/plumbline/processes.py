@@ -146,9 +146,10 @@ class Process:
             return log.read().decode(errors="replace")
 
     def log_tail(self) -> str:
-        """Return path and last lines of the log, to append to an error message."""
+        """Return path and last lines of the log, each once, to append to an error message."""
         lines = self.log_of_this_run().splitlines()[-_LOG_TAIL_LINES:]
-        tail = "".join(f"\n  | {line[:_LOG_LINE_CHARACTERS]}" for line in lines) or " (empty)"
+        distinct = dict.fromkeys(line[:_LOG_LINE_CHARACTERS] for line in lines)
+        tail = "".join(f"\n  | {line}" for line in distinct) or " (empty)"
         return f"(log: {self.log_path}){tail}"
 
     async def _wait(self, ready: waiting.Condition, seconds_max: float) -> None:

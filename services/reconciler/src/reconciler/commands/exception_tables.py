@@ -57,13 +57,23 @@ def _cells(item: ExceptionItem) -> Sequence[Cell]:
     severity = Text(item["severity"], style=_SEVERITY_STYLES.get(item["severity"], ""))
     kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
     age, seen = short_age(clock.now() - item["first_seen_at"]), number(item["occurrences"])
-    texts = [item["title"]]
+    texts = [item["title"], *_marks(item)]
     texts += [
         text for remark in item["explanation"].get("remarks", []) if (text := str(remark)) not in texts[0]
     ]
     assigned, booking = item["assignee"] or "", item["booking_id"] or ""
     cells = kind, item["status"], assigned, booking, age, seen, "; ".join(texts)
     return item["id"][-ID_CHARACTERS:], severity, *cells
+
+
+def _marks(item: ExceptionItem) -> Iterator[str]:
+    """Yield the facts of the workflow that make an exception more urgent than its status says."""
+    if item["regressions"]:
+        yield "regressed"
+    if item["escalated_at"]:
+        yield "escalated"
+    if item["clock"]["overdue"]:
+        yield "overdue"
 
 
 def short_age(age: timedelta) -> str:
