@@ -28,6 +28,8 @@ LOG_MLDSA_KEY = SigningKey(ORIGIN, KeyType.MLDSA44_COSIGNATURE, b"m" * 32)
 WITNESS_KEYS = [
     SigningKey(f"witness-{name}.example", KeyType.ED25519_COSIGNATURE, name.encode() * 32) for name in "abc"
 ]
+WITNESS_MLDSA_KEY = SigningKey(WITNESS_KEYS[0].name, KeyType.MLDSA44_COSIGNATURE, b"p" * 32)
+"""Second key of the first witness."""
 STRANGER = SigningKey(ORIGIN, KeyType.ED25519, b"s" * 32)
 
 STATUSES = ("pending", "confirmed", "started", "completed")
@@ -103,6 +105,15 @@ class SampleLog:
         note = sign_checkpoint(checkpoint, keys, time=TIME)
         lines = [cosign(checkpoint, key, time=TIME + 1) for key in WITNESS_KEYS[:2]]
         return Note(note.text, (*note.signatures, *lines))
+
+    def evidence_of_one_witness_with_two_keys(self) -> Evidence:
+        first, second = WITNESS_KEYS[0], WITNESS_MLDSA_KEY
+        note = self.checkpoint()
+        checkpoint = Checkpoint(ORIGIN, len(self.sealed), root_of([hash_leaf(each) for each in self.sealed]))
+        cosigned = Note(note.text, (*note.signatures, cosign(checkpoint, second, time=TIME + 1)))
+        lines = [f"log {LOG_KEY.verifier}", f"witness a {first.verifier}", f"witness a-pq {second.verifier}"]
+        asked = "\n".join([*lines, "group both all a a-pq", "quorum both", ""])
+        return self.evidence(checkpoint=str(cosigned), policy=asked)
 
     def evidence(self, *, with_payloads: bool = True, **changes: Any) -> Evidence:
         """Return the evidence of `BOOKING_ID`: the content of its last entry is erased."""

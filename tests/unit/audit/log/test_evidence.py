@@ -50,6 +50,12 @@ def test_given_witnesses_replace_those_of_the_file() -> None:
     assert results(encode_evidence(INTACT), known)["witnesses"] == "note"
 
 
+def test_two_keys_of_a_witness_are_one_witness() -> None:
+    evidence = LOG.evidence_of_one_witness_with_two_keys()
+    texts = {check.id: (check.result, check.text) for check in check_evidence(evidence, None)}
+    assert texts["witnesses"] == ("pass", "1 of 1 witnesses signed it, as the policy asks")
+
+
 def test_no_text_ends_the_element_that_holds_the_file() -> None:
     encoded = encode_evidence(LOG.evidence(booking_id="</script><!--"))
     assert "<" not in encoded

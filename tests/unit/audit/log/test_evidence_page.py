@@ -146,6 +146,12 @@ async def test_given_witnesses_count_and_those_of_the_file_no_longer(
     assert await results(page) == python_results(encode_evidence(INTACT), keys)
 
 
+async def test_two_keys_of_a_witness_are_one_witness(blank: Page) -> None:
+    await shown(blank, encode_evidence(LOG.evidence_of_one_witness_with_two_keys()))
+    text = await blank.inner_text("[data-check=witnesses]")
+    assert "1 of 1 witnesses signed it, but not all in a way that browsers can check" in text
+
+
 async def test_texts_of_a_file_are_shown_and_never_run(offline: BrowserContext, tmp_path: Path) -> None:
     hostile = (
         "</script><script>document.title='run'</script><img src=x onerror=\"document.title='run'\">\u202e"

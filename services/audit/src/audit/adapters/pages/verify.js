@@ -248,15 +248,17 @@ async function checkSignatures(facts, note, policy, trusted, add) {
     if (state === "invalid") invalid += 1;
     else if (counts) signed[state]?.add(name);
   }
-  facts.witnesses = signed.valid.size;
+  // A witness with several keys has one name in all of them.
+  const count = (names) => new Set([...names].map((name) => policy.witnesses.get(name).name)).size;
+  facts.witnesses = count(signed.valid);
   const all = new Set([...signed.valid, ...signed.unchecked]);
-  const of = `of ${policy.witnesses.size} witnesses signed it`;
+  const of = `of ${count(policy.witnesses.keys())} witnesses signed it`;
   const witness = (result, text) => add("witnesses", result, "Witnesses saw the same list", text);
   if (invalid) witness("fail", "A witness's signature is not by its key.");
   else if (policy.quorum === "none") witness("note", "This file's policy asks for no witness.");
   else if (reaches(policy, policy.quorum, signed.valid)) witness("pass", `${facts.witnesses} ${of}, as the policy asks.`);
-  else if (reaches(policy, policy.quorum, all)) witness("note", `${all.size} ${of}, but ${signed.unchecked.size} in a way that browsers cannot check.`);
-  else witness("note", `Only ${all.size} ${of}, fewer than the policy asks for.`);
+  else if (reaches(policy, policy.quorum, all)) witness("note", `${count(all)} ${of}, but not all in a way that browsers can check.`);
+  else witness("note", `Only ${count(all)} ${of}, fewer than the policy asks for.`);
 }
 
 async function checkEntries(facts, checkpoint, add) {

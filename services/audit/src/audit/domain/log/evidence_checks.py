@@ -114,7 +114,9 @@ def _witnesses(note: Note, policy: Policy, keys: Sequence[VerifierKey] | None) -
     ]
     if policy.quorum == NO_QUORUM:
         return Check("witnesses", "note", "the policy of the file asks for no witness")
-    signed = f"{len({each.key for each in counted})} of {len(policy.witnesses)} witnesses signed it"
+    # A witness with several keys has one name in all of them.
+    named = {key.name for key in policy.witness_keys()}
+    signed = f"{len({each.key.name for each in counted})} of {len(named)} witnesses signed it"
     if is_met(policy, counted):
         return Check("witnesses", "pass", f"{signed}, as the policy asks")
     return Check("witnesses", "note", f"only {signed}, fewer than the policy asks for")
