@@ -20,6 +20,7 @@ from harness.audit_entries import insert_entries
 from harness.databases import TestDatabase
 from harness.deployment import PASSWORDS
 from harness.sealing import ORIGIN, key_ring, seal_all
+from harness.sessions import shared
 
 OF_EACH_WAY, OF_EACH_WAY_SHORT = 25, 1
 CLEAN_RUNS, CLEAN_RUNS_SHORT = 1_000, 10
@@ -167,10 +168,14 @@ async def seen_from_outside_only(infra: Infra, log: SealedLog, way: Way, rng: ra
 @asynccontextmanager
 async def copied(infra: Infra, log: SealedLog) -> AsyncGenerator[tuple[TestDatabase, Path]]:
     """Copy database and directory, and drop the copies at the end."""
-    name = await log.database.fetchval("SELECT current_database()")
+    source = log.database.dsn()
+    # Not asked of the database: no session may be open in it while it is copied.
+    name = source.rpartition("/")[2].partition("?")[0]
     admin = TestDatabase(infra.admin_dsn(), PASSWORDS)
     number = next(log.copies)
     copy, directory = f"{name}_tampered_{number}", log.directory.with_name(f"kept-copy-{number}")
+    if session := shared(source):
+        await session.close()
     await admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
     shutil.copytree(log.directory, directory)
     try:
