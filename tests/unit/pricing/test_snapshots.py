@@ -210,6 +210,7 @@ def test_damaged_snapshot_is_refused_naming_the_place(damage: Callable[[Any], No
         parse_snapshot(stored)
     assert f"{caught.value}: ".startswith(f"snapshot: {place}: ")
     assert "\n" not in str(caught.value)
+    assert "`" not in str(caught.value), "a type is said in words: 'expected a whole number, got text'"
     with pytest.raises(UnreadableSnapshotError) as of_text:
         parse_snapshot_text(json.dumps(stored))
     assert str(of_text.value) == str(caught.value)
