@@ -76,9 +76,8 @@ async def stepping(stack: Stack) -> AsyncGenerator[Steps]:
     bookings = Database(
         stack.database("booking").dsn("reconciler_booking_view"), application_name="steps", read_only=True
     )
-    execution = Execution(
-        bookings, Rules(2, timedelta(hours=24)), ZoneInfo("America/Chicago"), page_rows_max=PAGE_ROWS
-    )
+    rules = Rules(2, timedelta(hours=24))
+    execution = Execution(database, bookings, rules, ZoneInfo("America/Chicago"), page_rows_max=PAGE_ROWS)
     await database.start()
     await bookings.start()
     session = await database.dedicated()

@@ -52,6 +52,7 @@ class Execution:
     """What executing runs needs besides the executor's own connection.
 
     Attributes:
+        database: the reconciler's own, for numbers of evidence.
         bookings: booking's database as the SELECT-only role.
         rules: what counts as a difference.
         zone: of the business.
@@ -59,6 +60,7 @@ class Execution:
         attempts_max: attempts at one page before the run fails.
     """
 
+    database: Database
     bookings: Database
     rules: Rules
     zone: ZoneInfo
@@ -66,8 +68,16 @@ class Execution:
     attempts_max: int = ATTEMPTS_MAX
 
     def reader(self, run: ActiveRun) -> PageReader:
-        """Return a reader of the run's pages."""
-        return PageReader(self.bookings, parse_scope(run.scope), self.zone, self.rules, self.page_rows_max)
+        """Return a reader of the pages after the run's cursor."""
+        return PageReader(
+            self.database,
+            self.bookings,
+            parse_scope(run.scope),
+            self.zone,
+            self.rules,
+            self.page_rows_max,
+            run.after_booking_id,
+        )
 
 
 async def claim_run(connection: Connection, *, attempts_max: int = ATTEMPTS_MAX) -> ActiveRun | None:
@@ -102,7 +112,7 @@ async def process_page(
         connection: of the executor; not in a transaction.
         execution: what executing needs.
         run: at its cursor.
-        reader: `execution.reader` of this run; it reads ahead, and the caller closes it.
+        reader: `execution.reader` of this run, at the same place; it reads ahead, and the caller closes it.
     """
     if await runs.cancel_requested(connection, run.run_id) is not None:
         await _cancel(connection, run)
@@ -110,7 +120,7 @@ async def process_page(
     if run.after_booking_id is None:
         bookings = await estimate_bookings(execution.bookings, reader.scope)
         await runs.estimate(connection, run.run_id, bookings)
-    page = await reader.read(connection, run.after_booking_id)
+    page = await reader.read()
     reached = page.passed.last_booking_id
     if reached is None:
         if not run.is_dry_run:

@@ -61,7 +61,7 @@ class RunExecutor(LoopComponent):
         attempts_max: int = ATTEMPTS_MAX,
     ) -> None:
         self._database = database
-        self._execution = Execution(bookings, rules, zone, page_rows_max, attempts_max)
+        self._execution = Execution(database, bookings, rules, zone, page_rows_max, attempts_max)
         self._checked = metrics.counter("bookings_checked")
         self._completed = metrics.counter("runs_completed")
         self._is_owner = False
