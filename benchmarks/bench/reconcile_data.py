@@ -13,8 +13,10 @@ SERVICES = ("drop-in", "dog-walking", "pet-taxi")
 VISITS_MAX = 3
 PETS_MAX = 3
 # Each booking has a snapshot of its own, as real ones do: the stay begins at a second of its own. Of equal
-# snapshots PostgreSQL would compute each but once (Memoize), and a program could do the same.
-_SECONDS = f"to_char(make_interval(secs => n.number / {TEMPLATES}), 'MI:SS')"
+# snapshots PostgreSQL would compute each but once (Memoize), and a program could do the same. The shortest
+# stay takes 30 minutes and must end after its beginning, so of ten million snapshots three may be equal.
+_BEGINS_WITHIN_SECONDS = 1_750
+_SECONDS = f"to_char(make_interval(secs => n.number / {TEMPLATES} % {_BEGINS_WITHIN_SECONDS}), 'MI:SS')"
 _PRICING = f"""
 jsonb_set(
     pricing, '{{inputs,starts_local}}',
