@@ -117,12 +117,17 @@ class Stack:
 
 
 @asynccontextmanager
-async def start_services(infra: Infra, *names: str, env: Environment | None = None) -> AsyncGenerator[Stack]:
-    """Start a stack with the named services. Without names it has only databases and topics."""
+async def start_services(
+    infra: Infra, *names: str, env: Environment | None = None, unmigrated: bool = False
+) -> AsyncGenerator[Stack]:
+    """Start a stack with the named services. Without names it has only databases and topics.
+
+    If `unmigrated`, services that are not named have databases without tables; else they have none.
+    """
     async with AsyncExitStack() as stay:
         directory = Path(stay.enter_context(tempfile.TemporaryDirectory(prefix="plumbline-stack-")))
         http = await stay.enter_async_context(http_client())
-        deployment = await stay.enter_async_context(deploy(infra, directory, names))
+        deployment = await stay.enter_async_context(deploy(infra, directory, names, unmigrated=unmigrated))
         await stay.enter_async_context(sharing(*map(deployment.admin_dsn, deployment.databases)))
         stack = Stack(deployment, http, env or {})
         stay.push_async_callback(stack.stop)

@@ -263,7 +263,7 @@ async def test_changes_that_could_not_be_tried_are_a_problem(
 
 
 async def test_database_without_migrations_says_which_command_to_run(infra: Infra) -> None:
-    async with start_services(infra, "webhook-gateway") as bare:
+    async with start_services(infra, "webhook-gateway", unmigrated=True) as bare:
         environment = bare.environment()
         strings = {service: environment[dsn.service_variable(service)] for service in databases.SERVICES}
         strings |= {dsn.VIEWER: environment[dsn.VIEWER_VARIABLE]}

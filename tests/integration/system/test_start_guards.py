@@ -20,7 +20,7 @@ EXIT_SECONDS_MAX = 60.0
 @pytest.fixture(scope="module")
 async def bare(infra: Infra) -> AsyncGenerator[Stack]:
     """The gateway needs no database, so none has been migrated."""
-    async with start_services(infra, "webhook-gateway") as stack:
+    async with start_services(infra, "webhook-gateway", unmigrated=True) as stack:
         yield stack
 
 
