@@ -31,6 +31,13 @@ BOOKINGS = 6_000
 HOURLY = "0 * * * *"
 
 
+@pytest.fixture(scope="module")
+async def shared(infra: Infra) -> AsyncGenerator[Stack]:
+    """Start a stack for tests that leave its process and its other runs alone."""
+    async with start_services(infra, "reconciler") as stack:
+        yield stack
+
+
 @pytest.fixture
 async def own(infra: Infra) -> AsyncGenerator[Stack]:
     async with start_services(infra, "reconciler") as stack:
@@ -81,27 +88,27 @@ async def test_run_killed_between_pages_is_resumed_and_doubles_nothing(
     assert Counter(types(await events_about(own, run["id"])))["reconciliation.run-started"] == 1
 
 
-async def test_run_whose_command_was_not_published_waits(own: Stack, http: httpx.AsyncClient) -> None:
+async def test_run_whose_command_was_not_published_waits(shared: Stack, http: httpx.AsyncClient) -> None:
     run_id, moment = new_id(), datetime.now(UTC)  # noqa: TID251 - a row as a service would write it
-    database = own.database("reconciler")
+    database = shared.database("reconciler")
     await database.execute(
         "INSERT INTO run (id, trigger, requested_by, requested_at) VALUES ($1, 'api', 'x', $2)",
         run_id,
         moment,
     )
-    await completed_run(own, http)
+    await completed_run(shared, http)
     assert await database.fetchval("SELECT status FROM run WHERE id = $1", run_id) == "requested"
 
 
-async def test_run_that_has_not_begun_is_cancelled_at_once(own: Stack, http: httpx.AsyncClient) -> None:
+async def test_run_that_has_not_begun_is_cancelled_at_once(shared: Stack, http: httpx.AsyncClient) -> None:
     run_id, moment = new_id(), datetime.now(UTC)  # noqa: TID251 - a row as a service would write it
-    database = own.database("reconciler")
+    database = shared.database("reconciler")
     await database.execute(
         "INSERT INTO run (id, trigger, requested_by, requested_at) VALUES ($1, 'api', 'x', $2)",
         run_id,
         moment,
     )
-    done = await own.run("reconciler", "cancel", run_id, "--actor", "ana", "--json")
+    done = await shared.run("reconciler", "cancel", run_id, "--actor", "ana", "--json")
     assert done.exit_code == 0, done.stderr
     assert (json.loads(done.stdout)["status"], json.loads(done.stdout)["cancelled_by"]) == (
         "cancelled",
@@ -109,62 +116,62 @@ async def test_run_that_has_not_begun_is_cancelled_at_once(own: Stack, http: htt
     )
     # Its command, which comes later, starts nothing.
     await database.execute("UPDATE run SET queued_at = $2 WHERE id = $1", run_id, moment)
-    await completed_run(own, http)
-    assert (await ended_run(own, http, run_id))["status"] == "cancelled"
+    await completed_run(shared, http)
+    assert (await ended_run(shared, http, run_id))["status"] == "cancelled"
 
     async def announced() -> bool:
-        return types(await events_about(own, run_id)) == ["reconciliation.run-cancelled"]
+        return types(await events_about(shared, run_id)) == ["reconciliation.run-cancelled"]
 
     assert await eventually(announced)
 
 
-async def test_run_taken_up_too_often_is_marked_failed(own: Stack, http: httpx.AsyncClient) -> None:
+async def test_run_taken_up_too_often_is_marked_failed(shared: Stack, http: httpx.AsyncClient) -> None:
     run_id, moment = new_id(), datetime.now(UTC)  # noqa: TID251 - a row as a service would write it
-    await own.database("reconciler").execute(
+    await shared.database("reconciler").execute(
         "INSERT INTO run (id, status, trigger, requested_by, requested_at, queued_at, attempts, error)"
         " VALUES ($1, 'running', 'api', 'x', $2, $2, 12, 'OSError: no way')",
         run_id,
         moment,
     )
-    run = await ended_run(own, http, run_id)
+    run = await ended_run(shared, http, run_id)
     assert run["status"] == "failed"
     assert "12 attempts" in run["error"]
     assert "no way" in run["error"]
 
     async def announced() -> bool:
-        return types(await events_about(own, run_id)) == ["reconciliation.run-failed"]
+        return types(await events_about(shared, run_id)) == ["reconciliation.run-failed"]
 
     assert await eventually(announced)
-    await completed_run(own, http)
+    await completed_run(shared, http)
 
 
-async def test_view_out_of_reach_for_a_while_delays_the_run(own: Stack, http: httpx.AsyncClient) -> None:
-    [booking] = await insert_bookings(own)
-    await corrupt(own, booking, "total = 15000")
-    database = own.database("booking")
+async def test_view_out_of_reach_for_a_while_delays_the_run(shared: Stack, http: httpx.AsyncClient) -> None:
+    [booking] = await insert_bookings(shared)
+    await corrupt(shared, booking, "total = 15000")
+    database = shared.database("booking")
     await database.execute("REVOKE SELECT ON booking.reconciliation_v1 FROM reconciler_booking_view")
-    run = await request_run(own, http)
+    run = await request_run(shared, http)
 
     async def failing() -> str | None:
-        return await own.database("reconciler").fetchval("SELECT error FROM run WHERE id = $1", run["id"])
+        return await shared.database("reconciler").fetchval("SELECT error FROM run WHERE id = $1", run["id"])
 
     assert "permission denied" in str(await eventually(failing))
-    assert not await own.ready("reconciler")
+    assert not await shared.ready("reconciler")
     await database.execute("GRANT SELECT ON booking.reconciliation_v1 TO reconciler_booking_view")
-    assert (await ended_run(own, http, run["id"]))["status"] == "completed"
-    assert list(await exceptions_of(own, http, [booking])) == [booking]
+    assert (await ended_run(shared, http, run["id"]))["status"] == "completed"
+    assert list(await exceptions_of(shared, http, [booking])) == [booking]
 
 
-async def test_view_without_a_column_fails_the_run_at_once(own: Stack, http: httpx.AsyncClient) -> None:
-    await insert_bookings(own)
-    database = own.database("booking")
+async def test_view_without_a_column_fails_the_run_at_once(shared: Stack, http: httpx.AsyncClient) -> None:
+    await insert_bookings(shared)
+    database = shared.database("booking")
     await database.execute("ALTER VIEW booking.reconciliation_v1 RENAME COLUMN kept_captured TO gone")
-    run = await ended_run(own, http, (await request_run(own, http))["id"])
+    run = await ended_run(shared, http, (await request_run(shared, http))["id"])
     assert run["status"] == "failed"
     assert 'column "kept_captured" does not exist' in run["error"]
     assert "run `booking migrate`" in run["error"]
     await database.execute("ALTER VIEW booking.reconciliation_v1 RENAME COLUMN gone TO kept_captured")
-    await completed_run(own, http)
+    await completed_run(shared, http)
 
 
 async def test_two_replicas_fire_a_slot_once(infra: Infra, http: httpx.AsyncClient) -> None:
