@@ -3,14 +3,21 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
 from audit.domain.log.checkpoints import open_checkpoint, verify_signatures
+from audit.domain.log.keys import KeyType, SigningKey
+from audit.domain.log.policies import parse_policy
+from audit.domain.log.witness_requests import WitnessRefusalError
+from audit.handlers.witnessing import WitnessIdentity, add_checkpoint
 from chassis.clock import new_id
+from chassis.postgres import Connection, Database
 from harness import Infra, Stack, start_services
 from integration.audit.witness_processes import SIZE_TYPE, MemoryLog, Witness, cosignatures, submit, witness
 
@@ -106,6 +113,38 @@ async def test_of_requests_that_meet_one_is_cosigned_and_the_others_hear_its_siz
         "SELECT tree_size FROM witness_log WHERE origin = $1", log.origin
     )
     assert stored == winner
+
+
+class Overtaken(Database):
+    """A database in which another request is cosigned between the first reading and writing."""
+
+    other: Callable[[], Awaitable[object]] | None = None
+
+    @asynccontextmanager
+    async def transaction(self, **options: Any) -> AsyncGenerator[Connection]:
+        other, self.other = self.other, None
+        if other:
+            await other()
+        async with super().transaction(**options) as connection:
+            yield connection
+
+
+@pytest.mark.parametrize("first", [0, 5])
+async def test_request_that_is_overtaken_hears_the_size_of_the_other(stack: Stack, first: int) -> None:
+    log, key = MemoryLog(f"log.example/{new_id()}"), KeyType.ED25519_COSIGNATURE
+    policy = parse_policy(f"log {log.key.verifier}\nquorum none\n".encode())
+    identity = WitnessIdentity([SigningKey("witness.example", key, bytes(32))], policy)
+    database = Overtaken(stack.database("audit").dsn("audit"), application_name="overtaken")
+    await database.start()
+    try:
+        if first:
+            await add_checkpoint(database, identity, log.request(0, first).encode())
+        database.other = lambda: add_checkpoint(database, identity, log.request(first, 9).encode())
+        with pytest.raises(WitnessRefusalError) as refused:
+            await add_checkpoint(database, identity, log.request(first, 7).encode())
+        assert (refused.value.status, refused.value.size) == (409, 9)
+    finally:
+        await database.stop()
 
 
 async def test_killed_witness_remembers_what_it_answered(serving: Witness, http: httpx.AsyncClient) -> None:
