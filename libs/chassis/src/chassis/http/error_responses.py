@@ -14,7 +14,7 @@ from litestar.params import ParameterKwarg
 
 from chassis.auth.access import PUBLIC_PREFIX
 from chassis.auth.guard import AccessRefusedError
-from chassis.http.json_bodies import body_errors
+from chassis.http.body_errors import body_errors
 from chassis.http.problems import (
     FAILED,
     UNSUPPORTED_MEDIA_TYPE,

@@ -1,10 +1,10 @@
-"""Request bodies: media type, strict JSON, the base of every body model, and its errors (ALL-9)."""
+"""Request bodies: media type, strict JSON, and the base of every body model (ALL-9)."""
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from math import isinf
-from typing import Annotated, Any, ClassVar, NoReturn, Self, cast, get_args, get_origin
+from typing import Any, ClassVar, NoReturn, Self, cast
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from chassis.http.host_and_origin import RawHeaders, header_values
 from chassis.http.problems import UNSUPPORTED_MEDIA_TYPE, InvalidRequestError, Problem
-from chassis.http.query_check import known_names
 from chassis.process.terminal import printable
-from chassis.process.wording import GOT_CHARACTERS_MAX, explain, shown, types_in
+from chassis.process.wording import GOT_CHARACTERS_MAX, shown
 
 _WHOLE = "body"  # the field's name of an error that no member has
 _OPTION = "takes_text"
@@ -163,44 +162,3 @@ def _finite(text: str) -> float:
 
 def _refuse_number(_text: str) -> NoReturn:
     raise InvalidRequestError("body", "has a number that is not finite, or too large")
-
-
-def body_errors(body: Any, errors: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    """Yield each of pydantic's errors as `field` and `message`.
-
-    Args:
-        body: the annotation of the route's body.
-        errors: of `ValidationError.errors()`.
-    """
-    for error in errors:
-        path = error["loc"]
-        field = ".".join(map(str, path)) or "body"
-        if error["type"] == "extra_forbidden":
-            message = f"unknown member, {known_names(str(path[-1]), _members(body, path[:-1]))}"
-        else:
-            message = explain(error, _annotation_at(body, path))
-        yield {"field": field, "message": message}
-
-
-def _members(body: Any, path: Sequence[str | int]) -> list[str]:
-    """Return the names of the members of the model at `path` in the body."""
-    model = _model_in(_annotation_at(body, path))
-    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _annotation_at(body: Any, path: Sequence[str | int]) -> Any:
-    """Return the type at `path` in the body. For an entry of a list, the type of the list."""
-    for name in path:
-        model = _model_in(body)
-        if model is not None and isinstance(name, str) and name in model.model_fields:
-            field = model.model_fields[name]
-            # pydantic moves what `Annotated` holds beside the type.
-            body = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        elif isinstance(name, int):
-            body = next((get_args(each)[0] for each in types_in(body) if get_origin(each) is list), body)
-    return body
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    models = (each for each in types_in(annotation) if isinstance(each, type) and issubclass(each, BaseModel))
-    return next(models, None)
