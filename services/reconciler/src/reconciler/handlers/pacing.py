@@ -1,34 +1,32 @@
-"""Let a run yield to booking: pause after a page while others use booking's database."""
+"""Let runs yield to booking: pause after a page while others use booking's database."""
 
 import time
 from dataclasses import dataclass, field
 
 from chassis.postgres import Database
 from reconciler.adapters.booking_view import count_transactions
-from reconciler.domain.pacing import pause_seconds
+from reconciler.domain.pacing import Traffic
 
 
 @dataclass(slots=True)
 class Pacing:
-    """Paces the pages of one run."""
+    """Paces the pages of runs that follow one another."""
 
     bookings: Database
-    _transactions: int | None = field(default=None, init=False)
-    _counted_at: float = field(default=0.0, init=False)
+    _traffic: Traffic = field(default_factory=Traffic, init=False)
 
     async def begin(self) -> None:
-        """Count before the first page, so that the pause after it is right. Later calls do nothing."""
-        if self._transactions is None:
-            self._transactions, self._counted_at = await count_transactions(self.bookings), time.monotonic()
+        """Count before a run's first page, so that the pause after it is right."""
+        await self._read()
 
     async def pause_seconds(self, *, worked: float) -> float:
         """Return how long to wait after the page that was committed now. The caller waits.
 
         Args:
-            worked: seconds that the run worked on the page, also during the pause before.
+            worked: seconds that the run worked on the page.
         """
-        transactions, now = await count_transactions(self.bookings), time.monotonic()
-        before, elapsed = self._transactions, now - self._counted_at
-        self._transactions, self._counted_at = transactions, now
-        assert before is not None, "begun before the first page"
-        return pause_seconds(transactions=transactions - before, elapsed=elapsed, worked=worked)
+        await self._read()
+        return self._traffic.pause_seconds(worked=worked)
+
+    async def _read(self) -> None:
+        self._traffic.read(await count_transactions(self.bookings), at=time.monotonic())

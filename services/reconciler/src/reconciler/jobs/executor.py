@@ -62,6 +62,7 @@ class RunExecutor(LoopComponent):
     ) -> None:
         self._database = database
         self._execution = Execution(database, bookings, rules, zone, page_rows_max, attempts_max)
+        self._pacing = Pacing(bookings)
         self._checked = metrics.counter("bookings_checked")
         self._completed = metrics.counter("runs_completed")
         self._is_owner = False
@@ -101,23 +102,22 @@ class RunExecutor(LoopComponent):
     async def _process_pages(
         self, session: Connection, run: ActiveRun, reader: PageReader, stopping: asyncio.Event
     ) -> None:
-        pacing = Pacing(self._execution.bookings)
-        while not stopping.is_set():
-            try:
-                await pacing.begin()
+        try:
+            await self._pacing.begin()
+            while not stopping.is_set():
                 page = await execution.process_page(session, self._execution, run, reader)
-            except Exception as error:
-                await execution.note_failure(session, run, error)
-                raise
-            self._loop.recovered()
-            if isinstance(page, str):
-                if page == "completed":
-                    self._completed.inc()
-                _log.info("run ended", run_id=run.run_id, status=page)
-                return
-            run = replace(run, after_booking_id=page.reached)
-            self._count(page.counts)
-            await pause(stopping, await pacing.pause_seconds(worked=page.seconds))
+                self._loop.recovered()
+                if isinstance(page, str):
+                    if page == "completed":
+                        self._completed.inc()
+                    _log.info("run ended", run_id=run.run_id, status=page)
+                    return
+                run = replace(run, after_booking_id=page.reached)
+                self._count(page.counts)
+                await pause(stopping, await self._pacing.pause_seconds(worked=page.seconds))
+        except Exception as error:
+            await execution.note_failure(session, run, error)
+            raise
 
     def _count(self, counts: PageCounts) -> None:
         for outcome in ("clean", "drifted", "skipped", "errored"):
