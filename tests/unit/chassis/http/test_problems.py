@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
 from litestar import get, post
-from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, JSONBody
 from pydantic import BaseModel
 
 from chassis.auth.identity import SYSTEM_ACTOR
@@ -50,6 +51,15 @@ async def bodies(data: JSONBody[Body], actor: NamedDependency[str]) -> dict[str,
     return {"count": data.count, "actor": actor}
 
 
+async def provide_view(view: FromQuery[UUID | None] = None) -> UUID | None:
+    return view
+
+
+@get("/filtered", dependencies={"chosen": Provide(provide_view)})
+async def filtered(chosen: NamedDependency[UUID | None]) -> str:
+    return str(chosen)
+
+
 async def _not_good() -> Check:
     return Check(ok=False, detail="no broker answers")
 
@@ -59,7 +69,9 @@ async def client() -> AsyncGenerator[httpx.AsyncClient]:
     metrics, health = Metrics("sample-service"), Health()
     health.add("kafka", _not_good)
     guard = build_auth(AuthSettings(), {}, health=Health(), metrics=metrics).guard
-    app = build_app(title="sample", handlers=[fails, bodies], health=health, metrics=metrics, guard=guard)
+    app = build_app(
+        title="sample", handlers=[fails, bodies, filtered], health=health, metrics=metrics, guard=guard
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - ASGI
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
         yield made
@@ -127,6 +139,12 @@ async def test_body_that_does_not_fit_is_400(client: httpx.AsyncClient, content:
 async def test_wrong_field_is_named(client: httpx.AsyncClient) -> None:
     body = problem(await client.post("/bodies", json={"count": "many"}), 400, "invalid-request")
     assert "count" in str(body["errors"])
+
+
+async def test_parameter_that_a_filter_reads_is_explained_too(client: httpx.AsyncClient) -> None:
+    body = problem(await client.get("/filtered", params={"view": "zzz"}), 400, "invalid-request")
+    assert body["detail"].startswith("view: expected an id such as 0192f0c1-")
+    assert body["detail"].endswith('got "zzz"')
 
 
 async def test_too_large_body_is_413(client: httpx.AsyncClient) -> None:

@@ -192,5 +192,10 @@ def _explained(message: str, argument: Any, value: str | None) -> str:
 
 
 def _arguments(request: AnyRequest) -> Mapping[str, Any]:
+    """Return the parameters of the request's handler and of what it depends on, by name."""
     scope = cast("Mapping[str, Any]", request.scope)  # a request without a route has no handler
-    return scope["route_handler"].parsed_fn_signature.parameters if "route_handler" in scope else {}
+    if "route_handler" not in scope:
+        return {}
+    handler = scope["route_handler"]
+    functions = [*handler.resolve_dependencies().values(), handler]
+    return {name: each for of in functions for name, each in of.parsed_fn_signature.parameters.items()}
