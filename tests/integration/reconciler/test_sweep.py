@@ -215,6 +215,9 @@ async def test_sweep_outlives_what_stripe_answers(
         Failure(seconds=2.0),
     ]
     url = f"{own.url('reconciler')}/api/sweeps"
+    tomorrow = await http.post(url, json={"since": "2099-01-01T00:00:00Z"})
+    assert tomorrow.status_code == 400
+    assert tomorrow.json()["detail"].startswith("since: expected a time in the past, got ")
     asked = [await http.post(url, json={"since": LONG_AGO, "dry_run": dry}) for dry in (False, True)]
     done, after_it = [await ended_sweep(own, http, answer.json()["id"]) for answer in asked]
     assert (done["status"], done["seen"], done["missed"]) == ("completed", 252, 2), done

@@ -13,6 +13,7 @@ from chassis.http.idempotency import Idempotency
 from chassis.http.openapi.problems import STORED_ROW, refuses
 from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
 from chassis.http.paging import page
+from chassis.http.problems import InvalidRequestError
 from chassis.postgres import Connection, Database
 from chassis.postgres.stored_rows import KeyPart, UnreadableRow
 from reconciler.adapters.sweep_queries import SweepRecord
@@ -28,7 +29,7 @@ from reconciler.api.sweep_responses import (
     sweep_items,
 )
 from reconciler.handlers import sweep_queries
-from reconciler.handlers.sweep_requests import request_sweep
+from reconciler.handlers.sweep_requests import SinceInFutureError, request_sweep
 
 PATH = "/api/sweeps"
 
@@ -53,9 +54,12 @@ async def post_sweep(
     async def effect(connection: Connection) -> Response[SweepItem]:
         if not sweeps_are_on:
             raise sweeps_are_off()
-        sweep = await request_sweep(
-            connection, trigger="api", requested_by=actor, since=asked.since, is_dry_run=asked.dry_run
-        )
+        try:
+            sweep = await request_sweep(
+                connection, trigger="api", requested_by=actor, since=asked.since, is_dry_run=asked.dry_run
+            )
+        except SinceInFutureError as error:
+            raise InvalidRequestError("since", str(error)) from None
         return Response(sweep_item(sweep), headers={"Location": f"{PATH}/{sweep.id}"})
 
     return await idempotency.run(database, effect)

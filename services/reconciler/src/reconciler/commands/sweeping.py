@@ -17,7 +17,7 @@ from contracts.times import TimeError, parse_time
 from reconciler.adapters.sweep_queries import SweepFound, SweepRecord
 from reconciler.commands.console import AsJson, OpenDatabase, print_result, query
 from reconciler.handlers.sweep_queries import NotBegunError, wait_for_sweep
-from reconciler.handlers.sweep_requests import request_sweep
+from reconciler.handlers.sweep_requests import SinceInFutureError, request_sweep
 
 COUNTS = ("seen", "known", "pending", "missed", "compared", "mismatches", "requests")
 
@@ -44,10 +44,13 @@ def add_sweep(cli: typer.Typer, open_database: OpenDatabase) -> None:
         moment = _parse(since)
 
         async def request_and_wait(database: Database) -> tuple[SweepRecord, Sequence[SweepFound]]:
-            async with database.transaction() as connection:
-                requested = await request_sweep(
-                    connection, trigger="cli", requested_by=login_name(), since=moment, is_dry_run=dry_run
-                )
+            try:
+                async with database.transaction() as connection:
+                    requested = await request_sweep(
+                        connection, trigger="cli", requested_by=login_name(), since=moment, is_dry_run=dry_run
+                    )
+            except SinceInFutureError as error:
+                raise CommandError(f"--since: {error}") from None
             with Console(stderr=True).status("sweep requested") as status:
                 return await wait_for_sweep(
                     database, requested.id, lambda record: status.update(_progress(record))

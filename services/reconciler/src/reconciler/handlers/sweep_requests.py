@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from chassis import clock
 from chassis.messaging import outbox
 from chassis.postgres import Connection, Database
+from contracts.metadata import format_time
 from reconciler.adapters import sweep_queries, sweeps
 from reconciler.adapters.schedule import in_force_since
 from reconciler.domain.schedule import due_slots
@@ -24,6 +25,10 @@ RETRY_AFTER = timedelta(hours=1)
 """A failed sweep is tried again after this time."""
 
 
+class SinceInFutureError(ValueError):
+    """The sweep shall begin at a time that is still to come."""
+
+
 async def request_sweep(
     connection: Connection,
     *,
@@ -32,9 +37,16 @@ async def request_sweep(
     since: datetime | None = None,
     is_dry_run: bool = False,
 ) -> sweep_queries.SweepRecord:
-    """Request a sweep inside the caller's transaction and return it."""
+    """Request a sweep inside the caller's transaction and return it.
+
+    Raises:
+        SinceInFutureError: the sweep would look at nothing, and call it checked.
+    """
+    now = clock.now()
+    if since is not None and since > now:
+        raise SinceInFutureError(f"expected a time in the past, got {format_time(since)}")
     request = RequestedSweep(
-        clock.new_id(), trigger, None, requested_by, clock.now(), since=since, is_dry_run=is_dry_run
+        clock.new_id(), trigger, None, requested_by, now, since=since, is_dry_run=is_dry_run
     )
     await _insert(connection, request)
     sweep = await sweep_queries.get(connection, request.sweep_id)
