@@ -156,6 +156,22 @@ CASES: dict[str, tuple[Callable[[], list[Fact]], tuple[str, str, list[str]]]] = 
         ],
         ("confirmed", "refunded", []),
     ),
+    "a failed refund of a part that was repeated": (
+        lambda: [
+            intent(),
+            refund(State.FAILED, 1000, at=8),
+            refund(State.SUCCEEDED, 1000, at=9, name="re_2"),
+        ],
+        ("confirmed", "partially_refunded", []),
+    ),
+    "a failed refund of a part that an earlier refund does not replace": (
+        lambda: [
+            intent(),
+            refund(State.SUCCEEDED, 1000, at=5, name="re_0"),
+            refund(State.FAILED, 1000, at=8),
+        ],
+        ("confirmed", "partially_refunded", ["refund_failed"]),
+    ),
     "a failed refund that was repeated and is known by its charge only": (
         lambda: [intent(), refunded(TOTAL), refund(State.FAILED, TOTAL, at=8), refunded(TOTAL, at=9)],
         ("confirmed", "refunded", []),
