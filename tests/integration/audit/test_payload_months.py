@@ -82,7 +82,12 @@ async def test_payload_that_falls_into_no_month_is_kept_and_its_month_left_out(t
             where = "SELECT tableoid::regclass::text FROM audit.event_payload WHERE entry_id = $1"
             assert await connection.fetchval(where, entry_id) == "event_payload_other"
             await connection.execute("SET LOCAL ROLE audit")
-            assert await connection.fetchval("SELECT audit.add_payload_months(5)") == 2
+            assert await connection.fetchval("SELECT audit.add_payload_months(5)") > 0
+            months = [
+                row["month"] for row in await connection.fetch("SELECT audit.payload_months() AS month")
+            ]
+            assert clock.now().date().replace(day=1) not in months
+            assert max(months) > clock.now().date() + timedelta(days=140)
             assert await connection.fetchval(where, entry_id) == "event_payload_other"
         finally:
             await transaction.rollback()
@@ -101,7 +106,8 @@ async def test_dropped_month_is_told_from_an_erased_payload(tables: Stack) -> No
             await connection.execute("SET LOCAL ROLE audit_eraser; SET LOCAL search_path = audit")
             await connection.execute("DELETE FROM event_payload WHERE entry_id = ANY($1)", [old, erased])
             first = now.date().replace(day=1)
-            assert await connection.fetchval("SELECT drop_payload_months($1)", first) == 0
+            # The month in which the tables were made may have ended since.
+            assert await connection.fetchval("SELECT drop_payload_months($1)", first) <= 1
             retained = await oldest_retained(connection)
             assert retained == datetime(first.year, first.month, 1, tzinfo=UTC)
             assert await payload_states(connection, [old, erased, kept, 10**9]) == {
