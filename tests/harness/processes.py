@@ -78,17 +78,7 @@ async def run(
     directory: Path | None = None,
 ) -> Finished:
     """Run a command to its end, in bounded time."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        command,
-        env=dict(environment),
-        input=stdin,
-        capture_output=True,
-        timeout=seconds_max,
-        cwd=directory,
-        check=False,
-    )
-    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return await _finish(command, environment, seconds_max, directory, content=stdin)
 
 
 async def run_program(
@@ -106,7 +96,8 @@ async def run_program(
     `typed` is the input from a terminal, in place of `stdin`.
     """
     if typed is not None:
-        return await _run_on_terminal(command_line(package, arguments), environment, typed)
+        command = command_line(package, arguments)
+        return await _run_on_terminal(command, environment, typed, seconds_max, directory)
     if not can_fork(environment):
         command = command_line(package, arguments)
         return await run(command, environment, stdin=stdin, seconds_max=seconds_max, directory=directory)
@@ -121,22 +112,43 @@ async def run_program(
         return Finished(exit_code, out.read().decode(), err.read().decode())
 
 
-async def _run_on_terminal(command: Sequence[str], environment: Mapping[str, str], typed: bytes) -> Finished:
+async def _run_on_terminal(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    typed: bytes,
+    seconds_max: float,
+    directory: Path | None,
+) -> Finished:
     keyboard, terminal = os.openpty()
     try:
         os.write(keyboard, typed)
-        done = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            env=dict(environment),
-            stdin=terminal,
-            capture_output=True,
-            timeout=COMMAND_SECONDS_MAX,
-            check=False,
-        )
+        return await _finish(command, environment, seconds_max, directory, stdin=terminal)
     finally:
         os.close(keyboard)
         os.close(terminal)
+
+
+async def _finish(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    seconds_max: float,
+    directory: Path | None,
+    *,
+    stdin: int | None = None,
+    content: bytes | None = None,
+) -> Finished:
+    """Run a command whose standard input is a file descriptor, or has a content."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        env=dict(environment),
+        capture_output=True,
+        timeout=seconds_max,
+        cwd=directory,
+        check=False,
+        stdin=stdin,
+        input=content,
+    )
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
