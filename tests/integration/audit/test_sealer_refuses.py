@@ -197,8 +197,10 @@ async def test_rewritten_log_is_stopped_by_the_checkpoint_that_was_kept(own: Sta
     """The owner of the database and of the key seals another history: only what is kept outside tells."""
     await leads(own)
     log = await read_log(own)
-    newest = max(checkpoints(own).iterdir())
-    size = int(newest.name.removeprefix("checkpoint-"))
+    size = log.size
+    newest = checkpoints(own) / f"checkpoint-{size:020d}"
+    # Else the genuine one could be kept after this, and be the newest.
+    await eventually(newest.exists, seconds=20, what="the checkpoint of the whole log is kept")
     genuine = newest.read_bytes()
     newest.chmod(0o644)
     newest.write_bytes(signed(own, size, root_of([b"other", *log.sealed[1:size]])))

@@ -68,7 +68,14 @@ class Machine:
         return done.exit_code, done.stdout + done.stderr
 
     async def is_ready(self) -> dict[str, Any]:
-        await eventually(self.state_directory.stack_file.exists, seconds=START_SECONDS_MAX)
+        starting = self._running[-1]
+
+        def is_written_or_failed() -> bool:
+            return self.state_directory.stack_file.exists() or starting.returncode is not None
+
+        await eventually(is_written_or_failed, seconds=START_SECONDS_MAX, what="a started stack")
+        if starting.returncode is not None and not self.state_directory.stack_file.exists():
+            raise AssertionError((await starting.communicate())[0].decode())
         return json.loads(self.state_directory.stack_file.read_text())
 
     async def clean_up(self) -> None:
