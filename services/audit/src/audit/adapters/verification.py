@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -30,18 +31,25 @@ _BY_PAGES = {
 BODY_BYTES_MAX = 8_192
 """A larger body is digested by the server, so that a page of leaves stays small."""
 
-# In the order of canonical.StoredEntry, behind what the leaf itself has.
-_LEAVES = """
-SELECT
-    leaf.leaf_index, leaf.entry_id AS leaf_entry_id, leaf.sealed,
+# In the order of canonical.StoredEntry.
+_ENTRY = """
     entry.entry_id, entry.recorded_at, entry.occurred_at, entry.event_type, entry.status, entry.source,
     entry.event_id, entry.booking_id, entry.actor, entry.error, entry.metadata, entry.topic, entry.partition,
     entry.record_offset, entry.correlation_id, entry.causation_id, entry.payload_digest
+"""
+_LEAVES = """
+SELECT leaf_index, entry_id, sealed FROM log_leaf WHERE leaf_index >= $1 AND leaf_index < $2
+ORDER BY leaf_index
+"""
+_ENTRIES_BETWEEN = f"SELECT {_ENTRY} FROM event_log AS entry WHERE entry.entry_id BETWEEN $1 AND $2"  # noqa: S608 - a constant
+_LEAVES_WITH_ENTRIES = f"""
+SELECT leaf.leaf_index, leaf.entry_id AS leaf_entry_id, leaf.sealed, {_ENTRY}
 FROM log_leaf AS leaf
 LEFT JOIN event_log AS entry ON entry.entry_id = leaf.entry_id
 WHERE leaf.leaf_index >= $1 AND leaf.leaf_index < $2
 ORDER BY leaf.leaf_index
-"""
+"""  # noqa: S608 - a constant
+_OF_ENTRY = slice(3, None)
 
 # A statement of its own: each partition is read once for a page, and not once for each entry.
 _PAYLOADS = f"""
@@ -125,14 +133,45 @@ async def export_snapshot(session: Session) -> str:
     return await session.fetchval("SELECT pg_export_snapshot()")
 
 
-async def leaves(connection: Connection, start: int, stop: int) -> list[asyncpg.Record | UnreadableRow]:
-    """Return the leaves at these indexes with their entries and payloads; a damaged row is marked."""
+LeafRow: TypeAlias = tuple[int, int, bytes, Sequence[Any] | None]
+"""Index, entry id and sealed form of a leaf, and the columns of its entry; None without one."""
+
+
+async def leaves(connection: Connection, start: int, stop: int) -> Sequence[LeafRow | UnreadableRow]:
+    """Return the leaves at these indexes with their entries, in order; a damaged row is marked."""
     try:
-        return list(await connection.fetch(_LEAVES, start, stop))
+        return await _read_apart(connection, start, stop) or await _read_joined(connection, start, stop)
     except (ValueError, OverflowError) as error:
         if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
             raise
-        return await stored_rows.fetch(connection, _LEAVES, start, stop, key="leaf_index")
+        rows = await stored_rows.fetch(connection, _LEAVES_WITH_ENTRIES, start, stop, key="leaf_index")
+        return [row if isinstance(row, UnreadableRow) else _leaf_row(row) for row in rows]
+
+
+async def _read_apart(connection: Connection, start: int, stop: int) -> Sequence[LeafRow]:
+    """Return leaves and entries, each read as one range; nothing if an entry is missing or doubled.
+
+    A lookup of each entry takes the server twice the time of the two ranges.
+    """
+    rows = await connection.fetch(_LEAVES, start, stop)
+    ids = [row[1] for row in rows]
+    first, last = min(ids, default=0), max(ids, default=0)
+    if last - first > _SPREAD_MAX * len(rows):
+        return ()
+    entries = await connection.fetch(_ENTRIES_BETWEEN, first, last)
+    by_id = {entry[0]: entry for entry in entries}
+    if len(by_id) < len(entries) or not by_id.keys() >= set(ids):
+        return ()
+    return [(index, entry_id, sealed, by_id[entry_id]) for index, entry_id, sealed in rows]
+
+
+async def _read_joined(connection: Connection, start: int, stop: int) -> Sequence[LeafRow]:
+    return [_leaf_row(row) for row in await connection.fetch(_LEAVES_WITH_ENTRIES, start, stop)]
+
+
+def _leaf_row(row: asyncpg.Record) -> LeafRow:
+    index, entry_id, sealed, entry_there = row[:4]
+    return index, entry_id, sealed, None if entry_there is None else row[_OF_ENTRY]
 
 
 async def payloads(connection: Connection, entry_ids: Sequence[int]) -> list[asyncpg.Record]:

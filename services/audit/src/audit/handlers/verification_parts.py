@@ -31,7 +31,6 @@ PAGE_TILES = 8
 CHECKPOINTS_PAGE = 500
 
 _UNREADABLE = b"?"
-_ENTRY = slice(3, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +218,12 @@ async def read_page(connection: Connection, start: int, stop: int) -> Page:
     for row in rows:
         if isinstance(row, UnreadableRow):
             continue
-        index, entry_id, sealed, entry_there = row[:4]
-        if entry_there is None:
+        index, entry_id, sealed, columns = row
+        if columns is None:
             page.add(index, entry_id, sealed, None)
             continue
         try:
-            entry = StoredEntry(*row[_ENTRY])
+            entry = StoredEntry(*columns)
             form = sealed_form(entry)
         except (ValueError, TypeError, AttributeError, OverflowError):
             page.add(index, entry_id, sealed, _UNREADABLE)
