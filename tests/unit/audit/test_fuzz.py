@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from audit.domain.digest import SALT_BYTES, new_salt, payload_digest
+from audit.domain.digest import SALT_BYTES, new_salts, payload_digest
 from audit.domain.entries import Entry
 from audit.domain.facts import RULES
 from audit.domain.identifiers import identifier
@@ -129,7 +129,7 @@ def test_identifier_is_bounded_and_stable(text: str) -> None:
 
 @given(st.binary(max_size=100))
 def test_digest_says_nothing_without_its_salt(body: bytes) -> None:
-    one, other = new_salt(), new_salt()
+    one, other = new_salts(2)
     assert len(one) == SALT_BYTES
     assert payload_digest(one, body) == payload_digest(one, body)
     assert payload_digest(one, body) != payload_digest(other, body)

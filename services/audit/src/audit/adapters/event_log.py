@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from audit.domain.digest import new_salt, payload_digest
+from audit.domain.digest import new_salts, payload_digest
 from audit.domain.entries import Entry, EventIdentity
 from audit.domain.sealed_size import metadata_json
 from chassis.messaging.failures import require_written
@@ -76,7 +76,10 @@ async def append(connection: Connection, entries: Iterable[Entry]) -> dict[Event
         first.setdefault(entry.identity, entry)
     if not first:
         return {}
-    rows = {identity: _rows(entry) for identity, entry in first.items()}
+    salts = new_salts(len(first))
+    rows = {
+        identity: _rows(entry, salt) for (identity, entry), salt in zip(first.items(), salts, strict=True)
+    }
     inserted = await connection.fetch(
         _APPEND, *zip(*(entry_row for entry_row, _ in rows.values()), strict=True)
     )
@@ -103,9 +106,8 @@ async def known(connection: Connection, identities: Collection[EventIdentity]) -
     }
 
 
-def _rows(entry: Entry) -> tuple[Sequence[object], Sequence[object]]:
+def _rows(entry: Entry, salt: bytes) -> tuple[Sequence[object], Sequence[object]]:
     """Return an entry's row of `event_log` and, without its number, that of `event_payload`."""
-    salt = new_salt()
     metadata, whole = metadata_json(entry.metadata)
     texts = entry.texts if whole is None else {**entry.texts, "metadata": whole}
     entry_row = (

@@ -1,6 +1,6 @@
 """Reads the sealed log for a verification: one snapshot for all processes, pages of leaves and entries."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -133,7 +133,7 @@ async def export_snapshot(session: Session) -> str:
     return await session.fetchval("SELECT pg_export_snapshot()")
 
 
-LeafRow: TypeAlias = tuple[int, int, bytes, Sequence[Any] | None]
+LeafRow: TypeAlias = tuple[int, int, bytes, Iterable[Any] | None]
 """Index, entry id and sealed form of a leaf, and the columns of its entry; None without one."""
 
 

@@ -43,7 +43,7 @@ def block_lexemes(entries: Collection[Sequence[str | None]]) -> list[str]:
     kinds = {tuple(entry[: len(MARKED)]) for entry in entries}
     texts = {text for entry in entries for text in entry[len(MARKED) :] if text}
     lexemes = {lexeme for kind in kinds for lexeme in _marked(kind)}
-    return sorted(lexemes.union(*map(lexemes_of, texts)))
+    return sorted(lexemes | lexemes_of(texts))
 
 
 def _marked(kind: Sequence[str | None]) -> Iterator[str]:

@@ -38,7 +38,8 @@ class Term:
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text, in order, in lower case."""
-    return _WORD.findall(text.translate(_LOWER))
+    # `lower` does the same to ASCII in a tenth of the time.
+    return _WORD.findall(text.lower() if text.isascii() else text.translate(_LOWER))
 
 
 def matches(phrase: Sequence[str], fields: Iterable[str | None]) -> bool:
@@ -62,9 +63,11 @@ def patterns_of(phrase: Sequence[str]) -> tuple[str, str]:
     return f"%{'%'.join(phrase)}%", _BEGINNING + f"{_SEPARATOR}+".join(phrase)
 
 
-def lexemes_of(text: str) -> set[str]:
-    """Return the lexemes under which the index finds an entry with these texts."""
-    return {word[:INDEXED_CHARACTERS_MAX] for word in words_of(text) if not _is_uuid_part(word)}
+def lexemes_of(texts: Iterable[str]) -> set[str]:
+    """Return the lexemes under which the index finds entries with these texts."""
+    # Together: a call for each text would take as long as finding its words.
+    words = set(words_of(FIELD_BORDER.join(texts)))
+    return {word[:INDEXED_CHARACTERS_MAX] for word in words if not _is_uuid_part(word)}
 
 
 def terms_of(phrase: Sequence[str]) -> list[Term]:
