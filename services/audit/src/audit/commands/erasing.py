@@ -73,7 +73,7 @@ def add_erase(cli: typer.Typer) -> None:
             )
 
         async def work(connection: Connection, meter: Meter) -> Report:
-            found = await find(connection, subjects, searches_bodies=searches, progress=meter.show)
+            found = await find(connection, subjects, searches_bodies=searches, progress=meter.show_part)
             if not as_json:
                 meter.stop()
                 print_parts(found_table(found.types))
@@ -81,7 +81,7 @@ def add_erase(cli: typer.Typer) -> None:
             if not dry_run:
                 confirm(subjects, found, asks=not yes and sys.stdin.isatty())
                 report.erased = await erase(connection, subjects, found, actor=actor, reason=reason)
-                report.rewritten = await rewrite_files(connection, meter.show)
+                report.rewritten = await rewrite_files(connection, meter.show_part)
             return report
 
         report = as_eraser("erase", work)

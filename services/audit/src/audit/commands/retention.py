@@ -45,7 +45,7 @@ def add_retention(cli: typer.Typer) -> None:
             if dry_run:
                 return await plan_retention(connection, first_kept)
             dropped = await apply_retention(connection, first_kept, actor=actor)
-            await rewrite_files(connection, meter.show)
+            await rewrite_files(connection, meter.show_part)
             return dropped
 
         dropped = as_eraser("retention", work)

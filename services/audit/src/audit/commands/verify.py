@@ -1,17 +1,13 @@
 """`audit verify`: the whole log against its signed checkpoints."""
 
 import asyncio
-import sys
 import time
 from base64 import b64encode
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from audit.commands.console import AsJson, Keys, log_keys, read_file, type_name
 from audit.domain.log.checkpoints import Checkpoint, open_checkpoint
@@ -23,7 +19,6 @@ from audit.handlers.verification import (
     AlteredSchemaError,
     NothingSealedError,
     Request,
-    Show,
     Verification,
     verify_log,
 )
@@ -31,10 +26,10 @@ from audit.settings import SERVICE, LogReaderSettings
 from chassis.postgres import DATABASE_ERRORS
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
 from chassis.process.local_stack import load_command_settings
+from chassis.process.progress import Progress
 from chassis.process.tables import Column, Facts, Table, number, print_parts
 from chassis.process.terminal import print_json
 
-LINE_SECONDS_MIN = 5.0
 FINDINGS_SHOWN_MAX = 20
 FILES_NAMED_MAX = 3
 
@@ -99,7 +94,11 @@ def _read_checkpoint(path: Path, keys: tuple[VerifierKey, ...], origin: str) -> 
 
 def _verify(request: Request) -> Verification:
     try:
-        with _showing_progress() as show:
+        with Progress() as progress:
+
+            def show(done: int, total: int) -> None:
+                progress.show(f"verify: {done:,} of {total:,} entries", done, total)
+
             return asyncio.run(verify_log(request, show))
     except (CheckpointFileError, NothingSealedError) as error:
         raise CommandError(f"verify: could not check: {error}") from error
@@ -110,35 +109,6 @@ def _verify(request: Request) -> Verification:
         ) from error
     except DATABASE_ERRORS as error:
         raise database_failure("verify: could not check: AUDIT_POSTGRES_DSN", error) from error
-
-
-@contextmanager
-def _showing_progress() -> Generator[Show]:
-    """Yield a function that shows progress: a bar on a terminal, lines elsewhere, on standard error."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("verifying", total=None)
-
-        def show(done: int, total: int) -> None:
-            progress.update(task, description=f"{done:,} of {total:,} entries", completed=done, total=total)
-
-        yield show
-
-
-def _lines() -> Show:
-    shown_at = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown_at
-        if time.monotonic() - shown_at >= LINE_SECONDS_MIN:
-            shown_at = time.monotonic()
-            sys.stderr.write(f"verify: {done:,} of {total:,} entries\n")
-            sys.stderr.flush()
-
-    return show
 
 
 def _data(result: Verification, request: Request, seconds: float) -> dict[str, Any]:

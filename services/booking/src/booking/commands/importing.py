@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -10,19 +9,17 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from booking.adapters.import_files import FileLine, parse_line, read_lines
 from booking.domain.imports import ImportedBooking, ImportRefusedError
 from booking.handlers.importing import import_batch
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import EXIT_NO, CommandError, database_failure
+from chassis.process.progress import Progress
 from chassis.process.terminal import plain_reason, print_json, printable
 
 BATCH_LINES = 100
 REFUSALS_SHOWN_MAX = 1000
-PROGRESS_SECONDS_MIN = 2.0
 
 
 @dataclass(slots=True)
@@ -69,9 +66,7 @@ def add_import(cli: typer.Typer, open_database: Callable[[], Database]) -> None:
 
 async def _run(database: Database, file: BinaryIO, size: int, *, dry_run: bool) -> Report:
     report, seen = Report(), set[int]()
-    began = time.monotonic()
-    progress = Progress(console=Console(stderr=True), transient=True)
-    task = progress.add_task("import", total=size)
+    progress, lines = Progress(), 0
     try:
         await database.start()
         for batch in _batches(read_lines(file)):
@@ -88,12 +83,10 @@ async def _run(database: Database, file: BinaryIO, size: int, *, dry_run: bool) 
                 report.refuse(good[position][0], "id: another booking here has it")
             report.already_there += len(result.known)
             report.imported += len(good) - len(result.known) - len(result.taken)
-            progress.update(task, completed=file.tell())
-            if sys.stderr.isatty() and time.monotonic() - began > PROGRESS_SECONDS_MIN:
-                progress.start()
+            lines += len(batch)
+            progress.show(f"import: {lines:,} lines read", file.tell(), size)
     finally:
-        if progress.live.is_started:  # a bar that never began would leave an empty line
-            progress.stop()
+        progress.stop()
         await database.stop()
     return report
 

@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from chassis import clock
 from chassis.postgres import DATABASE_ERRORS, Database
 from chassis.process.command_line import CommandError, database_failure
 from chassis.process.environment import load_settings
+from chassis.process.progress import Progress
 from chassis.process.tables import Column, Table, number
 from chassis.process.terminal import printable
 from contracts.money import Money
@@ -65,19 +64,14 @@ async def _report(report: CardReport) -> CardReport:
     settings = load_settings(ViewSettings)
     dsn = settings.reconciler_booking_view_dsn.get_secret_value()
     view = Database(dsn, application_name=f"{SERVICE}-card-report", read_only=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         await view.start()
-        # Elsewhere than on a terminal, a bar leaves an empty line.
-        console = Console(stderr=True)
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("bookings", total=None)
-            return await fill(
-                report,
-                view,
-                settings.zone,
-                lambda read, all_: progress.update(task, completed=read, total=all_),
-            )
+        with Progress() as progress:
+
+            def show(read: int, total: int) -> None:
+                progress.show(f"{read:,} of about {total:,} bookings", read, total)
+
+            return await fill(report, view, settings.zone, show)
     except ViewMismatchError as error:
         raise CommandError(str(error)) from error
     except DATABASE_ERRORS as error:

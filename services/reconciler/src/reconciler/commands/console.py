@@ -40,6 +40,18 @@ def query(
         raise CommandError(str(error)) from error
 
 
+def interruptible(work: Callable[[], ResultT], line: str) -> ResultT:
+    """Do work that waits for a service, which goes on without it.
+
+    Raises:
+        CommandError: the person does not wait any longer (Ctrl-C): exit code 1 would be an answer.
+    """
+    try:
+        return work()
+    except KeyboardInterrupt:
+        raise CommandError(line) from None
+
+
 def print_result(data: Any, *parts: Table | Facts | str, as_json: bool) -> None:
     """Print data as JSON, or the tables and lines that show it."""
     if as_json:

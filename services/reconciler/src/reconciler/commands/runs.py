@@ -1,6 +1,6 @@
 """The commands `run`, `runs`, `follow`, `findings` and `cancel`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.login import Actor, login_name
+from chassis.process.progress import Progress
 from chassis.process.terminal import printable
 from contracts.text import sanitize_for_postgres
 from reconciler.adapters.run_queries import RunRecord
@@ -19,11 +20,11 @@ from reconciler.commands.console import (
     AsJson,
     Limit,
     OpenDatabase,
-    ResultT,
+    interruptible,
     print_result,
     query,
 )
-from reconciler.commands.run_progress import showing_progress
+from reconciler.commands.run_progress import show_run
 from reconciler.commands.run_tables import finding_table, run_table
 from reconciler.domain.scopes import FORMS, Scope, ScopeError, parse_scope
 from reconciler.handlers import run_queries
@@ -143,11 +144,11 @@ def _follow(open_database: OpenDatabase, run_id: str, *, fail_on_drift: bool, as
 
     async def wait(database: Database) -> tuple[RunRecord, FindingPage | None]:
         await _known_run(database, run_id)
-        with showing_progress() as show:
-            run = await wait_for_run(database, run_id, show=show)
+        with Progress() as progress:
+            run = await wait_for_run(database, run_id, show=lambda run: show_run(progress, run))
         return run, await _findings(database, run_id, PAGE_ROWS_DEFAULT) if run.is_dry_run else None
 
-    run, findings = _interruptible(
+    run, findings = interruptible(
         lambda: query(open_database, wait, NotQueuedError, UnknownRunError),
         f"no longer waiting; the run goes on. {_how_to_follow(run_id)}",
     )
@@ -159,14 +160,6 @@ def _follow(open_database: OpenDatabase, run_id: str, *, fail_on_drift: bool, as
         raise CommandError(printable(ended_line(run)))
     if fail_on_drift and (run.drifted or run.errored):
         raise typer.Exit(EXIT_NO)
-
-
-def _interruptible(work: Callable[[], ResultT], line: str) -> ResultT:
-    # Ctrl-C is no answer "no", which is exit code 1.
-    try:
-        return work()
-    except KeyboardInterrupt:
-        raise CommandError(line) from None
 
 
 async def _known_run(database: Database, run_id: str) -> RunRecord:

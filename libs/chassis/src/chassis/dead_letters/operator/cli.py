@@ -9,7 +9,7 @@ import typer
 from chassis.dead_letters.history import DiscardedBy, Outcome, ReplayedBy
 from chassis.dead_letters.operator import serializers
 from chassis.dead_letters.operator.actions import Actions
-from chassis.dead_letters.operator.console import CommandContext, Progress, print_detail, print_list
+from chassis.dead_letters.operator.console import CommandContext, advance, print_detail, print_list
 from chassis.dead_letters.operator.selection import build_filter, parse_age, parse_id, parse_target
 from chassis.dead_letters.queries import DeadLetter, Filter
 from chassis.http.page_sizes import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
@@ -18,6 +18,7 @@ from chassis.postgres.database import Database
 from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.login import Actor
+from chassis.process.progress import Progress
 from chassis.process.terminal import print_json, printable
 from contracts.reasons import SetAsideReason
 from contracts.text import sanitize_for_postgres
@@ -123,10 +124,11 @@ def _add_replay(group: typer.Typer, context: CommandContext) -> None:
         if dry_run:
             _print_counts(plan, as_json=as_json)
             return
-        with Progress("replaying", plan["messages"]) as progress:
+        with Progress() as progress:
+            advanced = advance(progress, "replaying", plan["messages"])
             outcome = context.run(
                 lambda actions: actions.replay(
-                    keys, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
+                    keys, by, rate_per_second_max=rate_per_second_max, advance=advanced
                 )
             )
         counts = f"replayed: {outcome.done}, failed: {len(outcome.failures)}"
@@ -161,10 +163,11 @@ def _add_discard(group: typer.Typer, context: CommandContext) -> None:
         if dry_run:
             _print_counts({"messages": messages}, as_json=as_json)
             return
-        with Progress("discarding", messages) as progress:
+        with Progress() as progress:
+            advanced = advance(progress, "discarding", messages)
             outcome = context.run(
                 lambda actions: actions.discard(
-                    target, by, rate_per_second_max=rate_per_second_max, advance=progress.advance
+                    target, by, rate_per_second_max=rate_per_second_max, advance=advanced
                 )
             )
         counts = f"discarded: {outcome.done}"

@@ -1,13 +1,10 @@
-"""The commands' connection to the service's database, their progress bar and their output for people."""
+"""The commands' connection to the service's database, their progress and their output for people."""
 
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import Progress as Bar
 
 from chassis.dead_letters.operator.actions import Actions, DeadLetterNotFoundError, DeadLetterSettledError
 from chassis.messaging.message import Apply
@@ -15,10 +12,9 @@ from chassis.observability.logs import configure_logs
 from chassis.postgres.command_query import run_query
 from chassis.postgres.database import Database
 from chassis.process.command_line import CommandError
+from chassis.process.progress import Progress
 from chassis.process.tables import Column, Table, number, print_parts
 from chassis.process.terminal import printable
-
-PROGRESS_SECONDS_MIN = 2.0
 
 ResultT = TypeVar("ResultT")
 
@@ -55,24 +51,16 @@ class CommandContext:
             raise CommandError(str(error)) from error
 
 
-class Progress:
-    """A progress bar on a terminal, shown after PROGRESS_SECONDS_MIN. Elsewhere nothing is shown."""
+def advance(progress: Progress, title: str, total: int) -> Callable[[], None]:
+    """Return a function that shows one message more as done."""
+    done = 0
 
-    def __init__(self, title: str, total: int) -> None:
-        self._began = time.monotonic()
-        self._bar = Bar(console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(title, total=total)
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        progress.show(f"{title}: {done:,} of {total:,} messages", done, total)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def advance(self) -> None:
-        self._bar.advance(self._task)
-        if sys.stderr.isatty() and time.monotonic() - self._began > PROGRESS_SECONDS_MIN:
-            self._bar.start()
+    return one_more
 
 
 def print_list(items: list[dict[str, Any]], total: int) -> None:
