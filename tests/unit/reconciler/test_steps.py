@@ -157,6 +157,12 @@ class TestRegression:
         assert after(state, seen(6, 900), gone(7), seen(8, 900)).status == "resolved"
         assert after(state, seen(6, 901)).status == "open"
 
+    @pytest.mark.parametrize("code", ["accepted", "written_off"])
+    def test_less_than_the_difference_cannot_be_accepted(self, code: str) -> None:
+        with pytest.raises(StepRefusedError, match="give up_to 500 or more") as refused:
+            step(opened(), resolve(code, up_to=499), at=T0)
+        assert refused.value.kind == "invalid-step"
+
     def test_problem_without_an_amount_stays_judged(self) -> None:
         assert after(opened(amount=None), resolve("duplicate"), seen(6, None)).status == "resolved"
 

@@ -79,7 +79,15 @@ def _holds_up_to(state: ExceptionState, command: Resolve) -> int | None:
     """Return the size up to which the resolution holds. Only `fixed` claims that the problem is gone."""
     if command.code == "fixed":
         return None
-    return command.up_to if command.up_to is not None else state.size
+    if command.up_to is None:
+        return state.size
+    if state.size is not None and command.up_to < state.size:
+        raise StepRefusedError(
+            f"resolve: the difference is {state.size} minor units: up to {command.up_to},"
+            f" the next run would open it again; give up_to {state.size} or more, or none",
+            kind="invalid-step",
+        )
+    return command.up_to
 
 
 def reopen(state: ExceptionState, command: Reopen, _at: datetime) -> Decision:
