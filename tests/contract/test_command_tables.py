@@ -35,10 +35,11 @@ from plumbline.demo.queue_work import WorkedException, tasks
 from plumbline.demo.sealed_log import LogVerdicts, log_parts
 from plumbline.demo.senders import Sent
 from reconciler.adapters.sweep_queries import SweepFound, SweepRecord
-from reconciler.commands import card_report, operations, sweeping
-from reconciler.commands.exception_tables import detail_tables, exception_table
+from reconciler.commands import card_report, operation_output, sweeping
+from reconciler.commands.exception_tables import detail_tables, exception_table, group_table
 from reconciler.commands.run_tables import finding_table, run_table
 from reconciler.domain.card_report import CardRow
+from reconciler.domain.operations import OUTCOMES
 
 ROOT = Path(__file__).parents[2]
 ID = "0192f0c1-2d3e-7a4b-8c5d-6e7f80910213"
@@ -109,7 +110,7 @@ OPERATION: Any = {
     "created_at": AT,
     "reason": LONG,
     "reason_erased": False,
-    "outcomes": dict.fromkeys(operations._OUTCOMES, 1000),
+    "outcomes": dict.fromkeys(OUTCOMES, 1000),
 }
 OF_OPERATION: Any = {
     "exception_id": ID,
@@ -117,6 +118,22 @@ OF_OPERATION: Any = {
     "status": "acknowledged",
     "title": TITLE,
     "detail": LONG,
+}
+PLANNED: Any = {**OPERATION, "count": 10_000, "sums": {"USD": -123_456_789, "JPY": 1000}, "without_amount": 7}
+PLAN: Any = {
+    "outcomes": {"stepped": 9000, "unchanged": 900, "refused": 100},
+    "sample": [{**OF_OPERATION, "outcome": "refused", "amount": {"amount": -123_456, "currency": "USD"}}],
+}
+GROUP: Any = {
+    "cause": "0123456789abcdef" * 2,
+    "type": "pricing_drift",
+    "class": "snapshot_corrupt",
+    "line": "long_visit",
+    "rate_card": "default/2025-01",
+    "engine": "1",
+    "severity": "medium",
+    "count": 12_345,
+    "sums": {"USD": -123_456_789},
 }
 DAMAGED: Any = {"id": ID, "unreadable": LONG}
 SWEEP = SweepRecord(
@@ -278,10 +295,12 @@ COMMANDS: dict[str, Callable[[], None]] = {
     ),
     "reconciler exceptions": lambda: print_parts(exception_table([EXCEPTION, DAMAGED], 1000)),
     "reconciler exceptions show": lambda: print_parts(*detail_tables(EXCEPTION)),
-    "reconciler operations": lambda: print_parts(operations.operation_table([OPERATION, DAMAGED])),
+    "reconciler operations": lambda: print_parts(operation_output.operation_table([OPERATION, DAMAGED])),
     "reconciler operations show": lambda: print_parts(
-        operations.exception_table([OF_OPERATION, DAMAGED], ("refused", "not_reverted"))
+        operation_output.outcome_table([OF_OPERATION, DAMAGED], ("refused", "not_reverted"))
     ),
+    "reconciler operations plan": lambda: print_parts(*operation_output.plan_parts(PLANNED, PLAN)),
+    "reconciler exceptions groups": lambda: print_parts(group_table([GROUP, DAMAGED], 1000)),
     "reconciler sweep": lambda: print_parts(
         sweeping._counts(SWEEP), sweeping._found([SweepFound("payment_anomaly", "medium", ID, "pi_1", TITLE)])
     ),
@@ -359,7 +378,7 @@ def test_every_command_takes_the_one_table() -> None:
     known = {
         "erasing", "evidence_checks", "retention", "verify", "witnesses",  # audit
         "sealed_log",  # plumbline demo
-        "card_report", "console", "exception_tables", "operations", "run_tables", "sweeping",  # reconciler
-        "cli", "price", "__main__", "status", "tables",
+        "card_report", "console", "exception_tables", "operation_output", "run_tables",  # reconciler
+        "sweeping", "cli", "price", "__main__", "status", "tables",
     }  # fmt: skip
     assert using <= known, f"let COMMANDS of this test print the tables of {using - known} too"

@@ -1,5 +1,6 @@
 """Route of causes: exceptions grouped by what they share (REC-9a)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -90,10 +91,15 @@ async def list_exception_groups(
     )
     rows = page(groups.rows, limit=limit, key=_key, of=of)
     return {
-        "items": show_rows(rows["items"], _item, GroupItem, key=lambda group: group.cause),
+        "items": group_items(rows["items"]),
         "summary": {"groups": groups.groups, "total": groups.exceptions},
         "next_cursor": rows["next_cursor"],
     }
+
+
+def group_items(rows: Sequence[GroupRecord | UnreadableRow]) -> list[GroupItem | UnreadableItem]:
+    """Return groups as items; a damaged one is marked."""
+    return show_rows(rows, _item, GroupItem, key=lambda group: group.cause)
 
 
 def _key(row: GroupRecord | UnreadableRow) -> tuple[KeyPart, ...] | None:

@@ -1,6 +1,7 @@
 """The commands that take a step on exceptions: one step each, on one exception or on several (REC-9)."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -38,6 +39,8 @@ Occurrences = Annotated[
     int | None, typer.Option(min=1, max=OCCURRENCES_MAX, help="How often more it may be seen.")
 ]
 
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339 time.")]
+
 TakenStep = ExceptionWithHistory | str
 """The exception after the step, or why the step was refused."""
 
@@ -46,7 +49,7 @@ def add_steps(group: typer.Typer, open_database: OpenDatabase) -> None:
     """Add the commands to the group `exceptions`."""
 
     def take(ids: Sequence[str], by: str, request: StepRequest, *, as_json: bool) -> None:
-        _check_name("--by", by)
+        check_name("--by", by)
         _take(open_database, ids, request, as_json=as_json)
 
     @group.command(help="Take open exceptions on: you become their assignee.")
@@ -61,22 +64,22 @@ def add_steps(group: typer.Typer, open_database: OpenDatabase) -> None:
         by: By,
         as_json: AsJson = False,
     ) -> None:
-        _check_name("--to", to)
+        check_name("--to", to)
         take(ids, by, step_requests.assigning(by, to), as_json=as_json)
 
     @group.command(help="Open exceptions again that are acknowledged, suppressed or resolved.")
     def reopen(ids: Ids, *, reason: Reason, by: By, as_json: AsJson = False) -> None:
-        take(ids, by, step_requests.reopening(by, _text("--reason", reason)), as_json=as_json)
+        take(ids, by, step_requests.reopening(by, line_of("--reason", reason)), as_json=as_json)
 
     @group.command(help="Write a text into the history of exceptions.")
     def comment(
         ids: Ids, *, text: Annotated[str, typer.Option(help="The text.")], by: By, as_json: AsJson = False
     ) -> None:
-        take(ids, by, step_requests.commenting(by, _text("--text", text)), as_json=as_json)
+        take(ids, by, step_requests.commenting(by, line_of("--text", text)), as_json=as_json)
 
     @group.command(help="Take the last step back, if a person took it.")
     def revert(ids: Ids, *, reason: Reason, by: By, as_json: AsJson = False) -> None:
-        take(ids, by, step_requests.taking_back(by, _text("--reason", reason)), as_json=as_json)
+        take(ids, by, step_requests.taking_back(by, line_of("--reason", reason)), as_json=as_json)
 
     _add_resolve(group, take)
     _add_suppress(group, take)
@@ -98,7 +101,7 @@ def _add_resolve(group: typer.Typer, take: Callable[..., None]) -> None:
         if as_ not in PERSONS_RESOLUTIONS:
             raise CommandError(f"--as {as_}: choose one of {names}")
         limit = load_command_settings(OfflineSettings, SERVICE).reconciler_second_person_above
-        text = _text("--reason", reason)
+        text = line_of("--reason", reason)
         request = step_requests.resolving(by, as_, text, up_to=up_to, second_person_above=limit)
         take(ids, by, request, as_json=as_json)
 
@@ -110,19 +113,15 @@ def _add_suppress(group: typer.Typer, take: Callable[..., None]) -> None:
     def suppress(
         ids: Ids,
         *,
-        until: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339 time.")] = None,
+        until: Until = None,
         beyond: Amount = None,
         occurrences: Occurrences = None,
         reason: Reason,
         by: By,
         as_json: AsJson = False,
     ) -> None:
-        try:
-            moment = None if until is None else parse_time(until)
-        except TimeError as error:
-            raise CommandError(f"--until: {error}") from error
         request = step_requests.suppressing(
-            by, _text("--reason", reason), until=moment, beyond=beyond, occurrences=occurrences
+            by, line_of("--reason", reason), until=moment_of(until), beyond=beyond, occurrences=occurrences
         )
         take(ids, by, request, as_json=as_json)
 
@@ -172,13 +171,23 @@ def _line(text: str, outcome: TakenStep) -> str:
     )
 
 
-def _check_name(option: str, name: str) -> None:
+def check_name(option: str, name: str) -> None:
+    """Refuse a name that is no id."""
     # Names stand in the history, which keeps no personal data.
     if not has_id_form(name):
         raise CommandError(f"{option} {printable(name)[:80]}: expected an id such as ana or user-7")
 
 
-def _text(option: str, text: str) -> str:
+def moment_of(until: str | None) -> datetime | None:
+    """Return the time of `--until`."""
+    try:
+        return None if until is None else parse_time(until)
+    except TimeError as error:
+        raise CommandError(f"--until: {error}") from error
+
+
+def line_of(option: str, text: str) -> str:
+    """Return the text of an option as it is stored; refuse an empty one."""
     stripped = sanitize_for_postgres(text.strip())
     if not stripped:
         raise CommandError(f"{option} is empty")

@@ -11,6 +11,7 @@ from chassis.postgres.stored_rows import UnreadableItem
 from chassis.process.tables import Cell, Column, Facts, Table, number
 from chassis.process.terminal import printable
 from contracts.money import Money
+from reconciler.api.exception_groups import GroupItem
 from reconciler.api.responses import ExceptionDetail, ExceptionItem
 
 ID_CHARACTERS = 8
@@ -53,17 +54,47 @@ def exception_table(items: Sequence[ExceptionItem | UnreadableItem], total: int)
     return table
 
 
+def group_table(items: Sequence[GroupItem | UnreadableItem], total: int) -> Table:
+    """Return causes as a table; `--where cause=…` takes the first column."""
+    table = Table(
+        Column("cause"),
+        Column("severity", leaves=3),
+        Column("type", wraps=24),
+        Column("line", leaves=2),
+        Column("card and engine", leaves=1),
+        Column("count", right=True),
+        Column("together", right=True),
+        empty="no exception waits",
+    )
+    for item in items:
+        if "unreadable" in item:
+            table.add_damaged(item["id"], item["unreadable"])
+            continue
+        made_by = " ".join(part for part in (item["rate_card"], item["engine"]) if part)
+        sums = ", ".join(str(Money(amount, currency)) for currency, amount in sorted(item["sums"].items()))
+        cells = (_kind(item), item["line"] or "", made_by, number(item["count"]), sums or "-")
+        table.add(item["cause"], _severity(item), *cells)
+    table.count(len(items), total, "causes")
+    return table
+
+
+def _severity(item: ExceptionItem | GroupItem) -> Text:
+    return Text(item["severity"], style=_SEVERITY_STYLES.get(item["severity"], ""))
+
+
+def _kind(item: ExceptionItem | GroupItem) -> str:
+    return f"{item['type']} ({item['class']})" if item["class"] else item["type"]
+
+
 def _cells(item: ExceptionItem) -> Sequence[Cell]:
-    severity = Text(item["severity"], style=_SEVERITY_STYLES.get(item["severity"], ""))
-    kind = f"{item['type']} ({item['class']})" if item["class"] else item["type"]
     age, seen = short_age(clock.now() - item["first_seen_at"]), number(item["occurrences"])
     texts = [item["title"], *_marks(item)]
     texts += [
         text for remark in item["explanation"].get("remarks", []) if (text := str(remark)) not in texts[0]
     ]
     assigned, booking = item["assignee"] or "", item["booking_id"] or ""
-    cells = kind, item["status"], assigned, booking, age, seen, "; ".join(texts)
-    return item["id"][-ID_CHARACTERS:], severity, *cells
+    cells = _kind(item), item["status"], assigned, booking, age, seen, "; ".join(texts)
+    return item["id"][-ID_CHARACTERS:], _severity(item), *cells
 
 
 def _marks(item: ExceptionItem) -> Iterator[str]:
@@ -110,7 +141,7 @@ def _facts(item: ExceptionDetail) -> Facts:
     facts: list[tuple[str, str]] = [
         ("exception", item["id"]),
         ("booking", item["booking_id"] or "-"),
-        ("type", f"{item['type']} ({item['class']})" if item["class"] else item["type"]),
+        ("type", _kind(item)),
         ("severity", item["severity"]),
         ("status", item["status"]),
         ("assignee", item["assignee"] or "-"),

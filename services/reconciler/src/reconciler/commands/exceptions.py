@@ -9,17 +9,17 @@ import typer
 from chassis import clock
 from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
-from chassis.process.command_line import CommandError
 from chassis.process.local_stack import load_command_settings
 from reconciler.adapters.exception_queries import ExceptionWithHistory
 from reconciler.api.exception_chunks import export_chunks
+from reconciler.api.exception_groups import group_items
 from reconciler.api.responses import exception_detail, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
+from reconciler.commands.exception_filters import Where, parse_filter, parse_where
 from reconciler.commands.exception_steps import add_steps
-from reconciler.commands.exception_tables import detail_tables, exception_table
+from reconciler.commands.exception_tables import detail_tables, exception_table, group_table
 from reconciler.domain.clocks import Reading
 from reconciler.domain.exceptions import EXCEPTION_STATUSES
-from reconciler.domain.filter_members import FilterError, members_of_query, parse_members
 from reconciler.domain.filters import ExceptionFilter
 from reconciler.handlers import queries
 from reconciler.handlers.exception_lookup import AmbiguousIdError, UnknownExceptionError, find_exception
@@ -33,6 +33,7 @@ A working day:
   reconciler exceptions show 5bc1f2a0                one in full: amounts, lines, history
   reconciler exceptions acknowledge 5bc1f2a0         it is mine
   reconciler exceptions resolve 5bc1f2a0 --as accepted --up-to 200 --reason "rounding"
+  reconciler exceptions groups                       causes that many share
 
 An ID is an exception's id, or the end of it as the table shows it. Reads RECONCILER_POSTGRES_DSN.
 """
@@ -60,6 +61,7 @@ def add_exceptions(cli: typer.Typer, open_database: OpenDatabase) -> None:
     group = typer.Typer(help=HELP, invoke_without_command=True, no_args_is_help=False)
     _add_list(group, open_database)
     _add_show(group, open_database)
+    _add_groups(group, open_database)
     add_steps(group, open_database)
     cli.add_typer(group, name="exceptions")
 
@@ -134,14 +136,26 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
         print_result(detail, *detail_tables(detail), as_json=as_json)
 
 
+def _add_groups(group: typer.Typer, open_database: OpenDatabase) -> None:
+    @group.command(help="Exceptions by cause, most at stake first; `operations plan` works a cause off.")
+    def groups(*, where: Where = None, limit: Limit = PAGE_ROWS_DEFAULT, as_json: AsJson = False) -> None:
+        chosen, reading = parse_where(where), _reading()
+        if not where:
+            chosen = replace(chosen, unresolved=True)
+        listed = query(
+            open_database,
+            lambda database: queries.list_groups(database, chosen, reading, after=None, rows_max=limit),
+        )
+        items = group_items(listed.rows)
+        table = group_table(items, listed.groups)
+        summary = {"groups": listed.groups, "total": listed.exceptions}
+        print_result({"items": items, "summary": summary}, table, as_json=as_json)
+
+
 def _reading() -> Reading:
     return Reading(clock.now(), load_command_settings(OfflineSettings, SERVICE).targets)
 
 
 def _parse(**members: str | None) -> ExceptionFilter:
     given = {name: text for name, text in members.items() if text is not None}
-    try:
-        return parse_members(members_of_query(given))
-    except FilterError as error:
-        option = {"booking_id": "booking"}.get(error.member, error.member)
-        raise CommandError(f"--{option}: {error.message}") from error
+    return parse_filter(given, lambda member: "--booking" if member == "booking_id" else f"--{member}")

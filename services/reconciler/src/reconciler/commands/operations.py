@@ -1,33 +1,39 @@
 """The commands `operations …`: bulk operations as a table, and one with the outcomes of its exceptions."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, get_args
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from chassis import clock
 from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
-from chassis.postgres.stored_rows import UnreadableItem, UnreadableRow
+from chassis.postgres.stored_rows import UnreadableRow
 from chassis.process.command_line import CommandError
-from chassis.process.tables import Column, Table, number
-from reconciler.adapters.operation_queries import OperationItemRecord, OperationRecord
-from reconciler.api.operation_responses import (
-    OperationExceptionItem,
-    OperationItem,
-    operation_exceptions,
-    operation_item,
-    operation_items,
-)
+from reconciler.adapters.operation_queries import OperationRecord
+from reconciler.api.operation_responses import operation_items
+from reconciler.commands.bulk import add_bulk
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
-from reconciler.domain.operations import OPERATION_STATUSES, Outcome
+from reconciler.commands.operation_output import (
+    SHOWN_FIRST,
+    operation_table,
+    parse_operation_id,
+    print_operation,
+)
+from reconciler.domain.operations import OPERATION_STATUSES, OUTCOMES
 from reconciler.handlers import operation_queries
-from reconciler.handlers.operations import UnknownOperationError
 
 HELP = """Bulk operations on exceptions, newest first.
 
 \b
+One step on all exceptions of a filter:
+  reconciler exceptions groups --where status=open        which causes there are
+  reconciler operations plan resolve --as fixed --reason "corrected" --where cause=CAUSE
+  reconciler operations apply ID --expect 117 --token TOKEN
+  reconciler operations revert ID --reason "wrong cause"
+
+\b
+What became of it:
   reconciler operations                       which there are
   reconciler operations show ID               one, with the exceptions that were refused
   reconciler operations show ID --outcome stepped
@@ -35,12 +41,10 @@ HELP = """Bulk operations on exceptions, newest first.
 Reads RECONCILER_POSTGRES_DSN.
 """
 
-_OUTCOMES = get_args(Outcome)
-_SHOWN_FIRST = ("refused", "not_reverted")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an operation.")]
 Status = Annotated[str | None, typer.Option(help=f"{', '.join(OPERATION_STATUSES)}.")]
-Shown = Annotated[str | None, typer.Option("--outcome", help=f"{', '.join(_OUTCOMES)}.")]
+Shown = Annotated[str | None, typer.Option("--outcome", help=f"{', '.join(OUTCOMES)}.")]
 
 
 def add_operations(cli: typer.Typer, open_database: OpenDatabase) -> None:
@@ -48,6 +52,7 @@ def add_operations(cli: typer.Typer, open_database: OpenDatabase) -> None:
     group = typer.Typer(help=HELP, invoke_without_command=True, no_args_is_help=False)
     _add_list(group, open_database)
     _add_show(group, open_database)
+    add_bulk(group, open_database)
     cli.add_typer(group, name="operations")
 
 
@@ -87,88 +92,9 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
         limit: Limit = PAGE_ROWS_DEFAULT,
         as_json: AsJson = False,
     ) -> None:
-        _check("--outcome", outcome, _OUTCOMES)
-        outcomes = _SHOWN_FIRST if outcome is None else (outcome,)
-
-        async def read(
-            database: Database,
-        ) -> tuple[OperationRecord, list[OperationItemRecord | UnreadableRow]]:
-            operation = await operation_queries.get_operation(database, _parse(operation_id))
-            rows: list[OperationItemRecord | UnreadableRow] = []
-            for each in outcomes:
-                rows += await operation_queries.list_items(
-                    database, operation.id, after=None, outcome=each, rows_max=limit
-                )
-            return operation, rows
-
-        operation, rows = query(open_database, read, UnknownOperationError)
-        item, items = operation_item(operation, at=clock.now()), operation_exceptions(rows)
-        shown = exception_table(items, outcomes)
-        shown.count(
-            len(items),
-            sum(count for name, count in operation.counts.items() if name in outcomes),
-            "exceptions",
-        )
-        print_result({**item, "items": items}, operation_table([item]), shown, as_json=as_json)
-
-
-def operation_table(items: Sequence[OperationItem | UnreadableItem]) -> Table:
-    """Return operations as a table."""
-    table = Table(
-        Column("operation"),
-        Column("status"),
-        Column("action", leaves=4),
-        Column("by", leaves=2),
-        Column("created", leaves=1),
-        Column("reason", wraps=20, leaves=3),
-        Column("exceptions", wraps=20),
-        empty="no bulk operation has been requested",
-    )
-    for item in items:
-        if "unreadable" in item:
-            table.add_damaged(item["id"], item["unreadable"])
-            continue
-        created = f"{item['created_at']:%Y-%m-%d %H:%M:%S}Z"
-        reason = item["reason"] or ("(erased)" if item["reason_erased"] else "")
-        cells = (item["status"], item["action"], item["actor"], created, reason)
-        table.add(item["id"], *cells, _counts({name: item["outcomes"][name] for name in _OUTCOMES}))
-    return table
-
-
-def _counts(outcomes: Mapping[str, int]) -> str:
-    """Return how many exceptions have each outcome, without those that none has."""
-    counts = ((name.replace("_", " "), outcomes[name]) for name in _OUTCOMES)
-    return ", ".join(f"{number(count)} {name}" for name, count in counts if count) or "none"
-
-
-def exception_table(
-    items: Sequence[OperationExceptionItem | UnreadableItem], outcomes: Sequence[str]
-) -> Table:
-    """Return exceptions of an operation as a table; `outcomes` are the outcomes that were asked for."""
-    names = " or ".join(name.replace("_", " ") for name in outcomes)
-    table = Table(
-        Column("exception"),
-        Column("outcome"),
-        Column("status now", leaves=1),
-        Column("title", wraps=30, leaves=2),
-        Column("why", wraps=24),
-        empty=f"no exception is {names}",
-    )
-    for item in items:
-        if "unreadable" in item:
-            table.add_damaged(item["id"], item["unreadable"])
-            continue
-        cells = (item["outcome"], item["status"] or "", item["title"] or "", item["detail"] or "")
-        table.add(item["exception_id"], *cells)
-    return table
-
-
-def _parse(operation_id: str) -> str:
-    try:
-        return str(UUID(operation_id))
-    except ValueError as error:
-        message = f"{operation_id[:80]!a} is no id of an operation; `reconciler operations` shows them"
-        raise CommandError(message) from error
+        _check("--outcome", outcome, OUTCOMES)
+        outcomes = SHOWN_FIRST if outcome is None else (outcome,)
+        print_operation(open_database, parse_operation_id(operation_id), outcomes, limit, as_json=as_json)
 
 
 def _check(option: str, value: str | None, allowed: Sequence[str]) -> None:

@@ -148,8 +148,11 @@ MEMBERS: Mapping[str, Member] = {
 
 
 def members_of_query(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return query parameters as JSON values; `parse_members` refuses what stays text."""
-    return {name: MEMBERS[name].from_text(text) for name, text in parameters.items()}
+    """Return query parameters as JSON values; `parse_members` refuses unknown ones and what stays text."""
+    return {
+        name: member.from_text(text) if (member := MEMBERS.get(name)) else text
+        for name, text in parameters.items()
+    }
 
 
 def parse_members(members: Mapping[str, Any]) -> ExceptionFilter:

@@ -1,6 +1,7 @@
 """Queries of bulk operations, and waiting for one (REC-9b)."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -13,6 +14,11 @@ from reconciler.handlers.operations import UnknownOperationError
 
 POLL_SECONDS = 0.2
 WORKING = ("applying", "reverting")
+IDLE_SECONDS_MAX = 15.0
+
+
+class NotWorkedOnError(Exception):
+    """No service works on the operation."""
 
 
 async def get_operation(database: Database, operation_id: str) -> OperationRecord:
@@ -57,14 +63,22 @@ async def wait_for_operation(
 ) -> OperationRecord:
     """Return the operation once it is no longer worked on; `show` is called after each look at it.
 
-    A running service works on it: without one this waits for ever.
-
     Raises:
         UnknownOperationError: there is no such operation.
+        NotWorkedOnError: nothing happened to it for IDLE_SECONDS_MAX.
     """
+    seen, seen_at = None, time.monotonic()
     while True:
         operation = await get_operation(database, operation_id)
         show(operation)
         if operation.status not in WORKING:
             return operation
+        now = operation.status, operation.counts
+        if now != seen:
+            seen, seen_at = now, time.monotonic()
+        elif time.monotonic() - seen_at > IDLE_SECONDS_MAX:
+            raise NotWorkedOnError(
+                f"operation {operation_id}: no service has worked on it for {IDLE_SECONDS_MAX:g} s;"
+                " is `reconciler serve` running? It is kept and goes on when it is"
+            )
         await pause(asyncio.Event(), POLL_SECONDS)
