@@ -136,6 +136,7 @@ async def reading(side: str, round_: int, infra: EmbeddedInfra, size: Size) -> S
             for _ in range(READS[size]):
                 start = time.perf_counter()
                 async with database.transaction(readonly=True) as connection:
+                    await exception_queries.plan_by_index(connection)
                     rows = await exception_queries.list_exceptions(
                         connection, query, seconds, after=None, rows_max=PAGE_ROWS
                     )

@@ -22,6 +22,10 @@ _COLUMNS = (
 )
 _ORDER = "ORDER BY severity_rank, first_seen_at, id"
 
+# The planner takes a read of all rows for as cheap as the index that has every column of the filter. The rows
+# are wide: it takes four times as long.
+_BY_INDEX = "SET LOCAL enable_seqscan = off"
+
 # The page's ids come from an index alone; only the rows of the page are read.
 _LIST = """
 SELECT {columns} FROM (
@@ -95,6 +99,11 @@ class ExceptionEventRecord:
 
 ExceptionWithHistory = tuple[ExceptionRecord, Sequence[ExceptionEventRecord | UnreadableRow]]
 """An exception and its history, oldest first."""
+
+
+async def plan_by_index(connection: Connection) -> None:
+    """Let the queries of this transaction read the lists' indexes, whatever the filter is."""
+    await connection.execute(_BY_INDEX)
 
 
 async def list_exceptions(

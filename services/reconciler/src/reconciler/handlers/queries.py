@@ -40,6 +40,7 @@ async def list_exceptions(
 ) -> ExceptionList:
     """Return exceptions, high first, then oldest first (REC-10)."""
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+        await exception_queries.plan_by_index(connection)
         rows = await exception_queries.list_exceptions(
             connection, query, reading, after=after, rows_max=rows_max
         )
@@ -70,6 +71,7 @@ async def list_groups(
 ) -> GroupList:
     """Return the groups of the filter's exceptions, most at stake first (REC-9a)."""
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+        await exception_queries.plan_by_index(connection)
         rows = await exception_groups.list_groups(connection, query, reading, after=after, rows_max=rows_max)
         groups, exceptions = await exception_groups.count_groups(connection, query, reading)
     return GroupList(rows, groups, exceptions)
@@ -84,6 +86,7 @@ async def export_exceptions(
         UnreadableRowError: no row of a page has a readable position, so that no page can follow.
     """
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+        await exception_queries.plan_by_index(connection)
         after: Position | None = None
         shown: set[str] = set()
         while True:
