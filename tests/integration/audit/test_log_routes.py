@@ -169,3 +169,17 @@ async def test_bundle_is_compressed_for_those_who_can_read_it(log: httpx.AsyncCl
     assert gzip.decompress(raw) == plain.content
     refused = await log.get("tile/entries/000", headers={"Accept-Encoding": "gzip;q=0, identity"})
     assert "content-encoding" not in refused.headers
+
+
+@pytest.mark.parametrize("path", ["checkpoint", "keys", "tile/0/000", "tile/entries/000"])
+async def test_head_has_the_headers_of_get_and_no_body(log: httpx.AsyncClient, path: str) -> None:
+    whole, head = await log.get(path), await log.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-length", "cache-control"):
+        assert head.headers[name] == whole.headers[name], name
+    assert (await log.head("tile/0/999")).status_code == 404
+
+
+async def test_head_of_a_stream_ends_at_once(log: httpx.AsyncClient) -> None:
+    head = await log.head("../api/event-log/stream", timeout=10)
+    assert (head.status_code, head.content) == (200, b"")

@@ -15,6 +15,7 @@ from chassis.http.conditional_requests import if_match_provider
 from chassis.http.disconnects import CancelOnDisconnect
 from chassis.http.entity_tags import EntityTags
 from chassis.http.error_responses import EXCEPTION_HANDLERS, REQUEST_BYTES_MAX
+from chassis.http.head_requests import HeadAsGet
 from chassis.http.idempotency.requests import provide_idempotency
 from chassis.http.internal_port import PublicPort
 from chassis.http.json_bodies import JsonRequest, require_json
@@ -124,7 +125,7 @@ def build_app(
     check.learn(app)
     _complete_document(app, guard)
     # Outermost, so that requests without a route are observed too.
-    own = EntityTags(CancelOnDisconnect(ReadDeadline(app.asgi_handler)))
+    own: ASGIApp = HeadAsGet(EntityTags(CancelOnDisconnect(ReadDeadline(app.asgi_handler))))
     if internal_port is not None:
         own = PublicPort(own, health, internal_port)
     routed = Mounts(RequestRules(own, hosts), mounts or {})
