@@ -68,14 +68,14 @@ class Machine:
         return done.exit_code, done.stdout + done.stderr
 
     async def is_ready(self) -> dict[str, Any]:
-        starting = self._running[-1]
+        is_written = self.state_directory.stack_file.exists
 
-        def is_written_or_failed() -> bool:
-            return self.state_directory.stack_file.exists() or starting.returncode is not None
+        def failed() -> Process | None:
+            return next((each for each in self._running[-1:] if each.returncode not in {None, 0}), None)
 
-        await eventually(is_written_or_failed, seconds=START_SECONDS_MAX, what="a started stack")
-        if starting.returncode is not None and not self.state_directory.stack_file.exists():
-            raise AssertionError((await starting.communicate())[0].decode())
+        await eventually(lambda: is_written() or failed(), seconds=START_SECONDS_MAX, what="a started stack")
+        if not is_written() and (start := failed()) is not None:
+            raise AssertionError((await start.communicate())[0].decode())
         return json.loads(self.state_directory.stack_file.read_text())
 
     async def clean_up(self) -> None:
