@@ -134,6 +134,8 @@ GROUP: Any = {
     "severity": "medium",
     "count": 12_345,
     "sums": {"USD": -123_456_789},
+    "last_good_run": None,
+    "first_bad_run": {"id": ID, "started_at": AT},
 }
 DAMAGED: Any = {"id": ID, "unreadable": LONG}
 SWEEP = SweepRecord(

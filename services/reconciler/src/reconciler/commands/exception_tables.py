@@ -11,7 +11,7 @@ from chassis.postgres.stored_rows import UnreadableItem
 from chassis.process.tables import Cell, Column, Facts, Table, number
 from chassis.process.terminal import printable
 from contracts.money import Money
-from reconciler.api.exception_groups import GroupItem
+from reconciler.api.group_responses import GroupItem
 from reconciler.api.responses import ExceptionDetail, ExceptionItem
 
 ID_CHARACTERS = 8
@@ -62,6 +62,8 @@ def group_table(items: Sequence[GroupItem | UnreadableItem], total: int) -> Tabl
         Column("type", wraps=24),
         Column("line", leaves=2),
         Column("card and engine", leaves=1),
+        Column("last good run", leaves=4),
+        Column("first bad run", leaves=5),
         Column("count", right=True),
         Column("together", right=True),
         empty="no exception waits",
@@ -72,7 +74,9 @@ def group_table(items: Sequence[GroupItem | UnreadableItem], total: int) -> Tabl
             continue
         made_by = " ".join(part for part in (item["rate_card"], item["engine"]) if part)
         sums = ", ".join(str(Money(amount, currency)) for currency, amount in sorted(item["sums"].items()))
-        cells = (_kind(item), item["line"] or "", made_by, number(item["count"]), sums or "-")
+        runs = (item["last_good_run"], item["first_bad_run"])
+        times = ("-" if run is None else _time(run["started_at"]) for run in runs)
+        cells = (_kind(item), item["line"] or "", made_by, *times, number(item["count"]), sums or "-")
         table.add(item["cause"], _severity(item), *cells)
     table.count(len(items), total, "causes")
     return table

@@ -12,7 +12,7 @@ from chassis.postgres import Database
 from chassis.process.local_stack import load_command_settings
 from reconciler.adapters.exception_queries import ExceptionWithHistory
 from reconciler.api.exception_chunks import export_chunks
-from reconciler.api.exception_groups import group_items
+from reconciler.api.group_responses import group_items
 from reconciler.api.responses import exception_detail, exception_items
 from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
 from reconciler.commands.exception_filters import Where, parse_filter, parse_where

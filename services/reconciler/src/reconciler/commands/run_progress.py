@@ -14,7 +14,7 @@ def run_line(run: RunRecord) -> str:
     """Return how far a run has come, in one line."""
     progress = run.progress
     if progress is None:
-        return run.status
+        return "requested, no service has taken it yet" if run.status == "requested" else run.status
     rate = "" if progress.per_second is None else f", {progress.per_second:,}/s"
     share = "" if progress.estimated_percent is None else f", about {progress.estimated_percent} %"
     cancelling = ", ends at its next page" if run.status == "running" and run.cancel_requested_at else ""
