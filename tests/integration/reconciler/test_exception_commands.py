@@ -117,10 +117,10 @@ async def test_person_works_a_cause_off_and_takes_it_back(own: Stack, http: http
     assert apply[:2] == ["operations", "apply"]
 
     other = ["9999" if word == str(planned["count"]) else word for word in apply]
-    wrong = await own.run("reconciler", *other, "--by", "ana")
+    wrong = await own.run("reconciler", *other)
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert f"--expect: 9999 expected, {planned['count']} selected now" in wrong.stderr
-    applied = await own.run("reconciler", *apply, "--by", "ana", "--json")
+    applied = await own.run("reconciler", *apply, "--json")
     assert applied.exit_code == 1, "a step was refused"
     done = json.loads(applied.stdout)
     assert (done["status"], done["outcomes"]["stepped"]) == ("applied", outcomes["stepped"])

@@ -119,7 +119,7 @@ def _add_plan(group: typer.Typer, open_database: OpenDatabase) -> None:
             typer.echo(
                 f"\nNothing has changed. Until {format_time(shown['token_expires_at'])} apply it with\n\n"
                 f"reconciler operations apply {operation['id']}"
-                f" --expect {operation['count']} --token {shown['selection_token']}"
+                f" --expect {operation['count']} --token {shown['selection_token']} --by {by}"
             )
 
 
