@@ -189,7 +189,12 @@ async def test_answer_says_what_came_and_what_is_expected(
 @pytest.mark.parametrize(
     ("method", "path", "status", "expected"),
     [
-        ("GET", "/api/booking", 404, "there is no route for this path; /schema lists them"),
+        (
+            "GET",
+            "/api/booking",
+            404,
+            "there is no route for this path (an id in it is a whole UUID); /schema lists them",
+        ),
         ("GET", "/api/bookings/BK-1", 404, "there is no booking 'BK-1'"),
         (
             "DELETE",

@@ -79,7 +79,7 @@ def _own_details(request: AnyRequest, error: HTTPException) -> Mapping[int, str]
     allowed = ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
     method = printable(request.scope["method"])
     return {
-        404: f"there is no route for this path; {PUBLIC_PREFIX} lists them",
+        404: f"there is no route for this path (an id in it is a whole UUID); {PUBLIC_PREFIX} lists them",
         405: f"{method} is not possible here; expected one of {allowed}",
         413: _TOO_LARGE,
     }
