@@ -3,16 +3,27 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from harness.databases import TestDatabase
 from harness.deployment import PASSWORDS
 from harness.infra import Infra
 from plumbline import databases, postgres_binaries
+
+# Without parentheses: a restored condition has them in other places.
+_TRIGGERS = """
+SELECT tgrelid::regclass::text, tgname, tgenabled, translate(pg_get_triggerdef(oid), '()', '')
+FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2
+"""
+_RIGHTS = """
+SELECT relname, relacl::text FROM pg_class
+WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'v') ORDER BY 1
+"""
 
 
 @asynccontextmanager
@@ -39,6 +50,18 @@ async def copy_database(source: str, target: str, dump: Path) -> None:
     await _run(str(where / "pg_dump"), "-Fc", "-f", str(dump), source)
     options = ("--clean", "--if-exists", "--exit-on-error")
     await _run(str(where / "pg_restore"), *options, "-d", target, str(dump))
+
+
+async def content(
+    database: TestDatabase, schema: str, queries: Mapping[str, str]
+) -> dict[str, list[asyncpg.Record]]:
+    """Return what the queries find in a database, and the `triggers` and `rights` of a schema."""
+    async with database.connect() as connection:
+        await connection.execute(f"SET search_path = {schema}")
+        found = {name: await connection.fetch(query) for name, query in queries.items()}
+        found["triggers"] = await connection.fetch(_TRIGGERS)
+        found["rights"] = await connection.fetch(_RIGHTS, schema)
+        return found
 
 
 def _programs() -> Path:

@@ -8,19 +8,13 @@ import httpx
 import pytest
 
 from harness import Infra, Stack, start_services
-from harness.databases import TestDatabase
-from harness.dumps import restored
+from harness.dumps import content, restored
 from integration.booking.booking_calls import BookingApi
 
 _CONTENT = {
     "history": "SELECT * FROM status_transition ORDER BY transition_id",
     "states": "SELECT * FROM booking_revision ORDER BY revision_id",
     "bookings": "SELECT booking_id, status, version, transitions FROM booking ORDER BY booking_id",
-    # Without parentheses: a restored condition has them in other places.
-    "triggers": "SELECT tgrelid::regclass::text, tgname, tgenabled,"
-    " translate(pg_get_triggerdef(oid), '()', '') FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2",
-    "rights": "SELECT relname, relacl::text FROM pg_class"
-    " WHERE relnamespace = 'booking'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1",
 }
 _REFUSED = (
     "UPDATE status_transition SET changed_by = 'nobody'",
@@ -36,19 +30,15 @@ async def own(infra: Infra) -> AsyncGenerator[Stack]:
         yield stack
 
 
-async def content(database: TestDatabase) -> dict[str, list[asyncpg.Record]]:
-    return {name: await database.fetch(query) for name, query in _CONTENT.items()}
-
-
 async def test_restored_database_keeps_history_and_guards(
     infra: Infra, own: Stack, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     api = BookingApi(own, http)
     booking = await api.brought_to("confirmed", "in_progress")
     source = own.database("booking")
-    before = await content(source)
+    before = await content(source, "booking", _CONTENT)
     async with restored(infra, source, "booking", tmp_path / "booking.dump") as copy:
-        after = await content(copy)
+        after = await content(copy, "booking", _CONTENT)
         for part, rows in before.items():
             assert [row for row in after[part] if row not in rows] == [], part
             assert len(after[part]) == len(rows), part

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from harness import Infra, Stack, eventually, start_services
-from harness.databases import TestDatabase
-from harness.dumps import restored
+from harness.dumps import content, restored
 from integration.reconciler.reconciler_bookings import (
     PRICE,
     completed_run,
@@ -23,11 +22,6 @@ _CONTENT = {
     "exceptions": "SELECT * FROM exception ORDER BY id",
     "steps": "SELECT * FROM exception_event ORDER BY id",
     "runs": "SELECT * FROM run ORDER BY id",
-    # Without parentheses: a restored condition has them in other places.
-    "triggers": "SELECT tgrelid::regclass::text, tgname, tgenabled,"
-    " translate(pg_get_triggerdef(oid), '()', '') FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2",
-    "rights": "SELECT relname, relacl::text FROM pg_class"
-    " WHERE relnamespace = 'reconciler'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1",
 }
 _REFUSED = (
     "UPDATE exception_event SET actor = 'nobody'",
@@ -42,12 +36,6 @@ async def own(infra: Infra) -> AsyncGenerator[Stack]:
         yield stack
 
 
-async def content(database: TestDatabase) -> dict[str, list[asyncpg.Record]]:
-    async with database.connect() as connection:
-        await connection.execute("SET search_path = reconciler")
-        return {name: await connection.fetch(query) for name, query in _CONTENT.items()}
-
-
 async def test_restored_queue_keeps_its_steps_and_is_worked_on(
     infra: Infra, own: Stack, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
@@ -56,10 +44,10 @@ async def test_restored_queue_keeps_its_steps_and_is_worked_on(
     await completed_run(own, http)
     exception = (await exceptions_of(own, http, [booking]))[booking][0]["id"]
     await step(own, http, exception, "acknowledge")
-    before = await content(own.database("reconciler"))
+    before = await content(own.database("reconciler"), "reconciler", _CONTENT)
     assert before["steps"]
     async with restored(infra, own.database("reconciler"), "reconciler", tmp_path / "dump") as copy:
-        assert await content(copy) == before
+        assert await content(copy, "reconciler", _CONTENT) == before
         for statement in _REFUSED:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await copy.execute(f"SET search_path = reconciler; {statement}")
@@ -74,7 +62,7 @@ async def test_restored_queue_keeps_its_steps_and_is_worked_on(
         assert len(found[other]) == 1
         told = len(await events_about(own, booking))
         await step(own, http, exception, "comment", {"text": "goes on"})
-        after = await content(copy)
+        after = await content(copy, "reconciler", _CONTENT)
         assert before["steps"] == [row for row in after["steps"] if row in before["steps"]]
 
         async def is_told() -> bool:

@@ -125,9 +125,9 @@ def build_app(
     check.learn(app)
     _complete_document(app, guard)
     # Outermost, so that requests without a route are observed too.
-    own: ASGIApp = HeadAsGet(EntityTags(CancelOnDisconnect(ReadDeadline(app.asgi_handler))))
+    own: ASGIApp = EntityTags(CancelOnDisconnect(ReadDeadline(app.asgi_handler)))
     if internal_port is not None:
         own = PublicPort(own, health, internal_port)
-    routed = Mounts(RequestRules(own, hosts), mounts or {})
+    routed = Mounts(RequestRules(HeadAsGet(own), hosts), mounts or {})
     app.asgi_handler = ObservedApp(routed, metrics, quiet_routes=quiet_routes)
     return app

@@ -5,13 +5,12 @@ from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-_READ_METHODS = frozenset({"GET", "HEAD"})
 # A read has no body. If a client sends one, this many messages are taken ahead of the application.
 _BODY_MESSAGES_MAX = 2
 
 
 class CancelOnDisconnect:
-    """ASGI middleware that cancels the application's work for a GET or HEAD when the client disconnects.
+    """ASGI middleware that cancels the application's work for a GET when the client disconnects.
 
     The cancellation also cancels the query in the database. Other methods run to their end without a client.
 
@@ -23,7 +22,7 @@ class CancelOnDisconnect:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _READ_METHODS:
+        if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         connected = asyncio.timeout(None)

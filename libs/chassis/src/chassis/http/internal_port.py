@@ -40,7 +40,7 @@ class PublicPort:
         is_internal = request["type"] != "http" or _port(request) == self._internal_port
         if is_internal or request["path"] == _LIVE:
             await self._app(scope, receive, send)
-        elif request["path"] == _READY and request["method"] in {"GET", "HEAD"}:
+        elif request["path"] == _READY and request["method"] == "GET":
             is_ready, report = await self._health.report()
             status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
             body = msgspec.json.encode({"status": report["status"]})

@@ -12,7 +12,6 @@ from chassis.observability.logs import get_logger
 READ_SECONDS_MAX = 10.0
 """Until an answer begins. A connection is waited for 5 s, and the long reads' statements end after 5 s."""
 
-_READ_METHODS = frozenset({"GET", "HEAD"})
 _PATHS = "/api/"
 _DETAIL = "no answer from the database in time; try again"
 
@@ -20,7 +19,7 @@ _log = get_logger(__name__)
 
 
 class ReadDeadline:
-    """ASGI middleware that answers a GET or HEAD itself when its answer has not begun in time.
+    """ASGI middleware that answers a GET itself when its answer has not begun in time.
 
     The work is cancelled, and not waited for: closing a transaction on a hanging server takes as long as a
     statement may.
@@ -36,7 +35,7 @@ class ReadDeadline:
         self._abandoned: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _READ_METHODS or _PATHS not in scope["path"]:
+        if scope["type"] != "http" or scope["method"] != "GET" or _PATHS not in scope["path"]:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)

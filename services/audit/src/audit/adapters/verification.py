@@ -41,7 +41,9 @@ _LEAVES = """
 SELECT leaf_index, entry_id, sealed FROM log_leaf WHERE leaf_index >= $1 AND leaf_index < $2
 ORDER BY leaf_index
 """
-_ENTRIES_BETWEEN = f"SELECT {_ENTRY} FROM event_log AS entry WHERE entry.entry_id BETWEEN $1 AND $2"  # noqa: S608 - a constant
+_ENTRIES = f"SELECT {_ENTRY} FROM event_log AS entry WHERE "  # noqa: S608 - a constant
+_ENTRIES_BETWEEN = f"{_ENTRIES} entry_id BETWEEN $1 AND $2"
+_ENTRIES_OF = f"{_ENTRIES} entry_id = ANY($1::bigint[])"
 _LEAVES_WITH_ENTRIES = f"""
 SELECT leaf.leaf_index, leaf.entry_id AS leaf_entry_id, leaf.sealed, {_ENTRY}
 FROM log_leaf AS leaf
@@ -155,10 +157,7 @@ async def _read_apart(connection: Connection, start: int, stop: int) -> Sequence
     """
     rows = await connection.fetch(_LEAVES, start, stop)
     ids = [row[1] for row in rows]
-    first, last = min(ids, default=0), max(ids, default=0)
-    if last - first > _SPREAD_MAX * len(rows):
-        return ()
-    entries = await connection.fetch(_ENTRIES_BETWEEN, first, last)
+    entries = await _of_page(connection, ids, _ENTRIES_BETWEEN, _ENTRIES_OF)
     by_id = {entry[0]: entry for entry in entries}
     if len(by_id) < len(entries) or not by_id.keys() >= set(ids):
         return ()

@@ -1,20 +1,28 @@
 """The commands `operations plan`, `apply` and `revert`: one step on all exceptions of a filter (REC-9b)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 
 from chassis import clock
 from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
-from chassis.postgres import Database
+from chassis.postgres import Connection, Database
 from chassis.process.command_line import EXIT_NO, CommandError
 from chassis.process.local_stack import load_command_settings
 from chassis.process.progress import Progress
 from contracts.metadata import format_time
 from reconciler.adapters.operation_queries import OperationRecord
 from reconciler.api.operation_responses import PlannedOperation, operation_item, planned_operation
-from reconciler.commands.console import AsJson, OpenDatabase, ResultT, interruptible, print_result, query
+from reconciler.commands.console import (
+    AsJson,
+    OpenDatabase,
+    ResultT,
+    choice,
+    interruptible,
+    print_result,
+    query,
+)
 from reconciler.commands.exception_filters import Where, parse_where
 from reconciler.commands.exception_steps import (
     Amount,
@@ -28,6 +36,7 @@ from reconciler.commands.exception_steps import (
 )
 from reconciler.commands.operation_output import (
     SHOWN_FIRST,
+    Id,
     parse_operation_id,
     plan_parts,
     print_operation,
@@ -63,8 +72,6 @@ _OPTIONS = {
     "selection_token": "--token",
 }
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an operation, as `plan` prints it.")]
-
 
 def add_bulk(group: typer.Typer, open_database: OpenDatabase) -> None:
     """Add the commands to the group `operations`."""
@@ -94,14 +101,12 @@ def _add_plan(group: typer.Typer, open_database: OpenDatabase) -> None:
         as_json: AsJson = False,
     ) -> None:
         check_name("--by", by)
-        if action not in ACTIONS:
-            raise CommandError(f"{action[:80]!a}: choose one of {actions}")
-        if as_ is not None and as_ not in PERSONS_RESOLUTIONS:
-            raise CommandError(f"--as {as_}: choose one of {resolutions}")
         if to is not None:
             check_name("--to", to)
-        arguments = StepArguments(to, as_, up_to, moment_of(until), beyond, occurrences)
-        planned = PlannedStep(action, arguments, line_of("--reason", reason) if reason else "", by)
+        code = None if as_ is None else choice("--as", as_, PERSONS_RESOLUTIONS)
+        arguments = StepArguments(to, code, up_to, moment_of(until), beyond, occurrences)
+        text = line_of("--reason", reason) if reason else ""
+        planned = PlannedStep(choice("ACTION", action, ACTIONS), arguments, text, by)
         selection, rules = Selection(query=parse_where(where)), _rules()
 
         async def make(database: Database) -> PlannedOperation:
@@ -135,12 +140,10 @@ def _add_apply(group: typer.Typer, open_database: OpenDatabase) -> None:
     ) -> None:
         parsed, rules = parse_operation_id(operation_id), _rules()
 
-        async def start(database: Database) -> None:
-            async with database.transaction() as connection:
-                await apply_operation(connection, parsed, rules, by=by, token=token, expected_count=expect)
+        async def start(connection: Connection) -> None:
+            await apply_operation(connection, parsed, rules, by=by, token=token, expected_count=expect)
 
-        _with_options(lambda: query(open_database, start, UnknownOperationError))
-        _follow(open_database, parsed, as_json=as_json)
+        _start(open_database, parsed, start, as_json=as_json)
 
 
 def _add_revert(group: typer.Typer, open_database: OpenDatabase) -> None:
@@ -149,16 +152,26 @@ def _add_revert(group: typer.Typer, open_database: OpenDatabase) -> None:
         check_name("--by", by)
         parsed, text = parse_operation_id(operation_id), line_of("--reason", reason)
 
-        async def start(database: Database) -> None:
-            async with database.transaction() as connection:
-                await revert_operation(connection, parsed, by=by, reason=text)
+        async def start(connection: Connection) -> None:
+            await revert_operation(connection, parsed, by=by, reason=text)
 
-        _with_options(lambda: query(open_database, start, UnknownOperationError))
-        _follow(open_database, parsed, as_json=as_json)
+        _start(open_database, parsed, start, as_json=as_json)
 
 
-def _follow(open_database: OpenDatabase, operation_id: str, *, as_json: bool) -> None:
-    """Wait for an operation and print it. Exit with 1 if a step was refused or not taken back."""
+def _start(
+    open_database: OpenDatabase,
+    operation_id: str,
+    start: Callable[[Connection], Awaitable[None]],
+    *,
+    as_json: bool,
+) -> None:
+    """Start the work, wait for it and print it. Exit with 1 if a step was refused or not taken back."""
+
+    async def in_transaction(database: Database) -> None:
+        async with database.transaction() as connection:
+            await start(connection)
+
+    _with_options(lambda: query(open_database, in_transaction, UnknownOperationError))
 
     async def wait(database: Database) -> OperationRecord:
         with Progress() as progress:

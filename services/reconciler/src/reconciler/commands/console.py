@@ -1,6 +1,6 @@
 """What the commands share: options, a query against the database, tables."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -10,10 +10,11 @@ from chassis.postgres import Database
 from chassis.postgres.command_query import run_query
 from chassis.process.command_line import CommandError
 from chassis.process.tables import Facts, Table, print_parts
-from chassis.process.terminal import print_json
+from chassis.process.terminal import print_json, printable
 
 OpenDatabase = Callable[[], Database]
 ResultT = TypeVar("ResultT")
+ChoiceT = TypeVar("ChoiceT", bound=str)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as over HTTP.")]
 Limit = Annotated[int, typer.Option(min=1, max=PAGE_ROWS_MAX, help="How many at most.")]
@@ -38,6 +39,18 @@ def query(
         return run_query(open_database(), ask, where="RECONCILER_POSTGRES_DSN")
     except failures as error:
         raise CommandError(str(error)) from error
+
+
+def choice(option: str, value: str, allowed: Sequence[ChoiceT]) -> ChoiceT:
+    """Return the value of an option that is one of a list.
+
+    Raises:
+        CommandError: it is none of them.
+    """
+    for each in allowed:
+        if each == value:
+            return each
+    raise CommandError(f"{option} {printable(value)[:80]}: choose one of {', '.join(allowed)}")
 
 
 def interruptible(work: Callable[[], ResultT], line: str) -> ResultT:

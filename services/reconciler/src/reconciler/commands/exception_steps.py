@@ -17,7 +17,7 @@ from contracts.text import sanitize_for_postgres
 from contracts.times import TimeError, parse_time
 from reconciler.adapters.exception_queries import ExceptionWithHistory
 from reconciler.api.responses import exception_detail
-from reconciler.commands.console import AsJson, OpenDatabase, print_result, query
+from reconciler.commands.console import AsJson, OpenDatabase, choice, print_result, query
 from reconciler.commands.exception_tables import ID_CHARACTERS, proposal_text
 from reconciler.domain import step_requests
 from reconciler.domain.clocks import Reading
@@ -98,11 +98,10 @@ def _add_resolve(group: typer.Typer, take: Callable[..., None]) -> None:
         by: By,
         as_json: AsJson = False,
     ) -> None:
-        if as_ not in PERSONS_RESOLUTIONS:
-            raise CommandError(f"--as {as_}: choose one of {names}")
+        code = choice("--as", as_, PERSONS_RESOLUTIONS)
         limit = load_command_settings(OfflineSettings, SERVICE).reconciler_second_person_above
         text = line_of("--reason", reason)
-        request = step_requests.resolving(by, as_, text, up_to=up_to, second_person_above=limit)
+        request = step_requests.resolving(by, code, text, up_to=up_to, second_person_above=limit)
         take(ids, by, request, as_json=as_json)
 
 

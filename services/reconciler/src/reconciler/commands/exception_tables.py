@@ -73,13 +73,18 @@ def group_table(items: Sequence[GroupItem | UnreadableItem], total: int) -> Tabl
             table.add_damaged(item["id"], item["unreadable"])
             continue
         made_by = " ".join(part for part in (item["rate_card"], item["engine"]) if part)
-        sums = ", ".join(str(Money(amount, currency)) for currency, amount in sorted(item["sums"].items()))
+        sums = ", ".join(sums_texts(item["sums"]))
         runs = (item["last_good_run"], item["first_bad_run"])
         times = ("-" if run is None else _time(run["started_at"]) for run in runs)
         cells = (_kind(item), item["line"] or "", made_by, *times, number(item["count"]), sums or "-")
         table.add(item["cause"], _severity(item), *cells)
     table.count(len(items), total, "causes")
     return table
+
+
+def sums_texts(sums: Mapping[str, int]) -> list[str]:
+    """Return sums in minor units, by currency, as texts."""
+    return [str(Money(amount, currency)) for currency, amount in sorted(sums.items())]
 
 
 def _severity(item: ExceptionItem | GroupItem) -> Text:

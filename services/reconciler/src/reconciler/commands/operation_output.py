@@ -1,8 +1,10 @@
 """Bulk operations on a terminal: as a table, one with its exceptions, and a plan."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+import typer
 
 from chassis import clock
 from chassis.postgres import Database
@@ -20,6 +22,7 @@ from reconciler.api.operation_responses import (
     operation_item,
 )
 from reconciler.commands.console import OpenDatabase, print_result, query
+from reconciler.commands.exception_tables import sums_texts
 from reconciler.domain.operations import OUTCOMES
 from reconciler.handlers import operation_queries
 from reconciler.handlers.operations import UnknownOperationError
@@ -131,10 +134,13 @@ _FORECASTS: tuple[tuple[Literal["stepped", "unchanged", "refused"], str], ...] =
 
 
 def _sums(operation: OperationItem) -> str:
-    sums = [str(Money(amount, currency)) for currency, amount in sorted(operation["sums"].items())]
+    sums = sums_texts(operation["sums"])
     if operation["without_amount"]:
         sums.append(f"{number(operation['without_amount'])} without an amount")
     return f"together {', '.join(sums)}" if sums else "no amounts"
+
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an operation.")]
 
 
 def parse_operation_id(operation_id: str) -> str:

@@ -9,13 +9,13 @@ from chassis import clock
 from chassis.http.page_sizes import PAGE_ROWS_DEFAULT
 from chassis.postgres import Database
 from chassis.postgres.stored_rows import UnreadableRow
-from chassis.process.command_line import CommandError
 from reconciler.adapters.operation_queries import OperationRecord
 from reconciler.api.operation_responses import operation_items
 from reconciler.commands.bulk import add_bulk
-from reconciler.commands.console import AsJson, Limit, OpenDatabase, print_result, query
+from reconciler.commands.console import AsJson, Limit, OpenDatabase, choice, print_result, query
 from reconciler.commands.operation_output import (
     SHOWN_FIRST,
+    Id,
     operation_table,
     parse_operation_id,
     print_operation,
@@ -41,8 +41,6 @@ What became of it:
 Reads RECONCILER_POSTGRES_DSN.
 """
 
-
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of an operation.")]
 Status = Annotated[str | None, typer.Option(help=f"{', '.join(OPERATION_STATUSES)}.")]
 Shown = Annotated[str | None, typer.Option("--outcome", help=f"{', '.join(OUTCOMES)}.")]
 
@@ -68,7 +66,8 @@ def _add_list(group: typer.Typer, open_database: OpenDatabase) -> None:
     ) -> None:
         if context.invoked_subcommand is not None:
             return
-        _check("--status", status, OPERATION_STATUSES)
+        if status is not None:
+            choice("--status", status, OPERATION_STATUSES)
 
         async def read(database: Database) -> tuple[Sequence[OperationRecord | UnreadableRow], int]:
             rows = await operation_queries.list_operations(
@@ -92,11 +91,5 @@ def _add_show(group: typer.Typer, open_database: OpenDatabase) -> None:
         limit: Limit = PAGE_ROWS_DEFAULT,
         as_json: AsJson = False,
     ) -> None:
-        _check("--outcome", outcome, OUTCOMES)
-        outcomes = SHOWN_FIRST if outcome is None else (outcome,)
+        outcomes = SHOWN_FIRST if outcome is None else (choice("--outcome", outcome, OUTCOMES),)
         print_operation(open_database, parse_operation_id(operation_id), outcomes, limit, as_json=as_json)
-
-
-def _check(option: str, value: str | None, allowed: Sequence[str]) -> None:
-    if value is not None and value not in allowed:
-        raise CommandError(f"{option} {value}: choose one of {', '.join(allowed)}")
