@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from audit.adapters import event_log_queries
+from audit.adapters import entry_blocks, event_log_queries
 from audit.adapters.event_log_queries import EntryRecord, Order
 from audit.domain.blocks import BLOCK_ENTRIES, SettledEntries
 from audit.domain.filters import EntryFilter, Position
@@ -152,6 +152,15 @@ async def test_blocks_leave_out_what_an_open_writer_may_still_add(database: Data
     assert len(await walk(database, EntryFilter(text="one", source="late"), "newest first", 500)) == (
         2 * BLOCK_ENTRIES + 1
     )
+
+
+async def test_new_block_reads_its_own_entries_only(database: Database, stack: Stack) -> None:
+    await stack.database("audit").execute("ANALYZE audit.event_log")
+    async with database.connection() as connection:
+        rows = await connection.fetch(f"EXPLAIN {entry_blocks._INSERT}", 1, BLOCK_ENTRIES, ["one"])
+    plan = "\n".join(row[0] for row in rows)
+    assert "event_log_pkey" in plan
+    assert "event_log_recorded" not in plan
 
 
 async def test_values_are_those_of_the_entries(database: Database) -> None:
