@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from booking.adapters import money_facts
 from booking.adapters.bookings import find_booking
 from booking.adapters.transitions import HistoryEntry, read_history
 from booking.api.requests import NewBooking
@@ -162,3 +163,13 @@ async def test_payment_that_another_transaction_is_writing_is_found_once_it_is_t
         await pay(third, "second")
     paid = await sql.fetch("SELECT captured FROM payment WHERE booking_id = $1", made.booking.id)
     assert [row["captured"] for row in paid] == [booking_calls.WORKED_TOTAL]
+
+
+async def test_facts_are_compared_by_index_in_a_database_that_was_never_analyzed(infra: Infra) -> None:
+    async with start_services(infra) as stack, stack.database("booking").connect() as connection:
+        values = ["stripe", "evt_1", "charge", "ch_1", "succeeded", 1, 1, 100, "USD", 0, "pi_1", *[None] * 4]
+        plan = await connection.fetch(f"EXPLAIN {money_facts._INSERT}", *([value] for value in values))
+    text = "\n".join(row[0] for row in plan)
+    assert "money_fact_pkey" in text
+    assert "money_fact_object_pkey" in text
+    assert "Seq Scan" not in text
