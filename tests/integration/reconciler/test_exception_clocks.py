@@ -14,6 +14,7 @@ from chassis.observability.metrics import Metrics
 from chassis.postgres import Database
 from harness import Infra, Stack, start_services
 from integration.reconciler.stored_exceptions import TARGETS, Row, insert, random_exception
+from reconciler.handlers import exception_clocks
 from reconciler.handlers.exception_clocks import notice_overdue, wake_all
 from reconciler.jobs.clocks import OBSERVED_AFTER, ClockMeters
 
@@ -82,6 +83,16 @@ async def test_overdue_is_published_once_per_round(own: Stack, database: Databas
     await record(own, late, ["resolved", "regressed"], first=4)
     await rest(own, late)
     assert await notice_overdue(database, TARGETS) == 1
+
+
+async def test_every_page_of_overdue_exceptions_is_published(
+    own: Stack, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exception_clocks, "NOTICE_ROWS_MAX", 2)
+    late = [exception() for _ in range(5)]
+    await insert(own.database("reconciler"), late)
+    assert await notice_overdue(database, TARGETS) == 5
+    assert await published(own) == sorted((row["id"], "acknowledge") for row in late)
 
 
 async def rest(own: Stack, row: Row) -> None:

@@ -28,8 +28,8 @@ SELECT entry_id, {", ".join((*MARKED, *SEARCHED))} FROM event_log
 WHERE entry_id > $1 AND entry_id <= $2 ORDER BY entry_id LIMIT $3
 """  # noqa: S608 - constants of the domain
 
-# A damaged entry's time, which the driver cannot hold, must not hide its block. OFFSET 0: the planner would look
-# for the earliest time in the index of times, from the log's beginning.
+# A damaged entry's time, which the driver cannot hold, must not hide its block. OFFSET 0: the planner would
+# look for the earliest time in the index of times, from the log's beginning.
 _INSERT = """
 INSERT INTO entry_block (first_entry_id, last_entry_id, recorded_from, recorded_to, words)
 SELECT

@@ -22,8 +22,8 @@ intents, charge, invoice, booking_id, reason
 # A fact that is there already is dropped: the same event says the same about the same object. `is_known`: an
 # earlier fact of another event says the same. The statement does not see its own rows, so that facts of one
 # batch do not know each other. Columns are compared with IS NOT DISTINCT FROM, which uses no index: the
-# planner could only take the one that begins with the provider, and would read all of it. OFFSET 0: before the
-# first ANALYZE the planner takes both tables for small ones, and would read all of one for each fact.
+# planner could only take the one that begins with the provider, and would read all of it. OFFSET 0: before
+# the first ANALYZE the planner takes both tables for small ones, and would read all of one for each fact.
 _INSERT = f"""
 WITH inserted AS (
     INSERT INTO money_fact ({_COLUMNS})

@@ -15,6 +15,8 @@ from reconciler.domain.exceptions import ExceptionStatus
 
 ClockName = Literal["acknowledge", "resolve"]
 CLOCKS: tuple[ClockName, ...] = ("acknowledge", "resolve")
+NO_ID = "00000000-0000-0000-0000-000000000000"
+"""Less than the id of any exception."""
 
 _OPEN = """
 SELECT type, severity, count(*) FROM exception
@@ -39,7 +41,8 @@ WITH due AS (
         clock_running_since - clock_counted + {target} AS due_at
     FROM exception
     LEFT JOIN exception_overdue AS notice ON notice.exception_id = exception.id AND notice.clock = {clock}
-    WHERE {is_due} AND (notice.noticed_at IS NULL OR notice.noticed_at < clock_running_since - clock_counted)
+    WHERE {is_due} AND id > {after}
+        AND (notice.noticed_at IS NULL OR notice.noticed_at < clock_running_since - clock_counted)
     ORDER BY id
     LIMIT {rows_max}
 ),
@@ -118,9 +121,17 @@ async def count_overdue(connection: Connection, reading: Reading) -> Mapping[tup
 
 
 async def notice_overdue(
-    connection: Connection, clock: ClockName, reading: Reading, *, rows_max: int
+    connection: Connection, clock: ClockName, reading: Reading, *, after: str, rows_max: int
 ) -> Sequence[OverdueException]:
-    """Note exceptions as overdue and return them; fewer than `rows_max` are the last ones."""
+    """Note exceptions as overdue and return them by id.
+
+    Args:
+        connection: in a transaction.
+        clock: the one that is over.
+        reading: time and targets.
+        after: id of the last one of the page before; NO_ID begins.
+        rows_max: exceptions of a page; fewer are the last ones.
+    """
     arguments = _Arguments()
     target = by_severity(_targets(reading, clock), arguments.place)
     at = arguments.place_time(reading)
@@ -129,6 +140,7 @@ async def notice_overdue(
         is_due=_is_due(clock, target, at),
         clock=f"{arguments.place(clock)}::text",
         at=at,
+        after=f"{arguments.place(after)}::uuid",
         rows_max=f"{arguments.place(rows_max)}::bigint",
     )
     rows = await connection.fetch(statement, *arguments.values)

@@ -4,7 +4,7 @@ from chassis import clock
 from chassis.messaging import outbox
 from chassis.postgres import Database
 from reconciler.adapters import exception_clocks
-from reconciler.adapters.exception_clocks import CLOCKS
+from reconciler.adapters.exception_clocks import CLOCKS, NO_ID
 from reconciler.domain.clocks import Reading, Targets
 from reconciler.handlers.exception_queue import WAKE_ROWS_MAX, wake_sleepers
 from reconciler.handlers.outgoing_events import exception_overdue
@@ -27,15 +27,15 @@ async def notice_overdue(database: Database, targets: Targets) -> int:
     """Publish exceptions that became overdue, once per round of work and clock; return how many."""
     total = 0
     for name in CLOCKS:
-        full = True
-        while full:
+        after: str | None = NO_ID
+        while after is not None:
             now = clock.now()
             async with database.transaction() as connection:
                 overdue = await exception_clocks.notice_overdue(
-                    connection, name, Reading(now, targets), rows_max=NOTICE_ROWS_MAX
+                    connection, name, Reading(now, targets), after=after, rows_max=NOTICE_ROWS_MAX
                 )
                 events = [exception_overdue(each, name, now=now) for each in overdue if each.is_new]
                 await outbox.append(connection, events)
             total += len(events)
-            full = len(overdue) == NOTICE_ROWS_MAX
+            after = overdue[-1].id if len(overdue) == NOTICE_ROWS_MAX else None
     return total
