@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from audit.commands.console import log_keys
 from audit.domain.log.keys import KeyType, SigningKey
-from audit.settings import AuditSettings
+from audit.settings import AuditSettings, LogReaderSettings
+from chassis.process.command_line import CommandError
 from chassis.process.environment import SettingsError, load_settings
 
 NAME = "example.com/log"
 FIRST, EARLIER = (SigningKey(NAME, KeyType.ED25519, bytes([n] * 32)) for n in (1, 2))
 MLDSA = SigningKey(NAME, KeyType.MLDSA44_COSIGNATURE, bytes(32))
+ELSEWHERE = SigningKey("elsewhere", KeyType.MLDSA44_COSIGNATURE, bytes(32))
 
 
 @pytest.fixture
@@ -46,11 +49,18 @@ def test_without_a_key_nothing_is_sealed_and_production_does_not_start(
     ("variables", "sentence"),
     [
         ({"AUDIT_SIGNING_KEY": "PRIVATE+KEY+secret"}, "AUDIT_SIGNING_KEY: .*a signing key is"),
-        ({"AUDIT_SIGNING_KEY": MLDSA.encode()}, "AUDIT_SIGNING_KEY: .*is of type 0x06, not 0x01"),
+        (
+            {"AUDIT_SIGNING_KEY": MLDSA.encode()},
+            "AUDIT_SIGNING_KEY: .* is an ML-DSA-44 key, and an Ed25519 key belongs here",
+        ),
         ({"AUDIT_MLDSA_KEY": MLDSA.encode()}, "AUDIT_MLDSA_KEY is set and AUDIT_SIGNING_KEY is not"),
         (
             {"AUDIT_SIGNING_KEY": FIRST.encode(), "AUDIT_LOG_ORIGIN": "other"},
-            f"has the name {NAME}, the log is other",
+            f"^AUDIT_SIGNING_KEY: .* has the name {NAME}, and the log is other .AUDIT_LOG_ORIGIN.: give",
+        ),
+        (
+            {"AUDIT_SIGNING_KEY": FIRST.encode(), "AUDIT_MLDSA_KEY": ELSEWHERE.encode()},
+            f"^AUDIT_MLDSA_KEY: .* has the name elsewhere, and the log is {NAME} .AUDIT_SIGNING_KEY.: give",
         ),
         (
             {"AUDIT_SIGNING_KEY": FIRST.encode(), "AUDIT_CHECKPOINT_DIR": "/nowhere"},
@@ -68,3 +78,12 @@ def test_wrong_setting_is_named_and_no_key_is_shown(
         load_settings(AuditSettings)
     assert not any(len(value) > 30 and value in str(refusal.value) for value in variables.values())
     assert "\n" not in str(refusal.value)
+
+
+def test_command_with_a_key_of_another_log_says_whose_it_is(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AUDIT_SIGNING_KEY", FIRST.encode())
+    environment.setenv("AUDIT_LOG_ORIGIN", "other")
+    with pytest.raises(
+        CommandError, match=f"^AUDIT_SIGNING_KEY: .* has the name {NAME}, and the log is other"
+    ):
+        log_keys(None, load_settings(LogReaderSettings))

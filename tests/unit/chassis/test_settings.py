@@ -139,11 +139,13 @@ def test_value_and_file_together_are_refused(environment: Callable[..., None], t
     assert text == "TOKEN and TOKEN_FILE are both set: keep one of them"
 
 
-def test_empty_file_counts_as_missing(environment: Callable[..., None], tmp_path: Path) -> None:
+def test_empty_file_is_named_and_not_taken_for_an_unset_variable(
+    environment: Callable[..., None], tmp_path: Path
+) -> None:
     file = tmp_path / "token"
     file.write_text(" \n", encoding="utf-8")
     environment(TOKEN=None, TOKEN_FILE=file)
-    assert "TOKEN is not set" in refusal()
+    assert refusal() == f"TOKEN_FILE: {file} is empty: put the value into it, or unset TOKEN_FILE"
 
 
 @pytest.mark.parametrize("kind", ["absent", "a folder", "not UTF-8"])

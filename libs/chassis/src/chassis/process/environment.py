@@ -46,7 +46,14 @@ class FileSource(PydanticBaseSettingsSource):
             return None, field_name, False
         if os.environ.get(variable) and os.environ.get(f"{variable}_FILE"):
             raise SettingsError(f"{variable} and {variable}_FILE are both set: keep one of them")
-        return read_variable_file(variable) or None, field_name, False
+        value = read_variable_file(variable)
+        if value == "":
+            # Unset, it could turn off what the secret is for.
+            path = os.environ[f"{variable}_FILE"]
+            raise SettingsError(
+                f"{variable}_FILE: {path} is empty: put the value into it, or unset {variable}_FILE"
+            )
+        return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {

@@ -43,11 +43,14 @@ def log_keys(given: list[str] | None, settings: LogReaderSettings) -> tuple[Veri
     """Return the keys that were given, else those of the log's own signing keys.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is none, or the settings have a key of another log.
     """
     if given:
         return parse_keys(given)
-    ring = settings.key_ring
+    try:
+        ring = settings.key_ring
+    except InvalidKeyError as error:
+        raise CommandError(str(error)) from None
     if ring is None:
         raise CommandError(
             "no key to verify with: set AUDIT_SIGNING_KEY_FILE, or give the log's key as --key"

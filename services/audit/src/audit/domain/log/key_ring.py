@@ -4,6 +4,12 @@ from dataclasses import dataclass
 
 from audit.domain.log.keys import InvalidKeyError, KeyType, SigningKey, VerifierKey, parse_signing_key
 
+_NAMES = {
+    KeyType.ED25519: "an Ed25519 key",
+    KeyType.ED25519_COSIGNATURE: "an Ed25519 key of a witness",
+    KeyType.MLDSA44_COSIGNATURE: "an ML-DSA-44 key",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
@@ -36,7 +42,7 @@ def read_keys(text: str, key_type: KeyType) -> list[SigningKey]:
     for key in keys:
         if key.type is not key_type:
             raise InvalidKeyError(
-                f"the key {key.verifier.id.hex()} is of type 0x{key.type:02x}, not 0x{key_type:02x}"
+                f"the key {key.verifier.id.hex()} is {_NAMES[key.type]}, and {_NAMES[key_type]} belongs here"
             )
         if key.name != keys[0].name:
             raise InvalidKeyError(f"its keys have two names: {keys[0].name} and {key.name}")
@@ -52,11 +58,18 @@ def build_key_ring(ed25519: list[SigningKey], mldsa: list[SigningKey], origin: s
     name = origin or ed25519[0].name
     for key in (*ed25519, *mldsa):
         if key.name != name:
-            raise InvalidKeyError(
-                f"the key {key.verifier.id.hex()} has the name {key.name}, the log is {name}"
-            )
+            raise InvalidKeyError(_other_log(key, name, origin))
     return KeyRing(
         name,
         signers=(ed25519[0], *mldsa[:1]),
         verifiers=tuple(key.verifier for key in (*ed25519, *mldsa)),
+    )
+
+
+def _other_log(key: SigningKey, name: str, origin: str | None) -> str:
+    setting = "AUDIT_SIGNING_KEY" if key.type is KeyType.ED25519 else "AUDIT_MLDSA_KEY"
+    named_by = "AUDIT_LOG_ORIGIN" if origin else "AUDIT_SIGNING_KEY"
+    return (
+        f"{setting}: the key {key.verifier.id.hex()} has the name {key.name}, and the log is {name}"
+        f" ({named_by}): give this log's own key, or correct AUDIT_LOG_ORIGIN"
     )
