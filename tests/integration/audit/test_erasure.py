@@ -286,4 +286,11 @@ async def test_on_a_terminal_it_asks_before_it_erases(
     assert len(await places(audit_stack, name)) == payloads
 
 
+async def test_login_that_may_not_erase_is_told_which_one_may(audit_stack: Stack) -> None:
+    env = {"AUDIT_ERASER_POSTGRES_DSN": audit_stack.environment()["AUDIT_POSTGRES_DSN"]}
+    done = await audit_stack.run("audit", "erase", "--subject", "somebody", env=env)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "give the DSN of a login that is a member of audit_eraser" in done.stderr
+
+
 def _silent(_name: str, _done: int, _total: int) -> None: ...

@@ -152,6 +152,12 @@ async def test_command_writes_a_file_with_contents_that_another_command_verifies
     options = [option for key in keys for option in ("--key", key)]
     verified = await audit_stack.run("audit", "verify-evidence", str(file), *options)
     assert (verified.exit_code, verified.stdout.splitlines()[-1][:18]) == (0, "the evidence holds")
+    exports = {"booking_id": booking_id, "event_type": "audit.evidence-exported"}
+    recorded = len(await audit.entries(**exports))
+    nowhere = str(tmp_path / "nowhere" / "evidence.html")
+    lost = await audit_stack.run("audit", "evidence", "--booking", booking_id, "--out", nowhere)
+    assert (lost.exit_code, lost.stderr) == (2, f"error: {nowhere}: there is no such file or folder\n")
+    assert len(await audit.entries(**exports)) == recorded
     unknown = await audit_stack.run("audit", "evidence", "--booking", clock.new_id())
     assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert "the log knows of no booking" in unknown.stderr

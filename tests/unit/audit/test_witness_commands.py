@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from audit.__main__ import cli
 from audit.adapters.policy_files import read_policy_file, read_witness_policy
 from audit.adapters.witness_client import WitnessClient
+from audit.commands.witnesses import _summary
 from audit.domain.log.checkpoints import Checkpoint, sign_checkpoint
 from audit.domain.log.keys import InvalidKeyError, KeyType, SigningKey, parse_verifier_key
 from audit.domain.log.policies import parse_policy
@@ -17,6 +18,7 @@ from audit.domain.log.witness_answers import NotCosigned, Outcome
 from audit.domain.log.witness_keys import read_witness_keys
 from audit.domain.log.witness_requests import AddCheckpoint
 from audit.handlers.cosigning import sites_of
+from audit.handlers.witness_report import WitnessReport
 from chassis.process.command_line import CommandError
 from chassis.process.environment import SettingsError
 
@@ -38,6 +40,16 @@ def test_new_keys_are_secret_in_a_new_file_and_their_verifier_keys_are_printed(t
     assert isinstance(again.exception, CommandError)
     assert "keys are never replaced" in str(again.exception)
     assert file.read_bytes() == before
+
+
+def test_help_of_keys_has_the_command_to_copy() -> None:
+    text = " ".join(CliRunner().invoke(cli, ["new-key", "--help"]).output.split())
+    assert "(umask 077; audit new-key example.com/audit > signing.key)" in text
+    assert "\\b" not in text
+
+
+def test_quorum_that_has_cosigned_nothing_is_said_in_words() -> None:
+    assert _summary(WitnessReport("b", 44, 0, [])) == "quorum b: none of 44 entries are cosigned"
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a+b", "x" * 256])

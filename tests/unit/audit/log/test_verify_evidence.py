@@ -38,26 +38,30 @@ def test_failed_check_is_named_and_exit_code_is_1(tmp_path: Path) -> None:
     file.write_text(changed(TAMPERED["version dropped"][0]))
     result = run(str(file), "--key", str(LOG_KEY.verifier), "--json")
     assert result.exit_code == 1
-    said = {check["check"]: check["result"] for check in json.loads(result.output)}
+    told = json.loads(result.output)
+    assert (told["verdict"], told["booking_id"]) == ("failed", INTACT.booking_id)
+    said = {check["check"]: check["result"] for check in told["checks"]}
     assert [name for name, each in said.items() if each == "fail"] == ["history"]
 
 
 @pytest.mark.parametrize(
-    ("evidence", "key", "sentence"),
+    ("evidence", "key", "sentence", "verdict"),
     [
-        (encode_evidence(INTACT), STRANGER, "a check failed: do not rely on this file"),
-        (changed(LESS["no entry"]), LOG_KEY, "nothing is proved"),
+        (encode_evidence(INTACT), STRANGER, "a check failed: do not rely on this file", "failed"),
+        (changed(LESS["no entry"]), LOG_KEY, "nothing is proved", "nothing-proved"),
     ],
     ids=["other key", "no entry"],
 )
 def test_what_proves_nothing_is_no_success(
-    evidence: str, key: SigningKey, sentence: str, tmp_path: Path
+    evidence: str, key: SigningKey, sentence: str, verdict: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "evidence.json"
     file.write_text(evidence)
     result = run(str(file), "--key", str(key.verifier))
     assert result.exit_code == 1
     assert sentence in result.output
+    told = json.loads(run(str(file), "--key", str(key.verifier), "--json").output)
+    assert told["verdict"] == verdict
 
 
 def test_what_cannot_be_checked_is_said_in_a_sentence(tmp_path: Path) -> None:

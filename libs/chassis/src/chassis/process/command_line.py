@@ -14,12 +14,17 @@ class CommandError(Exception):
     """A command failed. The text says what is wrong and what to do."""
 
 
-def database_failure(where: str, error: BaseException) -> CommandError:
-    """Return an error that says why the database did not serve a command and, where known, what to do."""
-    return CommandError(f"{where}: {plain_reason(error)}{_database_hint(error)}")
+def database_failure(
+    where: str, error: BaseException, *, role: str = "the service's own role and database"
+) -> CommandError:
+    """Return an error that says why the database did not serve a command and, where known, what to do.
+
+    `role` is whose connection string the command needs.
+    """
+    return CommandError(f"{where}: {plain_reason(error)}{_database_hint(error, role)}")
 
 
-def _database_hint(error: BaseException) -> str:
+def _database_hint(error: BaseException, role: str) -> str:
     match error:
         case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
             return (
@@ -28,7 +33,7 @@ def _database_hint(error: BaseException) -> str:
         case asyncpg.InvalidCatalogNameError():
             return "; correct the database's name at the end of the DSN"
         case asyncpg.InsufficientPrivilegeError():
-            return "; give the DSN of the service's own role and database"
+            return f"; give the DSN of {role}"
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             return "; correct role and password in the DSN"
         case ConnectionError() | socket.gaierror():

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from audit.adapters.payload_erasure import open_eraser
+from audit.adapters.payload_erasure import ERASER, open_eraser
 from audit.handlers.erasing import RewriteDelayedError
 from audit.settings import EraserSettings
 from chassis.postgres import DATABASE_ERRORS, Connection
@@ -16,6 +16,7 @@ from chassis.process.progress import Progress
 
 # Of the local stack's variables, those that no service receives.
 _COMMANDS = "audit-eraser"
+_ERASER = f"a login that is a member of {ERASER} (CREATE ROLE jane LOGIN PASSWORD '…' IN ROLE {ERASER})"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ResultT = TypeVar("ResultT")
@@ -52,4 +53,4 @@ def as_eraser(command: str, work: Callable[[Connection, Meter], Awaitable[Result
     except RewriteDelayedError as error:
         raise CommandError(f"{command}: {error}") from error
     except DATABASE_ERRORS as error:
-        raise database_failure(f"{command} (AUDIT_ERASER_POSTGRES_DSN)", error) from error
+        raise database_failure(f"{command} (AUDIT_ERASER_POSTGRES_DSN)", error, role=_ERASER) from error

@@ -66,11 +66,13 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
             through="cli",
             with_payloads=with_payloads,
         )
+        path = out or Path(f"evidence-{booking_id.replace(':', '-')}.html")
+        # Before the log records that a file was made.
+        _refuse_unwritable(path)
         file = _made(open_database(settings), request)
         if file is None:
             typer.echo(f"the log knows of no booking {printable(booking)}", err=True)
             raise typer.Exit(EXIT_NO)
-        path = out or Path(f"evidence-{booking_id.replace(':', '-')}.html")
         try:
             path.write_bytes(file.content)
         except OSError as error:
@@ -80,6 +82,17 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
             typer.echo(_NOT_SEALED.format(file.waiting), err=True)
         if file.lacks_witnesses:
             typer.echo(_NOT_WITNESSED, err=True)
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """End the command if the file cannot be written; leave what is there as it is."""
+    is_new = not path.exists()
+    try:
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise CommandError(plain_reason(error)) from error
 
 
 def _made(database: Database, request: EvidenceRequest) -> EvidenceFile | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from chassis.process.terminal import plain_reason, print_json, printable
 _FAILED = "a check failed: do not rely on this file"
 _NOTHING = "nothing is proved: no entry of the booking was sealed when the file was made"
 _HOLDS = "the evidence holds; docs/evidence.md says what that does not prove"
+_FOR_PROGRAMS = {_FAILED: "failed", _NOTHING: "nothing-proved", _HOLDS: "holds"}
 
 
 def add_verify_evidence(cli: typer.Typer) -> None:
@@ -55,7 +56,7 @@ def add_verify_evidence(cli: typer.Typer) -> None:
             _extract(evidence, extract)
         checks = check_evidence(evidence, keys)
         if as_json:
-            print_json([{"check": each.id, "result": each.result, "text": each.text} for each in checks])
+            print_json(_data(evidence, checks))
         else:
             print_parts(checks_table(checks), _verdict(checks))
         if _verdict(checks) != _HOLDS:
@@ -83,6 +84,15 @@ def _extract(evidence: Evidence, folder: Path) -> None:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(plain_reason(error)) from error
+
+
+def _data(evidence: Evidence, checks: Sequence[Check]) -> dict[str, Any]:
+    return {
+        "verdict": _FOR_PROGRAMS[_verdict(checks)],
+        "booking_id": evidence.booking_id,
+        "made_at": evidence.made_at,
+        "checks": [{"check": each.id, "result": each.result, "text": each.text} for each in checks],
+    }
 
 
 def _verdict(checks: Sequence[Check]) -> str:

@@ -32,11 +32,9 @@ def add_new_key(cli: typer.Typer) -> None:
         ],
         kind: Annotated[Kind, typer.Option("--type", help="Type of the key.")] = Kind.ED25519,
     ) -> None:
-        r"""Print a new secret signing key, for the file of AUDIT_SIGNING_KEY_FILE or AUDIT_MLDSA_KEY_FILE.
+        """Print a new secret signing key, for the file of AUDIT_SIGNING_KEY_FILE or AUDIT_MLDSA_KEY_FILE.
 
-        \b
-        Keep it out of other people's sight:
-          (umask 077; audit new-key example.com/audit > signing.key)
+        Keep it out of other people's sight: (umask 077; audit new-key example.com/audit > signing.key)
         """
         if not is_key_name(origin):
             raise CommandError(f"{origin!a}: a name has no space, no plus sign and no control character")

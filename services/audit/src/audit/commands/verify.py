@@ -123,6 +123,7 @@ def _data(result: Verification, request: Request, seconds: float) -> dict[str, A
         "verified": result.verified,
         "waiting": result.waiting,
         "payloads": result.payloads,
+        "erased": result.verified - result.payloads,
         "checkpoints": result.kept,
         "outside_checkpoints": result.outside,
         "files_left_out": [str(path) for path in result.strange],

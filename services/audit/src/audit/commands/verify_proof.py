@@ -1,11 +1,12 @@
 """`audit verify-proof`: check a proof without a database and without a network."""
 
+import json
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -119,12 +120,29 @@ def _data(proved: Proved) -> dict[str, Any]:
 def _facts(proved: Proved) -> Facts:
     facts = Facts()
     facts.add("log", proved.checkpoint.origin)
-    facts.add("entry", proved.entry.decode(errors="replace"))
+    for name, value in entry_facts(proved.entry):
+        facts.add(name, value)
     facts.add("leaf", f"{number(proved.index)} of {number(proved.checkpoint.size)}")
     for each in proved.signatures:
         at = "" if each.time is None else f", {_time(each.time)}"
         facts.add("signed by", f"{each.key.name}, {type_name(each.key)} ({each.key.id.hex()}){at}")
     return facts
+
+
+def entry_facts(entry: bytes) -> list[tuple[str, str]]:
+    """Return the members of an entry, by name; what is not in the canonical form as one text."""
+    text = entry.decode(errors="replace")
+    try:
+        members = json.loads(text)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        return [("entry", text)]
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in cast("dict[str, object]", members).items()
+        if value is not None
+    ]
 
 
 def _time(seconds: int) -> str:

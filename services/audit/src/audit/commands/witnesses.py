@@ -120,5 +120,5 @@ def witness_table(witnesses: Sequence[WitnessLine]) -> Table:
 
 
 def _summary(report: WitnessReport) -> str:
-    cosigned = number(report.cosigned_size) if report.cosigned_size else "no"
+    cosigned = number(report.cosigned_size) if report.cosigned_size else "none"
     return f"quorum {report.quorum}: {cosigned} of {number(report.tree_size)} entries are cosigned"
