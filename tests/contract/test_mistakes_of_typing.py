@@ -200,7 +200,7 @@ async def test_answer_says_what_came_and_what_is_expected(
             "DELETE",
             f"/api/bookings/{ID}",
             405,
-            "DELETE is not possible here; expected one of GET, OPTIONS, PATCH",
+            "DELETE is not possible here; expected one of GET, HEAD, OPTIONS, PATCH",
         ),
     ],
 )
@@ -209,6 +209,9 @@ async def test_wrong_path_or_method_is_told_what_exists(
 ) -> None:
     response = await clients["booking"].request(method, path)
     assert (response.status_code, response.json()["detail"]) == (status, expected)
+    if status == 405:
+        assert response.headers["allow"] == "GET, HEAD, OPTIONS, PATCH"
+        assert "HEAD" in (await clients["booking"].request("OPTIONS", path)).headers["allow"]
 
 
 async def test_form_in_place_of_json_is_told_both_media_types(clients: dict[str, httpx.AsyncClient]) -> None:

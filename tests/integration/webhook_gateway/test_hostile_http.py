@@ -235,7 +235,7 @@ async def test_operations_by_another_method_are_told_which_ones_are_right(
 ) -> None:
     answer = await judged(gateway, called(f"{method} {path}".encode()))
     assert answer.status == 405
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])

@@ -15,6 +15,7 @@ from litestar.params import ParameterKwarg
 from chassis.auth.access import PUBLIC_PREFIX
 from chassis.auth.guard import AccessRefusedError
 from chassis.http.body_errors import body_errors
+from chassis.http.head_requests import allow_with_head
 from chassis.http.problems import (
     FAILED,
     UNSUPPORTED_MEDIA_TYPE,
@@ -71,12 +72,19 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Answer:
     kind = _KIND_BY_STATUS.get(error.status_code, "error")
     members = {"errors": error.extra} if error.extra else None
     detail = _own_details(request, error).get(error.status_code, error.detail)
-    return problem_response(error.status_code, kind, detail, members, error.headers)
+    return problem_response(error.status_code, kind, detail, members, _with_head(error.headers))
+
+
+def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Return headers whose `Allow` names HEAD wherever it names GET: the router knows of no HEAD."""
+    if not headers or "allow" not in headers:
+        return headers
+    return {**headers, "allow": allow_with_head(headers["allow"])}
 
 
 def _own_details(request: AnyRequest, error: HTTPException) -> Mapping[int, str]:
     """Return what to do, by status, in place of the framework's name of the status."""
-    allowed = ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
+    allowed = (_with_head(error.headers) or {}).get("allow", "")
     method = printable(request.scope["method"])
     return {
         404: f"there is no route for this path (an id in it is a whole UUID); {PUBLIC_PREFIX} lists them",

@@ -17,7 +17,8 @@ class HeadAsGet:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
+            is_question = scope["type"] == "http" and scope["method"] == "OPTIONS"
+            await self._app(scope, receive, _naming_head(send) if is_question else send)
             return
         # A copy: the server knows by the original that the announced length has no body.
         asked: Any = {**scope, "method": "GET"}
@@ -26,6 +27,27 @@ class HeadAsGet:
         finally:
             outer: Any = scope
             outer["path_template"] = asked.get("path_template")  # for the log
+
+
+def allow_with_head(allowed: str) -> str:
+    """Return the methods of an `Allow` header in alphabetical order, with HEAD where GET is."""
+    methods = set(allowed.split(", "))
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+def _naming_head(send: Send) -> Send:
+    async def send_allowed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                (name, allow_with_head(value.decode("latin-1")).encode("latin-1"))
+                if name.lower() == b"allow"
+                else (name, value)
+                for name, value in message["headers"]
+            ]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_allowed
 
 
 def _without_body(send: Send) -> Send:
