@@ -134,6 +134,8 @@ async def test_bad_proofs_and_keys_are_refused_in_one_line(
     refused(await check(proof, "--key", str(tmp_path / "none")), 2, "no such file")
     refused(await check(proof, "--key", KEY_OF_ANOTHER_LOG), 1, "no signature of a known key")
     refused(await own.run("audit", "verify-proof", str(path)), 2, "no key")
+    (tmp_path / "policy").write_text("quorum none\n", encoding="utf-8")
+    refused(await check(proof, "--policy", str(tmp_path / "policy")), 2, "has no log line")
     refused(await own.run("audit", "prove", "999999999"), 2, "no entry 999999999")
 
 

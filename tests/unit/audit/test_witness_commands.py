@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.__main__ import cli
-from audit.adapters.policy_files import read_policy_file, read_witness_policy
+from audit.adapters.policy_files import read_logs_policy, read_policy_file, read_witness_policy
 from audit.adapters.witness_client import WitnessClient
 from audit.commands.witnesses import _summary
 from audit.domain.log.checkpoints import Checkpoint, sign_checkpoint
@@ -65,7 +65,7 @@ def test_name_that_no_signature_line_takes_is_refused(name: str, tmp_path: Path)
     [
         ("\n", "there is no key in it"),
         ("nonsense", "a signing key is PRIVATE+KEY+"),
-        (KEYS[KeyType.ED25519].encode(), "is of type 0x01, a log's"),
+        (KEYS[KeyType.ED25519].encode(), "is an Ed25519 key of a log; `audit witness new-key` writes those"),
         (f"{ED25519.encode()}\n{ED25519.encode()}\n", "there are two keys of type 0x04"),
         (
             f"{ED25519.encode()}\n{SigningKey('other', KeyType.MLDSA44_COSIGNATURE, b'o' * 32).encode()}",
@@ -86,6 +86,9 @@ def test_policy_file_that_cannot_be_read_is_named_with_its_variable_and_line(tmp
         SettingsError, match=r"^VARIABLE: cannot read .*missing\.policy: there is no such file"
     ):
         read_policy_file(missing, variable="VARIABLE")
+    missing.write_text("quorum none\n")
+    with pytest.raises(SettingsError, match=r"^AUDIT_WITNESS_LOGS_FILE: .*missing\.policy: there is no log"):
+        read_logs_policy(missing)
     missing.write_text("quorum none\nquorum none\n")
     with pytest.raises(SettingsError, match=r"^VARIABLE: .*missing\.policy: line 2: there is a quorum"):
         read_policy_file(missing, variable="VARIABLE")

@@ -6,7 +6,7 @@ import typer
 from litestar.di import Provide
 
 from audit.adapters.checkpoint_sinks import CheckpointDirectory, CheckpointTopic
-from audit.adapters.policy_files import read_policy_file, read_witness_policy
+from audit.adapters.policy_files import read_logs_policy, read_witness_policy
 from audit.api.filters import provide_entry_filter, provide_stream_filter
 from audit.api.roles import ACCESS
 from audit.api.routes import ROUTES
@@ -178,7 +178,7 @@ def _witness_identity(settings: WitnessSettings) -> WitnessIdentity:
         signers = read_witness_keys(settings.audit_witness_key.get_secret_value())
     except InvalidKeyError as error:
         raise SettingsError(f"AUDIT_WITNESS_KEY: {error}") from None
-    logs = read_policy_file(settings.audit_witness_logs_file, variable="AUDIT_WITNESS_LOGS_FILE")
+    logs = read_logs_policy(settings.audit_witness_logs_file)
     return WitnessIdentity(signers, logs)
 
 

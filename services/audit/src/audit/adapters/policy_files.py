@@ -8,6 +8,7 @@ from chassis.process.environment import SettingsError
 from chassis.process.terminal import plain_reason
 
 WITNESS_POLICY = "AUDIT_WITNESS_POLICY_FILE"
+WITNESS_LOGS = "AUDIT_WITNESS_LOGS_FILE"
 
 
 def read_witness_policy(path: Path | None) -> Policy | None:
@@ -25,6 +26,21 @@ def read_witness_policy(path: Path | None) -> Policy | None:
                 f"{WITNESS_POLICY}: {path}: the address of witness {witness.name!r} is not http:// or https://"
                 f" with a host: {witness.url!r}"
             )
+    return policy
+
+
+def read_logs_policy(path: Path) -> Policy:
+    """Return the policy with the logs that a witness cosigns, AUDIT_WITNESS_LOGS_FILE.
+
+    Raises:
+        SettingsError: as `read_policy_file`; or it names no log.
+    """
+    policy = read_policy_file(path, variable=WITNESS_LOGS)
+    if not policy.logs:
+        raise SettingsError(
+            f"{WITNESS_LOGS}: {path}: there is no log line, so that nothing would be cosigned: write"
+            " `log <verifier key>` for each log"
+        )
     return policy
 
 

@@ -76,6 +76,8 @@ def add_evidence(cli: typer.Typer, open_database: Callable[[LogReaderSettings], 
         try:
             path.write_bytes(file.content)
         except OSError as error:
+            # Of a full disk the error names no file.
+            error.filename = str(path)
             raise CommandError(plain_reason(error)) from error
         typer.echo(f"{printable(str(path))}: {file.proved} entries proved")
         if file.waiting:

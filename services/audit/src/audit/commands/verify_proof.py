@@ -60,6 +60,10 @@ def add_verify_proof(cli: typer.Typer) -> None:
         keys, trusted = parse_keys(key or []), None if policy is None else _policy(policy)
         if not keys and trusted is None:
             raise CommandError("no key to check with: give the log's key as --key, or a policy as --policy")
+        if trusted is not None and not (keys or trusted.logs):
+            raise CommandError(
+                f"no key to check with: --policy {policy} has no log line: add one, or give --key"
+            )
         given = None if entry is None else read_file(entry, SEALED_BYTES_MAX, "--entry")
         content = read_file(file, PROOF_BYTES_MAX, "verify-proof")
         try:

@@ -19,7 +19,10 @@ def read_witness_keys(text: str) -> list[SigningKey]:
         raise InvalidKeyError("there is no key in it; `audit witness new-key` writes one")
     for number, key in enumerate(keys):
         if key.type not in WITNESS_TYPES:
-            raise InvalidKeyError(f"the key {key.verifier.id.hex()} is of type 0x{key.type:02x}, a log's")
+            raise InvalidKeyError(
+                f"the key {key.verifier.id.hex()} is an Ed25519 key of a log;"
+                " `audit witness new-key` writes those of a witness"
+            )
         if key.name != keys[0].name:
             raise InvalidKeyError(f"its keys have two names: {keys[0].name} and {key.name}")
         if any(key.type is other.type for other in keys[:number]):
