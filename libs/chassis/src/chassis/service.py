@@ -23,6 +23,8 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 _log = get_logger(__name__)
 
+_LISTEN_ELSEWHERE = "stop what listens there, or correct the settings of host and port"
+
 
 class Service:
     """A composed service, ready to be run.
@@ -53,7 +55,7 @@ class Service:
     ) -> None:
         self.name = name
         self.app = app
-        self._addresses = [] if internal is None else [(host, port), internal]
+        self._addresses = [(host, port)] if internal is None else [(host, port), internal]
         self._sockets = list(sockets)
         self._lifecycle = lifecycle
         self._server = _Server(
@@ -80,13 +82,23 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _already_handled)
         try:
-            sockets = self._sockets or [listen(*address) for address in self._addresses]
+            sockets = self._sockets or self._listening()
         except OSError as error:
             addresses = [f"{host}:{port}" for host, port in self._addresses]
-            _log.error("cannot listen", addresses=addresses, error=error.strerror or str(error))
+            reason = (error.strerror or str(error)).lower()
+            _log.error("cannot listen", addresses=addresses, error=f"{reason}; {_LISTEN_ELSEWHERE}")
             return 1
         asyncio.run(self._serve(sockets or None))
         return 1 if self._lifecycle.failed.is_set() or not self._server.started else 0
+
+    def _listening(self) -> list[socket.socket]:
+        """Return the sockets of two ports; of one port none: the server binds it when all has started."""
+        sockets = [listen(*address) for address in self._addresses]
+        if len(sockets) > 1:
+            return sockets
+        # The server's own refusal of a port that is taken is a trace without an address.
+        sockets[0].close()
+        return []
 
     async def _serve(self, sockets: list[socket.socket] | None) -> None:
         giving_up = asyncio.create_task(self._give_up(), name="give-up")

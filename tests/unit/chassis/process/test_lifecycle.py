@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -164,6 +166,19 @@ async def test_process_that_cannot_start_is_alive_not_ready_and_ends_with_one() 
     finally:
         process.kill()
         process.communicate()
+
+
+def test_process_whose_port_is_taken_names_the_address_and_ends_with_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = sample("now", port)
+        told, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    (line,) = told.splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["addresses"]) == ("cannot listen", [f"127.0.0.1:{port}"])
+    assert said["error"].startswith("address already in use")
+    assert said["error"].endswith("; stop what listens there, or correct the settings of host and port")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
